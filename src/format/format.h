@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Container formats: one file and one row of format_table.c each. */
+#ifndef ST_FORMAT_FORMAT_H
+#define ST_FORMAT_FORMAT_H
+
+#include "base/buf.h"
+#include "tensor/layout.h"
+#include "tensor/source.h"
+
+#define ST_PROBE_LEN 64 /* bytes of the file's head that probe may see */
+
+struct st_format {
+	const char *name; /* unique; stored in manifests */
+	const char *about; /* one line for people */
+	/* MUST. 0: certainly not; 1..100: how sure. p holds min(size, ST_PROBE_LEN) bytes. */
+	int (*probe)(const uint8_t *p, size_t len, uint64_t size, const char *path);
+	/* MUST. Fills an initialised layout. Damage is ST_EFORMAT naming offset and reason. Reads
+	 * only what it must; memory is bounded by limit bytes and the number of tensors. */
+	int (*parse)(struct st_layout *out, const struct st_source *src, uint64_t limit,
+		     struct st_err *e);
+};
+
+extern const struct st_format *const st_formats[]; /* ends with NULL */
+
+/* The most likely format, or NULL for an ordinary file. Read errors are failures. */
+ST_MUST int st_format_probe(const struct st_format **out, const struct st_source *src,
+			    const char *path, struct st_err *e);
+const struct st_format *st_format_get(const char *name);
+/* parse, st_layout_finish, and the file's name before any message. */
+ST_MUST int st_format_parse(const struct st_format *f, struct st_layout *out,
+			    const struct st_source *src, uint64_t limit, struct st_err *e);
+
+/*
+ * Sharded models: "<stem>.safetensors.index.json" beside its shards is one logical model.
+ */
+struct st_shard_index {
+	struct st_arena arena;
+	const char **shards; /* file names, sorted, unique, plain (no '/', no "..") */
+	size_t nshards;
+	const char **names;  /* weight_map keys in file order */
+	uint32_t *shard_of;  /* index into shards */
+	size_t nnames;
+};
+
+bool st_shard_index_name(const char *path); /* does this path look like an index? */
+ST_MUST int st_shard_index_parse(struct st_shard_index *out, const void *p, size_t len,
+				 struct st_err *e);
+void st_shard_index_release(struct st_shard_index *x);
+
+/* The header of a .npy file (version 1.0, or 2.0 when it must) for a C-order array. Types that
+ * NumPy lacks are written as raw unsigned integers of that width. */
+ST_MUST int st_npy_header(struct st_buf *out, enum st_dtype t, const uint64_t *shape,
+			  unsigned ndim, struct st_err *e);
+
+#endif

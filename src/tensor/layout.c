@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tensor/layout.h"
+
+#include "tensor/quote.h"
+
+#include <stdio.h>
+
+void st_layout_init(struct st_layout *l)
+{
+	*l = (struct st_layout){ 0 };
+	st_arena_init(&l->arena);
+}
+
+void st_layout_release(struct st_layout *l)
+{
+	free(l->tensors);
+	st_arena_release(&l->arena);
+	*l = (struct st_layout){ 0 };
+}
+
+struct st_tensor *st_layout_add(struct st_layout *l, struct st_err *e)
+{
+	if (st_grow(&l->tensors, &l->cap, l->ntensors + 1, e) != ST_OK)
+		return NULL;
+	l->tensors[l->ntensors] = (struct st_tensor){ .name = "" };
+	return &l->tensors[l->ntensors++];
+}
+
+bool st_shape_numel(const uint64_t *shape, unsigned ndim, uint64_t *out)
+{
+	uint64_t n = 1;
+
+	for (unsigned i = 0; i < ndim; i++)
+		if (!st_mul_u64(n, shape[i], &n))
+			return false;
+	*out = n;
+	return true;
+}
+
+bool st_shape_nbytes(const uint64_t *shape, unsigned ndim, enum st_dtype t, uint64_t *out)
+{
+	uint64_t n;
+
+	if (!st_shape_numel(shape, ndim, &n) || !st_mul_u64(n, st_dtype_info(t)->bits, &n) || n % 8)
+		return false;
+	*out = n / 8;
+	return true;
+}
+
+static int by_name(const struct st_tensor *a, const struct st_tensor *b)
+{
+	size_t both = a->name_len < b->name_len ? a->name_len : b->name_len;
+	int c = both ? memcmp(a->name, b->name, both) : 0;
+
+	return c ? c : (a->name_len > b->name_len) - (a->name_len < b->name_len);
+}
+
+static int by_place(const struct st_tensor *a, const struct st_tensor *b)
+{
+	if (a->offset != b->offset)
+		return a->offset < b->offset ? -1 : 1;
+	if (a->nbytes != b->nbytes)
+		return a->nbytes < b->nbytes ? -1 : 1;
+	return by_name(a, b);
+}
+
+/* The elements point into one array: what is equal otherwise stays in order of addition. */
+static int by_place_stable(const void *pa, const void *pb)
+{
+	const struct st_tensor *a = *(const struct st_tensor *const *)pa;
+	const struct st_tensor *b = *(const struct st_tensor *const *)pb;
+	int c = by_place(a, b);
+
+	return c ? c : (a > b) - (a < b);
+}
+
+static bool is_sorted(const struct st_layout *l)
+{
+	for (size_t i = 1; i < l->ntensors; i++)
+		if (by_place(&l->tensors[i - 1], &l->tensors[i]) > 0)
+			return false;
+	return true;
+}
+
+static int sort(struct st_layout *l, struct st_err *e)
+{
+	const struct st_tensor **order;
+	struct st_tensor *sorted;
+	size_t n = l->ntensors;
+
+	if (is_sorted(l))
+		return ST_OK;
+	order = st_calloc(n, sizeof(*order), e);
+	sorted = order ? st_calloc(n, sizeof(*sorted), e) : NULL;
+	if (!sorted) {
+		free(order);
+		return e->code;
+	}
+	for (size_t i = 0; i < n; i++)
+		order[i] = &l->tensors[i];
+	qsort(order, n, sizeof(*order), by_place_stable);
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = *order[i];
+	free(order);
+	free(l->tensors);
+	l->tensors = sorted;
+	l->cap = n;
+	return ST_OK;
+}
+
+/* "name#k" for the first k from *k on that no tensor has; *k is left behind it. */
+static int number_name(struct st_layout *l, struct st_tensor *t, struct st_map *names, uint64_t *k,
+		       struct st_err *e)
+{
+	size_t room = t->name_len + 24;
+	char *name = st_arena_alloc(&l->arena, room, e);
+	size_t len;
+
+	if (!name)
+		return e->code;
+	memcpy(name, t->name, t->name_len);
+	do {
+		len = t->name_len +
+		      (size_t)snprintf(name + t->name_len, room - t->name_len, "#%" PRIu64, (*k)++);
+	} while (st_map_get(names, name, len, NULL));
+	t->name = name;
+	t->name_len = len;
+	return st_map_put(names, name, len, 2, NULL, NULL, e);
+}
+
+/* All the names, before any is made up: a made-up one never takes the place of a real one. */
+static int collect_names(const struct st_layout *l, struct st_map *names, bool *twice,
+			 struct st_err *e)
+{
+	bool had;
+	int rc;
+
+	for (size_t i = 0; i < l->ntensors; i++) {
+		rc = st_map_put(names, l->tensors[i].name, l->tensors[i].name_len, 0, &had, NULL,
+				e);
+		if (rc != ST_OK)
+			return rc;
+		*twice |= had;
+	}
+	return ST_OK;
+}
+
+/* The map's value: 0 until the name was met, then the next number to try. */
+static int rename_equal(struct st_layout *l, struct st_map *names, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; i < l->ntensors && rc == ST_OK; i++) {
+		struct st_tensor *t = &l->tensors[i];
+		const char *name = t->name;
+		size_t len = t->name_len;
+		uint64_t k = 0;
+
+		if (!st_map_get(names, name, len, &k))
+			continue;
+		if (k == 0)
+			k = 2;
+		else
+			rc = number_name(l, t, names, &k, e);
+		if (rc == ST_OK)
+			rc = st_map_put(names, name, len, k, NULL, NULL, e);
+	}
+	return rc;
+}
+
+static int unique_names(struct st_layout *l, struct st_err *e)
+{
+	struct st_map names;
+	bool twice = false;
+	int rc;
+
+	st_map_init(&names);
+	rc = collect_names(l, &names, &twice, e);
+	if (rc == ST_OK && twice)
+		rc = rename_equal(l, &names, e);
+	st_map_release(&names);
+	return rc;
+}
+
+static int check_ranges(const struct st_layout *l, struct st_err *e)
+{
+	struct st_quote q;
+
+	for (size_t i = 0; i < l->ntensors; i++) {
+		const struct st_tensor *t = &l->tensors[i];
+
+		if (t->offset > l->size || t->nbytes > l->size - t->offset)
+			return st_fail(e, ST_EFORMAT,
+				       "tensor %s: %" PRIu64 " bytes at offset %" PRIu64
+				       " reach past the end of the file at %" PRIu64,
+				       st_quote(&q, t->name, t->name_len), t->nbytes, t->offset,
+				       l->size);
+	}
+	return ST_OK;
+}
+
+int st_layout_finish(struct st_layout *l, struct st_err *e)
+{
+	int rc = check_ranges(l, e);
+
+	if (rc == ST_OK)
+		rc = sort(l, e);
+	if (rc == ST_OK)
+		rc = unique_names(l, e);
+	/* A name that got a number may now stand wrongly among tensors of the same range. */
+	return rc == ST_OK ? sort(l, e) : rc;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random-access bytes, wherever they lie: a file, memory, an object in a repository. Format plug-ins,
+ * diff and merge read only this. A source may be read from several threads at once.
+ */
+#ifndef ST_TENSOR_SOURCE_H
+#define ST_TENSOR_SOURCE_H
+
+#include "base/err.h"
+
+struct st_source;
+
+struct st_source_ops {
+	/* MUST. Exactly n bytes at off; the wrapper has checked the range. */
+	int (*pread)(const struct st_source *s, void *buf, size_t n, uint64_t off,
+		     struct st_err *e);
+	/* MAY be NULL. */
+	void (*close)(struct st_source *s);
+};
+
+struct st_source {
+	const struct st_source_ops *ops;
+	uint64_t size;
+	const char *name; /* for messages; borrowed */
+	int fd;		  /* file sources */
+	const void *mem;  /* memory sources; others may use it as their handle */
+};
+
+ST_MUST int st_source_read(const struct st_source *s, void *buf, size_t n, uint64_t off,
+			   struct st_err *e);
+/* Regular files only. */
+ST_MUST int st_source_open_file(struct st_source *s, const char *path, struct st_err *e);
+/* Borrows fd, which must stay open. */
+void st_source_init_fd(struct st_source *s, int fd, uint64_t size, const char *name);
+void st_source_init_mem(struct st_source *s, const void *p, uint64_t size, const char *name);
+void st_source_close(struct st_source *s);
+
+#endif

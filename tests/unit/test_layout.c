@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tensor/layout.h"
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+static void add(struct st_layout *l, const char *name, uint64_t offset, uint64_t nbytes)
+{
+	struct st_err e = { 0 };
+	struct st_tensor *t = st_layout_add(l, &e);
+
+	assert_non_null(t);
+	t->name = name;
+	t->name_len = strlen(name);
+	t->offset = offset;
+	t->nbytes = nbytes;
+}
+
+struct row {
+	const char *name;
+	uint64_t offset, nbytes;
+};
+
+static void check(const struct st_layout *l, const struct row *want, size_t n)
+{
+	assert_int_equal(l->ntensors, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(l->tensors[i].name, want[i].name);
+		assert_int_equal(l->tensors[i].name_len, strlen(want[i].name));
+		assert_int_equal(l->tensors[i].offset, want[i].offset);
+		assert_int_equal(l->tensors[i].nbytes, want[i].nbytes);
+	}
+}
+
+static void test_add(void **state)
+{
+	struct st_err e = { 0 };
+	struct st_layout l;
+
+	(void)state;
+	st_layout_init(&l);
+	for (size_t i = 0; i < 1000; i++) {
+		struct st_tensor *t = st_layout_add(&l, &e);
+
+		assert_non_null(t);
+		assert_ptr_equal(t, &l.tensors[i]);
+		assert_int_equal(t->nbytes + t->offset + t->ndim + t->name_len, 0);
+		assert_null(t->strides);
+		t->offset = i + 1;
+	}
+	assert_int_equal(l.ntensors, 1000);
+	assert_int_equal(l.tensors[999].offset, 1000);
+	st_layout_release(&l);
+	assert_int_equal(l.ntensors, 0);
+	assert_null(l.tensors);
+}
+
+static void test_sort(void **state)
+{
+	static const struct row want[] = {
+		{ "empty", 0, 0 }, { "a", 0, 8 }, { "b", 0, 8 }, { "whole", 0, 20 }, { "z", 8, 4 },
+	};
+	struct st_err e = { 0 };
+	struct st_layout l;
+
+	(void)state;
+	st_layout_init(&l);
+	l.size = 20;
+	add(&l, "whole", 0, 20);
+	add(&l, "z", 8, 4);
+	add(&l, "b", 0, 8);
+	add(&l, "empty", 0, 0);
+	add(&l, "a", 0, 8);
+	assert_int_equal(st_layout_finish(&l, &e), ST_OK);
+	check(&l, want, COUNT(want));
+	assert_int_equal(st_layout_finish(&l, &e), ST_OK); /* changes nothing more */
+	check(&l, want, COUNT(want));
+	st_layout_release(&l);
+}
+
+static void test_equal_names(void **state)
+{
+	/* "a#2" is a real name and keeps it; numbers follow the file, not the order of addition. */
+	static const struct row want[] = {
+		{ "a", 0, 4 },	 { "a#2", 4, 4 },  { "a#3", 8, 4 },    { "", 12, 4 },
+		{ "#2", 16, 4 }, { "a#4", 20, 4 }, { "a#2#2", 24, 4 },
+	};
+	struct st_err e = { 0 };
+	struct st_layout l;
+
+	(void)state;
+	st_layout_init(&l);
+	l.size = 28;
+	add(&l, "a", 20, 4);
+	add(&l, "", 16, 4);
+	add(&l, "a", 8, 4);
+	add(&l, "a#2", 4, 4);
+	add(&l, "", 12, 4);
+	add(&l, "a#2", 24, 4);
+	add(&l, "a", 0, 4);
+	assert_int_equal(st_layout_finish(&l, &e), ST_OK);
+	check(&l, want, COUNT(want));
+	st_layout_release(&l);
+}
+
+/* In one place, order of addition decides; quadratic work would show as a timeout. */
+static void test_many_equal(void **state)
+{
+	struct st_err e = { 0 };
+	struct st_layout l;
+	char name[32];
+
+	(void)state;
+	st_layout_init(&l);
+	for (uint64_t i = 0; i < 50000; i++) {
+		add(&l, "x", 0, 0);
+		l.tensors[i].shape = &l.size; /* marks nothing, kept through the sort */
+		l.tensors[i].ndim = (unsigned)i;
+	}
+	assert_int_equal(st_layout_finish(&l, &e), ST_OK);
+	for (size_t i = 0; i < l.ntensors; i++) {
+		unsigned n = l.tensors[i].ndim;
+
+		if (n == 0)
+			snprintf(name, sizeof(name), "x");
+		else
+			snprintf(name, sizeof(name), "x#%u", n + 1);
+		assert_string_equal(l.tensors[i].name, name);
+	}
+	st_layout_release(&l);
+}
+
+static void test_names_with_nul(void **state)
+{
+	struct st_err e = { 0 };
+	struct st_layout l;
+
+	(void)state;
+	st_layout_init(&l);
+	add(&l, "a", 0, 0);
+	add(&l, "a", 0, 0);
+	add(&l, "a", 0, 0);
+	l.tensors[0].name = "a\0x";
+	l.tensors[1].name = "a\0y";
+	l.tensors[0].name_len = l.tensors[1].name_len = 3;
+	assert_int_equal(st_layout_finish(&l, &e), ST_OK);
+	assert_int_equal(l.tensors[0].name_len, 1);
+	assert_int_equal(l.tensors[1].name_len, 3);
+	assert_memory_equal(l.tensors[1].name, "a\0x", 4);
+	assert_memory_equal(l.tensors[2].name, "a\0y", 4);
+	st_layout_release(&l);
+}
+
+static void test_ranges(void **state)
+{
+	static const struct {
+		uint64_t offset, nbytes;
+		bool ok;
+	} rows[] = {
+		{ 0, 100, true },	  { 100, 0, true },
+		{ 99, 1, true },	  { 99, 2, false },
+		{ 101, 0, false },	  { UINT64_MAX, 2, false },
+		{ 2, UINT64_MAX, false }, { UINT64_MAX, UINT64_MAX, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct st_err e = { 0 };
+		struct st_layout l;
+
+		st_layout_init(&l);
+		l.size = 100;
+		add(&l, "ok", 0, 1);
+		add(&l, "t\n", rows[i].offset, rows[i].nbytes);
+		assert_int_equal(st_layout_finish(&l, &e), rows[i].ok ? ST_OK : ST_EFORMAT);
+		if (!rows[i].ok)
+			assert_non_null(strstr(e.msg, "tensor \"t\\x0a\": "));
+		st_layout_release(&l);
+	}
+}
+
+static void test_shapes(void **state)
+{
+	static const struct {
+		uint64_t shape[4];
+		unsigned ndim;
+		enum st_dtype t;
+		bool numel_ok, nbytes_ok;
+		uint64_t numel, nbytes;
+	} rows[] = {
+		{ { 0 }, 0, ST_F32, true, true, 1, 4 },
+		{ { 2, 3 }, 2, ST_BF16, true, true, 6, 12 },
+		{ { 5, 0, 7 }, 3, ST_F64, true, true, 0, 0 },
+		{ { 3 }, 1, ST_F4, true, false, 3, 0 },
+		{ { 4 }, 1, ST_F6_E3M2, true, true, 4, 3 },
+		{ { (uint64_t)1 << 32, (uint64_t)1 << 32 }, 2, ST_U8, false, false, 0, 0 },
+		{ { UINT64_MAX, 2 }, 2, ST_U8, false, false, 0, 0 },
+		{ { (uint64_t)1 << 61 }, 1, ST_U8, true, false, (uint64_t)1 << 61, 0 },
+		{ { (uint64_t)1 << 60 },
+		  1,
+		  ST_U8,
+		  true,
+		  true,
+		  (uint64_t)1 << 60,
+		  (uint64_t)1 << 60 },
+		{ { 3 }, 1, ST_C128, true, true, 3, 48 },
+	};
+	uint64_t n;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(st_shape_numel(rows[i].shape, rows[i].ndim, &n), rows[i].numel_ok);
+		if (rows[i].numel_ok)
+			assert_int_equal(n, rows[i].numel);
+		assert_int_equal(st_shape_nbytes(rows[i].shape, rows[i].ndim, rows[i].t, &n),
+				 rows[i].nbytes_ok);
+		if (rows[i].nbytes_ok)
+			assert_int_equal(n, rows[i].nbytes);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_sort),
+		cmocka_unit_test(test_equal_names),
+		cmocka_unit_test(test_many_equal),
+		cmocka_unit_test(test_names_with_nul),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_shapes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
