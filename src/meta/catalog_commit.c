@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "meta/catalog_sql.h"
+
+/* Parents stand in one blob, so that a scan of all commits reads one table. */
+static int add_row(struct st_catalog *c, const struct st_commit_row *row, const char *version,
+		   int64_t author, struct st_err *e)
+{
+	uint8_t *parents = st_malloc(row->nparents * ST_OID_LEN, e);
+	struct st_query q;
+	int rc;
+
+	if (!parents)
+		return e->code;
+	for (size_t i = 0; i < row->nparents; i++)
+		memcpy(parents + i * ST_OID_LEN, row->parents[i].b, ST_OID_LEN);
+	st_query_open(&q, c, SQL_COMMIT_ADD, e);
+	st_query_oid(&q, &row->id);
+	st_query_oid(&q, &row->tree);
+	st_query_i64(&q, row->time_ns);
+	st_query_u64(&q, row->generation);
+	st_query_i64(&q, author);
+	st_query_text(&q, row->message);
+	st_query_text(&q, version);
+	st_query_blob(&q, parents, row->nparents * ST_OID_LEN);
+	rc = st_query_run(&q);
+	free(parents);
+	return rc;
+}
+
+int st_catalog_commit_add(struct st_catalog *c, const struct st_commit_row *row, struct st_err *e)
+{
+	const char *version = row->version;
+	int64_t author;
+	char label[32];
+	int rc = st_catalog_name(c, row->author, &author, e);
+
+	if (rc == ST_OK && *version == 0) {
+		rc = st_catalog_version_of(c, &row->id, label, e);
+		version = label;
+	}
+	return rc == ST_OK ? add_row(c, row, version, author, e) : rc;
+}
+
+typedef int (*row_cb)(void *arg, const struct st_commit_row *row, struct st_err *e);
+
+static void get_parents(struct st_query *q, int col, struct st_oid *out, size_t n)
+{
+	const uint8_t *p = sqlite3_column_blob(q->stmt, col);
+
+	for (size_t i = 0; p && i < n; i++)
+		memcpy(out[i].b, p + i * ST_OID_LEN, ST_OID_LEN);
+}
+
+/* Calls cb with the current row. */
+static int give_row(struct st_query *q, row_cb cb, void *arg)
+{
+	struct st_oid few[4], *parents = few;
+	struct st_commit_row row;
+	int bytes, rc;
+
+	st_column_oid(q, 0, &row.id);
+	st_column_oid(q, 1, &row.tree);
+	row.time_ns = st_column_i64(q, 2);
+	row.generation = st_column_u64(q, 3, INT64_MAX);
+	row.author = st_column_text(q, 4);
+	row.message = st_column_text(q, 5);
+	row.version = st_column_text(q, 6);
+	bytes = sqlite3_column_bytes(q->stmt, 7);
+	if (bytes % ST_OID_LEN)
+		st_fail(q->err, ST_ECORRUPT, "%s: parents of %d bytes", q->c->path, bytes);
+	if (q->err->code != ST_OK)
+		return q->err->code;
+	row.nparents = (size_t)bytes / ST_OID_LEN;
+	if (row.nparents > sizeof(few) / sizeof(*few))
+		parents = st_calloc(row.nparents, sizeof(*parents), q->err);
+	if (!parents)
+		return q->err->code;
+	get_parents(q, 7, parents, row.nparents);
+	row.parents = parents;
+	rc = cb(arg, &row, q->err);
+	if (parents != few)
+		free(parents);
+	return rc;
+}
+
+int st_catalog_commit_get(struct st_catalog *c, const struct st_oid *id, row_cb cb, void *arg,
+			  struct st_err *e)
+{
+	char hex[ST_OID_HEX + 1];
+	struct st_query q;
+	int rc = ST_OK;
+
+	st_query_open(&q, c, SQL_COMMIT_GET, e);
+	st_query_oid(&q, id);
+	if (st_query_row(&q)) {
+		rc = give_row(&q, cb, arg);
+	} else {
+		st_oid_hex(id, hex);
+		rc = st_fail(e, ST_ENOTFOUND, "no commit %s", hex);
+	}
+	st_query_close(&q);
+	return rc;
+}
+
+int st_catalog_commit_each(struct st_catalog *c, row_cb cb, void *arg, struct st_err *e)
+{
+	struct st_query q;
+	int rc = ST_OK;
+
+	st_query_open(&q, c, SQL_COMMIT_EACH, e);
+	while (rc == ST_OK && st_query_row(&q))
+		rc = give_row(&q, cb, arg);
+	st_query_close(&q);
+	if (rc == ST_ENO && e->code == ST_OK)
+		return ST_OK;
+	return rc == ST_OK ? (int)e->code : rc;
+}
+
+static int hex_digit(char ch)
+{
+	if (ch >= '0' && ch <= '9')
+		return ch - '0';
+	if (ch >= 'a' && ch <= 'f')
+		return ch - 'a' + 10;
+	return ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1;
+}
+
+/* The first and last id that begin so. */
+static bool prefix_range(const char *hex, size_t len, struct st_oid *lo, struct st_oid *hi)
+{
+	if (len == 0 || len > ST_OID_HEX)
+		return false;
+	memset(lo->b, 0, ST_OID_LEN);
+	memset(hi->b, 0xff, ST_OID_LEN);
+	for (size_t i = 0; i < len; i++) {
+		int d = hex_digit(hex[i]), shift = i % 2 ? 0 : 4;
+
+		if (d < 0)
+			return false;
+		lo->b[i / 2] = (uint8_t)(lo->b[i / 2] | d << shift);
+		hi->b[i / 2] = (uint8_t)(hi->b[i / 2] & ~((15 ^ d) << shift));
+	}
+	return true;
+}
+
+int st_catalog_commit_prefix(struct st_catalog *c, const char *hex, size_t len,
+			     struct st_oid out[8], size_t *n, struct st_err *e)
+{
+	struct st_oid lo, hi;
+	struct st_query q;
+
+	*n = 0;
+	if (!prefix_range(hex, len, &lo, &hi))
+		return ST_OK;
+	st_query_open(&q, c, SQL_COMMIT_PREFIX, e);
+	st_query_oid(&q, &lo);
+	st_query_oid(&q, &hi);
+	while (*n < 8 && st_query_row(&q))
+		st_column_oid(&q, 0, &out[(*n)++]);
+	st_query_close(&q);
+	return e->code;
+}

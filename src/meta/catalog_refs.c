@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Refs, version numbers, the staged tree, operations. */
+#include "meta/catalog_sql.h"
+
+int st_catalog_ref_set(struct st_catalog *c, const char *name, const char *value, struct st_err *e)
+{
+	struct st_query q;
+
+	st_query_open(&q, c, value ? SQL_REF_SET : SQL_REF_DEL, e);
+	st_query_text(&q, name);
+	if (value)
+		st_query_text(&q, value);
+	return st_query_run(&q);
+}
+
+int st_catalog_ref_get(struct st_catalog *c, const char *name, struct st_buf *out, bool *found,
+		       struct st_err *e)
+{
+	struct st_query q;
+	int rc = ST_OK;
+
+	st_query_open(&q, c, SQL_REF_GET, e);
+	st_query_text(&q, name);
+	*found = st_query_row(&q);
+	if (*found)
+		rc = st_buf_addstr(out, st_column_text(&q, 0), e);
+	st_query_close(&q);
+	return rc == ST_OK ? (int)e->code : rc;
+}
+
+int st_catalog_ref_each(struct st_catalog *c, const char *prefix,
+			int (*cb)(void *arg, const char *name, const char *value, struct st_err *e),
+			void *arg, struct st_err *e)
+{
+	size_t n = strlen(prefix);
+	struct st_query q;
+	int rc = ST_OK;
+
+	st_query_open(&q, c, SQL_REF_EACH, e);
+	st_query_text(&q, prefix);
+	while (rc == ST_OK && st_query_row(&q)) {
+		const char *name = st_column_text(&q, 0), *value = st_column_text(&q, 1);
+
+		if (e->code != ST_OK || strncmp(name, prefix, n) != 0)
+			break;
+		rc = cb(arg, name, value, e);
+	}
+	st_query_close(&q);
+	return rc == ST_ENO && e->code == ST_OK ? ST_OK : rc == ST_OK ? (int)e->code : rc;
+}
+
+int st_catalog_index_tree(struct st_catalog *c, struct st_oid *tree, bool *found, struct st_err *e)
+{
+	struct st_query q;
+
+	*tree = (struct st_oid){ { 0 } };
+	st_query_open(&q, c, SQL_INDEX_GET, e);
+	*found = st_query_row(&q);
+	if (*found)
+		st_column_oid(&q, 0, tree);
+	st_query_close(&q);
+	return e->code;
+}
+
+int st_catalog_set_index_tree(struct st_catalog *c, const struct st_oid *tree, struct st_err *e)
+{
+	struct st_query q;
+
+	st_query_open(&q, c, SQL_INDEX_SET, e);
+	st_query_oid(&q, tree);
+	return st_query_run(&q);
+}
+
+int st_catalog_version_get(struct st_catalog *c, const char *label, struct st_oid *commit,
+			   bool *found, struct st_err *e)
+{
+	struct st_query q;
+
+	st_query_open(&q, c, SQL_VERSION_GET, e);
+	st_query_text(&q, label);
+	*found = st_query_row(&q);
+	if (*found)
+		st_column_oid(&q, 0, commit);
+	st_query_close(&q);
+	return e->code;
+}
+
+int st_catalog_version_add(struct st_catalog *c, const char *label, const struct st_oid *commit,
+			   struct st_err *e)
+{
+	struct st_oid other;
+	struct st_query q;
+	bool found;
+	int rc = st_catalog_version_get(c, label, &other, &found, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (found && st_oid_eq(&other, commit))
+		return ST_OK;
+	if (found)
+		return st_fail(e, ST_EREFUSED, "version %s exists and is another commit", label);
+	st_query_open(&q, c, SQL_VERSION_ADD, e);
+	st_query_text(&q, label);
+	st_query_oid(&q, commit);
+	rc = st_query_run(&q);
+	if (rc != ST_OK)
+		return rc;
+	st_query_open(&q, c, SQL_COMMIT_LABEL, e); /* the row's copy, which scans read */
+	st_query_text(&q, label);
+	st_query_oid(&q, commit);
+	return st_query_run(&q);
+}
+
+int st_catalog_version_of(struct st_catalog *c, const struct st_oid *commit, char out[32],
+			  struct st_err *e)
+{
+	const char *label;
+	struct st_query q;
+
+	out[0] = 0;
+	st_query_open(&q, c, SQL_VERSION_OF, e);
+	st_query_oid(&q, commit);
+	if (st_query_row(&q)) {
+		label = st_column_text(&q, 0);
+		if (strlen(label) < 32)
+			memcpy(out, label, strlen(label) + 1);
+		else
+			st_fail(e, ST_ELIMIT, "version %.40s is longer than 31 bytes", label);
+	}
+	st_query_close(&q);
+	return e->code;
+}
+
+int st_catalog_version_count(struct st_catalog *c, uint64_t *n, struct st_err *e)
+{
+	struct st_query q;
+
+	*n = 0;
+	st_query_open(&q, c, SQL_VERSION_COUNT, e);
+	if (st_query_row(&q))
+		*n = st_column_u64(&q, 0, INT64_MAX);
+	st_query_close(&q);
+	return e->code;
+}
+
+int st_catalog_op_add(struct st_catalog *c, const struct st_op *op, const struct st_oplog_pos *at,
+		      struct st_err *e)
+{
+	int64_t who, verb;
+	struct st_buf refs;
+	struct st_query q;
+	int rc;
+
+	st_buf_init(&refs, ST_OP_BYTES);
+	rc = st_catalog_name(c, op->who ? op->who : "", &who, e);
+	if (rc == ST_OK)
+		rc = st_catalog_name(c, op->verb ? op->verb : "", &verb, e);
+	if (rc == ST_OK)
+		rc = st_op_refs_encode(&refs, op, e);
+	if (rc == ST_OK && !st_buf_cstr(&refs, e))
+		rc = e->code;
+	if (rc == ST_OK) {
+		st_query_open(&q, c, SQL_OP_ADD, e);
+		st_query_u64(&q, at->seq);
+		st_query_u64(&q, at->end);
+		st_query_i64(&q, op->time_ns);
+		st_query_i64(&q, who);
+		st_query_i64(&q, verb);
+		st_query_text(&q, op->why ? op->why : "");
+		st_query_text(&q, (const char *)refs.p);
+		rc = st_query_run(&q);
+	}
+	st_buf_release(&refs);
+	return rc;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One operation as canonical JSON, the payload of a record in the operation log. */
+#include "meta/oplog.h"
+
+#include "base/canon.h"
+#include "base/json.h"
+#include "base/timefmt.h"
+
+#define TYPE "strata.op/1"
+
+static bool word_valid(const char *s)
+{
+	return s && *s && st_utf8_valid(s, strlen(s));
+}
+
+static bool ids_valid(const struct st_oid *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (st_oid_is_zero(&ids[i]))
+			return false;
+	return true;
+}
+
+static int check_refs(const struct st_op *op, enum st_code code, struct st_err *e)
+{
+	for (size_t i = 0; i < op->nrefs; i++) {
+		const struct st_op_ref *r = &op->refs[i];
+
+		if (!word_valid(r->name) || (r->old && !word_valid(r->old)) ||
+		    (r->value && !word_valid(r->value)))
+			return st_fail(e, code, "operation with a bad ref name or value");
+	}
+	for (size_t i = 0; i < op->nversions; i++)
+		if (!word_valid(op->versions[i].label) ||
+		    st_oid_is_zero(&op->versions[i].commit))
+			return st_fail(e, code, "operation with a bad version");
+	return ST_OK;
+}
+
+static int check(const struct st_op *op, enum st_code code, struct st_err *e)
+{
+	if (op->has_index == st_oid_is_zero(&op->index_tree))
+		return st_fail(e, code, "operation whose index tree is zero or not announced");
+	if (!ids_valid(op->commits, op->ncommits) || !ids_valid(op->records, op->nrecords) ||
+	    !ids_valid(op->packs_added, op->npacks_added) ||
+	    !ids_valid(op->packs_removed, op->npacks_removed))
+		return st_fail(e, code, "operation that names an id of zero");
+	return check_refs(op, code, e);
+}
+
+static void put_oid(struct st_jw *w, const struct st_oid *id)
+{
+	char hex[ST_OID_HEX + 1];
+
+	st_oid_hex(id, hex);
+	st_jw_stringn(w, hex, ST_OID_HEX);
+}
+
+static void put_oids(struct st_jw *w, const char *key, const struct st_oid *ids, size_t n)
+{
+	if (n == 0)
+		return;
+	st_jw_key(w, key);
+	st_jw_array(w);
+	for (size_t i = 0; i < n; i++)
+		put_oid(w, &ids[i]);
+	st_jw_close_array(w);
+}
+
+static void put_text(struct st_jw *w, const char *key, const char *s)
+{
+	st_jw_key(w, key);
+	st_jw_string(w, s ? s : "");
+}
+
+static void put_refs(struct st_jw *w, const struct st_op *op)
+{
+	st_jw_array(w);
+	for (size_t i = 0; i < op->nrefs; i++) {
+		st_jw_object(w);
+		put_text(w, "name", op->refs[i].name);
+		if (op->refs[i].value)
+			put_text(w, "new", op->refs[i].value);
+		if (op->refs[i].old)
+			put_text(w, "old", op->refs[i].old);
+		st_jw_close_object(w);
+	}
+	st_jw_close_array(w);
+}
+
+static void put_versions(struct st_jw *w, const struct st_op *op)
+{
+	st_jw_key(w, "versions");
+	st_jw_array(w);
+	for (size_t i = 0; i < op->nversions; i++) {
+		st_jw_object(w);
+		st_jw_key(w, "commit");
+		put_oid(w, &op->versions[i].commit);
+		put_text(w, "label", op->versions[i].label);
+		st_jw_close_object(w);
+	}
+	st_jw_close_array(w);
+}
+
+int st_op_refs_encode(struct st_buf *out, const struct st_op *op, struct st_err *e)
+{
+	struct st_jw w;
+
+	st_jw_init(&w, out, true, e);
+	put_refs(&w, op);
+	return e->code;
+}
+
+int st_op_encode(struct st_buf *out, const struct st_op *op, struct st_err *e)
+{
+	char time[40];
+	struct st_jw w;
+	int rc = check(op, ST_EBUG, e);
+
+	if (rc != ST_OK)
+		return rc;
+	st_jw_init(&w, out, true, e);
+	st_jw_object(&w);
+	put_oids(&w, "commits", op->commits, op->ncommits);
+	if (op->has_index) {
+		st_jw_key(&w, "index_tree");
+		put_oid(&w, &op->index_tree);
+	}
+	put_oids(&w, "packs_added", op->packs_added, op->npacks_added);
+	put_oids(&w, "packs_removed", op->packs_removed, op->npacks_removed);
+	put_oids(&w, "records", op->records, op->nrecords);
+	if (op->nrefs > 0) {
+		st_jw_key(&w, "refs");
+		put_refs(&w, op);
+	}
+	st_time_format(op->time_ns, time);
+	put_text(&w, "time", time);
+	put_text(&w, "type", TYPE);
+	put_text(&w, "verb", op->verb);
+	if (op->nversions > 0)
+		put_versions(&w, op);
+	put_text(&w, "who", op->who);
+	put_text(&w, "why", op->why);
+	st_jw_close_object(&w);
+	return e->code;
+}
+
+static const char *need_text(struct st_canon *c, const char *key)
+{
+	st_canon_need(c, key);
+	return st_canon_text(c);
+}
+
+static void get_index(struct st_canon *c, struct st_op *op)
+{
+	if (!st_canon_key(c, "index_tree"))
+		return;
+	st_canon_oid(c, &op->index_tree);
+	op->has_index = true;
+}
+
+static void get_refs(struct st_canon *c, struct st_op *op)
+{
+	struct st_op_ref *v = NULL;
+	size_t n = 0, cap = 0;
+
+	if (!st_canon_key(c, "refs"))
+		return;
+	st_canon_array(c);
+	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK) {
+		st_canon_object(c);
+		v[n].name = need_text(c, "name");
+		v[n].value = st_canon_key(c, "new") ? st_canon_text(c) : NULL;
+		v[n].old = st_canon_key(c, "old") ? st_canon_text(c) : NULL;
+		st_canon_close(c);
+		n++;
+	}
+	if (st_canon_ok(c) && n == 0)
+		st_canon_fail(c, "empty array");
+	op->refs = st_canon_keep(c, v, n, sizeof(*v));
+	op->nrefs = op->refs ? n : 0;
+}
+
+static void get_versions(struct st_canon *c, struct st_op *op)
+{
+	struct st_op_version *v = NULL;
+	size_t n = 0, cap = 0;
+
+	if (!st_canon_key(c, "versions"))
+		return;
+	st_canon_array(c);
+	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK) {
+		st_canon_object(c);
+		st_canon_need(c, "commit");
+		st_canon_oid(c, &v[n].commit);
+		v[n].label = need_text(c, "label");
+		st_canon_close(c);
+		n++;
+	}
+	if (st_canon_ok(c) && n == 0)
+		st_canon_fail(c, "empty array");
+	op->versions = st_canon_keep(c, v, n, sizeof(*v));
+	op->nversions = op->versions ? n : 0;
+}
+
+/* Only the text that st_time_format writes: one instant, one spelling. */
+static void get_time(struct st_canon *c, struct st_op *op)
+{
+	const char *s = need_text(c, "time");
+	char again[40];
+
+	if (!s)
+		return;
+	if (st_time_parse(s, strlen(s), &op->time_ns)) {
+		st_time_format(op->time_ns, again);
+		if (strcmp(s, again) == 0)
+			return;
+	}
+	st_canon_fail(c, "not a time in canonical form before");
+}
+
+static void get_op(struct st_canon *c, struct st_op *op)
+{
+	st_canon_object(c);
+	st_canon_oids(c, "commits", &op->commits, &op->ncommits);
+	get_index(c, op);
+	st_canon_oids(c, "packs_added", &op->packs_added, &op->npacks_added);
+	st_canon_oids(c, "packs_removed", &op->packs_removed, &op->npacks_removed);
+	st_canon_oids(c, "records", &op->records, &op->nrecords);
+	get_refs(c, op);
+	get_time(c, op);
+	st_canon_type(c, TYPE);
+	op->verb = need_text(c, "verb");
+	get_versions(c, op);
+	op->who = need_text(c, "who");
+	op->why = need_text(c, "why");
+	st_canon_close(c);
+	st_canon_end(c);
+}
+
+int st_op_parse(struct st_op *out, struct st_arena *arena, const void *p, size_t len,
+		struct st_err *e)
+{
+	struct st_canon c;
+
+	*out = (struct st_op){ 0 };
+	st_canon_init(&c, p, len, arena, e);
+	get_op(&c, out);
+	if (e->code == ST_OK && check(out, ST_ECORRUPT, e) == ST_OK)
+		return ST_OK;
+	*out = (struct st_op){ 0 };
+	return st_wrap(e, "parse " TYPE);
+}
