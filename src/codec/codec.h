@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lossless codings of one frame (at most 2^20 raw bytes), one file and one row of codec_table.c each.
+ * A decoder is given the exact raw size and fails on one byte more or less.
+ */
+#ifndef ST_CODEC_CODEC_H
+#define ST_CODEC_CODEC_H
+
+#include "base/oid.h"
+
+enum st_coding { /* stored on disk: never renumber */
+	ST_CODING_RAW = 0,
+	ST_CODING_CONST = 1, /* one element repeated */
+	ST_CODING_SAME = 2,  /* identical to the base's frame of the same number */
+	ST_CODING_ZPLANES = 3, /* byte planes, zstd each */
+	ST_NCODINGS
+};
+
+/* Scratch of one worker: zstd contexts, plane buffers. One thread at a time. */
+struct st_codec_state;
+ST_MUST int st_codec_state_new(struct st_codec_state **out, struct st_err *e);
+void st_codec_state_free(struct st_codec_state *s); /* NULL is fine */
+
+/*
+ * Buffers of ST_FRAME_LEN bytes that live as long as the state: for the stored bytes of a frame before
+ * they are decoded, and for one decoded frame. NULL with e filled on failure. No coder touches them
+ * but through its arguments.
+ */
+enum st_room { ST_ROOM_STORED, ST_ROOM_FRAME, ST_NROOMS };
+uint8_t *st_codec_room(struct st_codec_state *s, enum st_room which, struct st_err *e);
+
+/* What ST_ROOM_FRAME holds, kept by whoever fills it. Content-addressed, so it never grows stale. */
+struct st_codec_memo {
+	bool set;
+	struct st_oid id;
+	uint64_t frame;
+};
+struct st_codec_memo *st_codec_memo(struct st_codec_state *s);
+
+struct st_frame_in {
+	const uint8_t *raw;
+	size_t n;	     /* 1 .. ST_FRAME_LEN */
+	const uint8_t *base; /* the base's frame, or NULL */
+	size_t base_n;
+	unsigned width; /* bytes of an element: 1, 2, 4, 8; 1 when not a tensor */
+	int level;	/* zstd level */
+};
+
+struct st_codec {
+	const char *name; /* "raw", "const", "same", "zplanes": shown by stats */
+	enum st_coding coding;
+	bool needs_base;
+	/* MUST. Writes at most cap bytes. ST_ENO (with e untouched) when this coding does not
+	 * apply or does not fit cap. */
+	int (*encode)(struct st_codec_state *s, const struct st_frame_in *in, uint8_t *out,
+		      size_t cap, size_t *len, struct st_err *e);
+	/* MUST. Produces exactly n bytes or fails with ST_ECORRUPT. base has base_n bytes when
+	 * needs_base; width is 1, 2, 4 or 8. */
+	int (*decode)(struct st_codec_state *s, const uint8_t *p, size_t len, const uint8_t *base,
+		      size_t base_n, unsigned width, uint8_t *raw, size_t n, struct st_err *e);
+};
+
+extern const struct st_codec *const st_codecs[ST_NCODINGS];
+const struct st_codec *st_codec_get(unsigned coding); /* NULL when unknown */
+
+enum st_codec_mode { ST_CODEC_FAST, ST_CODEC_DEFAULT };
+
+/*
+ * Chooses a coding for one frame. FAST: same and const where they hold (one comparison each), else
+ * raw. DEFAULT: also zplanes when it saves at least 1/32 of the frame. out has room for n bytes.
+ * For RAW nothing is written to out (*len = n): the caller stores in->raw itself.
+ */
+ST_MUST int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *in,
+			    enum st_codec_mode mode, uint8_t *out, enum st_coding *coding,
+			    size_t *len, struct st_err *e);
+/* ST_EFORMAT: a coding that only a newer strata can have written. */
+ST_MUST int st_frame_decode(struct st_codec_state *s, unsigned coding, const uint8_t *p, size_t len,
+			    const uint8_t *base, size_t base_n, unsigned width, uint8_t *raw,
+			    size_t n, struct st_err *e);
+
+#endif

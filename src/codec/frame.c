@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The choice of a coding, and the way back. */
+#include "codec/codec.h"
+
+static bool valid_width(unsigned width)
+{
+	return width == 1 || width == 2 || width == 4 || width == 8;
+}
+
+static int try_coding(enum st_coding want, struct st_codec_state *s, const struct st_frame_in *in,
+		      uint8_t *out, size_t cap, enum st_coding *coding, size_t *len,
+		      struct st_err *e)
+{
+	int rc = st_codecs[want]->encode(s, in, out, cap, len, e);
+
+	if (rc == ST_OK)
+		*coding = want;
+	return rc;
+}
+
+int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *in,
+		    enum st_codec_mode mode, uint8_t *out, enum st_coding *coding, size_t *len,
+		    struct st_err *e)
+{
+	size_t saves = in->n / 32 ? in->n / 32 : 1;
+	int rc;
+
+	ST_BUG_ON(in->n == 0 || in->n > ST_FRAME_LEN || !valid_width(in->width));
+	rc = try_coding(ST_CODING_SAME, s, in, out, in->n, coding, len, e);
+	if (rc == ST_ENO)
+		rc = try_coding(ST_CODING_CONST, s, in, out, in->n - 1, coding, len, e);
+	if (rc == ST_ENO && mode != ST_CODEC_FAST)
+		rc = try_coding(ST_CODING_ZPLANES, s, in, out, in->n - saves, coding, len, e);
+	if (rc != ST_ENO)
+		return rc;
+	*coding = ST_CODING_RAW;
+	*len = in->n;
+	return ST_OK;
+}
+
+int st_frame_decode(struct st_codec_state *s, unsigned coding, const uint8_t *p, size_t len,
+		    const uint8_t *base, size_t base_n, unsigned width, uint8_t *raw, size_t n,
+		    struct st_err *e)
+{
+	const struct st_codec *c = st_codec_get(coding);
+	int rc;
+
+	if (!c)
+		return st_fail(e, ST_EFORMAT, "coding %u: a newer strata wrote this", coding);
+	if (n == 0 || n > ST_FRAME_LEN || !valid_width(width))
+		return st_fail(e, ST_ECORRUPT, "a frame of %zu bytes, %u an element", n, width);
+	if (c->needs_base && !base)
+		return st_fail(e, ST_ECORRUPT, "coding %s without a base", c->name);
+	rc = c->decode(s, p, len, base, base_n, width, raw, n, e);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "coding %s", c->name);
+}

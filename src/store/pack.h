@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pack file, as bytes (doc/format/pack.md): header, entries, index, trailer. This file only
+ * encodes and parses; pack_write.c and odb.c do the I/O. All integers little-endian.
+ *
+ *	header   64: "STRAPACK" u32 version=1, u32 flags=0, rest 0
+ *	entry      : fixed part of ST_ENTRY_FIXED bytes, frame table of nframes * ST_FRAME_ROW bytes,
+ *		     then the frames' stored bytes, back to back
+ *	index      : "STRAPIDX" u64 nentries, u64 nbases, u64 stored bytes of all entries;
+ *		     nentries * ST_INDEX_ROW sorted by (id, kind, offset); nbases * 32, sorted ids of
+ *		     bases that lie outside the pack
+ *	trailer 64: u64 index offset, u64 index length, BLAKE3 of the index (32), u64 pack length, "STRAPEND"
+ *
+ * A pack's name is "<hex of the BLAKE3 of its index>.pack"; an index row holds the hash of its
+ * entry's fixed part and frame table, and these hold checksums of every stored byte.
+ */
+#ifndef ST_STORE_PACK_H
+#define ST_STORE_PACK_H
+
+#include "base/oid.h"
+#include "base/rd.h"
+
+#define ST_PACK_HEADER 64
+#define ST_PACK_TRAILER 64
+#define ST_ENTRY_FIXED 192
+#define ST_FRAME_ROW 48
+#define ST_INDEX_HEAD 32
+#define ST_INDEX_ROW 128
+
+enum st_entry_kind { /* on disk */
+	ST_ENTRY_DATA = 1,   /* the object's bytes */
+	ST_ENTRY_RECIPE = 2, /* id is a file's; content names the manifest that rebuilds it */
+};
+
+struct st_frame_row {
+	uint8_t coding;
+	uint32_t stored; /* bytes */
+	uint64_t check;	 /* first 8 bytes of the BLAKE3 of the stored bytes; 0 for raw, where cv serves */
+	uint8_t cv[ST_OID_LEN]; /* chaining value of the raw bytes; the root hash when the only frame */
+};
+
+struct st_entry {
+	struct st_oid id;
+	uint8_t kind;	 /* enum st_entry_kind */
+	uint8_t width;	 /* element width the codec was told: 1, 2, 4, 8 */
+	uint8_t depth;	 /* decodes below this one: 0 without a base */
+	uint64_t raw;	 /* bytes of content */
+	uint64_t stored; /* bytes of all frames together */
+	struct st_oid base; /* zero: none */
+	uint32_t nframes;
+	/* Reserved, written as 0, refused when not 0: */
+	uint32_t phase;		/* of block-quantised formats */
+	uint32_t cipher;	/* encryption at rest, */
+	uint64_t key;		/* and its key id */
+	uint32_t bundle_frame;	/* several small objects in one frame: frame, */
+	uint32_t bundle_offset; /* and offset inside it */
+	struct st_frame_row *frames; /* nframes */
+};
+
+struct st_index_row {
+	struct st_oid id;
+	uint8_t kind, width, depth;
+	uint64_t offset; /* of the entry in the pack */
+	uint64_t raw, stored;
+	uint32_t nframes;
+	struct st_oid base; /* zero: none; for a recipe: the manifest's id */
+	uint8_t check[16]; /* BLAKE3 of the entry's fixed part and frame table, cut */
+};
+
+/* Frames of a content of raw bytes: ceil(raw / 2^20); 0 for an empty object. */
+uint64_t st_frames_of(uint64_t raw);
+
+void st_pack_header_put(uint8_t out[ST_PACK_HEADER]);
+ST_MUST int st_pack_header_parse(const uint8_t *p, size_t len, struct st_err *e);
+/* Fixed part and frame table: ST_ENTRY_FIXED + nframes * ST_FRAME_ROW bytes. check gets the hash. */
+ST_MUST int st_entry_put(struct st_buf *out, const struct st_entry *en, uint8_t check[16],
+			 struct st_err *e);
+/* en->frames is allocated here (free it with st_entry_release). nframes must agree with raw, each
+ * frame's size with its coding; anything reserved must be 0. */
+ST_MUST int st_entry_parse(struct st_entry *en, const uint8_t *p, size_t len, struct st_err *e);
+void st_entry_release(struct st_entry *en);
+/* rows are sorted here. */
+ST_MUST int st_pack_index_put(struct st_buf *out, struct st_index_row *rows, size_t n,
+			      const struct st_oid *bases, size_t nbases, struct st_err *e);
+struct st_pack_index {
+	struct st_index_row *rows;
+	size_t n;
+	struct st_oid *bases;
+	size_t nbases;
+	uint64_t stored;
+};
+/* pack_len bounds every offset. */
+ST_MUST int st_pack_index_parse(struct st_pack_index *out, const uint8_t *p, size_t len,
+				uint64_t pack_len, struct st_err *e);
+void st_pack_index_release(struct st_pack_index *x);
+struct st_pack_trailer {
+	uint64_t index_offset, index_len, pack_len;
+	struct st_oid index_hash;
+};
+void st_pack_trailer_put(uint8_t out[ST_PACK_TRAILER], const struct st_pack_trailer *t);
+ST_MUST int st_pack_trailer_parse(struct st_pack_trailer *t, const uint8_t *p, uint64_t pack_len,
+				  struct st_err *e);
+#define ST_PACK_NAME_LEN (ST_OID_HEX + 5)
+void st_pack_name(const struct st_oid *pack, char out[ST_PACK_NAME_LEN + 1]);
+bool st_pack_name_parse(struct st_oid *pack, const char *name);
+
+#endif

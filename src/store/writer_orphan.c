@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sealed packs that no operation names: what an interrupted command had finished. */
+#include "store/pack_write.h"
+
+static int add_orphan(void *arg, const char *name, uint64_t size, int64_t mtime_ns, struct st_err *e)
+{
+	struct st_writer *w = arg;
+	struct st_err bad = { 0 };
+	struct st_orphan o = { 0 };
+	uint64_t len;
+	bool known;
+	int rc;
+
+	(void)size;
+	(void)mtime_ns;
+	if (!st_pack_name_parse(&o.id, name))
+		return ST_OK;
+	rc = st_catalog_pack_known(w->odb->cat, &o.id, &known, e);
+	if (rc != ST_OK || known)
+		return rc;
+	/* One that cannot be read is of no use, and no loss. */
+	if (st_odb_pack_index(w->odb, &o.id, &o.index, &len, &bad) != ST_OK)
+		return ST_OK;
+	rc = st_grow(&w->orphans, &w->orphans_cap, w->norphans + 1, e);
+	if (rc != ST_OK) {
+		st_pack_index_release(&o.index);
+		return rc;
+	}
+	w->orphans[w->norphans++] = o;
+	return ST_OK;
+}
+
+static int map_rows(struct st_writer *w, size_t at, struct st_err *e)
+{
+	const struct st_pack_index *x = &w->orphans[at].index;
+	uint8_t key[ST_WKEY];
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < x->n; i++) {
+		st_wkey(key, &x->rows[i].id, x->rows[i].kind);
+		rc = st_map_put(&w->orphaned, key, sizeof(key), (uint64_t)at << 32 | i, NULL, NULL,
+				e);
+	}
+	return rc;
+}
+
+static int has_bases(struct st_writer *w, const struct st_pack_index *x, bool *all, struct st_err *e)
+{
+	uint8_t key[ST_WKEY];
+	uint64_t where;
+	size_t i;
+	int rc = ST_OK;
+
+	*all = true;
+	for (i = 0; rc == ST_OK && *all && i < x->nbases; i++) {
+		st_wkey(key, &x->bases[i], ST_ENTRY_DATA);
+		if (!st_map_get(&w->orphaned, key, sizeof(key), &where))
+			rc = st_odb_has(w->odb, &x->bases[i], ST_ENTRY_DATA, all, e);
+	}
+	return rc;
+}
+
+/* An orphan whose base is gone cannot be read: then none of them is touched. */
+static int drop_if_broken(struct st_writer *w, struct st_err *e)
+{
+	bool all = true;
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && all && i < w->norphans; i++)
+		rc = has_bases(w, &w->orphans[i].index, &all, e);
+	if (rc == ST_OK && !all) {
+		st_map_release(&w->orphaned);
+		st_map_init(&w->orphaned);
+	}
+	return rc;
+}
+
+int st_writer_load_orphans(struct st_writer *w, struct st_err *e)
+{
+	size_t i;
+	int rc;
+
+	if (!w->odb->store->ops->list)
+		return ST_OK;
+	rc = st_store_list(w->odb->store, add_orphan, w, e);
+	for (i = 0; rc == ST_OK && i < w->norphans; i++)
+		rc = map_rows(w, i, e);
+	return rc == ST_OK ? drop_if_broken(w, e) : rc;
+}
+
+void st_writer_use_orphan(struct st_writer *w, size_t at)
+{
+	struct st_orphan *o = &w->orphans[at];
+	uint8_t key[ST_WKEY];
+	uint64_t where;
+	size_t i;
+
+	if (o->used)
+		return;
+	o->used = true; /* before the bases: a cycle ends here */
+	for (i = 0; i < o->index.nbases; i++) {
+		st_wkey(key, &o->index.bases[i], ST_ENTRY_DATA);
+		if (st_map_get(&w->orphaned, key, sizeof(key), &where))
+			st_writer_use_orphan(w, (size_t)(where >> 32));
+	}
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finishing a pack: nothing gets a name before every entry has been read back through the decoder and
+ * re-hashed. This catches faults of the encoder and of memory, not of the disk, which may still answer
+ * from its cache: scrubbing is for that.
+ */
+#include "base/pool.h"
+#include "model/manifest.h"
+#include "store/pack_write.h"
+
+#define UNIT_FRAMES 16 /* frames that one task verifies */
+
+struct unit {
+	uint32_t row, first;
+};
+
+struct verify {
+	struct st_writer *w;
+	const struct st_wpack *p;
+	struct unit *units;
+	size_t n, cap;
+	struct st_codec_state **codecs;
+	uint8_t **bufs;
+	unsigned jobs;
+};
+
+static int check_recipe(struct st_obj *ob, const uint8_t *p, struct st_err *e)
+{
+	struct st_oid manifest;
+	uint64_t size;
+	int rc = st_recipe_parse(&size, &manifest, p, (size_t)ob->entry.raw, e);
+
+	if (rc == ST_OK && !st_oid_eq(&manifest, &ob->loc.base))
+		rc = st_fail(e, ST_EBUG, "a recipe names another manifest than the index");
+	return rc;
+}
+
+/* A frame that refers to the base's proves itself by the base's chaining value, which was verified when
+ * the base was published: its bytes are not read again. */
+static int verify_frame(const struct verify *v, struct st_obj *ob, uint32_t i, unsigned worker,
+			struct st_err *e)
+{
+	const struct st_frame_row *f = &ob->entry.frames[i];
+	int rc;
+
+	if (f->coding == ST_CODING_SAME) {
+		if (ob->base && i < ob->base->entry.nframes && ob->base->entry.raw == ob->entry.raw &&
+		    memcmp(ob->base->entry.frames[i].cv, f->cv, ST_OID_LEN) == 0)
+			return ST_OK;
+		return st_fail(e, ST_EBUG, "frame %" PRIu32 " does not equal its base's", i);
+	}
+	rc = st_obj_frame(ob, v->codecs[worker], i, v->bufs[worker], e);
+	if (rc == ST_OK && ob->entry.kind == ST_ENTRY_RECIPE)
+		rc = check_recipe(ob, v->bufs[worker], e);
+	return rc;
+}
+
+/* The row's own entry, not whatever else the id may be found under. */
+struct one {
+	struct st_writer *w;
+	const struct st_wpack *p;
+	const struct st_index_row *row;
+};
+
+static int find_one(void *arg, const struct st_oid *id, enum st_entry_kind kind, struct st_loc *loc,
+		    struct st_blob **blob, bool *found, struct st_err *e)
+{
+	struct one *o = arg;
+
+	if (st_oid_eq(id, &o->row->id) && kind == o->row->kind) {
+		*blob = o->p->blob;
+		*found = true;
+		st_row_to_loc(loc, &o->p->id, o->row);
+		return ST_OK;
+	}
+	return st_writer_find(o->w, id, kind, loc, blob, found, e);
+}
+
+static int verify_unit(void *arg, uint64_t n, unsigned worker, struct st_err *e)
+{
+	const struct verify *v = arg;
+	const struct unit *u = &v->units[n];
+	struct one o = { v->w, v->p, &v->p->rows[u->row] };
+	struct st_obj *ob;
+	uint32_t i;
+	int rc = st_entry_open(&ob, v->w->odb, &o.row->id, (enum st_entry_kind)o.row->kind,
+			       find_one, &o, e);
+
+	if (rc != ST_OK)
+		return rc;
+	for (i = u->first; rc == ST_OK && i < ob->entry.nframes && i - u->first < UNIT_FRAMES; i++)
+		rc = verify_frame(v, ob, i, worker, e);
+	st_obj_close(ob);
+	return rc;
+}
+
+static int make_units(struct verify *v, struct st_err *e)
+{
+	uint32_t f;
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < v->p->nrows; i++) {
+		f = 0;
+		do {
+			rc = st_grow(&v->units, &v->cap, v->n + 1, e);
+			if (rc == ST_OK)
+				v->units[v->n++] = (struct unit){ (uint32_t)i, f };
+			f += UNIT_FRAMES;
+		} while (rc == ST_OK && f < v->p->rows[i].nframes);
+	}
+	return rc;
+}
+
+static int verify_pack(struct st_writer *w, const struct st_wpack *p, struct st_err *e)
+{
+	struct verify v = { .w = w, .p = p, .jobs = w->ctx->jobs ? w->ctx->jobs : 1 };
+	unsigned i;
+	int rc = make_units(&v, e);
+
+	v.codecs = st_calloc(v.jobs, sizeof(struct st_codec_state *), e);
+	v.bufs = st_calloc(v.jobs, sizeof(uint8_t *), e);
+	if (rc == ST_OK)
+		rc = e->code;
+	for (i = 0; rc == ST_OK && i < v.jobs; i++) {
+		rc = st_codec_state_new(&v.codecs[i], e);
+		if (rc == ST_OK && !(v.bufs[i] = st_malloc(ST_FRAME_LEN, e)))
+			rc = e->code;
+	}
+	if (rc == ST_OK)
+		rc = st_parallel(v.jobs, v.n, verify_unit, &v, e);
+	for (i = 0; i < v.jobs; i++) {
+		if (v.codecs)
+			st_codec_state_free(v.codecs[i]);
+		if (v.bufs)
+			free(v.bufs[i]);
+	}
+	free(v.codecs);
+	free(v.bufs);
+	free(v.units);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "verify what was written");
+}
+
+static int by_oid(const void *a, const void *b)
+{
+	return st_oid_cmp(a, b);
+}
+
+/* Bases of this pack's entries that lie elsewhere, sorted, each once. */
+static int outside_bases(const struct st_wpack *p, struct st_oid **out, size_t *n, struct st_err *e)
+{
+	struct st_map inside;
+	uint64_t one;
+	size_t i, k = 0;
+	int rc = ST_OK;
+
+	*n = 0;
+	*out = st_calloc(p->nrows, sizeof(**out), e);
+	if (!*out)
+		return e->code;
+	st_map_init(&inside);
+	for (i = 0; rc == ST_OK && i < p->nrows; i++)
+		if (p->rows[i].kind == ST_ENTRY_DATA)
+			rc = st_map_put(&inside, p->rows[i].id.b, ST_OID_LEN, 1, NULL, NULL, e);
+	for (i = 0; rc == ST_OK && i < p->nrows; i++)
+		if (p->rows[i].depth &&
+		    !st_map_get(&inside, p->rows[i].base.b, ST_OID_LEN, &one))
+			(*out)[k++] = p->rows[i].base;
+	st_map_release(&inside);
+	if (k)
+		qsort(*out, k, sizeof(**out), by_oid);
+	for (i = 0; i < k; i++)
+		if (*n == 0 || !st_oid_eq(&(*out)[*n - 1], &(*out)[i]))
+			(*out)[(*n)++] = (*out)[i];
+	return rc;
+}
+
+static int write_index(struct st_wpack *p, struct st_err *e)
+{
+	struct st_index_row *rows = st_memdup(p->rows, p->nrows * sizeof(*rows), e);
+	struct st_pack_trailer t = { .index_offset = p->end };
+	uint8_t tail[ST_PACK_TRAILER];
+	struct st_oid *bases = NULL;
+	size_t nbases = 0;
+	struct st_buf b;
+	int rc = rows ? outside_bases(p, &bases, &nbases, e) : (int)e->code;
+
+	st_buf_init(&b, SIZE_MAX / 4);
+	if (rc == ST_OK)
+		rc = st_pack_index_put(&b, rows, p->nrows, bases, nbases, e);
+	if (rc == ST_OK)
+		rc = st_blob_write(p->blob, b.p, b.len, p->end, e);
+	if (rc == ST_OK) {
+		st_oid_of(&t.index_hash, b.p, b.len);
+		p->id = t.index_hash;
+		t.index_len = b.len;
+		t.pack_len = p->end + b.len + sizeof(tail);
+		st_pack_trailer_put(tail, &t);
+		rc = st_blob_write(p->blob, tail, sizeof(tail), p->end + b.len, e);
+	}
+	if (rc == ST_OK)
+		rc = st_blob_truncate(p->blob, t.pack_len, e);
+	st_buf_release(&b);
+	free(bases);
+	free(rows);
+	return rc;
+}
+
+int st_writer_seal_pack(struct st_writer *w, struct st_err *e)
+{
+	struct st_wpack *p = &w->packs[w->npacks - 1];
+	char name[ST_PACK_NAME_LEN + 1];
+	struct st_blob *blob;
+	int rc;
+
+	ST_BUG_ON(w->open || !p->blob);
+	if (p->nrows == 0) {
+		st_blob_discard(p->blob);
+		free(p->rows);
+		w->npacks--;
+		return ST_OK;
+	}
+	rc = st_writer_flush(w, e);
+	if (rc == ST_OK)
+		rc = write_index(p, e);
+	if (rc == ST_OK)
+		rc = st_blob_sync(p->blob, e);
+	if (rc == ST_OK)
+		rc = verify_pack(w, p, e);
+	if (rc != ST_OK)
+		return rc;
+	st_pack_name(&p->id, name);
+	blob = p->blob;
+	p->blob = NULL;
+	return st_blob_publish(blob, name, e);
+}
+
+int st_writer_seal(struct st_writer *w, const struct st_oid **packs, size_t *npacks,
+		   struct st_err *e)
+{
+	size_t i;
+	int rc = ST_OK;
+
+	if (w->npacks && w->packs[w->npacks - 1].blob)
+		rc = st_writer_seal_pack(w, e);
+	if (rc != ST_OK)
+		return rc;
+	free(w->publish);
+	w->npublish = 0;
+	w->publish = st_calloc(w->npacks + w->norphans, sizeof(*w->publish), e);
+	if (!w->publish)
+		return e->code;
+	for (i = 0; i < w->norphans; i++)
+		if (w->orphans[i].used)
+			w->publish[w->npublish++] = w->orphans[i].id;
+	for (i = 0; i < w->npacks; i++)
+		w->publish[w->npublish++] = w->packs[i].id;
+	*packs = w->publish;
+	*npacks = w->npublish;
+	return ST_OK;
+}
