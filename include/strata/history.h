@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Versions: commit, log, show, revisions. */
+#ifndef STRATA_HISTORY_H
+#define STRATA_HISTORY_H
+
+#include <strata/stage.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct strata_param {
+	const char *key, *value;
+} strata_param;
+
+typedef struct strata_commit_options {
+	const char *message;	  /* required; with amend NULL keeps the old one */
+	bool all;		  /* stage changed and removed tracked files first */
+	bool amend;		  /* replace HEAD's version */
+	bool allow_empty;	  /* also when nothing changed */
+	bool fast;		  /* with all: as STRATA_ADD_FAST */
+	const strata_param *params; /* hyper-parameters */
+	size_t nparams;
+	const char *config; /* a configuration file to record, or NULL */
+	const char *author; /* "Name <mail>", or NULL */
+} strata_commit_options;
+
+typedef struct strata_file_counts {
+	uint64_t added, changed, removed;
+} strata_file_counts;
+
+typedef struct strata_commit_result {
+	char commit[STRATA_HEX], version[32], branch[256]; /* branch "" when detached */
+	strata_file_counts files;
+	strata_tensor_counts tensors;
+	uint64_t logical_bytes; /* of the version's files */
+	uint64_t stored_bytes;	/* that storing what it changed took */
+} strata_commit_result;
+
+/* STRATA_ENO when there is nothing to commit. */
+STRATA_API int strata_commit(strata_repo *r, const strata_commit_options *o,
+			     strata_commit_result *result, strata_error *err);
+
+/* A revision (INTERFACE of the manual, "revisions") to a commit id. */
+STRATA_API int strata_resolve(strata_repo *r, const char *rev, char commit[STRATA_HEX],
+			      strata_error *err);
+
+typedef struct strata_version {
+	const char *commit; /* hex */
+	const char *version; /* "v12" or "" */
+	const char *const *parents;
+	size_t nparents;
+	const char *author; /* "Name <mail>" */
+	const char *time;   /* RFC 3339, UTC */
+	const char *message;
+	const char *const *branches, *const *tags; /* that point here */
+	size_t nbranches, ntags;
+	bool head;		  /* HEAD points here */
+	bool has_files;		  /* files was asked for */
+	strata_file_counts files; /* against the first parent */
+} strata_version;
+
+typedef struct strata_log_options {
+	const char *const *revs; /* "REV", "A..B", "A...B"; none: HEAD */
+	size_t nrevs;
+	uint64_t limit; /* 0: all */
+	const char *const *paths; /* only versions that changed one of these */
+	size_t npaths;
+	bool files; /* count changed files (costs reading trees) */
+} strata_log_options;
+
+/* Newest first. An unborn branch gives nothing. */
+STRATA_API int strata_log(strata_repo *r, const strata_log_options *o,
+			  int (*cb)(void *arg, const strata_version *v), void *arg,
+			  strata_error *err);
+
+typedef struct strata_change {
+	char status; /* 'A', 'M', 'D', 'T' */
+	const char *path, *kind;
+	uint64_t old_size, new_size;
+	bool has_tensors;
+	strata_tensor_counts tensors;
+} strata_change;
+
+/* One version and what it changed against its first parent. Either callback may be NULL. params and
+ * config as recorded. */
+typedef struct strata_show_info {
+	strata_version version;
+	const char *tree;
+	const strata_param *params;
+	size_t nparams;
+	const char *config_name, *config_id; /* NULL when none */
+	uint64_t logical_bytes;
+	uint64_t nfiles;
+} strata_show_info;
+STRATA_API int strata_show(strata_repo *r, const char *rev,
+			   int (*info)(void *arg, const strata_show_info *i),
+			   int (*change)(void *arg, const strata_change *c), void *arg,
+			   strata_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* strata: version control for neural networks. This header is the whole interface. */
+#ifndef STRATA_H
+#define STRATA_H
+
+#include <strata/error.h>
+#include <strata/history.h>
+#include <strata/json.h>
+#include <strata/maintain.h>
+#include <strata/model.h>
+#include <strata/repo.h>
+#include <strata/stage.h>
+#include <strata/version.h>
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* add: find what changed, store it, stage it. */
+#include "repo/stage.h"
+
+#include "base/file.h"
+
+#include <unistd.h>
+
+struct add {
+	struct st_repo *r;
+	unsigned flags;
+	struct st_pathspec *ps;
+	struct st_index old;	 /* as it was when we looked */
+	struct st_index changed; /* rows to put in: results, and new stat data */
+	struct st_index todo;	 /* paths to read */
+	struct st_index gone;	 /* paths to take out */
+	struct st_ingest *ingest;
+	bool explicit_paths;
+	bool refreshed;
+	size_t new_files;
+	uint64_t bytes;
+	int (*cb)(void *arg, char what, const char *path);
+	void *cb_arg;
+};
+
+static int tell(struct add *a, char what, const char *path)
+{
+	return a->cb && a->cb(a->cb_arg, what, path) ? ST_ENO : ST_OK;
+}
+
+static int queue(struct add *a, const char *path, uint32_t flags, uint32_t mode, struct st_err *e)
+{
+	struct st_stage_row row = { .path = path,
+				    .path_len = strlen(path),
+				    .mode = mode,
+				    .flags = flags };
+
+	return st_index_add(&a->todo, &row, e);
+}
+
+static uint32_t mode_of(const struct stat *st)
+{
+	if (S_ISLNK(st->st_mode))
+		return ST_MODE_LINK;
+	return st->st_mode & S_IXUSR ? ST_MODE_EXEC : ST_MODE_FILE;
+}
+
+/* A link whose target lies outside the tree loses its content when the tree is copied. */
+static int check_link(struct add *a, const char *path, bool *follow, struct st_err *e)
+{
+	char *full = st_work_path(a->r, path, e), *real, *rel;
+	struct st_err out = { 0 };
+	struct stat st;
+
+	*follow = false;
+	if (!full)
+		return e->code;
+	real = realpath(full, NULL);
+	if (real && stat(real, &st) == 0) {
+		rel = st_repo_relative(a->r, real, &out);
+		free(rel);
+		if (a->flags & STRATA_ADD_DEREFERENCE)
+			*follow = S_ISREG(st.st_mode);
+		else if (out.code != ST_OK)
+			st_warn(&a->r->ctx,
+				"%s is a link out of the working tree, to %s: only the link is "
+				"stored; 'add --dereference' takes the file it points to",
+				path, real);
+	}
+	free(real);
+	free(full);
+	return ST_OK;
+}
+
+static bool has_bad_part(const char *path)
+{
+	const char *p = path;
+
+	while (p) {
+		if (strncmp(p, ".strata", 7) == 0 && (p[7] == 0 || p[7] == '/'))
+			return true;
+		p = strchr(p, '/');
+		p = p ? p + 1 : NULL;
+	}
+	return false;
+}
+
+static int consider_new(struct add *a, const struct st_walk_entry *en, struct st_err *e)
+{
+	bool follow = false;
+	int rc = ST_OK;
+
+	if (has_bad_part(en->path))
+		return ST_OK;
+	if (!S_ISREG(en->st->st_mode) && !S_ISLNK(en->st->st_mode)) {
+		st_warn(&a->r->ctx, "%s is neither a file, a link nor a directory: skipped",
+			en->path);
+		return ST_OK;
+	}
+	if (S_ISLNK(en->st->st_mode))
+		rc = check_link(a, en->path, &follow, e);
+	if (rc != ST_OK)
+		return rc;
+	a->new_files++;
+	rc = tell(a, 'A', en->path);
+	return rc == ST_OK ? queue(a, en->path, follow ? ST_INDEX_DEREF : 0, mode_of(en->st), e)
+			   : rc;
+}
+
+static int consider_tracked(struct add *a, struct st_stage_row *row,
+			    const struct st_walk_entry *en, struct st_err *e)
+{
+	enum st_work_state state;
+	bool follow = (row->flags & ST_INDEX_DEREF) != 0, refreshed = false;
+	struct stat st;
+	char *full;
+	int rc;
+
+	if (S_ISLNK(en->st->st_mode) && (a->flags & STRATA_ADD_DEREFERENCE) && !follow) {
+		rc = check_link(a, en->path, &follow, e);
+		if (rc != ST_OK)
+			return rc;
+		state = ST_WORK_CHANGED;
+	} else {
+		rc = st_work_check(a->r, &a->old, row, &state, &refreshed, e);
+		a->refreshed |= refreshed;
+	}
+	if (rc != ST_OK || state == ST_WORK_CLEAN || state == ST_WORK_MISSING)
+		return rc;
+	if (!S_ISREG(en->st->st_mode) && !S_ISLNK(en->st->st_mode)) {
+		st_warn(&a->r->ctx, "%s is neither a file, a link nor a directory: skipped",
+			en->path);
+		return ST_OK;
+	}
+	st = *en->st;
+	if (follow) {
+		full = st_work_path(a->r, en->path, e);
+		if (!full || stat(full, &st) != 0)
+			st = *en->st;
+		free(full);
+	}
+	rc = tell(a, 'M', en->path);
+	return rc == ST_OK ? queue(a, en->path, follow ? ST_INDEX_DEREF : 0, mode_of(&st), e) : rc;
+}
+
+static int refuse_ignored(const char *path, struct st_err *e)
+{
+	return st_fail(e, ST_EREFUSED, "%s is ignored by .strataignore: 'add -f' adds it anyway",
+		       path);
+}
+
+/* An ignored directory is left alone unless something in it is tracked or named. */
+static int enter_dir(struct add *a, const struct st_walk_entry *en, struct st_err *e)
+{
+	if (!en->ignored || (a->flags & STRATA_ADD_FORCE))
+		return ST_OK;
+	if (st_index_below(&a->old, en->path) || st_pathspec_into(a->ps, en->path))
+		return ST_OK;
+	if (st_pathspec_exact(a->ps, en->path))
+		return refuse_ignored(en->path, e);
+	return ST_ENO;
+}
+
+static int walk_cb(void *arg, const struct st_walk_entry *en, struct st_err *e)
+{
+	struct add *a = arg;
+	struct st_stage_row *row;
+
+	if (en->dir)
+		return enter_dir(a, en, e);
+	row = st_index_find(&a->old, en->path, strlen(en->path), NULL);
+	if (!st_pathspec_match(a->ps, en->path))
+		return ST_OK;
+	if (row)
+		return consider_tracked(a, row, en, e);
+	if (a->flags & STRATA_ADD_UPDATE)
+		return ST_OK;
+	if (en->ignored && !(a->flags & STRATA_ADD_FORCE)) {
+		if (a->explicit_paths && st_pathspec_exact(a->ps, en->path))
+			return refuse_ignored(en->path, e);
+		return ST_OK;
+	}
+	return consider_new(a, en, e);
+}
+
+/* Tracked files that are no longer there. */
+static int find_gone(struct add *a, struct st_err *e)
+{
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < a->old.nrows; i++) {
+		struct st_stage_row *row = &a->old.rows[i];
+		struct stat st;
+		char *full;
+		bool there;
+
+		if (!st_pathspec_match(a->ps, row->path))
+			continue;
+		full = st_work_path(a->r, row->path, e);
+		if (!full)
+			return e->code;
+		there = lstat(full, &st) == 0 && !S_ISDIR(st.st_mode);
+		free(full);
+		if (there)
+			continue;
+		rc = tell(a, 'D', row->path);
+		if (rc == ST_OK)
+			rc = st_index_add(&a->gone, row, e);
+	}
+	return rc;
+}
+
+static int find_changes(struct add *a, struct st_err *e)
+{
+	int rc = st_walk(a->r, a->ps, walk_cb, a, e);
+
+	if (rc == ST_OK)
+		rc = find_gone(a, e);
+	if (rc == ST_OK && a->explicit_paths)
+		rc = st_pathspec_unmatched(a->ps, e);
+	if (rc == ST_OK)
+		rc = st_index_sort(&a->todo, e);
+	if (rc == ST_OK)
+		rc = st_index_sort(&a->gone, e);
+	return rc;
+}
+
+static int on_done(void *arg, const char *path, const struct st_ingested *f, struct st_err *e)
+{
+	struct add *a = arg;
+	struct st_stage_row row = { .path = path, .path_len = strlen(path), .id = f->id };
+	const struct st_stage_row *want = st_index_find(&a->todo, path, row.path_len, NULL);
+
+	row.mode = mode_of(&f->st);
+	row.flags = (f->model ? ST_INDEX_MODEL : 0) | (want ? want->flags & ST_INDEX_DEREF : 0);
+	st_row_set_stat(&row, &f->st);
+	row.size = f->size;
+	a->bytes += f->size;
+	return st_index_add(&a->changed, &row, e);
+}
+
+static int ingest_all(struct add *a, struct st_txn *t, struct st_err *e)
+{
+	struct st_ingest_options o = { .mode = ST_CODEC_DEFAULT };
+	const char *mode = st_config_get(&a->r->config, "store.mode");
+	size_t i;
+	char *full;
+	int rc;
+
+	if ((a->flags & STRATA_ADD_FAST) || (mode && strcmp(mode, "fast") == 0))
+		o.mode = ST_CODEC_FAST;
+	rc = st_ingest_new(&a->ingest, a->r, t->w, &o, e);
+	if (rc != ST_OK)
+		return rc;
+	st_ingest_on_done(a->ingest, on_done, a);
+	for (i = 0; rc == ST_OK && i < a->todo.nrows; i++) {
+		full = st_work_path(a->r, a->todo.rows[i].path, e);
+		rc = full ? st_ingest_file(a->ingest, a->todo.rows[i].path, full,
+					   (a->todo.rows[i].flags & ST_INDEX_DEREF) != 0, e)
+			  : (int)e->code;
+		free(full);
+	}
+	if (rc == ST_OK)
+		rc = st_ingest_finish(a->ingest, e);
+	return rc;
+}
+
+/* A file cannot be where another path needs a directory, nor the other way round. */
+static bool shadowed(const struct st_index *now, const struct st_stage_row *row)
+{
+	struct st_stage_row *other;
+	const char *slash = row->path;
+	size_t at;
+
+	while ((slash = strchr(slash, '/'))) {
+		if (st_index_find(now, row->path, (size_t)(slash - row->path), NULL))
+			return true;
+		slash++;
+	}
+	other = st_index_find(now, row->path, row->path_len, &at);
+	for (at += other ? 1 : 0; at < now->nrows; at++) {
+		if (strncmp(now->rows[at].path, row->path, row->path_len) != 0)
+			return false;
+		if (now->rows[at].path[row->path_len] == '/')
+			return true;
+	}
+	return false;
+}
+
+/* The index may have moved on while files were read: our rows go into what it is now. */
+static int merge_rows(struct add *a, struct st_index *now, struct st_err *e)
+{
+	struct st_index out;
+	size_t i;
+	int rc = st_index_sort(&a->changed, e);
+
+	st_index_init(&out);
+	for (i = 0; rc == ST_OK && i < now->nrows; i++) {
+		struct st_stage_row *row = &now->rows[i];
+		struct st_stage_row *seen = st_index_find(&a->old, row->path, row->path_len, NULL);
+
+		if (st_index_find(&a->gone, row->path, row->path_len, NULL) ||
+		    st_index_find(&a->changed, row->path, row->path_len, NULL) ||
+		    shadowed(&a->changed, row))
+			continue;
+		/* what checking its content taught about its stat data */
+		if (seen && st_oid_eq(&seen->id, &row->id) && seen->mode == row->mode)
+			row = seen;
+		rc = st_index_add(&out, row, e);
+	}
+	for (i = 0; rc == ST_OK && i < a->changed.nrows; i++)
+		rc = st_index_add(&out, &a->changed.rows[i], e);
+	if (rc == ST_OK)
+		rc = st_index_sort(&out, e);
+	if (rc != ST_OK) {
+		st_index_release(&out);
+		return rc;
+	}
+	st_index_release(now);
+	*now = out;
+	return ST_OK;
+}
+
+static int stage(struct add *a, struct st_txn *t, struct st_err *e)
+{
+	bool changed = a->changed.nrows || a->gone.nrows;
+	int rc;
+
+	if (!changed && !a->refreshed)
+		return ST_OK;
+	rc = st_txn_index(t, e);
+	if (rc != ST_OK)
+		return rc;
+	if (!changed) { /* only stat data: worth keeping, not worth an operation */
+		struct st_oid tree = t->index.tree;
+
+		rc = merge_rows(a, &t->index, e);
+		t->index.tree = tree;
+		t->index.written_ns = st_now_ns();
+		return rc == ST_OK ? st_staged_save(a->r, &t->index, e) : rc;
+	}
+	rc = merge_rows(a, &t->index, e);
+	return rc == ST_OK ? st_txn_publish(t, true, NULL, e) : rc;
+}
+
+static int run(struct add *a, strata_add_result *res, struct st_err *e)
+{
+	struct st_writer_stats ws;
+	struct st_txn t;
+	int rc = st_txn_begin(&t, a->r, "add", e);
+
+	if (rc == ST_OK)
+		rc = st_staged_load(a->r, &a->old, e);
+	if (rc == ST_OK)
+		rc = find_changes(a, e);
+	if (rc == ST_OK && !(a->flags & STRATA_ADD_DRY_RUN)) {
+		if (a->todo.nrows) {
+			rc = ingest_all(a, &t, e);
+			if (rc == ST_EBUSY && e->code == ST_EBUSY)
+				st_txn_salvage(&t);
+		}
+		if (rc == ST_OK)
+			rc = stage(a, &t, e);
+	}
+	if (rc == ST_OK && res) {
+		st_writer_stats_get(t.w, &ws);
+		*res = (strata_add_result){ .files = a->todo.nrows,
+					    .removed = a->gone.nrows,
+					    .bytes = a->bytes,
+					    .stored = ws.stored };
+	}
+	st_ingest_free(a->ingest);
+	if (t.w)
+		st_txn_end(&t);
+	else
+		st_repo_unlock_gc(a->r);
+	return rc;
+}
+
+int st_verb_add(struct st_repo *r, const char *const *paths, size_t n, unsigned flags,
+		int (*cb)(void *arg, char what, const char *path), void *arg,
+		strata_add_result *res, struct st_err *e)
+{
+	struct add a = {
+		.r = r, .flags = flags, .cb = cb, .cb_arg = arg, .explicit_paths = n > 0
+	};
+	int rc;
+
+	if (n == 0 && !(flags & (STRATA_ADD_ALL | STRATA_ADD_UPDATE)))
+		return st_fail(e, ST_EUSAGE,
+			       "nothing was named: give paths, '.' for all, or -A or -u");
+	st_index_init(&a.old);
+	st_index_init(&a.changed);
+	st_index_init(&a.todo);
+	st_index_init(&a.gone);
+	rc = st_pathspec_new(&a.ps, r, paths, n, e);
+	if (rc == ST_OK)
+		rc = run(&a, res, e);
+	st_pathspec_free(a.ps);
+	st_index_release(&a.old);
+	st_index_release(&a.changed);
+	st_index_release(&a.todo);
+	st_index_release(&a.gone);
+	return rc;
+}

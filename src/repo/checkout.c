@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * checkout and restore: the working tree becomes what rows say. Plan first (nothing is written while
+ * something would be lost), then write; HEAD and index move last, so a kill in the middle leaves the
+ * old version checked out with files that the next run finds equal already.
+ */
+#include "repo/stage.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct place { /* what to do with one path */
+	struct st_stage_row *want; /* NULL: remove */
+	const struct st_stage_row *have;
+	bool keep; /* already equal */
+};
+
+struct checkout {
+	struct st_repo *r;
+	struct st_index *now;	 /* the index as it is */
+	struct st_index *target; /* what is wanted, sorted */
+	struct st_pathspec *ps;	 /* NULL: everything */
+	bool force;
+	struct place *places;
+	size_t n, cap;
+	uint64_t bytes; /* to write */
+	size_t lost;	/* files with changes that would be overwritten */
+	char first_lost[512];
+	strata_checkout_result *res;
+};
+
+static int add_place(struct checkout *c, const struct place *p, struct st_err *e)
+{
+	int rc = st_grow(&c->places, &c->cap, c->n + 1, e);
+
+	if (rc == ST_OK)
+		c->places[c->n++] = *p;
+	return rc;
+}
+
+static void would_lose(struct checkout *c, const char *path)
+{
+	if (c->lost++ == 0)
+		snprintf(c->first_lost, sizeof(c->first_lost), "%s", path);
+}
+
+/* Is what lies there something that the index does not have? */
+static int is_local(struct checkout *c, const struct st_stage_row *have, const char *path,
+		    bool *local, struct st_err *e)
+{
+	enum st_work_state state;
+	bool refreshed = false;
+	char *full;
+	struct stat st;
+	int rc;
+
+	if (have) {
+		rc = st_work_check(c->r, c->now, (struct st_stage_row *)have, &state, &refreshed,
+				   e);
+		*local = state == ST_WORK_CHANGED || state == ST_WORK_TYPE;
+		return rc;
+	}
+	full = st_work_path(c->r, path, e);
+	if (!full)
+		return e->code;
+	*local = lstat(full, &st) == 0;
+	free(full);
+	return ST_OK;
+}
+
+/* Does the file there already hold what is wanted? */
+static int is_equal(struct checkout *c, struct st_stage_row *want, const struct st_stage_row *have,
+		    bool *equal, struct st_err *e)
+{
+	struct st_stage_row probe = *want;
+	enum st_work_state state;
+	bool refreshed = false;
+	int rc;
+
+	probe.flags &= ~(uint32_t)ST_INDEX_STAT;
+	if (have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode)
+		probe = *have;
+	rc = st_work_check(c->r, c->now, &probe, &state, &refreshed, e);
+	*equal = rc == ST_OK && state == ST_WORK_CLEAN;
+	if (*equal && (probe.flags & ST_INDEX_STAT)) {
+		probe.path = want->path;
+		*want = probe;
+	}
+	return rc;
+}
+
+static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_err *e)
+{
+	struct place p = { .want = want };
+	bool local = false;
+	int rc;
+
+	p.have = st_index_find(c->now, want->path, want->path_len, NULL);
+	rc = is_equal(c, want, p.have, &p.keep, e);
+	if (rc != ST_OK)
+		return rc;
+	if (!p.keep) {
+		c->bytes += want->size;
+		if (!c->force)
+			rc = is_local(c, p.have, want->path, &local, e);
+		if (local)
+			would_lose(c, want->path);
+	}
+	return rc == ST_OK ? add_place(c, &p, e) : rc;
+}
+
+static int plan_remove(struct checkout *c, const struct st_stage_row *have, struct st_err *e)
+{
+	struct place p = { .have = have };
+	bool local = false;
+	int rc = ST_OK;
+
+	if (!c->force)
+		rc = is_local(c, have, have->path, &local, e);
+	if (local)
+		would_lose(c, have->path);
+	return rc == ST_OK ? add_place(c, &p, e) : rc;
+}
+
+static int plan(struct checkout *c, struct st_err *e)
+{
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < c->target->nrows; i++)
+		if (!c->ps || st_pathspec_match(c->ps, c->target->rows[i].path))
+			rc = plan_write(c, &c->target->rows[i], e);
+	for (i = 0; rc == ST_OK && !c->ps && i < c->now->nrows; i++)
+		if (!st_index_find(c->target, c->now->rows[i].path, c->now->rows[i].path_len, NULL))
+			rc = plan_remove(c, &c->now->rows[i], e);
+	if (rc == ST_OK && c->ps)
+		rc = st_pathspec_unmatched(c->ps, e);
+	if (rc == ST_OK && c->lost)
+		rc = st_fail(e, ST_EREFUSED,
+			     "%zu file%s with changes that are not in a version would be "
+			     "overwritten, '%s' first: 'strata add' and 'strata commit' keep them, "
+			     "-f discards them",
+			     c->lost, c->lost == 1 ? "" : "s", c->first_lost);
+	return rc;
+}
+
+static int check_space(struct st_repo *r, const char *dir, uint64_t need, struct st_err *e)
+{
+	uint64_t free_bytes;
+	int rc = st_free_space(dir, &free_bytes, e);
+
+	(void)r;
+	if (rc == ST_OK && need > free_bytes)
+		rc = st_fail(e, ST_ENOSPC,
+			     "%" PRIu64 " bytes are needed and %" PRIu64
+			     " are free below %s: nothing was written",
+			     need, free_bytes, dir);
+	return rc;
+}
+
+/* Empty directories that a removal leaves are not versioned: they go too. */
+static void remove_empty_parents(struct st_repo *r, const char *path)
+{
+	struct st_err ignored = { 0 };
+	char *full = st_work_path(r, path, &ignored), *slash;
+	size_t root = strlen(r->work);
+
+	while (full && (slash = strrchr(full, '/')) && (size_t)(slash - full) > root) {
+		*slash = 0;
+		if (rmdir(full) != 0)
+			break;
+	}
+	free(full);
+}
+
+static int remove_one(struct checkout *c, const struct st_stage_row *have, struct st_err *e)
+{
+	char *full = st_work_path(c->r, have->path, e);
+
+	if (!full)
+		return e->code;
+	if (unlink(full) != 0 && errno != ENOENT && errno != ENOTDIR && errno != EISDIR)
+		st_fail_os(e, "remove %s", have->path);
+	free(full);
+	if (e->code == ST_OK) {
+		remove_empty_parents(c->r, have->path);
+		c->res->removed++;
+	}
+	return e->code;
+}
+
+static int write_one(struct checkout *c, struct st_stage_row *want, struct st_err *e)
+{
+	struct st_target t = { .path = want->path, .row = want };
+	struct stat st;
+	char *full = st_work_path(c->r, want->path, e);
+	int rc = full ? ST_OK : (int)e->code;
+
+	t.full = full;
+	if (rc == ST_OK)
+		rc = st_write_file(c->r, &t, &st, e);
+	if (rc == ST_OK) {
+		uint64_t size = want->size;
+
+		st_row_set_stat(want, &st);
+		want->size = size;
+		c->res->written++;
+		c->res->bytes += size;
+	}
+	free(full);
+	return rc;
+}
+
+/* Removals first: a file may be where a directory must come. */
+static int carry_out(struct checkout *c, struct st_err *e)
+{
+	uint64_t done = 0;
+	size_t i;
+	int rc = check_space(c->r, c->r->work, c->bytes, e);
+
+	for (i = 0; rc == ST_OK && i < c->n; i++)
+		if (!c->places[i].want)
+			rc = remove_one(c, c->places[i].have, e);
+	for (i = 0; rc == ST_OK && i < c->n; i++) {
+		rc = st_check_cancel(&c->r->ctx, e);
+		if (rc != ST_OK || !c->places[i].want)
+			continue;
+		if (c->places[i].keep) {
+			c->res->kept++;
+			continue;
+		}
+		rc = write_one(c, c->places[i].want, e);
+		done += c->places[i].want->size;
+		st_progress(&c->r->ctx, "checkout", done, c->bytes, true, false);
+	}
+	st_progress(&c->r->ctx, "checkout", done, c->bytes, true, true);
+	return rc;
+}
+
+static int target_of(struct st_repo *r, const char *rev, struct st_oid *commit, struct st_index *x,
+		     struct st_err *e)
+{
+	struct st_oid tree;
+	int rc = st_resolve(r, rev, strlen(rev), commit, e);
+
+	if (rc == ST_OK)
+		rc = st_repo_commit_tree(r, commit, &tree, e);
+	if (rc == ST_OK)
+		rc = st_tree_to_index(r, &tree, x, e);
+	if (rc == ST_OK) {
+		x->tree = tree;
+		rc = st_index_sort(x, e);
+	}
+	return rc;
+}
+
+static bool is_branch(struct st_repo *r, const char *rev, char ref[300], struct st_err *e)
+{
+	struct st_buf b;
+	bool found = false;
+	int n = snprintf(ref, 300, "heads/%s", rev);
+
+	if (n < 0 || n >= 300)
+		return false;
+	st_buf_init(&b, 4096);
+	if (st_catalog_ref_get(r->cat, ref, &b, &found, e) != ST_OK)
+		found = false;
+	st_buf_release(&b);
+	return found;
+}
+
+/* HEAD's new value and its present one, as the operation log writes them. */
+static int move_head(struct st_txn *t, const char *rev, const struct st_oid *commit,
+		     struct st_err *e)
+{
+	char value[320], ref[300], why[400];
+	struct st_op_ref change = { .name = "HEAD", .value = value };
+	struct st_buf old;
+	bool found;
+	int rc;
+
+	st_buf_init(&old, 4096);
+	rc = st_catalog_ref_get(t->r->cat, "HEAD", &old, &found, e);
+	change.old = rc == ST_OK ? st_buf_cstr(&old, e) : NULL;
+	if (change.old) {
+		if (is_branch(t->r, rev, ref, e))
+			snprintf(value, sizeof(value), "ref:%s", ref);
+		else
+			st_oid_hex(commit, value);
+		snprintf(why, sizeof(why), "checkout %.300s", rev);
+		t->op.why = why;
+		t->op.refs = &change;
+		t->op.nrefs = strcmp(value, change.old) != 0;
+		rc = st_txn_publish(t, true, NULL, e);
+		t->op.refs = NULL;
+		t->op.why = t->op.verb;
+	}
+	st_buf_release(&old);
+	return e->code != ST_OK ? (int)e->code : rc;
+}
+
+static void release_plan(struct checkout *c)
+{
+	free(c->places);
+	st_pathspec_free(c->ps);
+}
+
+static int checkout_version(struct st_repo *r, const char *rev, const strata_checkout_options *o,
+			    strata_checkout_result *res, struct st_err *e)
+{
+	struct checkout c = { .r = r, .force = o->force, .res = res };
+	struct st_index target;
+	struct st_oid commit;
+	struct st_txn t;
+	int rc;
+
+	st_index_init(&target);
+	rc = st_txn_begin(&t, r, "checkout", e);
+	if (rc == ST_OK)
+		rc = st_txn_index(&t, e);
+	if (rc == ST_OK)
+		rc = target_of(r, rev, &commit, &target, e);
+	if (rc == ST_OK) {
+		c.now = &t.index;
+		c.target = &target;
+		rc = plan(&c, e);
+	}
+	if (rc == ST_OK)
+		rc = carry_out(&c, e);
+	if (rc == ST_OK) {
+		rc = st_staged_mark_models(r, &target, e);
+		st_index_release(&t.index);
+		t.index = target;
+		st_index_init(&target);
+		if (rc == ST_OK)
+			rc = move_head(&t, rev, &commit, e);
+	}
+	release_plan(&c);
+	st_index_release(&target);
+	st_txn_end(&t);
+	return rc;
+}
+
+/* Rows of c->target that the paths name go into the index; with a source also rows that are not in it any
+ * more go out, as in Git's overlay mode they do not. */
+static int put_rows(struct checkout *c, struct st_index *into, struct st_err *e)
+{
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < c->target->nrows; i++)
+		if (st_pathspec_match(c->ps, c->target->rows[i].path))
+			rc = st_index_add(into, &c->target->rows[i], e);
+	return rc == ST_OK ? st_index_sort(into, e) : rc;
+}
+
+static int checkout_paths(struct st_repo *r, const char *rev, const strata_checkout_options *o,
+			  strata_checkout_result *res, struct st_err *e)
+{
+	struct checkout c = { .r = r, .force = true, .res = res };
+	struct st_index target;
+	struct st_oid commit;
+	struct st_txn t;
+	int rc;
+
+	st_index_init(&target);
+	rc = st_txn_begin(&t, r, "checkout", e);
+	if (rc == ST_OK)
+		rc = st_txn_index(&t, e);
+	if (rc == ST_OK)
+		rc = target_of(r, rev, &commit, &target, e);
+	if (rc == ST_OK)
+		rc = st_pathspec_new(&c.ps, r, o->paths, o->npaths, e);
+	c.now = &t.index;
+	c.target = &target;
+	if (rc == ST_OK)
+		rc = plan(&c, e);
+	if (rc == ST_OK)
+		rc = carry_out(&c, e);
+	if (rc == ST_OK)
+		rc = st_staged_mark_models(r, &target, e);
+	if (rc == ST_OK)
+		rc = put_rows(&c, &t.index, e);
+	if (rc == ST_OK)
+		rc = st_txn_publish(&t, true, NULL, e);
+	release_plan(&c);
+	st_index_release(&target);
+	st_txn_end(&t);
+	return rc;
+}
+
+/* --to: into another directory; what is there and equal stays, what differs is refused. */
+static int place_elsewhere(struct st_repo *r, const char *to, struct st_stage_row *row,
+			   bool write, uint64_t *need, strata_checkout_result *res, struct st_err *e)
+{
+	struct st_target t = { .path = row->path, .row = row };
+	struct st_repo there = { .ctx = r->ctx, .work = (char *)to };
+	struct st_index none = { .nrows = 0 };
+	enum st_work_state state = ST_WORK_MISSING;
+	bool refreshed = false;
+	struct stat st;
+	char *full;
+	int rc = st_work_check(&there, &none, row, &state, &refreshed, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (state == ST_WORK_CHANGED || state == ST_WORK_TYPE)
+		return st_fail(e, ST_EREFUSED,
+			       "%s/%s exists and differs: remove it, or choose another directory",
+			       to, row->path);
+	if (!write) {
+		*need += state == ST_WORK_MISSING ? row->size : 0;
+		return ST_OK;
+	}
+	if (state == ST_WORK_CLEAN) {
+		res->kept++;
+		return ST_OK;
+	}
+	full = st_path_join(to, row->path, e);
+	t.full = full;
+	rc = full ? st_write_file(r, &t, &st, e) : (int)e->code;
+	free(full);
+	res->written++;
+	res->bytes += row->size;
+	return rc;
+}
+
+static int checkout_to(struct st_repo *r, const char *rev, const strata_checkout_options *o,
+		       strata_checkout_result *res, struct st_err *e)
+{
+	struct st_pathspec *ps = NULL;
+	struct st_index target;
+	struct st_oid commit;
+	uint64_t need = 0;
+	size_t i;
+	int pass, rc;
+
+	st_index_init(&target);
+	rc = target_of(r, rev, &commit, &target, e);
+	if (rc == ST_OK && o->npaths)
+		rc = st_pathspec_new(&ps, r, o->paths, o->npaths, e);
+	if (rc == ST_OK)
+		rc = st_mkdirs(o->to, e);
+	for (pass = 0; rc == ST_OK && pass < 2; pass++) {
+		for (i = 0; rc == ST_OK && i < target.nrows; i++)
+			if (!ps || st_pathspec_match(ps, target.rows[i].path))
+				rc = place_elsewhere(r, o->to, &target.rows[i], pass == 1, &need,
+						     res, e);
+		if (rc == ST_OK && ps)
+			rc = st_pathspec_unmatched(ps, e);
+		if (rc == ST_OK && pass == 0)
+			rc = check_space(r, o->to, need, e);
+	}
+	st_pathspec_free(ps);
+	st_index_release(&target);
+	return rc;
+}
+
+int st_verb_checkout(struct st_repo *r, const char *rev, const strata_checkout_options *o,
+		     strata_checkout_result *res, struct st_err *e)
+{
+	int rc;
+
+	*res = (strata_checkout_result){ 0 };
+	if (!o->to)
+		return o->npaths ? checkout_paths(r, rev, o, res, e)
+				 : checkout_version(r, rev, o, res, e);
+	rc = st_repo_lock_gc(r, ST_GC_USE, e);
+	if (rc == ST_OK)
+		rc = checkout_to(r, rev, o, res, e);
+	st_repo_unlock_gc(r);
+	return rc;
+}
+
+/* ---- restore ---- */
+
+static int restore_index(struct checkout *c, struct st_txn *t, struct st_err *e)
+{
+	struct st_index out;
+	size_t i;
+	int rc = ST_OK;
+
+	st_index_init(&out);
+	for (i = 0; rc == ST_OK && i < t->index.nrows; i++)
+		if (!st_pathspec_match(c->ps, t->index.rows[i].path))
+			rc = st_index_add(&out, &t->index.rows[i], e);
+	for (i = 0; rc == ST_OK && i < c->target->nrows; i++) {
+		const struct st_stage_row *row = &c->target->rows[i], *was;
+
+		if (!st_pathspec_match(c->ps, row->path))
+			continue;
+		was = st_index_find(&t->index, row->path, row->path_len, NULL);
+		if (was && st_oid_eq(&was->id, &row->id) && was->mode == row->mode)
+			row = was;
+		rc = st_index_add(&out, row, e);
+	}
+	if (rc == ST_OK)
+		rc = st_pathspec_unmatched(c->ps, e);
+	if (rc == ST_OK)
+		rc = st_index_sort(&out, e);
+	if (rc == ST_OK)
+		rc = st_staged_mark_models(c->r, &out, e);
+	if (rc != ST_OK) {
+		st_index_release(&out);
+		return rc;
+	}
+	st_index_release(&t->index);
+	t->index = out;
+	return ST_OK;
+}
+
+static int restore_source(struct st_repo *r, const char *source, unsigned flags, struct st_index *x,
+			  struct st_err *e)
+{
+	struct st_oid commit;
+
+	if (source)
+		return target_of(r, source, &commit, x, e);
+	if (flags & STRATA_RESTORE_STAGED) {
+		st_index_release(x);
+		return st_head_index(r, x, e);
+	}
+	st_index_release(x);
+	return st_staged_load(r, x, e);
+}
+
+int st_verb_restore(struct st_repo *r, const char *source, const char *const *paths, size_t n,
+		    unsigned flags, strata_checkout_result *res, struct st_err *e)
+{
+	struct checkout c = { .r = r, .force = true, .res = res };
+	struct st_index target;
+	struct st_txn t;
+	int rc;
+
+	*res = (strata_checkout_result){ 0 };
+	if (n == 0)
+		return st_fail(e, ST_EUSAGE, "name the paths to restore, '.' for all");
+	st_index_init(&target);
+	rc = st_txn_begin(&t, r, "restore", e);
+	if (rc == ST_OK)
+		rc = st_txn_index(&t, e);
+	if (rc == ST_OK)
+		rc = restore_source(r, source, flags, &target, e);
+	if (rc == ST_OK)
+		rc = st_pathspec_new(&c.ps, r, paths, n, e);
+	c.now = &t.index;
+	c.target = &target;
+	if (rc == ST_OK && (flags & STRATA_RESTORE_WORKTREE)) {
+		rc = plan(&c, e);
+		if (rc == ST_OK)
+			rc = carry_out(&c, e);
+	}
+	if (rc == ST_OK && (flags & STRATA_RESTORE_STAGED)) {
+		rc = restore_index(&c, &t, e);
+		if (rc == ST_OK)
+			rc = st_txn_publish(&t, true, NULL, e);
+	}
+	release_plan(&c);
+	st_index_release(&target);
+	st_txn_end(&t);
+	return rc;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commit: the staged tree becomes a version. */
+#include "repo/stage.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "model/manifest.h"
+
+#include <stdio.h>
+#include <time.h>
+
+struct committing {
+	struct st_repo *r;
+	const strata_commit_options *o;
+	strata_commit_result *res;
+	struct st_txn t;
+	struct st_head head;
+	struct st_commit old; /* the one amended */
+	struct st_oid parent_tree, id;
+	struct st_compare *cmp;
+	char *name, *email;
+	struct st_kv *params;
+};
+
+static int count_change(void *arg, const struct st_tree_change *c, struct st_err *e)
+{
+	struct committing *k = arg;
+	struct st_counts n;
+	bool model;
+
+	if (c->status == 'A')
+		k->res->files.added++;
+	else if (c->status == 'D')
+		k->res->files.removed++;
+	else
+		k->res->files.changed++;
+	return st_compare_file(k->cmp, c->path, c->a ? &c->a->id : NULL, c->b ? &c->b->id : NULL,
+			       &n, &model, e);
+}
+
+/* Models that did not change at all: their tensors are unchanged ones. */
+static int count_unchanged(struct committing *k, const struct st_index *parent, struct st_err *e)
+{
+	const struct st_index *x = &k->t.index;
+	struct st_stage_row *was;
+	struct st_vfile *f;
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
+		k->res->logical_bytes += x->rows[i].size;
+		if (!(x->rows[i].flags & ST_INDEX_MODEL))
+			continue;
+		was = st_index_find(parent, x->rows[i].path, x->rows[i].path_len, NULL);
+		if (!was || !st_oid_eq(&was->id, &x->rows[i].id))
+			continue;
+		rc = st_vfile_open(&f, k->r, &x->rows[i].id, e);
+		if (rc != ST_OK)
+			break;
+		if (st_vfile_is_model(f))
+			k->res->tensors.unchanged += st_vfile_manifest(f)->tensors;
+		st_vfile_close(f);
+	}
+	return rc;
+}
+
+static int count(struct committing *k, struct st_err *e)
+{
+	struct st_index parent;
+	struct st_counts total;
+	int rc;
+
+	st_index_init(&parent);
+	rc = st_compare_new(&k->cmp, k->r, e);
+	if (rc == ST_OK)
+		rc = st_tree_to_index(k->r, &k->parent_tree, &parent, e);
+	if (rc == ST_OK)
+		rc = st_index_sort(&parent, e);
+	if (rc == ST_OK)
+		rc = st_compare_indexes(&parent, &k->t.index, count_change, k, e);
+	if (rc == ST_OK)
+		rc = count_unchanged(k, &parent, e);
+	if (rc == ST_OK) {
+		st_compare_totals(k->cmp, &total, &k->res->stored_bytes);
+		k->res->tensors.added = total.added;
+		k->res->tensors.changed = total.changed;
+		k->res->tensors.removed = total.removed;
+		k->res->tensors.unchanged += total.unchanged;
+	}
+	st_index_release(&parent);
+	st_compare_free(k->cmp);
+	k->cmp = NULL;
+	return rc;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct st_kv *)a)->key, ((const struct st_kv *)b)->key);
+}
+
+static int take_params(struct committing *k, struct st_commit *c, struct st_err *e)
+{
+	const strata_commit_options *o = k->o;
+	size_t i;
+
+	if (o->amend && o->nparams == 0) {
+		c->params = k->old.params;
+		c->nparams = k->old.nparams;
+		return ST_OK;
+	}
+	k->params = st_calloc(o->nparams, sizeof(*k->params), e);
+	if (!k->params)
+		return e->code;
+	for (i = 0; i < o->nparams; i++) {
+		k->params[i] = (struct st_kv){ o->params[i].key, o->params[i].value };
+		if (!k->params[i].key[0] ||
+		    !st_utf8_valid(k->params[i].key, strlen(k->params[i].key)) ||
+		    !st_utf8_valid(k->params[i].value, strlen(k->params[i].value)))
+			return st_fail(e, ST_EUSAGE, "--param wants KEY=VALUE in UTF-8");
+	}
+	qsort(k->params, o->nparams, sizeof(*k->params), by_key);
+	for (i = 1; i < o->nparams; i++)
+		if (strcmp(k->params[i - 1].key, k->params[i].key) == 0)
+			return st_fail(e, ST_EUSAGE, "--param %s is given twice", k->params[i].key);
+	c->params = k->params;
+	c->nparams = o->nparams;
+	return ST_OK;
+}
+
+static int take_config(struct committing *k, struct st_commit *c, struct st_err *e)
+{
+	const char *slash;
+	struct st_buf b;
+	int rc;
+
+	if (k->o->amend && !k->o->config) {
+		c->config_name = k->old.config_name;
+		c->config = k->old.config;
+	}
+	if (!k->o->config)
+		return ST_OK;
+	slash = strrchr(k->o->config, '/');
+	c->config_name = slash ? slash + 1 : k->o->config;
+	if (!st_utf8_valid(c->config_name, strlen(c->config_name)))
+		return st_fail(e, ST_EUSAGE, "the name of the configuration file is not UTF-8");
+	st_buf_init(&b, (size_t)16 << 20);
+	rc = st_file_slurp(&b, k->o->config, e);
+	if (rc == ST_OK)
+		rc = st_writer_put_big(k->t.w, b.p, b.len, &c->config, e);
+	st_buf_release(&b);
+	return rc;
+}
+
+static int32_t zone_minutes(int64_t ns)
+{
+	time_t t = (time_t)(ns / 1000000000);
+	struct tm tm;
+
+	return localtime_r(&t, &tm) ? (int32_t)(tm.tm_gmtoff / 60) : 0;
+}
+
+static int take_author(struct committing *k, struct st_commit *c, struct st_err *e)
+{
+	const char *a = k->o->author, *lt, *gt;
+	int rc;
+
+	if (k->o->amend && !a) {
+		c->author_name = k->old.author_name;
+		c->author_email = k->old.author_email;
+		return ST_OK;
+	}
+	rc = st_repo_identity(k->r, &k->name, &k->email, e);
+	if (rc == ST_OK && a) {
+		lt = strchr(a, '<');
+		gt = lt ? strchr(lt, '>') : NULL;
+		if (!gt || lt == a || gt[1])
+			return st_fail(e, ST_EUSAGE, "--author wants 'Name <mail>'");
+		free(k->name);
+		free(k->email);
+		k->name = st_memdup(a, (size_t)(lt - a), e);
+		k->email = st_memdup(lt + 1, (size_t)(gt - lt), e);
+		if (!k->name || !k->email)
+			return e->code;
+		k->name[lt - a - 1] = 0;
+		k->email[gt - lt - 1] = 0;
+	}
+	c->author_name = k->name;
+	c->author_email = k->email;
+	return rc;
+}
+
+static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
+{
+	int rc;
+
+	c->tree = k->t.index.tree;
+	if (k->o->amend) {
+		c->parents = k->old.parents;
+		c->nparents = k->old.nparents;
+	} else if (!k->head.unborn) {
+		c->parents = &k->head.commit;
+		c->nparents = 1;
+	}
+	c->time_ns = st_now_ns();
+	c->tz_minutes = zone_minutes(c->time_ns);
+	c->message = k->o->message ? k->o->message : k->old.message;
+	if (!c->message || !c->message[strspn(c->message, " \t\r\n")])
+		return st_fail(e, ST_EUSAGE, "the message is empty: give one with -m");
+	if (!st_utf8_valid(c->message, strlen(c->message)))
+		return st_fail(e, ST_EUSAGE, "the message is not UTF-8");
+	rc = take_author(k, c, e);
+	if (rc == ST_OK)
+		rc = take_params(k, c, e);
+	if (rc == ST_OK)
+		rc = take_config(k, c, e);
+	return rc;
+}
+
+static int write_commit(struct committing *k, struct st_err *e)
+{
+	struct st_commit c = { 0 };
+	struct st_buf b;
+	int rc = fill(k, &c, e);
+
+	st_buf_init(&b, (size_t)64 << 20);
+	if (rc == ST_OK)
+		rc = st_commit_encode(&b, &c, e);
+	if (rc == ST_OK)
+		rc = st_writer_put_big(k->t.w, b.p, b.len, &k->id, e);
+	st_buf_release(&b);
+	return rc;
+}
+
+static int publish(struct committing *k, struct st_err *e)
+{
+	char old[ST_OID_HEX + 1], new[ST_OID_HEX + 1], ref[sizeof(k->head.branch) + 8];
+	struct st_op_ref change = { .value = new };
+	int rc;
+
+	st_oid_hex(&k->head.commit, old);
+	st_oid_hex(&k->id, new);
+	snprintf(ref, sizeof(ref), "heads/%s", k->head.branch);
+	change.name = k->head.detached ? "HEAD" : ref;
+	change.old = k->head.unborn ? NULL : old;
+	k->t.op.refs = &change;
+	k->t.op.nrefs = 1;
+	k->t.op.commits = &k->id;
+	k->t.op.ncommits = 1;
+	rc = st_txn_publish(&k->t, false, &k->id, e);
+	k->t.op.refs = NULL;
+	k->t.op.commits = NULL;
+	if (rc == ST_OK) {
+		memcpy(k->res->commit, new, sizeof(new));
+		snprintf(k->res->version, sizeof(k->res->version), "%s", k->t.label);
+		snprintf(k->res->branch, sizeof(k->res->branch), "%s", k->head.branch);
+	}
+	return rc;
+}
+
+static int load_parent(struct committing *k, struct st_err *e)
+{
+	int rc = st_repo_head(k->r, &k->head, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (k->o->amend && k->head.unborn)
+		return st_fail(e, ST_EUSAGE, "there is no version yet to amend");
+	if (k->o->amend) {
+		rc = st_repo_commit_load(k->r, &k->head.commit, &k->old, e);
+		if (rc == ST_OK && k->old.nparents)
+			rc = st_repo_commit_tree(k->r, &k->old.parents[0], &k->parent_tree, e);
+	} else if (!k->head.unborn) {
+		rc = st_repo_commit_tree(k->r, &k->head.commit, &k->parent_tree, e);
+	}
+	return rc;
+}
+
+static int check_anything(struct committing *k, struct st_err *e)
+{
+	struct st_oid head_tree = { { 0 } };
+	int rc = ST_OK;
+
+	if (k->o->allow_empty || k->o->amend)
+		return ST_OK;
+	if (!k->head.unborn)
+		rc = st_repo_commit_tree(k->r, &k->head.commit, &head_tree, e);
+	if (rc == ST_OK && (k->head.unborn ? k->t.index.nrows == 0
+					   : st_oid_eq(&head_tree, &k->t.index.tree)))
+		rc = st_fail(e, ST_ENO,
+			     "nothing to commit: 'strata add' stages changes, 'strata status' "
+			     "shows them");
+	return rc;
+}
+
+static int run(struct committing *k, struct st_err *e)
+{
+	int rc = st_txn_begin(&k->t, k->r, "commit", e);
+
+	if (rc == ST_OK)
+		rc = st_txn_index(&k->t, e);
+	if (rc == ST_OK)
+		rc = load_parent(k, e);
+	if (rc == ST_OK)
+		rc = check_anything(k, e);
+	/* An empty index may never have had its tree written. */
+	if (rc == ST_OK && st_oid_is_zero(&k->t.index.tree))
+		rc = st_staged_write_trees(k->r, &k->t.index, k->t.w, e);
+	if (rc == ST_OK)
+		rc = write_commit(k, e);
+	if (rc == ST_OK)
+		rc = count(k, e);
+	if (rc == ST_OK) {
+		k->t.op.why = k->o->amend ? "commit --amend" : "commit";
+		rc = publish(k, e);
+	}
+	st_txn_end(&k->t);
+	return rc;
+}
+
+static int add_all(struct st_repo *r, bool fast, struct st_err *e)
+{
+	return st_verb_add(r, NULL, 0, STRATA_ADD_UPDATE | (fast ? STRATA_ADD_FAST : 0), NULL, NULL,
+			   NULL, e);
+}
+
+int st_verb_commit(struct st_repo *r, const strata_commit_options *o, strata_commit_result *res,
+		   struct st_err *e)
+{
+	struct committing k = { .r = r, .o = o, .res = res };
+	strata_gc_options auto_gc = { .automatic = true };
+	strata_gc_result gc;
+	struct st_err later = { 0 };
+	int rc = ST_OK;
+
+	*res = (strata_commit_result){ 0 };
+	if (o->all)
+		rc = add_all(r, o->fast, e);
+	if (rc == ST_OK)
+		rc = run(&k, e);
+	st_commit_release(&k.old);
+	free(k.params);
+	free(k.name);
+	free(k.email);
+	if (rc == ST_OK && st_verb_gc(r, &auto_gc, &gc, &later) != ST_OK && later.code != ST_EBUSY)
+		st_warn(&r->ctx, "the version is safe; tidying up failed: %s", later.msg);
+	return rc;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* .strataignore: gitignore's grammar (gitignore(5)): negation, anchors, directories, "**", nesting. */
+#include "repo/repo.h"
+
+struct rule {
+	size_t dir_len;	 /* of the directory whose file holds it */
+	char *dir, *glob;
+	bool negated, only_dir, anchored;
+};
+
+struct st_ignore {
+	struct rule *rules;
+	size_t n, cap;
+};
+
+int st_ignore_new(struct st_ignore **out, struct st_err *e)
+{
+	*out = st_calloc(1, sizeof(**out), e);
+	return *out ? ST_OK : (int)e->code;
+}
+
+static void free_rule(struct rule *r)
+{
+	free(r->dir);
+	free(r->glob);
+}
+
+void st_ignore_free(struct st_ignore *g)
+{
+	size_t i;
+
+	if (!g)
+		return;
+	for (i = 0; i < g->n; i++)
+		free_rule(&g->rules[i]);
+	free(g->rules);
+	free(g);
+}
+
+/* Trailing spaces do not count unless escaped. */
+static size_t trim(const char *s, size_t n)
+{
+	if (n && s[n - 1] == '\r')
+		n--;
+	while (n && s[n - 1] == ' ' && !(n > 1 && s[n - 2] == '\\'))
+		n--;
+	return n;
+}
+
+static int add_line(struct st_ignore *g, const char *dir, const char *s, size_t n, struct st_err *e)
+{
+	struct rule r = { .dir_len = strlen(dir) };
+	int rc;
+
+	n = trim(s, n);
+	if (n == 0 || *s == '#')
+		return ST_OK;
+	if (*s == '!') {
+		r.negated = true;
+		s++;
+		n--;
+	}
+	if (n && s[n - 1] == '/') {
+		r.only_dir = true;
+		n--;
+	}
+	if (n == 0)
+		return ST_OK;
+	r.anchored = memchr(s, '/', n) != NULL;
+	if (*s == '/') {
+		s++;
+		n--;
+	}
+	rc = st_grow(&g->rules, &g->cap, g->n + 1, e);
+	if (rc != ST_OK)
+		return rc;
+	r.dir = st_strdup(dir, e);
+	r.glob = st_memdup(s, n + 1, e);
+	if (!r.dir || !r.glob) {
+		free_rule(&r);
+		return e->code;
+	}
+	r.glob[n] = 0;
+	g->rules[g->n++] = r;
+	return ST_OK;
+}
+
+int st_ignore_add(struct st_ignore *g, const char *dir, const char *text, size_t len,
+		  struct st_err *e)
+{
+	const char *p = text, *end = text + len, *nl;
+	char *line;
+	size_t n;
+	int rc = ST_OK;
+
+	while (rc == ST_OK && p < end) {
+		nl = memchr(p, '\n', (size_t)(end - p));
+		n = (size_t)((nl ? nl : end) - p);
+		line = st_malloc(n + 1, e);
+		if (!line)
+			return e->code;
+		memcpy(line, p, n);
+		line[n] = 0;
+		rc = add_line(g, dir, line, n, e);
+		free(line);
+		p += n + 1;
+	}
+	return rc;
+}
+
+void st_ignore_pop(struct st_ignore *g, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (g->n && g->rules[g->n - 1].dir_len >= n &&
+	       strncmp(g->rules[g->n - 1].dir, dir, n) == 0)
+		free_rule(&g->rules[--g->n]);
+}
+
+static bool match_class(const char **glob, char c)
+{
+	const char *end = strchr(*glob + (*(*glob + 1) == ']' ? 2 : 1), ']');
+	bool hit;
+
+	if (!end) {
+		(*glob)++;
+		return c == '[';
+	}
+	hit = st_glob_match(*glob, (size_t)(end + 1 - *glob), &c, 1);
+	*glob = end + 1;
+	return hit && c != '/';
+}
+
+/* '*', '?' and classes do not match '/'; "**" between slashes does. steps bounds hostile patterns. */
+static bool match(const char *g, const char *s, unsigned *steps)
+{
+	bool deep;
+
+	while (*g) {
+		if (++*steps > 100000)
+			return false;
+		if (g[0] == '*') {
+			deep = g[1] == '*';
+			g += strspn(g, "*");
+			if (deep && *g == '/')
+				if (match(g + 1, s, steps))
+					return true;
+			for (;; s++) {
+				if (match(g, s, steps))
+					return true;
+				if (!*s || (*s == '/' && !deep))
+					return false;
+			}
+		}
+		if (!*s)
+			return false;
+		if (*g == '[') {
+			if (!match_class(&g, *s++))
+				return false;
+			continue;
+		}
+		if (*g == '\\' && g[1])
+			g++;
+		else if (*g == '?' && *s != '/') {
+			g++;
+			s++;
+			continue;
+		}
+		if (*g++ != *s++)
+			return false;
+	}
+	return !*s;
+}
+
+static bool applies(const struct rule *r, const char *path, bool is_dir)
+{
+	const char *rel = path, *base;
+	unsigned steps = 0;
+
+	if (r->only_dir && !is_dir)
+		return false;
+	if (r->dir_len) {
+		if (strncmp(path, r->dir, r->dir_len) != 0 || path[r->dir_len] != '/')
+			return false;
+		rel = path + r->dir_len + 1;
+	}
+	base = strrchr(rel, '/');
+	return match(r->glob, r->anchored || !base ? rel : base + 1, &steps);
+}
+
+bool st_ignore_match(const struct st_ignore *g, const char *path, bool is_dir)
+{
+	size_t i;
+
+	for (i = g->n; i-- > 0;)
+		if (applies(&g->rules[i], path, is_dir))
+			return !g->rules[i].negated;
+	return false;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/blake3.h"
+#include "repo/ingest.h"
+
+static int put_meta(void *arg, const void *p, size_t n, struct st_oid *id, struct st_err *e)
+{
+	return st_writer_put_big(arg, p, n, id, e);
+}
+
+int st_filesink_init(struct st_filesink *s, struct st_ingest *g, const char *path,
+		     const char *format, struct st_err *e)
+{
+	*s = (struct st_filesink){ .g = g, .path = path };
+	st_buf_init(&s->glue, (size_t)1 << 30);
+	s->check = st_calloc(1, sizeof(*s->check), e);
+	if (!s->check)
+		return e->code;
+	st_blake3_init(s->check);
+	return st_manifest_writer_init(&s->mw, format, put_meta, g->w, e);
+}
+
+void st_filesink_release(struct st_filesink *s)
+{
+	st_manifest_writer_release(&s->mw);
+	st_buf_release(&s->glue);
+	free(s->check);
+	free(s->cvs);
+	*s = (struct st_filesink){ 0 };
+}
+
+/* What the manifest must say again when it is read back. */
+static void note(struct st_blake3 *h, bool glue, uint64_t size, const struct st_oid *id)
+{
+	uint8_t b[9 + ST_OID_LEN] = { glue };
+
+	st_put64(b + 1, size);
+	if (!glue)
+		memcpy(b + 9, id->b, ST_OID_LEN);
+	st_blake3_update(h, b, sizeof(b));
+}
+
+static void fill_view(struct st_view *v, const struct st_tensor *t, const struct st_piece *p,
+		      const struct st_oid *extent)
+{
+	*v = (struct st_view){ .name = t->name,
+			       .name_len = t->name_len,
+			       .dtype = t->dtype,
+			       .ndim = t->ndim,
+			       .shape = t->shape,
+			       .strides = t->strides,
+			       .big_endian = t->big_endian,
+			       .offset = t->offset - p->off,
+			       .nbytes = t->nbytes,
+			       .id = *extent };
+}
+
+static int add_extent(struct st_filesink *s, const struct st_piece *p, uint64_t size,
+		      const struct st_oid *id, struct st_err *e)
+{
+	struct st_segment seg = { .size = size, .id = *id };
+	size_t i;
+	int rc;
+
+	if (p && p->ntensors) {
+		seg.views = st_calloc(p->ntensors, sizeof(*seg.views), e);
+		if (!seg.views)
+			return e->code;
+		seg.nviews = p->ntensors;
+		for (i = 0; i < p->ntensors; i++)
+			fill_view(&seg.views[i], &p->tensors[i], p, id);
+	}
+	note(s->check, false, size, id);
+	rc = st_manifest_writer_add(&s->mw, &seg, e);
+	free(seg.views);
+	return rc;
+}
+
+int st_filesink_glue(struct st_filesink *s, const struct st_piece *p, const void *bytes, size_t n,
+		     bool last, struct st_err *e)
+{
+	struct st_segment seg = { .glue = true, .size = p->size };
+	int rc = st_buf_add(&s->glue, bytes, n, e);
+
+	if (rc != ST_OK || !last)
+		return rc;
+	note(s->check, true, p->size, NULL);
+	return st_manifest_writer_add(&s->mw, &seg, e);
+}
+
+int st_filesink_empty(struct st_filesink *s, const struct st_piece *p, struct st_err *e)
+{
+	struct st_oid id;
+
+	st_oid_of(&id, "", 0);
+	return add_extent(s, p, 0, &id, e);
+}
+
+/* Bytes of a frame that was passed over because it equals the base's, when the base cannot serve. */
+static int rewrite_frame(struct st_filesink *s, const struct st_frame_job *j, uint64_t i,
+			 uint8_t *raw, uint8_t *enc, struct st_err *e)
+{
+	uint64_t left = j->size - i * ST_FRAME_LEN;
+	size_t n = left < ST_FRAME_LEN ? (size_t)left : ST_FRAME_LEN, stored;
+	struct st_frame_in in = { .raw = raw, .n = n, .width = j->piece->width, .level = 1 };
+	struct st_frame_row row = { 0 };
+	enum st_coding coding;
+	struct st_codec_state *own = NULL; /* the workers' are in use */
+	int rc = st_codec_state_new(&own, e);
+
+	if (rc == ST_OK)
+		rc = st_obj_frame(j->base, own, i, raw, e);
+	if (rc == ST_OK)
+		rc = st_frame_encode(own, &in, s->g->o.mode, enc, &coding, &stored, e);
+	if (rc == ST_OK) {
+		row.coding = (uint8_t)coding;
+		row.stored = (uint32_t)stored;
+		memcpy(row.cv, s->cvs[i], ST_OID_LEN);
+		rc = st_writer_frame(s->g->w, &row, coding == ST_CODING_RAW ? raw : enc, e);
+	}
+	st_codec_state_free(own);
+	return rc;
+}
+
+static int rewrite_equal(struct st_filesink *s, const struct st_frame_job *j, struct st_err *e)
+{
+	uint8_t *raw = st_malloc(2 * ST_FRAME_LEN, e);
+	uint64_t i;
+	int rc = raw ? ST_OK : e->code;
+
+	for (i = 0; rc == ST_OK && i < s->equal; i++)
+		rc = rewrite_frame(s, j, i, raw, raw + ST_FRAME_LEN, e);
+	free(raw);
+	return rc;
+}
+
+static bool base_serves(const struct st_frame_job *j)
+{
+	return j->base && st_obj_depth(j->base) < ST_MAX_DEPTH;
+}
+
+static int write_equal(struct st_filesink *s, struct st_err *e)
+{
+	struct st_frame_row row = { .coding = ST_CODING_SAME };
+	uint64_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < s->equal; i++) {
+		memcpy(row.cv, s->cvs[i], ST_OID_LEN);
+		rc = st_writer_frame(s->g->w, &row, NULL, e);
+	}
+	return rc;
+}
+
+/* The first frame that differs from the base's: now the object exists. */
+static int start_writing(struct st_filesink *s, const struct st_frame_job *j, struct st_err *e)
+{
+	bool serves = base_serves(j);
+	const struct st_oid *base = serves ? &st_obj_entry(j->base)->id : NULL;
+	unsigned width = j->piece ? j->piece->width : 1;
+	int rc = st_writer_begin(s->g->w, j->size, width, base, serves ? st_obj_depth(j->base) : 0,
+				 e);
+
+	s->writing = true;
+	if (rc == ST_OK)
+		rc = serves ? write_equal(s, e) : rewrite_equal(s, j, e);
+	return rc;
+}
+
+static int write_frame(struct st_filesink *s, const struct st_frame_job *j, const void *p,
+		       struct st_err *e)
+{
+	struct st_frame_row row = { .coding = (uint8_t)j->coding, .stored = (uint32_t)j->stored };
+	uint8_t *raw;
+	int rc;
+
+	if (j->coding == ST_CODING_SAME && !base_serves(j)) {
+		raw = st_malloc(2 * ST_FRAME_LEN, e);
+		rc = raw ? rewrite_frame(s, j, j->frame, raw, raw + ST_FRAME_LEN, e) : e->code;
+		free(raw);
+		return rc;
+	}
+	memcpy(row.cv, j->cv, ST_OID_LEN);
+	return st_writer_frame(s->g->w, &row, p, e);
+}
+
+static int end_piece(struct st_filesink *s, const struct st_frame_job *j, struct st_err *e)
+{
+	struct st_oid id;
+	bool fresh;
+	int rc = ST_OK;
+
+	if (s->ncvs == 1)
+		memcpy(id.b, s->cvs[0], ST_OID_LEN);
+	else
+		st_blake3_join((const uint8_t(*)[ST_OID_LEN])s->cvs, s->ncvs, id.b);
+	if (s->writing)
+		rc = st_writer_end(s->g->w, &id, &fresh, e);
+	if (rc == ST_OK)
+		rc = add_extent(s, j->piece, j->size, &id, e);
+	s->ncvs = 0;
+	s->equal = 0;
+	s->writing = false;
+	return rc;
+}
+
+/* A chunk or a one-frame tensor may be known under its id without any base. */
+static int known_whole(struct st_filesink *s, const struct st_frame_job *j, bool *known,
+		       struct st_err *e)
+{
+	struct st_oid id;
+
+	*known = false;
+	if (j->size > ST_FRAME_LEN)
+		return ST_OK;
+	memcpy(id.b, j->cv, ST_OID_LEN);
+	return st_writer_has(s->g->w, &id, ST_ENTRY_DATA, known, e);
+}
+
+int st_filesink_frame(struct st_filesink *s, const struct st_frame_job *j, const void *p,
+		      struct st_err *e)
+{
+	bool known = false;
+	int rc = st_grow(&s->cvs, &s->cvs_cap, s->ncvs + 1, e);
+
+	if (rc != ST_OK)
+		return rc;
+	ST_BUG_ON(s->ncvs != j->frame);
+	memcpy(s->cvs[s->ncvs++], j->cv, ST_OID_LEN);
+	if (!s->writing && j->coding == ST_CODING_SAME && s->equal == j->frame) {
+		s->equal++;
+	} else {
+		if (!s->writing)
+			rc = known_whole(s, j, &known, e);
+		if (rc == ST_OK && !known && !s->writing)
+			rc = start_writing(s, j, e);
+		if (rc == ST_OK && !known)
+			rc = write_frame(s, j, p, e);
+	}
+	if (rc == ST_OK && (j->frame + 1) * ST_FRAME_LEN >= j->size)
+		rc = end_piece(s, j, e);
+	return rc;
+}
+
+static int read_back_page(struct st_filesink *s, const struct st_page_ref *ref,
+			  struct st_blake3 *h, struct st_buf *b, struct st_err *e)
+{
+	struct st_page page;
+	size_t i;
+	int rc;
+
+	st_buf_clear(b);
+	rc = st_writer_get(s->g->w, &ref->id, b, e);
+	if (rc == ST_OK)
+		rc = st_page_parse(&page, b->p, b->len, ref, e);
+	if (rc != ST_OK)
+		return rc;
+	for (i = 0; i < page.n; i++)
+		note(h, page.segs[i].glue, page.segs[i].size, &page.segs[i].id);
+	st_page_release(&page);
+	return ST_OK;
+}
+
+/* The recipe counts only once what was written says the same segments in the same order. */
+static int read_back(struct st_filesink *s, const struct st_oid *root, uint64_t size,
+		     struct st_err *e)
+{
+	uint8_t want[ST_OID_LEN], got[ST_OID_LEN];
+	struct st_manifest m;
+	struct st_blake3 h;
+	struct st_buf b;
+	size_t i;
+	int rc;
+
+	st_buf_init(&b, (size_t)1 << 30);
+	st_blake3_init(&h);
+	rc = st_writer_get(s->g->w, root, &b, e);
+	if (rc == ST_OK)
+		rc = st_manifest_parse(&m, b.p, b.len, e);
+	if (rc != ST_OK)
+		goto out;
+	for (i = 0; rc == ST_OK && i < m.npages; i++)
+		rc = read_back_page(s, &m.pages[i], &h, &b, e);
+	st_blake3_final(&h, got);
+	st_blake3_final(s->check, want);
+	if (rc == ST_OK && (m.size != size || memcmp(got, want, sizeof(got)) != 0))
+		rc = st_fail(e, ST_EBUG, "the manifest does not say what was stored");
+	st_manifest_release(&m);
+out:
+	st_buf_release(&b);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "verify the recipe of %s", s->path);
+}
+
+int st_filesink_finish(struct st_filesink *s, const struct st_oid *file, uint64_t size,
+		       const char *metadata, size_t metadata_len, struct st_err *e)
+{
+	struct st_oid glue = { { 0 } }, root;
+	bool has;
+	int rc = st_writer_has(s->g->w, file, ST_ENTRY_RECIPE, &has, e);
+
+	if (rc != ST_OK || has)
+		return rc;
+	if (s->glue.len)
+		rc = st_writer_put_big(s->g->w, s->glue.p, s->glue.len, &glue, e);
+	if (rc == ST_OK)
+		rc = st_manifest_writer_finish(&s->mw, &glue, metadata, metadata_len, &root, e);
+	if (rc == ST_OK)
+		rc = read_back(s, &root, size, e);
+	if (rc == ST_OK)
+		rc = st_writer_recipe(s->g->w, file, size, &root, e);
+	return rc;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log and show. History comes from the catalogue; only trees are read from packs. */
+#include "repo/verbs.h"
+
+#include "repo/commits.h"
+
+#include <stdio.h>
+
+struct log {
+	struct st_repo *r;
+	const strata_log_options *o;
+	int (*cb)(void *arg, const strata_version *v);
+	void *arg;
+	struct st_map wanted; /* commits reachable and still to come */
+	struct st_map hidden; /* of the left side of A..B */
+	bool any_hidden;
+	uint64_t shown;
+	struct st_names names;
+	struct st_head head;
+	struct st_pathspec *ps;
+};
+
+static int want(struct st_map *m, const struct st_oid *id, struct st_err *e)
+{
+	return st_map_put(m, id->b, ST_OID_LEN, 1, NULL, NULL, e);
+}
+
+struct touch {
+	struct st_pathspec *ps;
+	strata_file_counts files;
+	bool hit;
+};
+
+static int on_change(void *arg, const struct st_tree_change *c, struct st_err *e)
+{
+	struct touch *t = arg;
+
+	(void)e;
+	if (!t->ps || st_pathspec_match(t->ps, c->path))
+		t->hit = true;
+	if (c->status == 'A')
+		t->files.added++;
+	else if (c->status == 'D')
+		t->files.removed++;
+	else
+		t->files.changed++;
+	return ST_OK;
+}
+
+static int compare_with_parent(struct st_repo *r, const struct st_commit_row *row, struct touch *t,
+			       struct st_err *e)
+{
+	struct st_oid parent = { { 0 } };
+	int rc = ST_OK;
+
+	if (row->nparents)
+		rc = st_repo_commit_tree(r, &row->parents[0], &parent, e);
+	return rc == ST_OK ? st_compare_trees(r, &parent, &row->tree, on_change, t, e) : rc;
+}
+
+static int show_row(struct log *l, const struct st_commit_row *row, struct st_err *e)
+{
+	struct touch t = { .ps = l->o->npaths ? l->ps : NULL };
+	struct st_version_text text;
+	strata_version v;
+	int rc = ST_OK;
+
+	if (l->o->npaths || l->o->files)
+		rc = compare_with_parent(l->r, row, &t, e);
+	if (rc != ST_OK || (l->o->npaths && !t.hit))
+		return rc;
+	rc = st_version_fill(&v, &text, row, &l->names, &l->head, e);
+	if (rc != ST_OK)
+		return rc;
+	v.has_files = l->o->files;
+	v.files = t.files;
+	rc = l->cb(l->arg, &v) ? ST_ENO : ST_OK;
+	st_version_text_release(&text);
+	if (rc == ST_OK && l->o->limit && ++l->shown == l->o->limit)
+		rc = ST_ENO;
+	return rc;
+}
+
+/* Newest generation first, so a commit is met after everything that could name it as a parent. */
+static int scan(void *arg, const struct st_commit_row *row, struct st_err *e)
+{
+	struct log *l = arg;
+	uint64_t value;
+	bool hidden = l->any_hidden && st_map_get(&l->hidden, row->id.b, ST_OID_LEN, &value);
+	size_t i;
+	int rc = ST_OK;
+
+	if (!hidden && !st_map_get(&l->wanted, row->id.b, ST_OID_LEN, &value))
+		return ST_OK;
+	for (i = 0; rc == ST_OK && i < row->nparents; i++)
+		rc = want(hidden ? &l->hidden : &l->wanted, &row->parents[i], e);
+	return rc == ST_OK && !hidden ? show_row(l, row, e) : rc;
+}
+
+static int start_at(struct log *l, const char *rev, struct st_err *e)
+{
+	const char *dots = strstr(rev, "..");
+	struct st_oid id;
+	int rc;
+
+	if (!dots) {
+		rc = st_resolve(l->r, rev, strlen(rev), &id, e);
+		return rc == ST_OK ? want(&l->wanted, &id, e) : rc;
+	}
+	if (dots[2] == '.')
+		return st_log_symmetric(l->r, rev, (size_t)(dots - rev), dots + 3, &l->wanted,
+					&l->hidden, &l->any_hidden, e);
+	rc = st_resolve(l->r, rev, (size_t)(dots - rev), &id, e);
+	if (rc == ST_OK)
+		rc = want(&l->hidden, &id, e);
+	l->any_hidden = true;
+	if (rc == ST_OK)
+		rc = st_resolve(l->r, dots + 2, strlen(dots + 2), &id, e);
+	return rc == ST_OK ? want(&l->wanted, &id, e) : rc;
+}
+
+static int start(struct log *l, struct st_err *e)
+{
+	size_t i;
+	int rc = st_repo_head(l->r, &l->head, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (l->o->nrevs == 0 && !l->head.unborn)
+		rc = want(&l->wanted, &l->head.commit, e);
+	for (i = 0; rc == ST_OK && i < l->o->nrevs; i++)
+		rc = start_at(l, l->o->revs[i], e);
+	if (rc == ST_OK && l->o->npaths)
+		rc = st_pathspec_new(&l->ps, l->r, l->o->paths, l->o->npaths, e);
+	if (rc == ST_OK)
+		rc = st_names_load(&l->names, l->r, e);
+	return rc;
+}
+
+int st_verb_log(struct st_repo *r, const strata_log_options *o,
+		int (*cb)(void *arg, const strata_version *v), void *arg, struct st_err *e)
+{
+	struct log l = { .r = r, .o = o, .cb = cb, .arg = arg };
+	int rc;
+
+	st_map_init(&l.wanted);
+	st_map_init(&l.hidden);
+	st_names_init(&l.names);
+	rc = start(&l, e);
+	if (rc == ST_OK && l.wanted.count)
+		rc = st_catalog_commit_each(r->cat, scan, &l, e);
+	if (rc == ST_ENO && e->code == ST_OK)
+		rc = ST_OK;
+	st_pathspec_free(l.ps);
+	st_names_release(&l.names);
+	st_map_release(&l.wanted);
+	st_map_release(&l.hidden);
+	return rc;
+}
+
+/* ---- show ---- */
+
+struct show {
+	struct st_repo *r;
+	struct st_compare *cmp;
+	int (*change)(void *arg, const strata_change *c);
+	void *arg;
+	struct st_names names;
+	struct st_head head;
+	struct st_oid parent_tree, tree;
+	struct st_commit commit;
+	int (*info)(void *arg, const strata_show_info *i);
+};
+
+static const char *kind_of(const struct st_tree_change *c, bool model)
+{
+	const struct st_stage_row *row = c->b ? c->b : c->a;
+
+	return model ? "model" : row->mode == ST_MODE_LINK ? "link" : "file";
+}
+
+static int show_change(void *arg, const struct st_tree_change *c, struct st_err *e)
+{
+	struct show *s = arg;
+	strata_change out = { .status = c->status, .path = c->path };
+	struct st_counts n;
+	bool model;
+	int rc = st_compare_file(s->cmp, c->path, c->a ? &c->a->id : NULL, c->b ? &c->b->id : NULL,
+				 &n, &model, e);
+
+	if (rc != ST_OK)
+		return rc;
+	out.kind = kind_of(c, model);
+	out.old_size = c->a ? c->a->size : 0;
+	out.new_size = c->b ? c->b->size : 0;
+	out.has_tensors = model;
+	out.tensors = (strata_tensor_counts){ .added = n.added,
+					      .changed = n.changed,
+					      .removed = n.removed,
+					      .unchanged = n.unchanged };
+	return s->change(s->arg, &out) ? ST_ENO : ST_OK;
+}
+
+static int measure(struct show *s, strata_show_info *i, struct st_err *e)
+{
+	struct st_index x;
+	size_t k;
+	int rc;
+
+	st_index_init(&x);
+	rc = st_tree_to_index(s->r, &s->tree, &x, e);
+	for (k = 0; k < x.nrows; k++)
+		i->logical_bytes += x.rows[k].size;
+	i->nfiles = x.nrows;
+	st_index_release(&x);
+	return rc;
+}
+
+static int show_info(void *arg, const struct st_commit_row *row, struct st_err *e)
+{
+	struct show *s = arg;
+	char tree[ST_OID_HEX + 1], config[ST_OID_HEX + 1];
+	struct st_version_text text;
+	strata_show_info i = { .tree = tree };
+	strata_param *params;
+	size_t k;
+	int rc;
+
+	s->tree = row->tree;
+	st_oid_hex(&row->tree, tree);
+	rc = st_version_fill(&i.version, &text, row, &s->names, &s->head, e);
+	if (rc != ST_OK || !s->info) {
+		st_version_text_release(&text);
+		return rc;
+	}
+	params = st_calloc(s->commit.nparams, sizeof(*params), e);
+	for (k = 0; params && k < s->commit.nparams; k++)
+		params[k] = (strata_param){ s->commit.params[k].key, s->commit.params[k].value };
+	i.params = params;
+	i.nparams = s->commit.nparams;
+	if (s->commit.config_name) {
+		st_oid_hex(&s->commit.config, config);
+		i.config_name = s->commit.config_name;
+		i.config_id = config;
+	}
+	rc = params ? measure(s, &i, e) : (int)e->code;
+	if (rc == ST_OK && s->info(s->arg, &i) != 0)
+		rc = ST_ENO;
+	free(params);
+	st_version_text_release(&text);
+	return rc;
+}
+
+int st_verb_show(struct st_repo *r, const char *rev,
+		 int (*info)(void *arg, const strata_show_info *i),
+		 int (*change)(void *arg, const strata_change *c), void *arg, struct st_err *e)
+{
+	struct show s = { .r = r, .change = change, .arg = arg, .info = info };
+	struct st_oid id;
+	int rc;
+
+	st_names_init(&s.names);
+	rc = st_resolve(r, rev ? rev : "HEAD", strlen(rev ? rev : "HEAD"), &id, e);
+	if (rc == ST_OK)
+		rc = st_repo_head(r, &s.head, e);
+	if (rc == ST_OK)
+		rc = st_names_load(&s.names, r, e);
+	if (rc == ST_OK)
+		rc = st_repo_commit_load(r, &id, &s.commit, e);
+	if (rc == ST_OK && s.commit.nparents)
+		rc = st_repo_commit_tree(r, &s.commit.parents[0], &s.parent_tree, e);
+	if (rc == ST_OK)
+		rc = st_catalog_commit_get(r->cat, &id, show_info, &s, e);
+	if (rc == ST_OK && change)
+		rc = st_compare_new(&s.cmp, r, e);
+	if (rc == ST_OK && change)
+		rc = st_compare_trees(r, &s.parent_tree, &s.tree, show_change, &s, e);
+	st_compare_free(s.cmp);
+	st_commit_release(&s.commit);
+	st_names_release(&s.names);
+	return rc;
+}

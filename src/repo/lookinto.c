@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/lookinto.h"
+
+#include "base/blake3.h"
+#include "base/file.h"
+#include "base/pool.h"
+#include "format/format.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static bool path_matches(const struct st_spec *s, const char *path, size_t len)
+{
+	size_t n = s->path_len;
+
+	while (n && s->path[n - 1] == '/')
+		n--;
+	if (n == 0)
+		return true;
+	if (len >= n && memcmp(path, s->path, n) == 0 && (len == n || path[n] == '/'))
+		return true;
+	return st_glob_match(s->path, n, path, len);
+}
+
+static int keep_matching(const struct st_spec *s, const struct st_index *all, struct st_index *x,
+			 struct st_err *e)
+{
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < all->nrows; i++)
+		if (path_matches(s, all->rows[i].path, all->rows[i].path_len))
+			rc = st_index_add(x, &all->rows[i], e);
+	if (rc == ST_OK && x->nrows == 0 && s->path_len)
+		rc = st_fail(e, ST_ENOTFOUND, "'%.*s' matches no file of that version",
+			     (int)s->path_len, s->path);
+	return rc == ST_OK ? st_index_sort(x, e) : rc;
+}
+
+int st_spec_files(struct st_repo *r, const struct st_spec *s, struct st_index *x, struct st_err *e)
+{
+	struct st_oid commit, tree;
+	struct st_index all;
+	int rc;
+
+	st_index_init(x);
+	st_index_init(&all);
+	rc = st_resolve(r, s->rev_len ? s->rev : "HEAD", s->rev_len ? s->rev_len : 4, &commit, e);
+	if (rc == ST_OK)
+		rc = st_repo_commit_tree(r, &commit, &tree, e);
+	if (rc == ST_OK)
+		rc = st_tree_to_index(r, &tree, &all, e);
+	if (rc == ST_OK)
+		rc = keep_matching(s, &all, x, e);
+	st_index_release(&all);
+	return rc;
+}
+
+bool st_name_matches(const struct st_spec *s, bool exact, const char *name, size_t len)
+{
+	if (!s->name)
+		return true;
+	if (exact)
+		return len == s->name_len && memcmp(name, s->name, len) == 0;
+	return st_glob_match(s->name, s->name_len, name, len);
+}
+
+void st_tensor_from_view(strata_tensor *out, struct st_tensor_text *text, const char *path,
+			 const struct st_view *v, const struct st_segment *seg, uint64_t seg_off)
+{
+	(void)seg;
+	st_oid_hex(&v->id, text->id);
+	*out = (strata_tensor){ .path = path,
+				.name = v->name,
+				.name_len = v->name_len,
+				.dtype = st_dtype_info(v->dtype)->name,
+				.ndim = v->ndim,
+				.shape = v->shape,
+				.nbytes = v->nbytes,
+				.id = text->id,
+				.has_offset = !v->strides,
+				.offset = seg_off + v->offset };
+}
+
+void st_tensor_from_layout(strata_tensor *out, const char *path, const struct st_tensor *t)
+{
+	*out = (strata_tensor){ .path = path,
+				.name = t->name,
+				.name_len = t->name_len,
+				.dtype = st_dtype_info(t->dtype)->name,
+				.ndim = t->ndim,
+				.shape = t->shape,
+				.nbytes = t->nbytes,
+				.id = "",
+				.has_offset = !t->strides,
+				.offset = t->offset };
+}
+
+int st_plainfile_open(struct st_plainfile *f, const struct st_ctx *ctx, const char *path,
+		      struct st_err *e)
+{
+	struct stat st;
+	int rc;
+
+	*f = (struct st_plainfile){ .fd = -1 };
+	st_layout_init(&f->layout);
+	/* A FIFO must not make us wait for its writer. */
+	rc = st_open_read(&f->fd, path, O_NONBLOCK, e);
+	if (rc != ST_OK)
+		return rc;
+	if (fstat(f->fd, &st) != 0)
+		return st_fail_os(e, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return st_fail(e, ST_EFORMAT, "%s is not a regular file", path);
+	f->size = (uint64_t)st.st_size;
+	st_source_init_fd(&f->src, f->fd, f->size, path);
+	rc = st_format_probe(&f->format, &f->src, path, e);
+	if (rc == ST_OK && f->format)
+		rc = st_format_parse(f->format, &f->layout, &f->src, ctx->memory / 2, e);
+	return rc;
+}
+
+void st_plainfile_close(struct st_plainfile *f)
+{
+	st_layout_release(&f->layout);
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
+struct range {
+	const struct st_source *src;
+	uint64_t off, n;
+	uint8_t (*cvs)[ST_OID_LEN];
+	uint8_t **bufs;
+};
+
+static int hash_part(void *arg, uint64_t i, unsigned worker, struct st_err *e)
+{
+	struct range *h = arg;
+	uint64_t at = i * ST_FRAME_LEN;
+	size_t n = h->n - at < ST_FRAME_LEN ? (size_t)(h->n - at) : ST_FRAME_LEN;
+	int rc = st_source_read(h->src, h->bufs[worker], n, h->off + at, e);
+
+	if (rc == ST_OK && h->n > ST_FRAME_LEN)
+		st_blake3_subtree(h->bufs[worker], n, i * (ST_FRAME_LEN / 1024), h->cvs[i]);
+	else if (rc == ST_OK)
+		st_blake3(h->bufs[worker], n, h->cvs[i]);
+	return rc;
+}
+
+int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_t off, uint64_t n,
+		  struct st_oid *out, struct st_err *e)
+{
+	struct range h = { .src = src, .off = off, .n = n };
+	uint64_t frames = st_frames_of(n);
+	unsigned jobs = ctx->jobs ? ctx->jobs : 1, i;
+	int rc;
+
+	if (n == 0) {
+		st_oid_of(out, "", 0);
+		return ST_OK;
+	}
+	if (frames < jobs)
+		jobs = (unsigned)frames;
+	h.cvs = st_calloc((size_t)frames, ST_OID_LEN, e);
+	h.bufs = st_calloc(jobs, sizeof(uint8_t *), e);
+	for (i = 0; h.bufs && i < jobs; i++)
+		h.bufs[i] = st_malloc(n < ST_FRAME_LEN ? (size_t)n : ST_FRAME_LEN, e);
+	rc = e->code != ST_OK ? (int)e->code : st_parallel(jobs, frames, hash_part, &h, e);
+	if (rc == ST_OK && frames > 1)
+		st_blake3_join((const uint8_t(*)[ST_OID_LEN])h.cvs, (size_t)frames, out->b);
+	else if (rc == ST_OK)
+		memcpy(out->b, h.cvs[0], ST_OID_LEN);
+	for (i = 0; h.bufs && i < jobs; i++)
+		free(h.bufs[i]);
+	free(h.bufs);
+	free(h.cvs);
+	return rc;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ls, cat, inspect and hash share: stored files by spec, tensors as the public interface shows them. */
+#ifndef ST_REPO_LOOKINTO_H
+#define ST_REPO_LOOKINTO_H
+
+#include "model/manifest.h"
+#include "repo/verbs.h"
+#include "tensor/layout.h"
+#include "tensor/source.h"
+
+/* Files of one version that "path" means (exact file, directory, glob; none: all), sorted. x is initialised
+ * here. ST_ENOTFOUND when a path matches nothing. */
+ST_MUST int st_spec_files(struct st_repo *r, const struct st_spec *s, struct st_index *x,
+			  struct st_err *e);
+/* An exact tensor name comes before a glob. */
+bool st_name_matches(const struct st_spec *s, bool exact, const char *name, size_t len);
+
+struct st_tensor_text {
+	char id[STRATA_HEX];
+};
+void st_tensor_from_view(strata_tensor *out, struct st_tensor_text *text, const char *path,
+			 const struct st_view *v, const struct st_segment *seg, uint64_t seg_off);
+void st_tensor_from_layout(strata_tensor *out, const char *path, const struct st_tensor *t);
+
+/* A plain file: opened, probed, parsed. format NULL: ordinary. */
+struct st_plainfile {
+	int fd;
+	uint64_t size;
+	struct st_source src;
+	const struct st_format *format;
+	struct st_layout layout;
+};
+ST_MUST int st_plainfile_open(struct st_plainfile *f, const struct st_ctx *ctx, const char *path,
+			      struct st_err *e);
+void st_plainfile_close(struct st_plainfile *f);
+/* BLAKE3 of a range. */
+ST_MUST int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_t off,
+			  uint64_t n, struct st_oid *out, struct st_err *e);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/publish.h"
+
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define LOG_NAME "ops"
+#define CATALOG_NAME "catalog.db"
+
+char *st_repo_path(const struct st_repo *r, const char *name, struct st_err *e)
+{
+	return st_path_join(r->dir, name, e);
+}
+
+char *st_work_path(const struct st_repo *r, const char *path, struct st_err *e)
+{
+	return st_path_join(r->work, path, e);
+}
+
+static bool is_repo(const char *dir)
+{
+	struct stat st;
+	char path[4200];
+	int n = snprintf(path, sizeof(path), "%s/" LOG_NAME, dir);
+
+	return n > 0 && (size_t)n < sizeof(path) && lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+int st_repo_find(char **dir, const char *start, struct st_err *e)
+{
+	char *at = realpath(start, NULL), *cand, *slash;
+
+	*dir = NULL;
+	if (!at)
+		return st_fail_os(e, "%s", start);
+	for (;;) {
+		cand = st_path_join(at, ".strata", e);
+		if (!cand)
+			break;
+		if (is_repo(cand)) {
+			*dir = cand;
+			break;
+		}
+		free(cand);
+		slash = strrchr(at, '/');
+		if (!slash || !at[1]) {
+			st_fail(e, ST_ENOREPO,
+				"%s is not in a strata repository: run 'strata init' there first",
+				start);
+			break;
+		}
+		slash[slash == at ? 1 : 0] = 0;
+	}
+	free(at);
+	return e->code;
+}
+
+/* HEAD of a new repository, as the log's first operation. */
+static int first_operation(const char *dir, struct st_err *e)
+{
+	struct st_ctx ctx = { .jobs = 1, .memory = (uint64_t)64 << 20 };
+	struct st_op_ref head = { .name = "HEAD", .value = "ref:heads/main" };
+	struct st_op op = { .verb = "init", .why = "init", .refs = &head, .nrefs = 1 };
+	struct st_repo *r = NULL;
+	int rc = st_repo_open(&r, dir, &ctx, e);
+
+	if (rc == ST_OK && r->pos.seq == 0)
+		rc = st_repo_publish(r, &op, NULL, NULL, e);
+	st_repo_close(r);
+	return rc;
+}
+
+/* The log appears last and by rename, complete with its header: a killed init leaves nothing that looks
+ * like a repository, and running it again finishes it. */
+static int make_log(const char *dir, struct st_err *e)
+{
+	char *log = st_path_join(dir, LOG_NAME, e), *tmp = st_path_join(dir, LOG_NAME ".new", e);
+	int rc = e->code;
+
+	if (rc == ST_OK && unlink(tmp) != 0 && errno != ENOENT)
+		rc = st_fail_os(e, "remove %s", tmp);
+	if (rc == ST_OK)
+		rc = st_oplog_create(tmp, e);
+	if (rc == ST_OK && rename(tmp, log) != 0)
+		rc = st_fail_os(e, "rename %s", tmp);
+	if (rc == ST_OK)
+		rc = st_fsync_dir(dir, e);
+	free(log);
+	free(tmp);
+	return rc;
+}
+
+int st_repo_init(const char *dir, bool *fresh, struct st_err *e)
+{
+	char *repo = NULL, *packs = NULL;
+	int rc;
+
+	*fresh = false;
+	rc = st_mkdirs(dir, e);
+	if (rc != ST_OK)
+		return rc;
+	repo = st_path_join(dir, ".strata", e);
+	packs = repo ? st_path_join(repo, "packs", e) : NULL;
+	rc = packs ? st_mkdirs(packs, e) : e->code;
+	if (rc == ST_OK && !is_repo(repo)) {
+		*fresh = true;
+		rc = make_log(repo, e);
+	}
+	if (rc == ST_OK)
+		rc = st_fsync_dir(dir, e);
+	if (rc == ST_OK)
+		rc = first_operation(repo, e);
+	free(packs);
+	free(repo);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "init %s", dir);
+}
+
+static int load_config(struct st_repo *r, struct st_err *e)
+{
+	const char *home = getenv("HOME"), *xdg = getenv("XDG_CONFIG_HOME");
+	char *user = NULL, *own;
+	int rc = ST_OK;
+
+	if (xdg && *xdg)
+		user = st_path_join(xdg, "strata/config", e);
+	else if (home)
+		user = st_path_join(home, ".config/strata/config", e);
+	if (user)
+		rc = st_config_load(&r->config, user, e);
+	free(user);
+	own = rc == ST_OK ? st_repo_path(r, "config", e) : NULL;
+	if (own)
+		rc = st_config_load(&r->config, own, e);
+	free(own);
+	return e->code != ST_OK ? e->code : rc;
+}
+
+static int remove_catalog(struct st_repo *r, struct st_err *e)
+{
+	static const char *const names[] = { CATALOG_NAME, CATALOG_NAME "-journal" };
+	char *path;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		path = st_repo_path(r, names[i], e);
+		if (path && unlink(path) != 0 && errno != ENOENT)
+			st_fail_os(e, "remove %s", path);
+		free(path);
+	}
+	return e->code;
+}
+
+static int open_catalog(struct st_repo *r, struct st_err *e)
+{
+	char *path = st_repo_path(r, CATALOG_NAME, e);
+	int rc = path ? st_catalog_open(&r->cat, path, e) : e->code;
+
+	free(path);
+	if (rc == ST_OK)
+		rc = st_odb_open(&r->odb, r->store, r->cat, e);
+	return rc;
+}
+
+static void close_catalog(struct st_repo *r)
+{
+	st_odb_close(r->odb);
+	st_catalog_close(r->cat);
+	r->odb = NULL;
+	r->cat = NULL;
+}
+
+/* Holds the log's lock, so that no two processes rebuild one cache at once. */
+int st_repo_rebuild(struct st_repo *r, struct st_err *e)
+{
+	int rc = st_oplog_lock(r->log, 60000, e);
+
+	if (rc != ST_OK)
+		return rc;
+	close_catalog(r);
+	rc = remove_catalog(r, e);
+	if (rc == ST_OK)
+		rc = open_catalog(r, e);
+	if (rc == ST_OK)
+		rc = st_repo_refresh(r, e);
+	st_oplog_unlock(r->log);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "rebuild the catalogue");
+}
+
+static int open_parts(struct st_repo *r, struct st_err *e)
+{
+	char *log = st_repo_path(r, LOG_NAME, e), *packs = st_repo_path(r, "packs", e);
+	char *slash;
+	int rc = e->code;
+
+	r->work = st_strdup(r->dir, e);
+	slash = r->work ? strrchr(r->work, '/') : NULL;
+	if (slash)
+		slash[slash == r->work ? 1 : 0] = 0;
+	if (rc == ST_OK)
+		rc = e->code;
+	if (rc == ST_OK)
+		rc = load_config(r, e);
+	if (rc == ST_OK)
+		rc = st_oplog_open(&r->log, log, e);
+	if (rc == ST_OK)
+		rc = st_store_file_new(&r->store, packs, e);
+	free(log);
+	free(packs);
+	return rc;
+}
+
+/* A cache that is damaged is made anew; a log that lost what the cache has seen is not. */
+static int open_or_rebuild(struct st_repo *r, struct st_err *e)
+{
+	struct st_err why = { 0 };
+	bool newer;
+	int rc = open_catalog(r, &why);
+
+	if (rc == ST_OK)
+		rc = st_catalog_pos(r->cat, &r->pos, &why);
+	if (rc == ST_ECORRUPT) {
+		st_warn(&r->ctx, "rebuilding the catalogue: %s", why.msg);
+		r->pos = (struct st_oplog_pos){ 0 };
+		return st_repo_rebuild(r, e);
+	}
+	if (rc != ST_OK) {
+		*e = why;
+		return rc;
+	}
+	rc = st_oplog_newer(r->log, &r->pos, &newer, e);
+	if (rc == ST_OK && newer)
+		rc = st_repo_replay(r, e);
+	return rc;
+}
+
+int st_repo_open(struct st_repo **out, const char *dir, const struct st_ctx *ctx, struct st_err *e)
+{
+	struct st_repo *r = st_calloc(1, sizeof(*r), e);
+	int rc;
+
+	*out = NULL;
+	if (!r)
+		return e->code;
+	r->ctx = *ctx;
+	r->gc_fd = r->index_fd = -1;
+	st_config_init(&r->config);
+	if (!is_repo(dir))
+		rc = st_fail(e, ST_ENOREPO, "%s is not a strata repository: run 'strata init'",
+			     dir);
+	else if (!(r->dir = realpath(dir, NULL)))
+		rc = st_fail_os(e, "%s", dir);
+	else
+		rc = open_parts(r, e);
+	if (rc == ST_OK)
+		rc = open_or_rebuild(r, e);
+	if (rc != ST_OK) {
+		st_repo_close(r);
+		return st_wrap(e, "open repository %s", dir);
+	}
+	*out = r;
+	return ST_OK;
+}
+
+void st_repo_close(struct st_repo *r)
+{
+	if (!r)
+		return;
+	st_repo_unlock_index(r);
+	st_repo_unlock_gc(r);
+	close_catalog(r);
+	st_store_free(r->store);
+	st_oplog_close(r->log);
+	st_config_release(&r->config);
+	free(r->work);
+	free(r->dir);
+	free(r);
+}

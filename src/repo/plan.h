@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A model file's layout as a partition into extents and glue, and candidates for delta bases. */
+#ifndef ST_REPO_PLAN_H
+#define ST_REPO_PLAN_H
+
+#include "repo/repo.h"
+#include "tensor/layout.h"
+
+struct st_piece {
+	uint64_t off, size;
+	bool glue;
+	unsigned width;			 /* element width for the codec */
+	const struct st_tensor *tensors; /* views of this extent, in the layout's array */
+	size_t ntensors;
+};
+
+struct st_plan {
+	struct st_piece *pieces; /* in file order; they cover the file */
+	size_t n, cap;
+};
+
+/* Overlapping tensors fuse into one extent. l must be finished and outlive the plan. */
+ST_MUST int st_plan_make(struct st_plan *p, const struct st_layout *l, struct st_err *e);
+void st_plan_release(struct st_plan *p);
+
+/*
+ * Candidates for a tensor's base, in DESIGN.md's order: the same name in the model this file replaces;
+ * the same name in its directory's models (shards are one model); the same name in any model staged or
+ * in HEAD. Only extents that are one whole tensor of the same size count.
+ */
+struct st_bases;
+ST_MUST int st_bases_new(struct st_bases **out, struct st_repo *r, struct st_err *e);
+void st_bases_free(struct st_bases *b);
+ST_MUST int st_bases_find(struct st_bases *b, const char *path, const struct st_tensor *t,
+			  struct st_oid *base, bool *found, struct st_err *e);
+
+#endif

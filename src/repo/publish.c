@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commit point, and the catalogue as its follower. An operation counts from the moment its record
+ * in the log is synced; SQLite is brought up afterwards, and again on the next open should that fail.
+ */
+#include "repo/publish.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+
+
+
+struct parent_info {
+	uint64_t generation;
+};
+
+static int take_generation(void *arg, const struct st_commit_row *row, struct st_err *e)
+{
+	struct parent_info *p = arg;
+
+	(void)e;
+	p->generation = row->generation;
+	return ST_OK;
+}
+
+static int generation_of(struct st_repo *r, const struct st_commit *c, uint64_t *out,
+			 struct st_err *e)
+{
+	struct parent_info p;
+	size_t i;
+	int rc;
+
+	*out = 1;
+	for (i = 0; i < c->nparents; i++) {
+		rc = st_catalog_commit_get(r->cat, &c->parents[i], take_generation, &p, e);
+		if (rc != ST_OK)
+			return st_wrap(e, "parent");
+		if (p.generation >= *out)
+			*out = p.generation + 1;
+	}
+	return ST_OK;
+}
+
+static int know_commit(struct st_repo *r, const struct st_oid *id, struct st_err *e)
+{
+	struct st_commit_row row = { .id = *id, .version = "" };
+	struct st_commit c = { 0 };
+	struct st_buf who;
+	int rc;
+
+	st_buf_init(&who, 8192);
+	rc = st_repo_commit_load(r, id, &c, e);
+	if (rc == ST_OK)
+		rc = generation_of(r, &c, &row.generation, e);
+	if (rc == ST_OK)
+		rc = st_buf_addf(&who, e, "%s <%s>", c.author_name, c.author_email);
+	if (rc == ST_OK) {
+		row.author = st_buf_cstr(&who, e);
+		rc = row.author ? ST_OK : e->code;
+	}
+	if (rc == ST_OK) {
+		row.tree = c.tree;
+		row.time_ns = c.time_ns;
+		row.message = c.message;
+		row.parents = c.parents;
+		row.nparents = c.nparents;
+		rc = st_catalog_commit_add(r->cat, &row, e);
+	}
+	st_buf_release(&who);
+	st_commit_release(&c);
+	return rc;
+}
+
+static int apply_rows(struct st_repo *r, const struct st_op *op, struct st_err *e)
+{
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < op->ncommits; i++)
+		rc = know_commit(r, &op->commits[i], e);
+	for (i = 0; rc == ST_OK && i < op->nrefs; i++)
+		rc = st_catalog_ref_set(r->cat, op->refs[i].name, op->refs[i].value, e);
+	for (i = 0; rc == ST_OK && i < op->nversions; i++)
+		rc = st_catalog_version_add(r->cat, op->versions[i].label, &op->versions[i].commit,
+					    e);
+	if (rc == ST_OK && op->has_index)
+		rc = st_catalog_set_index_tree(r->cat, &op->index_tree, e);
+	return rc;
+}
+
+/* A pack that a later operation removed is no longer there to be read: replay passes over it. */
+static int learn_packs(struct st_repo *r, const struct st_op *op, const struct st_map *gone,
+		       struct st_err *e)
+{
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < op->npacks_added; i++) {
+		if (gone && st_map_get(gone, op->packs_added[i].b, ST_OID_LEN, NULL))
+			continue;
+		rc = st_odb_learn_pack(r->odb, &op->packs_added[i], e);
+	}
+	return rc;
+}
+
+static int forget_packs(struct st_repo *r, const struct st_op *op, struct st_err *e)
+{
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < op->npacks_removed; i++)
+		rc = st_catalog_pack_remove(r->cat, &op->packs_removed[i], e);
+	return rc;
+}
+
+static int apply(struct st_repo *r, const struct st_op *op, const struct st_oplog_pos *at,
+		 const struct st_map *gone, struct st_err *e)
+{
+	int rc = learn_packs(r, op, gone, e);
+
+	if (rc == ST_OK)
+		rc = apply_rows(r, op, e);
+	if (rc == ST_OK)
+		rc = forget_packs(r, op, e);
+	if (rc == ST_OK)
+		rc = st_catalog_op_add(r->cat, op, at, e);
+	if (rc == ST_OK)
+		rc = st_catalog_set_pos(r->cat, at, e);
+	return rc;
+}
+
+struct replay {
+	struct st_repo *r;
+	struct st_map gone; /* packs that some operation yet to come removes */
+};
+
+static int note_gone(void *arg, const struct st_op *op, const struct st_oplog_pos *at,
+		     struct st_err *e)
+{
+	struct replay *rp = arg;
+	size_t i;
+	int rc = ST_OK;
+
+	(void)at;
+	for (i = 0; rc == ST_OK && i < op->npacks_removed; i++)
+		rc = st_map_put(&rp->gone, op->packs_removed[i].b, ST_OID_LEN, op->seq, NULL, NULL,
+				e);
+	return rc;
+}
+
+static int replay_one(void *arg, const struct st_op *op, const struct st_oplog_pos *at,
+		      struct st_err *e)
+{
+	struct replay *rp = arg;
+
+	return apply(rp->r, op, at, &rp->gone, e);
+}
+
+/* Commits of old operations are read from packs that a later gc made: so all packs come first. */
+static int learn_first(void *arg, const struct st_op *op, const struct st_oplog_pos *at,
+		       struct st_err *e)
+{
+	struct replay *rp = arg;
+
+	(void)at;
+	return learn_packs(rp->r, op, &rp->gone, e);
+}
+
+int st_repo_replay(struct st_repo *r, struct st_err *e)
+{
+	struct replay rp = { .r = r };
+	struct st_oplog_pos p;
+	int rc;
+
+	st_map_init(&rp.gone);
+	rc = st_catalog_begin(r->cat, e);
+	if (rc != ST_OK)
+		goto out;
+	rc = st_catalog_pos(r->cat, &r->pos, e); /* another process may have been faster */
+	p = r->pos;
+	if (rc == ST_OK)
+		rc = st_oplog_replay(r->log, &p, note_gone, &rp, e);
+	p = r->pos;
+	if (rc == ST_OK)
+		rc = st_oplog_replay(r->log, &p, learn_first, &rp, e);
+	p = r->pos;
+	if (rc == ST_OK)
+		rc = st_oplog_replay(r->log, &p, replay_one, &rp, e);
+	if (rc == ST_OK)
+		rc = st_catalog_commit(r->cat, e);
+	if (rc == ST_OK)
+		r->pos = p;
+	else
+		st_catalog_rollback(r->cat);
+out:
+	st_map_release(&rp.gone);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "apply the operation log");
+}
+
+int st_repo_refresh(struct st_repo *r, struct st_err *e)
+{
+	bool newer = false;
+	int rc = st_catalog_pos(r->cat, &r->pos, e);
+
+	if (rc == ST_OK)
+		rc = st_oplog_newer(r->log, &r->pos, &newer, e);
+	if (rc == ST_OK && newer)
+		rc = st_repo_replay(r, e);
+	return rc;
+}
+
+/* A ref that moved since the caller looked belongs to somebody else's command. */
+static int check_ref(struct st_repo *r, const struct st_op_ref *ref, struct st_err *e)
+{
+	struct st_buf b;
+	bool found, same;
+	int rc;
+
+	st_buf_init(&b, 4096);
+	rc = st_catalog_ref_get(r->cat, ref->name, &b, &found, e);
+	if (rc == ST_OK) {
+		same = found ? ref->old && b.len == strlen(ref->old) &&
+				       memcmp(ref->old, b.p, b.len) == 0
+			     : !ref->old;
+		if (!same)
+			rc = st_fail(e, ST_EBUSY,
+				     "%s was moved by another command meanwhile: try again",
+				     ref->name);
+	}
+	st_buf_release(&b);
+	return rc;
+}
+
+static int next_label(struct st_repo *r, char label[32], struct st_err *e)
+{
+	struct st_oid other;
+	bool used = true;
+	uint64_t n;
+	int rc = st_catalog_version_count(r->cat, &n, e);
+
+	while (rc == ST_OK && used) {
+		snprintf(label, 32, "v%" PRIu64, ++n);
+		rc = st_catalog_version_get(r->cat, label, &other, &used, e);
+	}
+	return rc;
+}
+
+static int append(struct st_repo *r, struct st_op *op, const struct st_oid *number_commit,
+		  char label[32], struct st_err *e)
+{
+	struct st_op_version version;
+	size_t i;
+	int rc = st_repo_refresh(r, e);
+
+	for (i = 0; rc == ST_OK && i < op->nrefs; i++)
+		rc = check_ref(r, &op->refs[i], e);
+	if (rc == ST_OK && number_commit) {
+		rc = next_label(r, label, e);
+		version = (struct st_op_version){ .label = label, .commit = *number_commit };
+		op->versions = &version;
+		op->nversions = 1;
+	}
+	if (rc == ST_OK)
+		rc = st_oplog_append(r->log, &r->pos, op, e);
+	if (number_commit) {
+		op->versions = NULL;
+		op->nversions = 0;
+	}
+	return rc;
+}
+
+int st_repo_publish(struct st_repo *r, struct st_op *op, const struct st_oid *number_commit,
+		    char label[32], struct st_err *e)
+{
+	struct st_err later = { 0 };
+	char *name = NULL, *email = NULL;
+	struct st_buf who;
+	int rc;
+
+	st_buf_init(&who, 8192);
+	op->time_ns = st_now_ns();
+	rc = st_repo_identity(r, &name, &email, e);
+	if (rc == ST_OK)
+		rc = st_buf_addf(&who, e, "%s <%s>", name, email);
+	if (rc == ST_OK && !(op->who = st_buf_cstr(&who, e)))
+		rc = e->code;
+	if (rc == ST_OK)
+		rc = st_oplog_lock(r->log, 10000, e);
+	if (rc == ST_OK) {
+		rc = append(r, op, number_commit, label, e);
+		/* From here on the operation is done; a cache that cannot follow now (a full disk,
+		 * say) is brought up by the next command. */
+		if (rc == ST_OK && st_repo_refresh(r, &later) != ST_OK)
+			st_warn(&r->ctx, "the operation is recorded; the catalogue follows later: %s",
+				later.msg);
+		st_oplog_unlock(r->log);
+	}
+	op->who = NULL;
+	free(name);
+	free(email);
+	st_buf_release(&who);
+	return rc;
+}

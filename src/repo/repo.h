@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A repository in use: what everything in this directory works on.
+ *
+ * Locks, in the order they are taken: `gc` (.strata/lock: shared from the first object lookup to
+ * publication, exclusive while gc removes), `index` (.strata/index.lock: from reading the index to
+ * publishing the changed one), and the operation log's own, held by st_repo_publish alone.
+ */
+#ifndef ST_REPO_REPO_H
+#define ST_REPO_REPO_H
+
+#include "base/config.h"
+#include "base/ctx.h"
+#include "meta/catalog.h"
+#include "meta/index.h"
+#include "meta/oplog.h"
+#include "model/object.h"
+#include "store/odb.h"
+
+#include <sys/stat.h>
+
+struct st_repo {
+	struct st_ctx ctx;
+	char *work; /* working tree, absolute */
+	char *dir;  /* work/.strata, or what --repo named */
+	struct st_config config;
+	struct st_oplog *log;
+	struct st_catalog *cat;
+	struct st_store *store;
+	struct st_odb *odb;
+	struct st_oplog_pos pos; /* what the catalogue holds */
+	int gc_fd, index_fd;	 /* lock files, -1 when not held */
+};
+
+/* open.c */
+ST_MUST int st_repo_init(const char *dir, bool *fresh, struct st_err *e);
+/* The .strata of `start` or a directory above it; the result is the caller's. ST_ENOREPO. */
+ST_MUST int st_repo_find(char **dir, const char *start, struct st_err *e);
+ST_MUST int st_repo_open(struct st_repo **out, const char *dir, const struct st_ctx *ctx,
+			 struct st_err *e);
+void st_repo_close(struct st_repo *r);
+/* Applies what other processes appended meanwhile. */
+ST_MUST int st_repo_refresh(struct st_repo *r, struct st_err *e);
+/* Deletes the catalogue and replays the log into a new one. */
+ST_MUST int st_repo_rebuild(struct st_repo *r, struct st_err *e);
+/* Path inside .strata; the caller's. */
+ST_MUST char *st_repo_path(const struct st_repo *r, const char *name, struct st_err *e);
+/* Path of a working-tree file; the caller's. */
+ST_MUST char *st_work_path(const struct st_repo *r, const char *path, struct st_err *e);
+/* A user's path (relative to the current directory, or absolute) as one relative to the working tree,
+ * without resolving its last part; "" is the root. ST_EUSAGE when it lies outside. The caller's. */
+ST_MUST char *st_repo_relative(const struct st_repo *r, const char *user_path, struct st_err *e);
+
+/* lock.c */
+enum st_gc_lock { ST_GC_USE, ST_GC_REMOVE };
+ST_MUST int st_repo_lock_gc(struct st_repo *r, enum st_gc_lock how, struct st_err *e);
+void st_repo_unlock_gc(struct st_repo *r);
+/* Waits up to core.lockTimeout seconds (10), then ST_EBUSY. */
+ST_MUST int st_repo_lock_index(struct st_repo *r, struct st_err *e);
+void st_repo_unlock_index(struct st_repo *r);
+
+/* publish.c: the commit point. Fills op's seq and time; checks every op->refs[i].old against the ref as
+ * it is now (ST_EBUSY when it moved), gives number_commit (NULL: none) the next version number,
+ * appends, and applies to the catalogue. label gets the number. Packs must be sealed already. */
+ST_MUST int st_repo_publish(struct st_repo *r, struct st_op *op, const struct st_oid *number_commit,
+			    char label[32], struct st_err *e);
+
+/* refs.c */
+struct st_head {
+	bool detached, unborn;
+	char branch[256]; /* "main" */
+	struct st_oid commit;
+};
+ST_MUST int st_repo_head(struct st_repo *r, struct st_head *out, struct st_err *e);
+/* The tree of a commit. */
+ST_MUST int st_repo_commit_tree(struct st_repo *r, const struct st_oid *commit, struct st_oid *tree,
+				struct st_err *e);
+ST_MUST int st_repo_commit_load(struct st_repo *r, const struct st_oid *id, struct st_commit *out,
+				struct st_err *e);
+ST_MUST int st_repo_tree_load(struct st_repo *r, const struct st_oid *id, struct st_tree *out,
+			      struct st_err *e);
+/* "Name <mail>" of whoever acts; both parts the caller's. */
+ST_MUST int st_repo_identity(struct st_repo *r, char **name, char **email, struct st_err *e);
+
+/* staged.c: the index of this working tree */
+/* The staged rows: the index file if it matches the log, else rebuilt from the tree (keeping stat
+ * data where path and id agree). x is initialised here. */
+ST_MUST int st_staged_load(struct st_repo *r, struct st_index *x, struct st_err *e);
+/* Writes the tree objects of x into w; x->tree is set. */
+ST_MUST int st_staged_write_trees(struct st_repo *r, struct st_index *x, struct st_writer *w,
+				  struct st_err *e);
+/* Sets ST_INDEX_MODEL on rows whose file has a tensor-aware recipe. */
+ST_MUST int st_staged_mark_models(struct st_repo *r, struct st_index *x, struct st_err *e);
+/* Does any row lie below directory dir? */
+bool st_index_below(const struct st_index *x, const char *dir);
+ST_MUST int st_staged_save(struct st_repo *r, struct st_index *x, struct st_err *e);
+/* Appends every file of a tree, recursively, to x (rows without stat data). */
+ST_MUST int st_tree_to_index(struct st_repo *r, const struct st_oid *tree, struct st_index *x,
+			     struct st_err *e);
+/* Of HEAD, sorted; empty when unborn. x is initialised here. */
+ST_MUST int st_head_index(struct st_repo *r, struct st_index *x, struct st_err *e);
+
+/* worktree.c: does the file still hold what its row says? */
+enum st_work_state {
+	ST_WORK_CLEAN,	/* the same content: by stat data, or by hash */
+	ST_WORK_CHANGED, /* content or executable bit */
+	ST_WORK_MISSING,
+	ST_WORK_TYPE, /* now a directory, link or special file, or no longer a link */
+};
+/* Hashes when stat data does not settle it; then *refreshed says that row got new stat data and the
+ * index is worth saving. Racy-clean rule: a row is trusted only if its mtime is older than
+ * x->written_ns by the file system's granularity. */
+ST_MUST int st_work_check(struct st_repo *r, const struct st_index *x, struct st_stage_row *row,
+			  enum st_work_state *state, bool *refreshed, struct st_err *e);
+void st_row_set_stat(struct st_stage_row *row, const struct stat *st);
+/* BLAKE3 of a file's content on all threads, or of a link's target. */
+ST_MUST int st_hash_fd(const struct st_ctx *ctx, int fd, uint64_t size, const char *name,
+		       struct st_oid *out, struct st_err *e);
+
+/* pathspec.c: which paths a command means; globs match across '/' */
+struct st_pathspec;
+ST_MUST int st_pathspec_new(struct st_pathspec **out, struct st_repo *r, const char *const *paths,
+			    size_t n, struct st_err *e);
+void st_pathspec_free(struct st_pathspec *ps);
+/* True when path (relative to the root) is one of them or lies below one; no paths at all: true. */
+bool st_pathspec_match(struct st_pathspec *ps, const char *path);
+/* Could something below directory dir match? */
+bool st_pathspec_dir(const struct st_pathspec *ps, const char *dir);
+/* ST_ENOTFOUND naming the first path that st_pathspec_match never matched. */
+ST_MUST int st_pathspec_unmatched(const struct st_pathspec *ps, struct st_err *e);
+/* True when path was named exactly, not through a directory or glob. */
+bool st_pathspec_exact(const struct st_pathspec *ps, const char *path);
+/* Does a path that was named lie strictly below dir? */
+bool st_pathspec_into(const struct st_pathspec *ps, const char *dir);
+/* True when path matched only because a directory above it was named. */
+bool st_pathspec_through_dir(const struct st_pathspec *ps, const char *path);
+bool st_glob_match(const char *glob, size_t glob_len, const char *name, size_t len);
+
+/* walk.c: the working tree, sorted by path bytes; .strata and .git are never entered */
+struct st_walk_entry {
+	const char *path; /* relative to the root */
+	const struct stat *st;
+	bool ignored; /* by .strataignore */
+	bool dir;     /* asked before it is entered: return ST_ENO to stay out */
+};
+ST_MUST int st_walk(struct st_repo *r, const struct st_pathspec *ps,
+		    int (*cb)(void *arg, const struct st_walk_entry *en, struct st_err *e),
+		    void *arg, struct st_err *e);
+
+/* ignore.c: gitignore's grammar */
+struct st_ignore;
+ST_MUST int st_ignore_new(struct st_ignore **out, struct st_err *e);
+void st_ignore_free(struct st_ignore *g);
+/* Rules of one file's text, which count below directory dir ("" is the root). Later ones win. */
+ST_MUST int st_ignore_add(struct st_ignore *g, const char *dir, const char *text, size_t len,
+			  struct st_err *e);
+/* Forgets the rules added for dir and below (the walk left it). */
+void st_ignore_pop(struct st_ignore *g, const char *dir);
+/* path relative to the root. Its parents are known not to be ignored. */
+bool st_ignore_match(const struct st_ignore *g, const char *path, bool is_dir);
+
+/* ingest.c: content into objects */
+struct st_ingest; /* one add: a writer, its pipeline, scratch */
+struct st_ingest_options {
+	enum st_codec_mode mode;
+	bool dry_run;
+};
+struct st_ingested {
+	struct st_oid id;
+	uint64_t size;
+	bool model; /* has a tensor-aware recipe */
+	struct stat st; /* of the file, the same before and after reading */
+};
+ST_MUST int st_ingest_new(struct st_ingest **out, struct st_repo *r, struct st_writer *w,
+			  const struct st_ingest_options *o, struct st_err *e);
+void st_ingest_free(struct st_ingest *g);
+/*
+ * Queues one file or link, path relative to the root, full where it lies. Small files are batched;
+ * done is called on this thread, in the order of queueing, with the result. A file that changes while
+ * it is read is read once more; then ST_ECHANGED. Damaged model files are stored as ordinary files
+ * after a warning that says what is wrong and where. full is copied.
+ */
+ST_MUST int st_ingest_file(struct st_ingest *g, const char *path, const char *full, bool follow,
+			   struct st_err *e);
+ST_MUST int st_ingest_finish(struct st_ingest *g, struct st_err *e);
+void st_ingest_on_done(struct st_ingest *g,
+		       int (*done)(void *arg, const char *path, const struct st_ingested *f,
+				   struct st_err *e),
+		       void *arg);
+
+/* vfile.c: a stored file, read back */
+struct st_vfile;
+ST_MUST int st_vfile_open(struct st_vfile **out, struct st_repo *r, const struct st_oid *file,
+			  struct st_err *e);
+void st_vfile_close(struct st_vfile *f);
+uint64_t st_vfile_size(const struct st_vfile *f);
+struct st_manifest;
+const struct st_manifest *st_vfile_manifest(const struct st_vfile *f); /* NULL: one data object */
+bool st_vfile_is_model(const struct st_vfile *f);
+/* Bytes [off, off + n), decoded on ctx->jobs threads, handed to sink in order in pieces of at most
+ * 2^20. Every piece was verified against its object's id. */
+ST_MUST int st_vfile_stream(struct st_vfile *f, uint64_t off, uint64_t n,
+			    int (*sink)(void *arg, const void *p, size_t n, uint64_t off,
+					struct st_err *e),
+			    void *arg, struct st_err *e);
+/* Each segment in file order, with its offset in the file; none for a file without a manifest. */
+struct st_view;
+struct st_segment;
+ST_MUST int st_vfile_segments(struct st_vfile *f,
+			      int (*cb)(void *arg, const struct st_segment *seg, uint64_t off,
+					struct st_err *e),
+			      void *arg, struct st_err *e);
+/* Each tensor in file order, with the offset of its extent in the file. cb may stop with ST_ENO, which
+ * ends the walk without failure. */
+ST_MUST int st_vfile_views(struct st_vfile *f,
+			   int (*cb)(void *arg, const struct st_view *v,
+				     const struct st_segment *seg, uint64_t seg_off,
+				     struct st_err *e),
+			   void *arg, struct st_err *e);
+
+/* write_tree.c: files from objects; used by checkout, restore, --to */
+struct st_target {
+	const char *path; /* relative to the root; the tail of full */
+	const char *full; /* where to write */
+	const struct st_stage_row *row;
+};
+/* Writes beside the target and renames. Parents are made; a link in a parent's place is refused. *st
+ * gets the new file's stat. */
+ST_MUST int st_write_file(struct st_repo *r, const struct st_target *t, struct stat *st,
+			  struct st_err *e);
+
+/* compare.c: what differs between two versions' files and tensors */
+struct st_counts {
+	uint64_t added, changed, removed, unchanged;
+};
+/*
+ * Tensors are compared by name within a file; what is left over is matched by name within the
+ * directory, so a tensor that moved to another shard is not added and removed.
+ */
+struct st_compare;
+ST_MUST int st_compare_new(struct st_compare **out, struct st_repo *r, struct st_err *e);
+void st_compare_free(struct st_compare *c);
+/* One path's stored file before and after; either may be NULL. *counts are this file's alone; *model:
+ * either is a model. */
+ST_MUST int st_compare_file(struct st_compare *c, const char *path, const struct st_oid *a,
+			    const struct st_oid *b, struct st_counts *counts, bool *model,
+			    struct st_err *e);
+/* Over all files given so far, moves settled; stored is what the objects that only the later side has take
+ * in packs. */
+void st_compare_totals(const struct st_compare *c, struct st_counts *total, uint64_t *stored);
+/* A model file of the working tree against a stored one, by the hashes of its tensors. */
+ST_MUST int st_compare_worktree(struct st_repo *r, const char *path, const struct st_oid *a,
+				struct st_counts *counts, bool *model, struct st_err *e);
+/* Changed paths between two trees (zero id: empty), sorted. */
+struct st_tree_change {
+	char status; /* 'A' 'M' 'D' 'T' */
+	const char *path;
+	const struct st_stage_row *a, *b; /* NULL where absent */
+};
+/* The same between two sorted indexes. */
+ST_MUST int st_compare_indexes(const struct st_index *xa, const struct st_index *xb,
+			       int (*cb)(void *arg, const struct st_tree_change *c,
+					 struct st_err *e),
+			       void *arg, struct st_err *e);
+ST_MUST int st_compare_trees(struct st_repo *r, const struct st_oid *a, const struct st_oid *b,
+			     int (*cb)(void *arg, const struct st_tree_change *c, struct st_err *e),
+			     void *arg, struct st_err *e);
+
+/* resolve.c: revisions */
+ST_MUST int st_resolve(struct st_repo *r, const char *rev, size_t len, struct st_oid *commit,
+		       struct st_err *e);
+struct st_spec { /* REV:path::name, split; pointers into the text, lengths; NULL where absent */
+	const char *rev, *path, *name;
+	size_t rev_len, path_len, name_len;
+	bool plain; /* a plain file's path (in path) */
+};
+/* plain_ok: an existing file's path is accepted where it could not be a revision's. */
+ST_MUST int st_spec_split(struct st_repo *r, const char *text, bool plain_ok, struct st_spec *out,
+			  struct st_err *e);
+
+#endif

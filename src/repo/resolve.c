@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Revisions: ref name, version number, unique hash prefix of at least 6; then ~N and ^N. */
+#include "repo/repo.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define MIN_PREFIX 6
+
+struct meaning {
+	struct st_oid id;
+	char what[96];
+};
+
+struct meanings {
+	struct meaning m[16];
+	size_t n;
+	struct st_repo *r;
+	const char *rev;
+};
+
+static void add_meaning(struct meanings *ms, const struct st_oid *id, const char *what)
+{
+	if (ms->n == sizeof(ms->m) / sizeof(ms->m[0]))
+		return;
+	ms->m[ms->n].id = *id;
+	snprintf(ms->m[ms->n].what, sizeof(ms->m[0].what), "%s", what);
+	ms->n++;
+}
+
+static int try_ref(struct meanings *ms, const char *prefix, const char *kind, struct st_err *e)
+{
+	struct st_oid id;
+	struct st_buf b;
+	char name[400], what[96];
+	bool found;
+	int rc, n = snprintf(name, sizeof(name), "%s%s", prefix, ms->rev);
+
+	if (n < 0 || (size_t)n >= sizeof(name))
+		return ST_OK;
+	st_buf_init(&b, 4096);
+	rc = st_catalog_ref_get(ms->r->cat, name, &b, &found, e);
+	if (rc == ST_OK && found && st_oid_parse(&id, (const char *)b.p, b.len)) {
+		snprintf(what, sizeof(what), "%s %.60s", kind, ms->rev);
+		add_meaning(ms, &id, what);
+	}
+	st_buf_release(&b);
+	return rc;
+}
+
+static int try_version(struct meanings *ms, struct st_err *e)
+{
+	struct st_oid id;
+	bool found;
+	int rc = st_catalog_version_get(ms->r->cat, ms->rev, &id, &found, e);
+
+	if (rc == ST_OK && found)
+		add_meaning(ms, &id, "version number");
+	return rc;
+}
+
+static bool is_hex(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n >= MIN_PREFIX && n <= ST_OID_HEX && strspn(s, "0123456789abcdef") == n;
+}
+
+static int try_prefix(struct meanings *ms, struct st_err *e)
+{
+	struct st_oid ids[8];
+	char hex[ST_OID_HEX + 1], what[96];
+	size_t i, n = 0;
+	int rc;
+
+	if (!is_hex(ms->rev))
+		return ST_OK;
+	rc = st_catalog_commit_prefix(ms->r->cat, ms->rev, strlen(ms->rev), ids, &n, e);
+	for (i = 0; rc == ST_OK && i < n; i++) {
+		st_oid_hex(&ids[i], hex);
+		snprintf(what, sizeof(what), "commit %.12s", hex);
+		add_meaning(ms, &ids[i], what);
+	}
+	return rc;
+}
+
+static int settle(struct meanings *ms, struct st_oid *out, struct st_err *e)
+{
+	char list[400] = "";
+	size_t i, at = 0;
+	bool same = true;
+
+	if (ms->n == 0)
+		return st_fail(e, ST_ENOTFOUND,
+			       "unknown revision '%s': 'strata log' lists versions", ms->rev);
+	for (i = 0; i < ms->n; i++) {
+		same = same && st_oid_eq(&ms->m[i].id, &ms->m[0].id);
+		if (at < sizeof(list))
+			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i ? ", " : "",
+					       ms->m[i].what);
+	}
+	if (!same)
+		return st_fail(e, ST_EUSAGE, "'%s' has several meanings: %s", ms->rev, list);
+	*out = ms->m[0].id;
+	return ST_OK;
+}
+
+static int resolve_name(struct st_repo *r, const char *name, struct st_oid *out, struct st_err *e)
+{
+	struct meanings ms = { .r = r, .rev = name };
+	struct st_head head;
+	int rc;
+
+	if (strcmp(name, "HEAD") == 0 || strcmp(name, "@") == 0 || !*name) {
+		rc = st_repo_head(r, &head, e);
+		if (rc == ST_OK && head.unborn)
+			rc = st_fail(e, ST_ENOTFOUND,
+				     "there is no version yet: 'strata commit' makes the first");
+		if (rc == ST_OK)
+			*out = head.commit;
+		return rc;
+	}
+	rc = try_ref(&ms, "heads/", "branch", e);
+	if (rc == ST_OK)
+		rc = try_ref(&ms, "tags/", "tag", e);
+	if (rc == ST_OK)
+		rc = try_version(&ms, e);
+	if (rc == ST_OK && ms.n == 0) /* names come before prefixes that they happen to look like */
+		rc = try_prefix(&ms, e);
+	return rc == ST_OK ? settle(&ms, out, e) : rc;
+}
+
+struct parent {
+	uint64_t n;
+	struct st_oid id;
+	bool found;
+};
+
+static int take_parent(void *arg, const struct st_commit_row *row, struct st_err *e)
+{
+	struct parent *p = arg;
+
+	(void)e;
+	p->found = p->n >= 1 && p->n <= row->nparents;
+	if (p->found)
+		p->id = row->parents[p->n - 1];
+	return ST_OK;
+}
+
+static int step(struct st_repo *r, struct st_oid *id, uint64_t n, const char *rev, struct st_err *e)
+{
+	struct parent p = { .n = n };
+	int rc = st_catalog_commit_get(r->cat, id, take_parent, &p, e);
+
+	if (rc == ST_OK && !p.found)
+		rc = st_fail(e, ST_ENOTFOUND, "'%s' goes back further than the history", rev);
+	if (rc == ST_OK)
+		*id = p.id;
+	return rc;
+}
+
+/* "~3^2~" after the name, from left to right. */
+static int apply_suffix(struct st_repo *r, struct st_oid *id, const char *s, const char *rev,
+			struct st_err *e)
+{
+	uint64_t n, i;
+	char op;
+	int rc = ST_OK;
+
+	while (rc == ST_OK && *s) {
+		op = *s++;
+		n = 1;
+		if (isdigit((unsigned char)*s))
+			for (n = 0; isdigit((unsigned char)*s) && n < 100000000; s++)
+				n = n * 10 + (uint64_t)(*s - '0');
+		if ((op != '~' && op != '^') || isdigit((unsigned char)*s))
+			return st_fail(e, ST_EUSAGE, "'%s' is not a revision", rev);
+		if (op == '^') {
+			rc = n ? step(r, id, n, rev, e) : ST_OK;
+			continue;
+		}
+		for (i = 0; rc == ST_OK && i < n; i++)
+			rc = step(r, id, 1, rev, e);
+	}
+	return rc;
+}
+
+int st_resolve(struct st_repo *r, const char *rev, size_t len, struct st_oid *commit,
+	       struct st_err *e)
+{
+	char *whole = st_malloc(len + 1, e), *name;
+	size_t n;
+	int rc;
+
+	if (!whole)
+		return e->code;
+	memcpy(whole, rev, len);
+	whole[len] = 0;
+	n = strcspn(whole, "~^");
+	name = st_strdup(whole, e);
+	if (!name) {
+		free(whole);
+		return e->code;
+	}
+	name[n] = 0;
+	rc = resolve_name(r, name, commit, e);
+	if (rc == ST_OK)
+		rc = apply_suffix(r, commit, whole + n, whole, e);
+	free(name);
+	free(whole);
+	return rc;
+}
+
+static bool plain_exists(const char *s, size_t n)
+{
+	struct stat st;
+	char path[4200];
+
+	if (n == 0 || n >= sizeof(path))
+		return false;
+	memcpy(path, s, n);
+	path[n] = 0;
+	return stat(path, &st) == 0;
+}
+
+static const char *find_pair(const char *s)
+{
+	return strstr(s, "::");
+}
+
+/*
+ * REV:path::name. "REV::glob" has an empty path. Without any ':' it is a revision, or a plain file if
+ * plain_ok and no revision of that name exists; "./x" is always a plain file.
+ */
+int st_spec_split(struct st_repo *r, const char *text, bool plain_ok, struct st_spec *out,
+		  struct st_err *e)
+{
+	const char *colon = strchr(text, ':'), *pair = find_pair(text), *end = text + strlen(text);
+	struct st_err none = { 0 };
+	struct st_oid id;
+
+	*out = (struct st_spec){ 0 };
+	if (plain_ok && (text[0] == '/' || strncmp(text, "./", 2) == 0 || !r ||
+			 plain_exists(text, (size_t)((pair ? pair : end) - text)))) {
+		if (r && text[0] != '/' && text[0] != '.' && !pair && !colon &&
+		    st_resolve(r, text, strlen(text), &id, &none) == ST_OK) {
+			out->rev = text;
+			out->rev_len = strlen(text);
+			return ST_OK;
+		}
+		out->plain = true;
+		out->path = text;
+		out->path_len = (size_t)((pair ? pair : end) - text);
+	} else if (!colon) {
+		out->rev = text;
+		out->rev_len = strlen(text);
+		return ST_OK;
+	} else {
+		out->rev = text;
+		out->rev_len = (size_t)(colon - text);
+		if (pair == colon) { /* REV::glob */
+			out->name = pair + 2;
+			out->name_len = strlen(out->name);
+			return ST_OK;
+		}
+		out->path = colon + 1;
+		pair = find_pair(out->path);
+		out->path_len = (size_t)((pair ? pair : end) - out->path);
+		while (out->path_len >= 2 && strncmp(out->path, "./", 2) == 0) {
+			out->path += 2;
+			out->path_len -= 2;
+		}
+	}
+	if (pair) {
+		out->name = pair + 2;
+		out->name_len = strlen(out->name);
+		if (!out->name_len)
+			return st_fail(e, ST_EUSAGE, "'%s' names no tensor after '::'", text);
+	}
+	return ST_OK;
+}

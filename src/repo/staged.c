@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The index of the working tree: a cache of the staged tree that the operation log names. */
+#include "repo/repo.h"
+
+#include "base/file.h"
+
+
+#define TREE_DEPTH 1000 /* directories inside one another; a path of 4,096 bytes has no more */
+
+static int add_tree(struct st_repo *r, const struct st_oid *id, struct st_buf *prefix,
+		    unsigned depth, struct st_index *x, struct st_err *e)
+{
+	struct st_stage_row row;
+	struct st_tree t;
+	size_t i, keep = prefix->len;
+	int rc = st_repo_tree_load(r, id, &t, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (depth > TREE_DEPTH)
+		rc = st_fail(e, ST_ECORRUPT, "directories nest deeper than %d", TREE_DEPTH);
+	for (i = 0; rc == ST_OK && i < t.n; i++) {
+		prefix->len = keep;
+		rc = st_buf_add(prefix, t.entries[i].name, t.entries[i].name_len, e);
+		if (rc != ST_OK)
+			break;
+		if (t.entries[i].mode == ST_MODE_DIR) {
+			rc = st_buf_addch(prefix, '/', e);
+			if (rc == ST_OK)
+				rc = add_tree(r, &t.entries[i].id, prefix, depth + 1, x, e);
+			continue;
+		}
+		row = (struct st_stage_row){ .path_len = prefix->len,
+					     .mode = t.entries[i].mode,
+					     .id = t.entries[i].id,
+					     .size = t.entries[i].size };
+		row.path = st_buf_cstr(prefix, e);
+		rc = row.path ? st_index_add(x, &row, e) : e->code;
+	}
+	prefix->len = keep;
+	st_tree_release(&t);
+	return rc;
+}
+
+int st_tree_to_index(struct st_repo *r, const struct st_oid *tree, struct st_index *x,
+		     struct st_err *e)
+{
+	struct st_buf prefix;
+	int rc;
+
+	if (st_oid_is_zero(tree))
+		return ST_OK;
+	st_buf_init(&prefix, 1 << 20);
+	rc = add_tree(r, tree, &prefix, 0, x, e);
+	st_buf_release(&prefix);
+	return rc;
+}
+
+int st_head_index(struct st_repo *r, struct st_index *x, struct st_err *e)
+{
+	struct st_head head;
+	struct st_oid tree;
+	int rc;
+
+	st_index_init(x);
+	rc = st_repo_head(r, &head, e);
+	if (rc != ST_OK || head.unborn)
+		return rc;
+	rc = st_repo_commit_tree(r, &head.commit, &tree, e);
+	if (rc == ST_OK)
+		rc = st_tree_to_index(r, &tree, x, e);
+	if (rc == ST_OK)
+		rc = st_index_sort(x, e);
+	return rc;
+}
+
+static void keep_stats(struct st_index *x, const struct st_index *old)
+{
+	struct st_stage_row *was, *row;
+	size_t i;
+
+	for (i = 0; i < x->nrows; i++) {
+		row = &x->rows[i];
+		was = st_index_find(old, row->path, row->path_len, NULL);
+		if (!was || !st_oid_eq(&was->id, &row->id) || was->mode != row->mode)
+			continue;
+		row->flags = was->flags;
+		row->size = was->size;
+		row->mtime_ns = was->mtime_ns;
+		row->ctime_ns = was->ctime_ns;
+		row->inode = was->inode;
+		row->device = was->device;
+	}
+	x->written_ns = old->written_ns;
+}
+
+int st_staged_mark_models(struct st_repo *r, struct st_index *x, struct st_err *e)
+{
+	struct st_vfile *f;
+	bool has;
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
+		if (x->rows[i].mode == ST_MODE_LINK || (x->rows[i].flags & ST_INDEX_MODEL))
+			continue;
+		rc = st_odb_has(r->odb, &x->rows[i].id, ST_ENTRY_RECIPE, &has, e);
+		if (rc != ST_OK || !has)
+			continue;
+		rc = st_vfile_open(&f, r, &x->rows[i].id, e);
+		if (rc != ST_OK)
+			break;
+		if (st_vfile_is_model(f))
+			x->rows[i].flags |= ST_INDEX_MODEL;
+		st_vfile_close(f);
+	}
+	return rc;
+}
+
+static int rebuild(struct st_repo *r, const struct st_oid *tree, const struct st_index *old,
+		   struct st_index *x, struct st_err *e)
+{
+	int rc;
+
+	st_index_init(x);
+	rc = st_tree_to_index(r, tree, x, e);
+	if (rc == ST_OK)
+		rc = st_index_sort(x, e);
+	if (rc == ST_OK) {
+		keep_stats(x, old);
+		rc = st_staged_mark_models(r, x, e);
+	}
+	x->tree = *tree;
+	return rc;
+}
+
+int st_staged_load(struct st_repo *r, struct st_index *x, struct st_err *e)
+{
+	struct st_err bad = { 0 };
+	struct st_index old;
+	struct st_oid tree = { { 0 } };
+	bool found;
+	char *path;
+	int rc;
+
+	st_index_init(x);
+	rc = st_catalog_index_tree(r->cat, &tree, &found, e);
+	path = rc == ST_OK ? st_repo_path(r, "index", e) : NULL;
+	if (!path)
+		return e->code;
+	st_index_init(&old);
+	rc = st_index_load(&old, path, &bad);
+	free(path);
+	if (rc == ST_ENOMEM) {
+		st_index_release(&old);
+		*e = bad;
+		return rc;
+	}
+	if (rc == ST_OK && st_oid_eq(&old.tree, &tree)) {
+		*x = old;
+		return ST_OK;
+	}
+	if (rc != ST_OK) { /* missing or damaged: nothing in it is needed */
+		st_index_release(&old);
+		st_index_init(&old);
+	}
+	rc = rebuild(r, &tree, &old, x, e);
+	st_index_release(&old);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "rebuild the index");
+}
+
+bool st_index_below(const struct st_index *x, const char *dir)
+{
+	size_t at, n = strlen(dir);
+
+	if (st_index_find(x, dir, n, &at))
+		at++;
+	/* "dir.x" sorts between "dir" and "dir/": at most its like are passed over. */
+	for (; at < x->nrows && strncmp(x->rows[at].path, dir, n) == 0; at++) {
+		if (x->rows[at].path[n] == '/')
+			return true;
+		if ((unsigned char)x->rows[at].path[n] > '/')
+			return false;
+	}
+	return false;
+}
+
+int st_staged_save(struct st_repo *r, struct st_index *x, struct st_err *e)
+{
+	char *path = st_repo_path(r, "index", e);
+	int rc = path ? st_index_save(x, path, e) : e->code;
+
+	free(path);
+	return rc;
+}
+
+struct treewriter {
+	struct st_index *x;
+	struct st_writer *w;
+	struct st_buf json;
+};
+
+/* Rows [*at, ...) whose paths start with the first prefix_len bytes of the row at *at form one
+ * directory; sorted paths keep them together. */
+static int write_dir(struct treewriter *t, size_t *at, size_t prefix_len, struct st_oid *id,
+		     struct st_err *e)
+{
+	const struct st_stage_row *first = t->x->nrows ? &t->x->rows[*at] : NULL, *row;
+	struct st_tree_entry en;
+	struct st_tree tree;
+	const char *slash;
+	int rc = ST_OK;
+
+	st_tree_init(&tree);
+	while (rc == ST_OK && *at < t->x->nrows) {
+		row = &t->x->rows[*at];
+		if (row->path_len <= prefix_len || memcmp(row->path, first->path, prefix_len) != 0)
+			break;
+		en = (struct st_tree_entry){ .name = row->path + prefix_len };
+		slash = strchr(en.name, '/');
+		if (slash) {
+			en.name_len = (size_t)(slash - en.name);
+			en.mode = ST_MODE_DIR;
+			rc = write_dir(t, at, prefix_len + en.name_len + 1, &en.id, e);
+		} else {
+			en.name_len = row->path_len - prefix_len;
+			en.mode = row->mode;
+			en.size = row->size;
+			en.id = row->id;
+			(*at)++;
+		}
+		if (rc == ST_OK)
+			rc = st_tree_add(&tree, &en, e);
+	}
+	st_buf_clear(&t->json);
+	if (rc == ST_OK)
+		rc = st_tree_encode(&t->json, &tree, e);
+	if (rc == ST_OK)
+		rc = st_writer_put_big(t->w, t->json.p, t->json.len, id, e);
+	st_tree_release(&tree);
+	return rc;
+}
+
+int st_staged_write_trees(struct st_repo *r, struct st_index *x, struct st_writer *w,
+			  struct st_err *e)
+{
+	struct treewriter t = { .x = x, .w = w };
+	size_t at = 0;
+	int rc;
+
+	(void)r;
+	st_buf_init(&t.json, (size_t)1 << 30);
+	rc = write_dir(&t, &at, 0, &x->tree, e);
+	st_buf_release(&t.json);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "write the staged tree");
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/txn.h"
+
+#include "base/file.h"
+
+int st_txn_begin(struct st_txn *t, struct st_repo *r, const char *verb, struct st_err *e)
+{
+	int rc;
+
+	*t = (struct st_txn){ .r = r, .op = { .verb = verb, .why = verb } };
+	st_index_init(&t->index);
+	rc = st_repo_lock_gc(r, ST_GC_USE, e);
+	if (rc == ST_OK)
+		rc = st_repo_refresh(r, e);
+	if (rc == ST_OK)
+		rc = st_writer_new(&t->w, r->odb, &r->ctx, e);
+	return rc;
+}
+
+int st_txn_index(struct st_txn *t, struct st_err *e)
+{
+	int rc = st_repo_lock_index(t->r, e);
+
+	if (rc == ST_OK)
+		rc = st_repo_refresh(t->r, e);
+	if (rc == ST_OK) {
+		t->has_index = true;
+		rc = st_staged_load(t->r, &t->index, e);
+	}
+	return rc;
+}
+
+static int seal(struct st_txn *t, struct st_err *e)
+{
+	const struct st_oid *packs;
+	int rc = st_writer_seal(t->w, &packs, &t->op.npacks_added, e);
+
+	/* The operation only reads them; its member is not const because parsed ones own theirs. */
+	t->op.packs_added = rc == ST_OK ? (struct st_oid *)packs : NULL;
+	return rc;
+}
+
+int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number, struct st_err *e)
+{
+	struct st_err later = { 0 };
+	int rc = ST_OK;
+
+	if (trees) {
+		t->index.written_ns = st_now_ns();
+		rc = st_staged_write_trees(t->r, &t->index, t->w, e);
+		t->op.has_index = true;
+		t->op.index_tree = t->index.tree;
+	}
+	if (rc == ST_OK)
+		rc = seal(t, e);
+	if (rc == ST_OK)
+		rc = st_repo_publish(t->r, &t->op, number, t->label, e);
+	/* The index file is a cache: without it the next command reads the tree. */
+	if (rc == ST_OK && trees && st_staged_save(t->r, &t->index, &later) != ST_OK)
+		st_warn(&t->r->ctx, "%s", later.msg);
+	return rc;
+}
+
+void st_txn_salvage(struct st_txn *t)
+{
+	struct st_err e = { 0 };
+
+	if (t->w && st_writer_cancel_object(t->w, &e) == ST_OK)
+		if (seal(t, &e) != ST_OK)
+			st_warn(&t->r->ctx, "finished work could not be kept: %s", e.msg);
+}
+
+void st_txn_end(struct st_txn *t)
+{
+	st_writer_free(t->w);
+	st_index_release(&t->index);
+	st_repo_unlock_index(t->r);
+	st_repo_unlock_gc(t->r);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One change of the index and the history: the locks, the writer, and the publication that every verb
+ * needs in the same order.
+ *
+ *	st_txn_begin		gc lock (shared), writer
+ *	... objects ...		without the index lock: this may take long
+ *	st_txn_index		index lock, index as it is now
+ *	... change t.index, t.op ...
+ *	st_txn_publish		trees, seal, operation, index file
+ *	st_txn_end		always
+ */
+#ifndef ST_REPO_TXN_H
+#define ST_REPO_TXN_H
+
+#include "repo/repo.h"
+
+struct st_txn {
+	struct st_repo *r;
+	struct st_writer *w;
+	struct st_index index;
+	bool has_index;
+	struct st_op op; /* verb, why, refs and commits are the caller's */
+	char label[32];	 /* version number given by publish */
+};
+
+ST_MUST int st_txn_begin(struct st_txn *t, struct st_repo *r, const char *verb, struct st_err *e);
+ST_MUST int st_txn_index(struct st_txn *t, struct st_err *e);
+/* trees: the index changed. number: the commit that gets the next version number, or NULL. */
+ST_MUST int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number,
+			   struct st_err *e);
+/* Keeps finished objects of an interrupted command for the next one. */
+void st_txn_salvage(struct st_txn *t);
+void st_txn_end(struct st_txn *t);
+
+#endif

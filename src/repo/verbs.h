@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the public interface calls, one function a verb, with the public headers' structures: src/api
+ * adds argument checks and handle rules, nothing else. Contracts are in include/strata.
+ */
+#ifndef ST_REPO_VERBS_H
+#define ST_REPO_VERBS_H
+
+#include "repo/repo.h"
+
+#include <strata/strata.h>
+
+ST_MUST int st_verb_add(struct st_repo *r, const char *const *paths, size_t n, unsigned flags,
+			int (*cb)(void *arg, char what, const char *path), void *arg,
+			strata_add_result *res, struct st_err *e);
+ST_MUST int st_verb_rm(struct st_repo *r, const char *const *paths, size_t n, unsigned flags,
+		       int (*cb)(void *arg, char what, const char *path), void *arg,
+		       struct st_err *e);
+ST_MUST int st_verb_mv(struct st_repo *r, const char *const *paths, size_t n, bool force,
+		       struct st_err *e);
+ST_MUST int st_verb_status(struct st_repo *r, const char *const *paths, size_t n, unsigned flags,
+			   int (*cb)(void *arg, const strata_status_entry *en), void *arg,
+			   struct st_err *e);
+ST_MUST int st_verb_restore(struct st_repo *r, const char *source, const char *const *paths,
+			    size_t n, unsigned flags, strata_checkout_result *res,
+			    struct st_err *e);
+ST_MUST int st_verb_checkout(struct st_repo *r, const char *rev, const strata_checkout_options *o,
+			     strata_checkout_result *res, struct st_err *e);
+ST_MUST int st_verb_commit(struct st_repo *r, const strata_commit_options *o,
+			   strata_commit_result *res, struct st_err *e);
+ST_MUST int st_verb_log(struct st_repo *r, const strata_log_options *o,
+			int (*cb)(void *arg, const strata_version *v), void *arg, struct st_err *e);
+ST_MUST int st_verb_show(struct st_repo *r, const char *rev,
+			 int (*info)(void *arg, const strata_show_info *i),
+			 int (*change)(void *arg, const strata_change *c), void *arg,
+			 struct st_err *e);
+ST_MUST int st_verb_ls(struct st_repo *r, const char *spec,
+		       int (*cb)(void *arg, const strata_file *f), void *arg, struct st_err *e);
+ST_MUST int st_verb_tensors(struct st_repo *r, const struct st_ctx *ctx, const char *spec,
+			    int (*cb)(void *arg, const strata_tensor *t), void *arg,
+			    struct st_err *e);
+ST_MUST int st_verb_cat(struct st_repo *r, const char *spec, strata_cat_as as,
+			int (*write)(void *arg, const void *p, size_t n), void *arg,
+			struct st_err *e);
+ST_MUST int st_verb_inspect(const struct st_ctx *ctx, const char *path,
+			    int (*info)(void *arg, const strata_inspection *i),
+			    int (*tensor)(void *arg, const strata_tensor *t), void *arg,
+			    struct st_err *e);
+ST_MUST int st_verb_hash(const struct st_ctx *ctx, const char *path, char hex[STRATA_HEX],
+			 struct st_err *e);
+ST_MUST int st_verb_hash_tensors(const struct st_ctx *ctx, const char *path,
+				 int (*tensor)(void *arg, const strata_tensor *t), void *arg,
+				 struct st_err *e);
+ST_MUST int st_verb_fsck(struct st_repo *r, unsigned flags,
+			 int (*cb)(void *arg, const strata_fault *f), void *arg,
+			 strata_fsck_result *res, struct st_err *e);
+ST_MUST int st_verb_gc(struct st_repo *r, const strata_gc_options *o, strata_gc_result *res,
+		       struct st_err *e);
+ST_MUST int st_verb_stats(struct st_repo *r, const char *rev,
+			  int (*cb)(void *arg, const strata_stats *s), void *arg,
+			  struct st_err *e);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Does a file of the working tree still hold what its index row says? */
+#include "repo/lookinto.h"
+
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Time stamps may be as coarse as this: 1 s on ext3 and NFS, 2 s on FAT; ext4, XFS, Btrfs and ZFS stamp
+ * with the kernel's tick. A file whose own stamp has a fraction lies on a fine one. */
+#define GRANULE_FINE ((int64_t)20000000)
+#define GRANULE_COARSE ((int64_t)2000000000)
+
+void st_row_set_stat(struct st_stage_row *row, const struct stat *st)
+{
+	row->flags |= ST_INDEX_STAT;
+	row->size = (uint64_t)st->st_size;
+	row->mtime_ns = st_mtime_ns(st);
+	row->ctime_ns = st_ctime_ns(st);
+	row->inode = (uint64_t)st->st_ino;
+	row->device = (uint64_t)st->st_dev;
+}
+
+static bool stat_proves(const struct st_index *x, const struct st_stage_row *row,
+			const struct stat *st)
+{
+	int64_t granule = row->mtime_ns % 1000000000 ? GRANULE_FINE : GRANULE_COARSE;
+
+	return (row->flags & ST_INDEX_STAT) && row->size == (uint64_t)st->st_size &&
+	       row->mtime_ns == st_mtime_ns(st) && row->ctime_ns == st_ctime_ns(st) &&
+	       row->inode == (uint64_t)st->st_ino && row->device == (uint64_t)st->st_dev &&
+	       row->mtime_ns + granule < x->written_ns && row->ctime_ns + granule < x->written_ns;
+}
+
+int st_hash_fd(const struct st_ctx *ctx, int fd, uint64_t size, const char *name,
+	       struct st_oid *out, struct st_err *e)
+{
+	struct st_source src;
+
+	st_source_init_fd(&src, fd, size, name);
+	return st_hash_range(ctx, &src, 0, size, out, e);
+}
+
+static int hash_link(const char *full, struct st_oid *id, struct st_err *e)
+{
+	char target[4097];
+	ssize_t n = readlink(full, target, sizeof(target));
+
+	if (n < 0)
+		return st_fail_os(e, "read link %s", full);
+	st_oid_of(id, target, (size_t)n);
+	return ST_OK;
+}
+
+static int hash_file(struct st_repo *r, const char *full, bool follow, struct stat *st,
+		     struct st_oid *id, struct st_err *e)
+{
+	int fd, rc = st_open_read(&fd, full, follow ? 0 : O_NOFOLLOW, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (fstat(fd, st) != 0)
+		rc = st_fail_os(e, "%s", full);
+	if (rc == ST_OK)
+		rc = st_hash_fd(&r->ctx, fd, (uint64_t)st->st_size, full, id, e);
+	close(fd);
+	return rc;
+}
+
+static enum st_work_state kind_of_change(const struct st_stage_row *row, const struct stat *st)
+{
+	bool link = S_ISLNK(st->st_mode), reg = S_ISREG(st->st_mode);
+	bool exec = (st->st_mode & S_IXUSR) != 0;
+
+	if ((!link && !reg) || link != (row->mode == ST_MODE_LINK))
+		return ST_WORK_TYPE;
+	if (reg && exec != (row->mode == ST_MODE_EXEC))
+		return ST_WORK_CHANGED;
+	return ST_WORK_CLEAN;
+}
+
+static int check_content(struct st_repo *r, struct st_stage_row *row, const char *full,
+			 struct stat *st, enum st_work_state *state, bool *refreshed,
+			 struct st_err *e)
+{
+	struct st_oid id;
+	int rc;
+
+	if (row->size != (uint64_t)st->st_size) {
+		*state = ST_WORK_CHANGED;
+		return ST_OK;
+	}
+	rc = row->mode == ST_MODE_LINK
+		     ? hash_link(full, &id, e)
+		     : hash_file(r, full, (row->flags & ST_INDEX_DEREF) != 0, st, &id, e);
+	if (rc != ST_OK)
+		return rc;
+	*state = st_oid_eq(&id, &row->id) ? ST_WORK_CLEAN : ST_WORK_CHANGED;
+	if (*state == ST_WORK_CLEAN) {
+		st_row_set_stat(row, st);
+		*refreshed = true;
+	}
+	return ST_OK;
+}
+
+int st_work_check(struct st_repo *r, const struct st_index *x, struct st_stage_row *row,
+		  enum st_work_state *state, bool *refreshed, struct st_err *e)
+{
+	char *full = st_work_path(r, row->path, e);
+	struct stat st;
+	int rc = ST_OK;
+
+	if (!full)
+		return e->code;
+	*state = ST_WORK_CLEAN;
+	if (((row->flags & ST_INDEX_DEREF) ? stat(full, &st) : lstat(full, &st)) != 0) {
+		*state = ST_WORK_MISSING;
+		if (errno != ENOENT && errno != ENOTDIR)
+			rc = st_fail_os(e, "%s", row->path);
+	} else if ((*state = kind_of_change(row, &st)) == ST_WORK_CLEAN &&
+		   !stat_proves(x, row, &st)) {
+		rc = check_content(r, row, full, &st, state, refreshed, e);
+	}
+	free(full);
+	return rc;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files from objects, each written beside its target and renamed. */
+#include "repo/repo.h"
+
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct out {
+	int fd;
+	const char *path;
+	uint64_t at;
+};
+
+static int write_piece(void *arg, const void *p, size_t n, uint64_t off, struct st_err *e)
+{
+	struct out *o = arg;
+
+	ST_BUG_ON(off != o->at);
+	o->at += n;
+	return st_write_full(o->fd, p, n, o->path, e);
+}
+
+/* Directories above a target, one after the other: a link in their place would lead out of the tree. */
+static int make_parents(const struct st_target *t, struct st_err *e)
+{
+	size_t root = strlen(t->full) - strlen(t->path);
+	char *full = st_strdup(t->full, e), *slash;
+	struct stat st;
+
+	if (!full)
+		return e->code;
+	for (slash = full + root; (slash = strchr(slash, '/')) && e->code == ST_OK; slash++) {
+		*slash = 0;
+		if (lstat(full, &st) == 0) {
+			if (!S_ISDIR(st.st_mode))
+				st_fail(e, ST_EREFUSED,
+					"%s is in the way of directory of %s: move it away",
+					full + root, t->path);
+		} else if (mkdir(full, 0777) != 0 && errno != EEXIST) {
+			st_fail_os(e, "make directory %s", full + root);
+		}
+		*slash = '/';
+	}
+	free(full);
+	return e->code;
+}
+
+static int write_content(struct st_repo *r, const struct st_target *t, int fd, struct st_err *e)
+{
+	struct out o = { .fd = fd, .path = t->path };
+	struct st_vfile *f;
+	int rc = st_vfile_open(&f, r, &t->row->id, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (st_vfile_size(f) != t->row->size)
+		rc = st_fail(e, ST_ECORRUPT, "the stored file has %" PRIu64 " bytes, not %" PRIu64,
+			     st_vfile_size(f), t->row->size);
+	if (rc == ST_OK)
+		rc = st_vfile_stream(f, 0, st_vfile_size(f), write_piece, &o, e);
+	st_vfile_close(f);
+	return rc;
+}
+
+static int write_link(struct st_repo *r, const struct st_target *t, const char *tmp,
+		      struct st_err *e)
+{
+	struct st_buf b;
+	char *target;
+	int rc;
+
+	st_buf_init(&b, 1 << 16);
+	rc = st_odb_get(r->odb, &t->row->id, &b, e);
+	target = rc == ST_OK ? st_buf_cstr(&b, e) : NULL;
+	if (target && (unlink(tmp) != 0 || symlink(target, tmp) != 0))
+		st_fail_os(e, "make link %s", t->path);
+	st_buf_release(&b);
+	return e->code;
+}
+
+/* What umask leaves of 0777, without changing the process's: from the temporary file's own mode. */
+static int set_exec(int fd, bool exec, struct st_err *e)
+{
+	struct stat st;
+	mode_t m;
+
+	if (!exec)
+		return ST_OK;
+	if (fstat(fd, &st) != 0)
+		return st_fail_os(e, "stat");
+	m = st.st_mode & 0666;
+	m |= (m & 0444) >> 2;
+	return fchmod(fd, m) == 0 ? ST_OK : st_fail_os(e, "chmod");
+}
+
+static char *parent_of(const char *path, struct st_err *e)
+{
+	char *dir = st_strdup(path, e), *slash = dir ? strrchr(dir, '/') : NULL;
+
+	if (slash)
+		slash[slash == dir ? 1 : 0] = 0;
+	return dir;
+}
+
+int st_write_file(struct st_repo *r, const struct st_target *t, struct stat *st, struct st_err *e)
+{
+	char *dir = NULL, *tmp = NULL;
+	int fd = -1, rc = make_parents(t, e);
+
+	if (rc == ST_OK && !(dir = parent_of(t->full, e)))
+		rc = e->code;
+	if (rc == ST_OK)
+		rc = st_file_temp(&fd, &tmp, dir, ".strata-tmp-", e);
+	if (rc == ST_OK && t->row->mode == ST_MODE_LINK)
+		rc = write_link(r, t, tmp, e);
+	else if (rc == ST_OK)
+		rc = write_content(r, t, fd, e);
+	if (rc == ST_OK)
+		rc = set_exec(fd, t->row->mode == ST_MODE_EXEC, e);
+	if (fd >= 0 && close(fd) != 0 && rc == ST_OK)
+		rc = st_fail_os(e, "close %s", t->path);
+	if (rc == ST_OK && rename(tmp, t->full) != 0)
+		rc = st_fail_os(e, "rename to %s", t->path);
+	if (rc == ST_OK && lstat(t->full, st) != 0)
+		rc = st_fail_os(e, "%s", t->path);
+	if (rc != ST_OK && tmp)
+		unlink(tmp);
+	free(tmp);
+	free(dir);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "write %s", t->path);
+}
