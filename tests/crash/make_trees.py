@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""make_trees.py DIR: the known trees v1, v2, v2a and v3, each with a small safetensors file."""
+import json
+import math
+import os
+import random
+import struct
+import sys
+
+
+def tensor(seed, n):
+    rng = random.Random(seed)
+    return struct.pack("<%df" % n, *(rng.gauss(0, 0.02) for _ in range(n)))
+
+
+def safetensors(tensors):
+    header, data = {}, b""
+    for name, (shape, raw) in tensors.items():
+        header[name] = {"dtype": "F32", "shape": shape,
+                        "data_offsets": [len(data), len(data) + len(raw)]}
+        assert len(raw) == 4 * math.prod(shape)
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def model(changed):
+    """The layers named in `changed` differ from those of the first version."""
+    return safetensors({
+        "layer%d.weight" % i: ([64, 48], tensor(100 * (i in changed) + i, 64 * 48))
+        for i in range(4)} | {"bias": ([64], bytes(256))})
+
+
+def write(top, files):
+    for path, content in files.items():
+        full = os.path.join(top, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        if isinstance(content, str):
+            os.symlink(content, full)
+            continue
+        with open(full, "wb") as f:
+            f.write(content)
+        os.chmod(full, 0o755 if path.endswith(".sh") else 0o644)
+
+
+def main():
+    one = {"a.txt": b"first\n" * 50, "empty": b"", "link": "sub/b.txt", "sub/b.txt": b"b\n",
+           "sub/run.sh": b"#!/bin/sh\nexit 0\n", "model.safetensors": model(())}
+    # v2a changes only what v1 has, for commit -a; v2 and v3 also add and remove.
+    only = dict(one, **{"a.txt": b"second\n" * 40, "model.safetensors": model((1,))})
+    two = dict(only, **{"sub/new/c.txt": b"c\n" * 3000,
+                       "copy.safetensors": one["model.safetensors"]})
+    del two["empty"]
+    three = dict(two, **{"a.txt": b"third\n", "model.safetensors": model((1, 2)), "d": b"d"})
+    del three["sub/new/c.txt"]
+    for name, files in (("v1", one), ("v2", two), ("v2a", only), ("v3", three)):
+        write(os.path.join(sys.argv[1], name), files)
+
+
+main()

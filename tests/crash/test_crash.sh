@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Kills strata between any two of its state-changing calls, and cuts the power there too, in a
+# replay: each command is recorded once, then every state (or CRASH_MAX of them per scenario, 0 for
+# all, evenly spread) is checked by check_state.sh.
+#
+# test_crash.sh [SCENARIO...]   STRATA: the binary, CRASH_KEEP: a directory for failed states
+. "$(dirname "$0")/lib.sh"
+
+STRATA=${STRATA:-$HERE/../../build/strata}
+[ -x "$STRATA" ] || skip_all "no strata binary at $STRATA"
+STRATA=$(cd "$(dirname "$STRATA")" && pwd)/$(basename "$STRATA")
+KNOWN="$TMP/known"
+# Nobody's configuration, and no user's Git identity.
+HOME="$TMP/home"
+mkdir "$HOME"
+STRATA_AUTHOR="Crash Test <crash@example.invalid>"
+unset STRATA_DIR STRATA_MEMORY XDG_CONFIG_HOME
+STRATA_JOBS=2
+export STRATA KNOWN HOME STRATA_AUTHOR STRATA_JOBS
+
+build_recorder || { echo "Bail out! the recorder does not build"; exit 99; }
+python3 "$HERE/make_trees.py" "$KNOWN" || { echo "Bail out! no test files"; exit 99; }
+
+# st ARGS: strata in the root, which must succeed
+st() {
+	"$STRATA" -C "$ROOT" "$@" >"$TMP/setup" 2>&1 || {
+		echo "# strata $*: exit $?" >>"$TMP/setup"
+		return 1
+	}
+}
+
+put_tree() {
+	find "$ROOT" -mindepth 1 -maxdepth 1 ! -name .strata -exec rm -rf {} +
+	cp -a "$KNOWN/$1/." "$ROOT/"
+}
+
+version() {
+	put_tree "$1" && st add -A . && st commit -m "$1"
+}
+
+# Each prepares the root for the command of the same scenario.
+prepare() {
+	case $1 in
+	init) put_tree v1 ;;
+	add-first) st init && put_tree v1 ;;
+	add | add-changed) st init && version v1 && put_tree v2 ;;
+	commit-first) st init && put_tree v1 && st add -A . ;;
+	commit) st init && version v1 && put_tree v2 && st add -A . ;;
+	commit-all) st init && version v1 && put_tree v2a ;;
+	checkout) st init && version v1 && version v2 ;;
+	# What v3 alone held is garbage in the end, and v2a is staged.
+	gc) st init && version v1 && version v2 && put_tree v3 && st add -A . && put_tree v2a &&
+		st add -A . ;;
+	esac
+}
+
+command_of() {
+	case $1 in
+	init) echo init ;;
+	add*) echo add -A . ;;
+	commit-all) echo commit -a -m two ;;
+	commit*) echo commit -m two ;;
+	checkout) echo checkout v1 ;;
+	gc) echo gc --prune=now ;;
+	esac
+}
+
+scenario() {
+	ROOT="$TMP/$1.root"
+	work="$TMP/$1.work"
+	mkdir "$ROOT"
+	prepare "$1" || { not_ok "$1: set up" "$TMP/setup"; return; }
+	# shellcheck disable=SC2046 # the words of the command
+	replay record --recorder "$REC" --root "$ROOT" --work "$work" -- \
+		"$STRATA" -C "$ROOT" $(command_of "$1") >"$TMP/out" 2>&1 ||
+		{ not_ok "$1: recorded" "$TMP/out"; return; }
+	if replay run --work "$work" --max "${CRASH_MAX:-120}" --jobs "${CRASH_JOBS:-2}" \
+		${CRASH_KEEP:+--keep "$CRASH_KEEP/$1"} \
+		-- sh "$HERE/check_state.sh" "$1" {} >"$TMP/out" 2>&1; then
+		ok "$1: $(sed -n '1s/^# //p' "$TMP/out")"
+	else
+		not_ok "$1: every crash leaves a sound repository" "$TMP/out"
+	fi
+	rm -rf "$ROOT" "$work"
+}
+
+[ $# -gt 0 ] || set -- init add-first commit-first add add-changed commit commit-all checkout gc
+for s; do
+	scenario "$s"
+done
+finish
