@@ -110,11 +110,12 @@ void st_canon_need(struct st_canon *c, const char *key)
 	if (!foreign_key(c, seen))
 		st_fail(c->err, ST_ECORRUPT, "expected key \"%s\" at offset %zu", key, c->pos);
 	else if (strcmp(seen, key) > 0)
-		st_fail(c->err, ST_ECORRUPT, "key \"%s\" is missing before \"%s\" at offset %zu", key,
-			seen, c->pos);
+		st_fail(c->err, ST_ECORRUPT, "key \"%s\" is missing before \"%s\" at offset %zu",
+			key, seen, c->pos);
 	else
-		st_fail(c->err, ST_EFORMAT, "unknown key \"%s\" at offset %zu: written by a newer strata",
-			seen, c->pos);
+		st_fail(c->err, ST_EFORMAT,
+			"unknown key \"%s\" at offset %zu: written by a newer strata", seen,
+			c->pos);
 }
 
 void st_canon_close(struct st_canon *c)

@@ -18,7 +18,7 @@
 struct st_canon {
 	const char *p;
 	size_t len, pos;
-	bool fresh; /* just entered a container: no comma comes before what follows */
+	bool fresh;		/* just entered a container: no comma comes before what follows */
 	struct st_arena *arena; /* where strings and arrays are kept; borrowed */
 	struct st_err *err;
 };
@@ -44,8 +44,8 @@ void st_canon_array(struct st_canon *c);
 /* True when a value follows, false at the end of the array, which is then passed. */
 bool st_canon_item(struct st_canon *c);
 
-uint64_t st_canon_u64(struct st_canon *c); /* at most 2^53 */
-int64_t st_canon_i64(struct st_canon *c);  /* of at most that magnitude */
+uint64_t st_canon_u64(struct st_canon *c);		   /* at most 2^53 */
+int64_t st_canon_i64(struct st_canon *c);		   /* of at most that magnitude */
 void st_canon_oid(struct st_canon *c, struct st_oid *out); /* never zero */
 /* Kept in the arena, NUL-terminated. st_canon_text refuses NUL inside. */
 const char *st_canon_string(struct st_canon *c, size_t *len);

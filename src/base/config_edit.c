@@ -121,23 +121,29 @@ static int replace(struct edit *d, struct st_err *e)
 	return ST_OK;
 }
 
-/* The start of the line after `at`, or of the line at `at` when one starts there. */
-static size_t line_after(const struct edit *d, size_t at)
+/*
+ * Where a line may be put in below what ends at `at`: there, if that is a line's start; behind the
+ * comment or blanks that follow; but before another header on the same line.
+ */
+static size_t insertion_point(const struct edit *d, size_t at)
 {
-	const char *nl;
+	const char *p = d->text + at, *end = d->text + d->len;
 
-	if (at == 0 || at == d->len || d->text[at - 1] == '\n')
+	if (at == 0 || d->text[at - 1] == '\n')
 		return at;
-	nl = memchr(d->text + at, '\n', d->len - at);
-	return nl ? (size_t)(nl - d->text) + 1 : d->len;
+	while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\v' || *p == '\f'))
+		p++;
+	if (p < end && *p != '\n' && *p != '#' && *p != ';')
+		return at;
+	p = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
+	return p ? (size_t)(p - d->text) + 1 : d->len;
 }
 
 /* Below the last line of its section, or in a new section at the end. */
 static int insert(struct edit *d, struct st_err *e)
 {
 	bool new_section = d->section_end == NOWHERE;
-	/* A header ends at its bracket; a comment may follow on the same line. */
-	size_t at = new_section ? d->len : line_after(d, d->section_end);
+	size_t at = new_section ? d->len : insertion_point(d, d->section_end);
 
 	if (copy_to(d, at, e) != ST_OK)
 		return e->code;

@@ -116,8 +116,12 @@ static bool value_escape(struct parser *s, size_t *keep)
 	const char *hit;
 	char c = take(s);
 
-	if (c == '\n')
+	if (c == '\n' && look(s) != 0)
 		return true;
+	if (c == '\n') {
+		s->line--;
+		return bad(s, "the file ends where a value goes on"); /* nor could a line follow */
+	}
 	hit = c ? strchr(from, c) : NULL;
 	if (!hit)
 		return bad(s, "unknown escape sequence in a value");

@@ -112,10 +112,13 @@ int st_pread_some(int fd, void *buf, size_t n, uint64_t off, size_t *got, const 
 {
 	ssize_t k;
 
+	/* No file reaches beyond INT64_MAX, and the kernel refuses a range that does. */
+	if (off > INT64_MAX)
+		n = 0;
+	else if (n > INT64_MAX - off)
+		n = (size_t)(INT64_MAX - off);
 	for (*got = 0; *got < n; *got += (size_t)k) {
-		k = 0; /* no file reaches beyond INT64_MAX */
-		if (off <= INT64_MAX && *got <= INT64_MAX - off)
-			k = read_once(fd, (char *)buf + *got, n - *got, (off_t)(off + *got));
+		k = read_once(fd, (char *)buf + *got, n - *got, (off_t)(off + *got));
 		if (k < 0)
 			return st_fail_os(e, "read %s", what);
 		if (k == 0)

@@ -7,7 +7,7 @@
 
 #define NS_PER_S INT64_C(1000000000)
 #define S_PER_DAY INT64_C(86400)
-#define DAYS_PER_ERA INT64_C(146097) /* 400 years, after which the calendar repeats */
+#define DAYS_PER_ERA INT64_C(146097)  /* 400 years, after which the calendar repeats */
 #define DAYS_TO_EPOCH INT64_C(719468) /* from 0000-03-01 to 1970-01-01 */
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -41,7 +41,8 @@ static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
 
 void st_time_format(int64_t time_ns, char out[40])
 {
-	int64_t s = floor_div(time_ns, NS_PER_S), ns = time_ns - s * NS_PER_S;
+	int64_t s = floor_div(time_ns, NS_PER_S);
+	int64_t ns = time_ns % NS_PER_S + (time_ns % NS_PER_S < 0 ? NS_PER_S : 0);
 	int64_t days = floor_div(s, S_PER_DAY), in_day = s - days * S_PER_DAY;
 	int64_t year, month, day;
 	int n;
@@ -90,8 +91,8 @@ static int64_t fraction(const char *s, size_t n)
 
 static int64_t days_in_month(int64_t year, int64_t month)
 {
-	return month == 12 ? 31 : days_from_civil(year, month + 1, 1) -
-					  days_from_civil(year, month, 1);
+	return month == 12 ? 31 :
+			     days_from_civil(year, month + 1, 1) - days_from_civil(year, month, 1);
 }
 
 bool st_time_parse(const char *s, size_t len, int64_t *time_ns)

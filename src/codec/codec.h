@@ -10,8 +10,8 @@
 
 enum st_coding { /* stored on disk: never renumber */
 	ST_CODING_RAW = 0,
-	ST_CODING_CONST = 1, /* one element repeated */
-	ST_CODING_SAME = 2,  /* identical to the base's frame of the same number */
+	ST_CODING_CONST = 1,   /* one element repeated */
+	ST_CODING_SAME = 2,    /* identical to the base's frame of the same number */
 	ST_CODING_ZPLANES = 3, /* byte planes, zstd each */
 	ST_NCODINGS
 };
@@ -26,7 +26,11 @@ void st_codec_state_free(struct st_codec_state *s); /* NULL is fine */
  * they are decoded, and for one decoded frame. NULL with e filled on failure. No coder touches them
  * but through its arguments.
  */
-enum st_room { ST_ROOM_STORED, ST_ROOM_FRAME, ST_NROOMS };
+enum st_room {
+	ST_ROOM_STORED,
+	ST_ROOM_FRAME,
+	ST_NROOMS
+};
 uint8_t *st_codec_room(struct st_codec_state *s, enum st_room which, struct st_err *e);
 
 /* What ST_ROOM_FRAME holds, kept by whoever fills it. Content-addressed, so it never grows stale. */
@@ -63,7 +67,10 @@ struct st_codec {
 extern const struct st_codec *const st_codecs[ST_NCODINGS];
 const struct st_codec *st_codec_get(unsigned coding); /* NULL when unknown */
 
-enum st_codec_mode { ST_CODEC_FAST, ST_CODEC_DEFAULT };
+enum st_codec_mode {
+	ST_CODEC_FAST,
+	ST_CODEC_DEFAULT
+};
 
 /*
  * Chooses a coding for one frame. FAST: same and const where they hold (one comparison each), else

@@ -53,13 +53,11 @@ static void scatter(uint8_t *out, const uint8_t *const pl[MAX_WIDTH], size_t m, 
 						      (uint32_t)pl[3][i] << 24);
 	} else {
 		for (i = 0; i < m; i++)
-			st_put64(out + 8 * i, (uint64_t)pl[0][i] | (uint64_t)pl[1][i] << 8 |
-						      (uint64_t)pl[2][i] << 16 |
-						      (uint64_t)pl[3][i] << 24 |
-						      (uint64_t)pl[4][i] << 32 |
-						      (uint64_t)pl[5][i] << 40 |
-						      (uint64_t)pl[6][i] << 48 |
-						      (uint64_t)pl[7][i] << 56);
+			st_put64(out + 8 * i,
+				 (uint64_t)pl[0][i] | (uint64_t)pl[1][i] << 8 |
+					 (uint64_t)pl[2][i] << 16 | (uint64_t)pl[3][i] << 24 |
+					 (uint64_t)pl[4][i] << 32 | (uint64_t)pl[5][i] << 40 |
+					 (uint64_t)pl[6][i] << 48 | (uint64_t)pl[7][i] << 56);
 	}
 }
 

@@ -18,9 +18,8 @@ static int try_coding(enum st_coding want, struct st_codec_state *s, const struc
 	return rc;
 }
 
-int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *in,
-		    enum st_codec_mode mode, uint8_t *out, enum st_coding *coding, size_t *len,
-		    struct st_err *e)
+int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *in, enum st_codec_mode mode,
+		    uint8_t *out, enum st_coding *coding, size_t *len, struct st_err *e)
 {
 	size_t saves = in->n / 32 ? in->n / 32 : 1;
 	int rc;

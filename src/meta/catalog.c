@@ -37,7 +37,8 @@ static const char schema[] =
 	" who INTEGER NOT NULL, verb INTEGER NOT NULL, why TEXT NOT NULL, refs TEXT NOT NULL);"
 	"INSERT INTO state VALUES(1, 0, 0, zeroblob(32), NULL);"
 	"PRAGMA application_id = " ST_STR(APPLICATION_ID) ";"
-	"PRAGMA user_version = " ST_STR(SCHEMA_VERSION) ";";
+							  "PRAGMA user_version = " ST_STR(
+								  SCHEMA_VERSION) ";";
 
 /* cell_size_check and trusted_schema: the file may be damaged, or another's. */
 static const char settings[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
@@ -210,6 +211,7 @@ static int run(struct st_catalog *c, enum st_sql which, struct st_err *e)
 
 int st_catalog_begin(struct st_catalog *c, struct st_err *e)
 {
+	ST_BUG_ON(!sqlite3_get_autocommit(c->db));
 	return run(c, SQL_BEGIN, e);
 }
 
@@ -224,6 +226,35 @@ void st_catalog_rollback(struct st_catalog *c)
 
 	if (!sqlite3_get_autocommit(c->db))
 		(void)run(c, SQL_ROLLBACK, &none);
+}
+
+int st_catalog_read_begin(struct st_catalog *c, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	pthread_mutex_lock(&c->mutex);
+	if (c->reading == 0 && sqlite3_get_autocommit(c->db)) {
+		rc = run(c, SQL_READ, e);
+		c->read_open = rc == ST_OK;
+	}
+	c->reading += rc == ST_OK;
+	pthread_mutex_unlock(&c->mutex);
+	return rc;
+}
+
+void st_catalog_read_end(struct st_catalog *c)
+{
+	struct st_err none = { 0 }; /* nothing was written, so nothing can be lost */
+
+	pthread_mutex_lock(&c->mutex);
+	ST_BUG_ON(c->reading == 0);
+	c->reading--;
+	if (c->reading == 0 && c->read_open) {
+		c->read_open = false;
+		if (run(c, SQL_COMMIT, &none) != ST_OK)
+			st_catalog_rollback(c);
+	}
+	pthread_mutex_unlock(&c->mutex);
 }
 
 int st_catalog_pos(struct st_catalog *c, struct st_oplog_pos *pos, struct st_err *e)
@@ -270,7 +301,8 @@ static int check_links(struct st_catalog *c, struct st_err *e)
 	for (size_t i = 0; rc == ST_OK && i < sizeof(broken) / sizeof(*broken); i++) {
 		rc = ask(c, broken[i], &found, NULL, e);
 		if (rc == ST_OK && found)
-			rc = st_fail(e, ST_ECORRUPT, "%s: rows without what they refer to", c->path);
+			rc = st_fail(e, ST_ECORRUPT, "%s: rows without what they refer to",
+				     c->path);
 	}
 	return rc;
 }

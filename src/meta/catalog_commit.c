@@ -5,7 +5,7 @@
 static int add_row(struct st_catalog *c, const struct st_commit_row *row, const char *version,
 		   int64_t author, struct st_err *e)
 {
-	uint8_t *parents = st_malloc(row->nparents * ST_OID_LEN, e);
+	uint8_t *parents = st_calloc(row->nparents, ST_OID_LEN, e);
 	struct st_query q;
 	int rc;
 

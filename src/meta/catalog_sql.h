@@ -14,59 +14,60 @@
 #define COMMIT_COLUMNS                                                                        \
 	"SELECT c.id, c.tree, c.time, c.generation, n.name, c.message, c.version, c.parents " \
 	"FROM commits c CROSS JOIN names n ON n.nid = c.author "
-#define LOC_COLUMNS                                                                             \
+#define LOC_COLUMNS                                                                                 \
 	"SELECT o.id, p.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, l.nframes, " \
 	"l.chk "
 
-#define ST_SQL_TABLE(X)                                                                           \
-	X(BEGIN, "BEGIN IMMEDIATE")                                                               \
-	X(COMMIT, "COMMIT")                                                                       \
-	X(ROLLBACK, "ROLLBACK")                                                                   \
-	X(POS_GET, "SELECT seq, end, hash FROM state")                                            \
-	X(POS_SET, "UPDATE state SET seq = ?, end = ?, hash = ?")                                 \
-	X(INDEX_GET, "SELECT index_tree FROM state WHERE index_tree IS NOT NULL")                 \
-	X(INDEX_SET, "UPDATE state SET index_tree = ?")                                           \
-	X(REF_SET, "INSERT INTO refs(name, value) VALUES(?, ?) "                                  \
-		   "ON CONFLICT(name) DO UPDATE SET value = excluded.value")                      \
-	X(REF_DEL, "DELETE FROM refs WHERE name = ?")                                             \
-	X(REF_GET, "SELECT value FROM refs WHERE name = ?")                                       \
-	X(REF_EACH, "SELECT name, value FROM refs WHERE name >= ? ORDER BY name")                 \
-	X(VERSION_ADD, "INSERT INTO versions(label, id) VALUES(?, ?)")                            \
-	X(VERSION_GET, "SELECT id FROM versions WHERE label = ?")                                 \
-	X(VERSION_OF, "SELECT label FROM versions WHERE id = ? ORDER BY n LIMIT 1")               \
-	X(VERSION_COUNT, "SELECT count(*) FROM versions")                                         \
-	X(NAME_GET, "SELECT nid FROM names WHERE name = ?")                                       \
-	X(NAME_ADD, "INSERT INTO names(name) VALUES(?)")                                          \
+#define ST_SQL_TABLE(X)                                                                            \
+	X(BEGIN, "BEGIN IMMEDIATE")                                                                \
+	X(READ, "BEGIN")                                                                           \
+	X(COMMIT, "COMMIT")                                                                        \
+	X(ROLLBACK, "ROLLBACK")                                                                    \
+	X(POS_GET, "SELECT seq, end, hash FROM state")                                             \
+	X(POS_SET, "UPDATE state SET seq = ?, end = ?, hash = ?")                                  \
+	X(INDEX_GET, "SELECT index_tree FROM state WHERE index_tree IS NOT NULL")                  \
+	X(INDEX_SET, "UPDATE state SET index_tree = ?")                                            \
+	X(REF_SET, "INSERT INTO refs(name, value) VALUES(?, ?) "                                   \
+		   "ON CONFLICT(name) DO UPDATE SET value = excluded.value")                       \
+	X(REF_DEL, "DELETE FROM refs WHERE name = ?")                                              \
+	X(REF_GET, "SELECT value FROM refs WHERE name = ?")                                        \
+	X(REF_EACH, "SELECT name, value FROM refs WHERE name >= ? ORDER BY name")                  \
+	X(VERSION_ADD, "INSERT INTO versions(label, id) VALUES(?, ?)")                             \
+	X(VERSION_GET, "SELECT id FROM versions WHERE label = ?")                                  \
+	X(VERSION_OF, "SELECT label FROM versions WHERE id = ? ORDER BY n LIMIT 1")                \
+	X(VERSION_COUNT, "SELECT count(*) FROM versions")                                          \
+	X(NAME_GET, "SELECT nid FROM names WHERE name = ?")                                        \
+	X(NAME_ADD, "INSERT INTO names(name) VALUES(?)")                                           \
 	X(COMMIT_ADD, "INSERT INTO commits(id, tree, time, generation, author, message, version, " \
-		      "parents) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING")       \
-	X(COMMIT_LABEL, "UPDATE commits SET version = ? WHERE id = ? AND version = ''")           \
-	X(COMMIT_GET, COMMIT_COLUMNS "WHERE c.id = ?")                                            \
-	X(COMMIT_EACH, COMMIT_COLUMNS "ORDER BY c.generation DESC, c.time DESC, c.id DESC")       \
-	X(COMMIT_PREFIX, "SELECT id FROM commits WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 8")   \
-	X(PACK_ADD, "INSERT INTO packs(id, size, objects) VALUES(?, ?, ?)")                       \
-	X(PACK_GET, "SELECT pack FROM packs WHERE id = ?")                                        \
-	X(PACK_DEL, "DELETE FROM packs WHERE pack = ?")                                           \
-	X(PACK_EACH, "SELECT pack, id, size, objects FROM packs ORDER BY pack")                   \
-	X(OBJECT_GET, "SELECT oid FROM objects WHERE id = ?")                                     \
-	X(OBJECT_ADD, "INSERT INTO objects(id) VALUES(?) ON CONFLICT(id) DO NOTHING")             \
-	X(LOC_ADD, "INSERT INTO locs(oid, kind, depth, pack, offset, width, base, raw, stored, "  \
+		      "parents) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING")        \
+	X(COMMIT_LABEL, "UPDATE commits SET version = ? WHERE id = ? AND version = ''")            \
+	X(COMMIT_GET, COMMIT_COLUMNS "WHERE c.id = ?")                                             \
+	X(COMMIT_EACH, COMMIT_COLUMNS "ORDER BY c.generation DESC, c.time DESC, c.id DESC")        \
+	X(COMMIT_PREFIX, "SELECT id FROM commits WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 8")    \
+	X(PACK_ADD, "INSERT INTO packs(id, size, objects) VALUES(?, ?, ?)")                        \
+	X(PACK_GET, "SELECT pack FROM packs WHERE id = ?")                                         \
+	X(PACK_DEL, "DELETE FROM packs WHERE pack = ?")                                            \
+	X(PACK_EACH, "SELECT pack, id, size, objects FROM packs ORDER BY pack")                    \
+	X(OBJECT_GET, "SELECT oid FROM objects WHERE id = ?")                                      \
+	X(OBJECT_ADD, "INSERT INTO objects(id) VALUES(?) ON CONFLICT(id) DO NOTHING")              \
+	X(LOC_ADD, "INSERT INTO locs(oid, kind, depth, pack, offset, width, base, raw, stored, "   \
 		   "nframes, chk) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING") \
-	X(LOC_DEL, "DELETE FROM locs WHERE pack = ?")                                             \
-	X(LOC_FIND, LOC_COLUMNS "FROM objects o CROSS JOIN locs l ON l.oid = o.oid "              \
-				"CROSS JOIN packs p ON p.pack = l.pack "                          \
-				"LEFT JOIN objects b ON b.oid = l.base "                          \
-				"WHERE o.id = ? AND l.kind = ? "                                  \
-				"ORDER BY l.depth, l.pack DESC LIMIT 1")                          \
-	X(LOC_PACK, LOC_COLUMNS "FROM packs p CROSS JOIN locs l ON l.pack = p.pack "              \
-				"CROSS JOIN objects o ON o.oid = l.oid "                          \
-				"LEFT JOIN objects b ON b.oid = l.base "                          \
-				"WHERE p.id = ? ORDER BY l.offset")                               \
-	X(LOC_ALL, LOC_COLUMNS "FROM locs l INDEXED BY locs_by_pack "                             \
-			       "CROSS JOIN packs p ON p.pack = l.pack "                           \
-			       "CROSS JOIN objects o ON o.oid = l.oid "                           \
-			       "LEFT JOIN objects b ON b.oid = l.base "                           \
-			       "ORDER BY l.pack, l.offset")                                       \
-	X(OP_ADD, "INSERT INTO ops(seq, end, time, who, verb, why, refs) "                        \
+	X(LOC_DEL, "DELETE FROM locs WHERE pack = ?")                                              \
+	X(LOC_FIND, LOC_COLUMNS "FROM objects o CROSS JOIN locs l ON l.oid = o.oid "               \
+				"CROSS JOIN packs p ON p.pack = l.pack "                           \
+				"LEFT JOIN objects b ON b.oid = l.base "                           \
+				"WHERE o.id = ? AND l.kind = ? "                                   \
+				"ORDER BY l.depth, l.pack DESC LIMIT 1")                           \
+	X(LOC_PACK, LOC_COLUMNS "FROM packs p CROSS JOIN locs l ON l.pack = p.pack "               \
+				"CROSS JOIN objects o ON o.oid = l.oid "                           \
+				"LEFT JOIN objects b ON b.oid = l.base "                           \
+				"WHERE p.id = ? ORDER BY l.offset")                                \
+	X(LOC_ALL, LOC_COLUMNS "FROM locs l INDEXED BY locs_by_pack "                              \
+			       "CROSS JOIN packs p ON p.pack = l.pack "                            \
+			       "CROSS JOIN objects o ON o.oid = l.oid "                            \
+			       "LEFT JOIN objects b ON b.oid = l.base "                            \
+			       "ORDER BY l.pack, l.offset")                                        \
+	X(OP_ADD, "INSERT INTO ops(seq, end, time, who, verb, why, refs) "                         \
 		  "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(seq) DO NOTHING")
 
 enum st_sql {
@@ -82,6 +83,8 @@ struct st_catalog {
 	pthread_mutex_t mutex; /* recursive: a callback may query again */
 	sqlite3_stmt *cached[SQL_COUNT];
 	bool in_use[SQL_COUNT];
+	unsigned reading; /* read_begin calls open, */
+	bool read_open;	  /* and whether the outermost began a transaction */
 };
 
 /* The failure of an SQLite call, by what the caller can do about it. */
@@ -95,7 +98,7 @@ struct st_query {
 	struct st_catalog *c;
 	struct st_err *err;
 	sqlite3_stmt *stmt;
-	int which;  /* in the cache, or -1: its own */
+	int which; /* in the cache, or -1: its own */
 	int bound;
 };
 

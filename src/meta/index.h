@@ -14,7 +14,12 @@
 #include "base/map.h"
 #include "base/oid.h"
 
-enum st_mode { ST_MODE_FILE = 0, ST_MODE_EXEC = 1, ST_MODE_LINK = 2, ST_MODE_DIR = 3 };
+enum st_mode {
+	ST_MODE_FILE = 0,
+	ST_MODE_EXEC = 1,
+	ST_MODE_LINK = 2,
+	ST_MODE_DIR = 3
+};
 enum st_index_flags {
 	ST_INDEX_STAT = 1,  /* the stat fields are those of the file whose content is id */
 	ST_INDEX_MODEL = 2, /* the file has a tensor-aware recipe */

@@ -31,8 +31,7 @@ static int check_refs(const struct st_op *op, enum st_code code, struct st_err *
 			return st_fail(e, code, "operation with a bad ref name or value");
 	}
 	for (size_t i = 0; i < op->nversions; i++)
-		if (!word_valid(op->versions[i].label) ||
-		    st_oid_is_zero(&op->versions[i].commit))
+		if (!word_valid(op->versions[i].label) || st_oid_is_zero(&op->versions[i].commit))
 			return st_fail(e, code, "operation with a bad version");
 	return ST_OK;
 }

@@ -300,8 +300,7 @@ static int classify(struct reader *r, const struct st_oplog_pos *pos, uint64_t *
 	return find_header(r, off + 8, pos->seq, next, e);
 }
 
-static int wait_lock(struct st_oplog *l, enum st_lock_mode mode, unsigned wait_ms,
-		     struct st_err *e)
+static int wait_lock(struct st_oplog *l, enum st_lock_mode mode, unsigned wait_ms, struct st_err *e)
 {
 	int64_t until = st_now_ns() + (int64_t)wait_ms * 1000000;
 	struct timespec nap = { 0, 1000000 };

@@ -22,7 +22,7 @@
 #include "base/oid.h"
 
 struct st_op_ref {
-	const char *name;  /* "HEAD", "heads/main", "tags/x" */
+	const char *name;	 /* "HEAD", "heads/main", "tags/x" */
 	const char *old, *value; /* commit hex, or "ref:heads/main" for HEAD; NULL: absent */
 };
 
@@ -33,10 +33,10 @@ struct st_op_version {
 
 struct st_op {
 	uint64_t seq;
-	int64_t time_ns; /* UTC */
-	const char *verb; /* "commit" */
-	const char *why;  /* one line for reflog */
-	const char *who;  /* "Name <mail>" */
+	int64_t time_ns;	  /* UTC */
+	const char *verb;	  /* "commit" */
+	const char *why;	  /* one line for reflog */
+	const char *who;	  /* "Name <mail>" */
 	struct st_oid index_tree; /* staged tree after this operation; zero: unchanged */
 	bool has_index;
 	struct st_op_ref *refs;
@@ -93,7 +93,8 @@ ST_MUST int st_oplog_append(struct st_oplog *l, struct st_oplog_pos *pos, struct
 /* Every record checked; cb gets each fault. *records counts the sound ones. A torn tail is none, unless
  * it has its full length: then it may be damage, and only who knows the tail can tell. */
 ST_MUST int st_oplog_verify(struct st_oplog *l, uint64_t *records,
-			    int (*cb)(void *arg, uint64_t offset, const char *what, struct st_err *e),
+			    int (*cb)(void *arg, uint64_t offset, const char *what,
+				      struct st_err *e),
 			    void *arg, struct st_err *e);
 
 #endif

@@ -38,7 +38,7 @@ struct st_view { /* one tensor, inside the extent it is listed with */
 struct st_segment {
 	bool glue;
 	uint64_t size;
-	struct st_oid id;     /* extents */
+	struct st_oid id;      /* extents */
 	struct st_view *views; /* extents of model files */
 	size_t nviews;
 };
@@ -63,7 +63,7 @@ struct st_manifest {
 	struct st_oid glue; /* zero: no glue */
 	uint64_t glue_size;
 	uint64_t tensors;
-	struct st_oid graph; /* zero: none */
+	struct st_oid graph;  /* zero: none */
 	const char *metadata; /* one JSON value as the file has it, or NULL; stored as a string */
 	size_t metadata_len;
 	struct st_page_ref *pages;

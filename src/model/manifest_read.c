@@ -94,8 +94,8 @@ static void get_dtype(struct st_canon *c, struct st_view *v)
 	st_canon_need(c, "dtype");
 	s = st_canon_string(c, &len);
 	/* by_name may know other spellings; only our own is canonical */
-	if (s && (!st_dtype_by_name(&v->dtype, s, len) ||
-		  strcmp(st_dtype_info(v->dtype)->name, s) != 0))
+	if (s &&
+	    (!st_dtype_by_name(&v->dtype, s, len) || strcmp(st_dtype_info(v->dtype)->name, s) != 0))
 		st_fail(c->err, ST_EFORMAT, "unknown dtype \"%s\" before offset %zu", s, c->pos);
 }
 

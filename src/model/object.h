@@ -61,7 +61,8 @@ struct st_tree {
 
 /* "strata.tree/1" */
 void st_tree_init(struct st_tree *t);
-ST_MUST int st_tree_add(struct st_tree *t, const struct st_tree_entry *en, struct st_err *e); /* copies name */
+ST_MUST int st_tree_add(struct st_tree *t, const struct st_tree_entry *en,
+			struct st_err *e); /* copies name */
 ST_MUST int st_tree_encode(struct st_buf *out, struct st_tree *t, struct st_err *e); /* sorts */
 ST_MUST int st_tree_parse(struct st_tree *out, const void *p, size_t len, struct st_err *e);
 void st_tree_release(struct st_tree *t);

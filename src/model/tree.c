@@ -29,7 +29,8 @@ void st_tree_release(struct st_tree *t)
 	*t = (struct st_tree){ 0 };
 }
 
-static int bad(const struct st_tree_entry *en, enum st_code code, const char *what, struct st_err *e)
+static int bad(const struct st_tree_entry *en, enum st_code code, const char *what,
+	       struct st_err *e)
 {
 	struct st_quote q;
 

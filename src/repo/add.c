@@ -28,12 +28,11 @@ static int tell(struct add *a, char what, const char *path)
 	return a->cb && a->cb(a->cb_arg, what, path) ? ST_ENO : ST_OK;
 }
 
-static int queue(struct add *a, const char *path, uint32_t flags, uint32_t mode, struct st_err *e)
+static int queue(struct add *a, const char *path, bool follow, struct st_err *e)
 {
 	struct st_stage_row row = { .path = path,
 				    .path_len = strlen(path),
-				    .mode = mode,
-				    .flags = flags };
+				    .flags = follow ? ST_INDEX_DEREF : 0 };
 
 	return st_index_add(&a->todo, &row, e);
 }
@@ -92,19 +91,18 @@ static int consider_new(struct add *a, const struct st_walk_entry *en, struct st
 
 	if (has_bad_part(en->path))
 		return ST_OK;
-	if (!S_ISREG(en->st->st_mode) && !S_ISLNK(en->st->st_mode)) {
+	if (!S_ISREG(en->type) && !S_ISLNK(en->type)) {
 		st_warn(&a->r->ctx, "%s is neither a file, a link nor a directory: skipped",
 			en->path);
 		return ST_OK;
 	}
-	if (S_ISLNK(en->st->st_mode))
+	if (S_ISLNK(en->type))
 		rc = check_link(a, en->path, &follow, e);
 	if (rc != ST_OK)
 		return rc;
 	a->new_files++;
 	rc = tell(a, 'A', en->path);
-	return rc == ST_OK ? queue(a, en->path, follow ? ST_INDEX_DEREF : 0, mode_of(en->st), e)
-			   : rc;
+	return rc == ST_OK ? queue(a, en->path, follow, e) : rc;
 }
 
 static int consider_tracked(struct add *a, struct st_stage_row *row,
@@ -112,11 +110,9 @@ static int consider_tracked(struct add *a, struct st_stage_row *row,
 {
 	enum st_work_state state;
 	bool follow = (row->flags & ST_INDEX_DEREF) != 0, refreshed = false;
-	struct stat st;
-	char *full;
 	int rc;
 
-	if (S_ISLNK(en->st->st_mode) && (a->flags & STRATA_ADD_DEREFERENCE) && !follow) {
+	if (S_ISLNK(en->type) && (a->flags & STRATA_ADD_DEREFERENCE) && !follow) {
 		rc = check_link(a, en->path, &follow, e);
 		if (rc != ST_OK)
 			return rc;
@@ -127,20 +123,13 @@ static int consider_tracked(struct add *a, struct st_stage_row *row,
 	}
 	if (rc != ST_OK || state == ST_WORK_CLEAN || state == ST_WORK_MISSING)
 		return rc;
-	if (!S_ISREG(en->st->st_mode) && !S_ISLNK(en->st->st_mode)) {
+	if (!S_ISREG(en->type) && !S_ISLNK(en->type)) {
 		st_warn(&a->r->ctx, "%s is neither a file, a link nor a directory: skipped",
 			en->path);
 		return ST_OK;
 	}
-	st = *en->st;
-	if (follow) {
-		full = st_work_path(a->r, en->path, e);
-		if (!full || stat(full, &st) != 0)
-			st = *en->st;
-		free(full);
-	}
 	rc = tell(a, 'M', en->path);
-	return rc == ST_OK ? queue(a, en->path, follow ? ST_INDEX_DEREF : 0, mode_of(&st), e) : rc;
+	return rc == ST_OK ? queue(a, en->path, follow, e) : rc;
 }
 
 static int refuse_ignored(const char *path, struct st_err *e)

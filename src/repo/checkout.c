@@ -146,12 +146,11 @@ static int plan(struct checkout *c, struct st_err *e)
 	return rc;
 }
 
-static int check_space(struct st_repo *r, const char *dir, uint64_t need, struct st_err *e)
+static int check_space(const char *dir, uint64_t need, struct st_err *e)
 {
 	uint64_t free_bytes;
 	int rc = st_free_space(dir, &free_bytes, e);
 
-	(void)r;
 	if (rc == ST_OK && need > free_bytes)
 		rc = st_fail(e, ST_ENOSPC,
 			     "%" PRIu64 " bytes are needed and %" PRIu64
@@ -191,52 +190,46 @@ static int remove_one(struct checkout *c, const struct st_stage_row *have, struc
 	return e->code;
 }
 
-static int write_one(struct checkout *c, struct st_stage_row *want, struct st_err *e)
+static void wrote(void *arg, struct st_stage_row *row, const struct stat *st)
 {
-	struct st_target t = { .path = want->path, .row = want };
-	struct stat st;
-	char *full = st_work_path(c->r, want->path, e);
-	int rc = full ? ST_OK : (int)e->code;
+	strata_checkout_result *res = arg;
+	uint64_t size = row->size;
 
-	t.full = full;
-	if (rc == ST_OK)
-		rc = st_write_file(c->r, &t, &st, e);
-	if (rc == ST_OK) {
-		uint64_t size = want->size;
+	st_row_set_stat(row, st);
+	row->size = size; /* of the content: a followed link's own size is another */
+	res->written++;
+	res->bytes += size;
+}
 
-		st_row_set_stat(want, &st);
-		want->size = size;
-		c->res->written++;
-		c->res->bytes += size;
+static int write_places(struct checkout *c, struct st_err *e)
+{
+	struct st_stage_row **rows = st_calloc(c->n, sizeof(*rows), e);
+	size_t i, n = 0;
+	int rc;
+
+	if (!rows)
+		return e->code;
+	for (i = 0; i < c->n; i++) {
+		if (c->places[i].want && c->places[i].keep)
+			c->res->kept++;
+		else if (c->places[i].want)
+			rows[n++] = c->places[i].want;
 	}
-	free(full);
+	rc = st_write_files(c->r, c->r->work, rows, n, wrote, c->res, e);
+	free(rows);
 	return rc;
 }
 
 /* Removals first: a file may be where a directory must come. */
 static int carry_out(struct checkout *c, struct st_err *e)
 {
-	uint64_t done = 0;
 	size_t i;
-	int rc = check_space(c->r, c->r->work, c->bytes, e);
+	int rc = check_space(c->r->work, c->bytes, e);
 
 	for (i = 0; rc == ST_OK && i < c->n; i++)
 		if (!c->places[i].want)
 			rc = remove_one(c, c->places[i].have, e);
-	for (i = 0; rc == ST_OK && i < c->n; i++) {
-		rc = st_check_cancel(&c->r->ctx, e);
-		if (rc != ST_OK || !c->places[i].want)
-			continue;
-		if (c->places[i].keep) {
-			c->res->kept++;
-			continue;
-		}
-		rc = write_one(c, c->places[i].want, e);
-		done += c->places[i].want->size;
-		st_progress(&c->r->ctx, "checkout", done, c->bytes, true, false);
-	}
-	st_progress(&c->r->ctx, "checkout", done, c->bytes, true, true);
-	return rc;
+	return rc == ST_OK ? write_places(c, e) : rc;
 }
 
 static int target_of(struct st_repo *r, const char *rev, struct st_oid *commit, struct st_index *x,
@@ -392,38 +385,52 @@ static int checkout_paths(struct st_repo *r, const char *rev, const strata_check
 }
 
 /* --to: into another directory; what is there and equal stays, what differs is refused. */
-static int place_elsewhere(struct st_repo *r, const char *to, struct st_stage_row *row,
-			   bool write, uint64_t *need, strata_checkout_result *res, struct st_err *e)
+static int look_elsewhere(struct st_repo *r, const char *to, struct st_stage_row *row, bool *there,
+			  struct st_err *e)
 {
-	struct st_target t = { .path = row->path, .row = row };
-	struct st_repo there = { .ctx = r->ctx, .work = (char *)to };
+	struct st_repo other = { .ctx = r->ctx, .work = (char *)to };
 	struct st_index none = { .nrows = 0 };
 	enum st_work_state state = ST_WORK_MISSING;
 	bool refreshed = false;
-	struct stat st;
-	char *full;
-	int rc = st_work_check(&there, &none, row, &state, &refreshed, e);
+	int rc = st_work_check(&other, &none, row, &state, &refreshed, e);
 
-	if (rc != ST_OK)
-		return rc;
-	if (state == ST_WORK_CHANGED || state == ST_WORK_TYPE)
-		return st_fail(e, ST_EREFUSED,
-			       "%s/%s exists and differs: remove it, or choose another directory",
-			       to, row->path);
-	if (!write) {
-		*need += state == ST_WORK_MISSING ? row->size : 0;
-		return ST_OK;
+	*there = state == ST_WORK_CLEAN;
+	if (rc == ST_OK && (state == ST_WORK_CHANGED || state == ST_WORK_TYPE))
+		rc = st_fail(e, ST_EREFUSED,
+			     "%s/%s exists and differs: remove it, or choose another directory", to,
+			     row->path);
+	return rc;
+}
+
+static int fill_elsewhere(struct st_repo *r, const char *to, struct st_pathspec *ps,
+			  struct st_index *x, strata_checkout_result *res, struct st_err *e)
+{
+	struct st_stage_row **rows = st_calloc(x->nrows, sizeof(*rows), e);
+	uint64_t need = 0;
+	size_t i, n = 0;
+	bool there;
+	int rc = rows ? ST_OK : (int)e->code;
+
+	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
+		if (ps && !st_pathspec_match(ps, x->rows[i].path))
+			continue;
+		rc = look_elsewhere(r, to, &x->rows[i], &there, e);
+		if (there) {
+			res->kept++;
+		} else {
+			need += x->rows[i].size;
+			rows[n++] = &x->rows[i];
+		}
 	}
-	if (state == ST_WORK_CLEAN) {
-		res->kept++;
-		return ST_OK;
-	}
-	full = st_path_join(to, row->path, e);
-	t.full = full;
-	rc = full ? st_write_file(r, &t, &st, e) : (int)e->code;
-	free(full);
-	res->written++;
-	res->bytes += row->size;
+	if (rc == ST_OK && ps)
+		rc = st_pathspec_unmatched(ps, e);
+	if (rc == ST_OK)
+		rc = st_mkdirs(to, e);
+	if (rc == ST_OK)
+		rc = check_space(to, need, e);
+	if (rc == ST_OK)
+		rc = st_write_files(r, to, rows, n, wrote, res, e);
+	free(rows);
 	return rc;
 }
 
@@ -433,26 +440,14 @@ static int checkout_to(struct st_repo *r, const char *rev, const strata_checkout
 	struct st_pathspec *ps = NULL;
 	struct st_index target;
 	struct st_oid commit;
-	uint64_t need = 0;
-	size_t i;
-	int pass, rc;
+	int rc;
 
 	st_index_init(&target);
 	rc = target_of(r, rev, &commit, &target, e);
 	if (rc == ST_OK && o->npaths)
 		rc = st_pathspec_new(&ps, r, o->paths, o->npaths, e);
 	if (rc == ST_OK)
-		rc = st_mkdirs(o->to, e);
-	for (pass = 0; rc == ST_OK && pass < 2; pass++) {
-		for (i = 0; rc == ST_OK && i < target.nrows; i++)
-			if (!ps || st_pathspec_match(ps, target.rows[i].path))
-				rc = place_elsewhere(r, o->to, &target.rows[i], pass == 1, &need,
-						     res, e);
-		if (rc == ST_OK && ps)
-			rc = st_pathspec_unmatched(ps, e);
-		if (rc == ST_OK && pass == 0)
-			rc = check_space(r, o->to, need, e);
-	}
+		rc = fill_elsewhere(r, o->to, ps, &target, res, e);
 	st_pathspec_free(ps);
 	st_index_release(&target);
 	return rc;

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#define SPAN_MAX ((size_t)8 << 20)
+#define SPAN_MAX ((size_t)4 << 20)
 
 /* Half of the budget for slabs and their output, the rest for bases, glue and what else there is. */
 static void size_slabs(struct st_ingest *g)

@@ -139,7 +139,7 @@ bool st_glob_match(const char *glob, size_t glob_len, const char *name, size_t l
 /* walk.c: the working tree, sorted by path bytes; .strata and .git are never entered */
 struct st_walk_entry {
 	const char *path; /* relative to the root */
-	const struct stat *st;
+	mode_t type;  /* S_IFMT bits only */
 	bool ignored; /* by .strataignore */
 	bool dir;     /* asked before it is entered: return ST_ENO to stay out */
 };
@@ -203,6 +203,9 @@ ST_MUST int st_vfile_stream(struct st_vfile *f, uint64_t off, uint64_t n,
 			    int (*sink)(void *arg, const void *p, size_t n, uint64_t off,
 					struct st_err *e),
 			    void *arg, struct st_err *e);
+/* The whole of a file that is one object of at most one frame, decoded on the calling thread into the
+ * state's frame buffer; NULL with e clear when it is not such a file. */
+const uint8_t *st_vfile_small(struct st_vfile *f, struct st_codec_state *s, struct st_err *e);
 /* Each segment in file order, with its offset in the file; none for a file without a manifest. */
 struct st_view;
 struct st_segment;
@@ -225,9 +228,16 @@ struct st_target {
 	const struct st_stage_row *row;
 };
 /* Writes beside the target and renames. Parents are made; a link in a parent's place is refused. *st
- * gets the new file's stat. */
-ST_MUST int st_write_file(struct st_repo *r, const struct st_target *t, struct stat *st,
-			  struct st_err *e);
+ * gets the new file's stat. With a codec state (not NULL) a file of one frame is decoded on the
+ * calling thread, so several threads may write different files; else all threads decode this one. */
+ST_MUST int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_state *codec,
+			  struct stat *st, struct st_err *e);
+/* write_many.c: rows' files below directory root. done runs on this thread, in the order of rows but for
+ * big files, which come when they are written. */
+ST_MUST int st_write_files(struct st_repo *r, const char *root, struct st_stage_row *const *rows,
+			   size_t n,
+			   void (*done)(void *arg, struct st_stage_row *row, const struct stat *st),
+			   void *arg, struct st_err *e);
 
 /* compare.c: what differs between two versions' files and tensors */
 struct st_counts {

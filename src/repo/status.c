@@ -151,7 +151,7 @@ static int walk_cb(void *arg, const struct st_walk_entry *en, struct st_err *e)
 	if (!wanted || !st_pathspec_match(s->ps, en->path) ||
 	    st_index_find(&s->staged, en->path, strlen(en->path), NULL))
 		return ST_OK;
-	if (!S_ISREG(en->st->st_mode) && !S_ISLNK(en->st->st_mode))
+	if (!S_ISREG(en->type) && !S_ISLNK(en->type))
 		return ST_OK;
 	return on_file(s, en, e);
 }

@@ -123,6 +123,19 @@ int st_vfile_segments(struct st_vfile *f,
 	return rc == ST_ENO && e->code == ST_OK ? ST_OK : rc;
 }
 
+const uint8_t *st_vfile_small(struct st_vfile *f, struct st_codec_state *s, struct st_err *e)
+{
+	uint8_t *room;
+
+	if (f->has_manifest || f->size == 0 || f->size > ST_FRAME_LEN)
+		return NULL;
+	room = st_codec_room(s, ST_ROOM_FRAME, e);
+	if (!room)
+		return NULL;
+	st_codec_memo(s)->set = false;
+	return st_obj_frame(f->obj, s, 0, room, e) == ST_OK ? room : NULL;
+}
+
 struct views {
 	int (*cb)(void *arg, const struct st_view *v, const struct st_segment *seg,
 		  uint64_t seg_off, struct st_err *e);

@@ -24,7 +24,7 @@ struct walk {
 struct name {
 	char *s;
 	bool dir;
-	struct stat st;
+	mode_t type; /* S_IFREG, S_IFLNK, S_IFDIR, or another that is skipped */
 };
 
 struct names {
@@ -60,18 +60,39 @@ static bool never_entered(const char *name)
 	return strcmp(name, ".strata") == 0 || strcmp(name, ".git") == 0;
 }
 
-static int add_name(struct names *ns, int dirfd, const char *name, struct st_err *e)
+/* The type bits of a mode, from what readdir says: a stat for each file would double status's cost. */
+static mode_t type_of(unsigned char d_type)
 {
-	struct name n = { 0 };
+	switch (d_type) {
+	case DT_REG:
+		return S_IFREG;
+	case DT_DIR:
+		return S_IFDIR;
+	case DT_LNK:
+		return S_IFLNK;
+	case DT_UNKNOWN:
+		return 0;
+	default:
+		return S_IFIFO; /* something that is never versioned */
+	}
+}
+
+static int add_name(struct names *ns, int dirfd, const struct dirent *de, struct st_err *e)
+{
+	struct name n = { .type = type_of(de->d_type) };
+	struct stat st;
 	int rc;
 
-	if (fstatat(dirfd, name, &n.st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? ST_OK : st_fail_os(e, "%s", name);
-	n.dir = S_ISDIR(n.st.st_mode);
+	if (!n.type) {
+		if (fstatat(dirfd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			return errno == ENOENT ? ST_OK : st_fail_os(e, "%s", de->d_name);
+		n.type = st.st_mode & S_IFMT;
+	}
+	n.dir = n.type == S_IFDIR;
 	rc = st_grow(&ns->v, &ns->cap, ns->n + 1, e);
 	if (rc != ST_OK)
 		return rc;
-	n.s = st_strdup(name, e);
+	n.s = st_strdup(de->d_name, e);
 	if (!n.s)
 		return e->code;
 	ns->v[ns->n++] = n;
@@ -98,7 +119,7 @@ static int list_dir(struct walk *w, const char *rel, struct names *ns, struct st
 		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 ||
 		    never_entered(de->d_name))
 			continue;
-		rc = add_name(ns, dirfd(d), de->d_name, e);
+		rc = add_name(ns, dirfd(d), de, e);
 	}
 	if (d)
 		closedir(d);
@@ -133,7 +154,7 @@ static int walk_dir(struct walk *w, bool ignored, unsigned depth, struct st_err 
 static int visit(struct walk *w, const struct name *n, bool ignored, unsigned depth,
 		 struct st_err *e)
 {
-	struct st_walk_entry en = { .st = &n->st, .dir = n->dir };
+	struct st_walk_entry en = { .type = n->type, .dir = n->dir };
 	size_t keep = w->path.len;
 	int rc;
 

@@ -48,9 +48,11 @@ static int make_parents(const struct st_target *t, struct st_err *e)
 	return e->code;
 }
 
-static int write_content(struct st_repo *r, const struct st_target *t, int fd, struct st_err *e)
+static int write_content(struct st_repo *r, const struct st_target *t, struct st_codec_state *codec,
+			 int fd, struct st_err *e)
 {
 	struct out o = { .fd = fd, .path = t->path };
+	const uint8_t *small = NULL;
 	struct st_vfile *f;
 	int rc = st_vfile_open(&f, r, &t->row->id, e);
 
@@ -59,8 +61,13 @@ static int write_content(struct st_repo *r, const struct st_target *t, int fd, s
 	if (st_vfile_size(f) != t->row->size)
 		rc = st_fail(e, ST_ECORRUPT, "the stored file has %" PRIu64 " bytes, not %" PRIu64,
 			     st_vfile_size(f), t->row->size);
+	if (rc == ST_OK && codec) {
+		small = st_vfile_small(f, codec, e);
+		rc = e->code;
+	}
 	if (rc == ST_OK)
-		rc = st_vfile_stream(f, 0, st_vfile_size(f), write_piece, &o, e);
+		rc = small ? st_write_full(fd, small, (size_t)st_vfile_size(f), t->path, e)
+			   : st_vfile_stream(f, 0, st_vfile_size(f), write_piece, &o, e);
 	st_vfile_close(f);
 	return rc;
 }
@@ -105,7 +112,8 @@ static char *parent_of(const char *path, struct st_err *e)
 	return dir;
 }
 
-int st_write_file(struct st_repo *r, const struct st_target *t, struct stat *st, struct st_err *e)
+int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_state *codec,
+		  struct stat *st, struct st_err *e)
 {
 	char *dir = NULL, *tmp = NULL;
 	int fd = -1, rc = make_parents(t, e);
@@ -117,7 +125,7 @@ int st_write_file(struct st_repo *r, const struct st_target *t, struct stat *st,
 	if (rc == ST_OK && t->row->mode == ST_MODE_LINK)
 		rc = write_link(r, t, tmp, e);
 	else if (rc == ST_OK)
-		rc = write_content(r, t, fd, e);
+		rc = write_content(r, t, codec, fd, e);
 	if (rc == ST_OK)
 		rc = set_exec(fd, t->row->mode == ST_MODE_EXEC, e);
 	if (fd >= 0 && close(fd) != 0 && rc == ST_OK)

@@ -14,8 +14,7 @@ struct st_odb {
 /* Finds an entry of a writer that the catalogue does not know yet. */
 struct st_writer;
 typedef int (*st_find_fn)(void *arg, const struct st_oid *id, enum st_entry_kind kind,
-			  struct st_loc *loc, struct st_blob **blob, bool *found,
-			  struct st_err *e);
+			  struct st_loc *loc, struct st_blob **blob, bool *found, struct st_err *e);
 
 struct st_obj {
 	struct st_odb *odb;
@@ -36,6 +35,7 @@ ST_MUST int st_obj_raw_read(const struct st_obj *ob, void *p, size_t n, uint64_t
 			    struct st_err *e);
 /* The content of a small entry, verified as far as its kind can be. */
 ST_MUST int st_obj_all(struct st_obj *ob, struct st_buf *out, struct st_err *e);
-uint64_t st_stored_check(const void *p, size_t n);
+/* What st_frame_row's check is to be. */
+uint64_t st_frame_check(unsigned coding, const void *p, size_t n);
 
 #endif

@@ -6,12 +6,11 @@
 
 #include <stdio.h>
 
-static const char pack_magic[8] = "STRAPACK", index_magic[8] = "STRAPIDX", end_magic[8] = "STRAPEND";
+static const char pack_magic[8] = "STRAPACK", index_magic[8] = "STRAPIDX",
+		  end_magic[8] = "STRAPEND";
 static const char entry_magic[4] = "SENT";
 
 #define PACK_VERSION 1
-
-
 
 uint64_t st_frames_of(uint64_t raw)
 {
@@ -90,6 +89,8 @@ static int check_fixed(const struct st_entry *en, const uint8_t *p, struct st_er
 		return st_fail(e, ST_ECORRUPT, "entry of unknown kind %u", en->kind);
 	if (en->width != 1 && en->width != 2 && en->width != 4 && en->width != 8)
 		return st_fail(e, ST_ECORRUPT, "entry with elements of %u bytes", en->width);
+	if (en->kind == ST_ENTRY_RECIPE && en->depth)
+		return st_fail(e, ST_ECORRUPT, "a recipe of depth %u", en->depth);
 	if ((en->depth != 0) != !st_oid_is_zero(&en->base))
 		return st_fail(e, ST_ECORRUPT, "entry of depth %u with%s a base", en->depth,
 			       st_oid_is_zero(&en->base) ? "out" : "");
@@ -107,8 +108,23 @@ static int check_fixed(const struct st_entry *en, const uint8_t *p, struct st_er
 	return ST_OK;
 }
 
-static int get_frame(struct st_frame_row *f, const uint8_t *p, uint64_t raw, bool recipe,
-		     struct st_err *e)
+/* What is stored, as far as it can be told from the row. */
+static bool plausible(const struct st_frame_row *f, uint64_t raw, unsigned width)
+{
+	switch ((enum st_coding)f->coding) {
+	case ST_CODING_RAW:
+		return f->stored == raw && f->check == 0;
+	case ST_CODING_CONST:
+		return f->stored == width && raw % width == 0;
+	case ST_CODING_SAME:
+		return f->stored == 0 && f->check == 0;
+	default:
+		return f->stored > 0 && f->stored < raw;
+	}
+}
+
+static int get_frame(struct st_frame_row *f, const uint8_t *p, uint64_t raw,
+		     const struct st_entry *en, struct st_err *e)
 {
 	f->coding = p[0];
 	f->stored = st_get32(p + 4);
@@ -119,8 +135,8 @@ static int get_frame(struct st_frame_row *f, const uint8_t *p, uint64_t raw, boo
 	if (!st_codec_get(f->coding))
 		return st_fail(e, ST_ECORRUPT, "frame of unknown coding %u: a newer strata's?",
 			       f->coding);
-	if (f->stored > ST_FRAME_LEN || (f->coding == ST_CODING_RAW && f->stored != raw) ||
-	    (f->coding == ST_CODING_SAME && f->stored) || (recipe && f->coding != ST_CODING_RAW))
+	if (!plausible(f, raw, en->width) ||
+	    (en->kind == ST_ENTRY_RECIPE && f->coding != ST_CODING_RAW))
 		return st_fail(e, ST_ECORRUPT, "a %s frame of %" PRIu64 " bytes stored in %" PRIu32,
 			       st_codec_get(f->coding)->name, raw, f->stored);
 	return ST_OK;
@@ -135,10 +151,9 @@ static int get_frames(struct st_entry *en, const uint8_t *p, struct st_err *e)
 
 	for (i = 0; rc == ST_OK && i < en->nframes; i++, left -= n) {
 		n = left < ST_FRAME_LEN ? left : ST_FRAME_LEN;
-		rc = get_frame(&en->frames[i], p + (size_t)i * ST_FRAME_ROW, n,
-			       en->kind == ST_ENTRY_RECIPE, e);
+		rc = get_frame(&en->frames[i], p + (size_t)i * ST_FRAME_ROW, n, en, e);
 		sum += en->frames[i].stored;
-		needs_base |= en->frames[i].coding == ST_CODING_SAME;
+		needs_base |= rc == ST_OK && st_codec_get(en->frames[i].coding)->needs_base;
 	}
 	if (rc == ST_OK && sum != en->stored)
 		rc = st_fail(e, ST_ECORRUPT, "frames of %" PRIu64 " bytes in an entry of %" PRIu64,
@@ -166,9 +181,9 @@ int st_entry_parse(struct st_entry *en, const uint8_t *p, size_t len, struct st_
 	rc = check_fixed(en, p, e);
 	if (rc != ST_OK)
 		return rc;
-	if ((len - ST_ENTRY_FIXED) / ST_FRAME_ROW < en->nframes)
-		return st_fail(e, ST_ECORRUPT, "a frame table of %" PRIu32 " rows is cut off",
-			       en->nframes);
+	if (len - ST_ENTRY_FIXED != (uint64_t)en->nframes * ST_FRAME_ROW)
+		return st_fail(e, ST_ECORRUPT, "%zu bytes for a frame table of %" PRIu32 " rows",
+			       len - ST_ENTRY_FIXED, en->nframes);
 	en->frames = st_calloc(en->nframes, sizeof(*en->frames), e);
 	if (!en->frames)
 		return e->code;
@@ -196,7 +211,10 @@ static int by_id(const void *a, const void *b)
 	return c;
 }
 
-/* 0 id (32)  32 kind  33 width  34 depth  36 nframes  40 offset  48 raw  56 stored  64 base (32)  96 check (16) */
+/*
+ *	0 id (32)  32 kind  33 width  34 depth  35 0  36 nframes  40 offset  48 raw  56 stored
+ *	64 base (32)  96 check (16)  112.. 0
+ */
 static void put_row(uint8_t out[ST_INDEX_ROW], const struct st_index_row *r)
 {
 	memset(out, 0, ST_INDEX_ROW);
@@ -240,9 +258,30 @@ int st_pack_index_put(struct st_buf *out, struct st_index_row *rows, size_t n,
 	return rc;
 }
 
+static int check_row(const struct st_index_row *r, uint64_t pack_len, struct st_err *e)
+{
+	uint64_t end, table = ST_ENTRY_FIXED + (uint64_t)r->nframes * ST_FRAME_ROW;
+
+	if (r->kind != ST_ENTRY_DATA && r->kind != ST_ENTRY_RECIPE)
+		return st_fail(e, ST_ECORRUPT, "an index row of unknown kind %u", r->kind);
+	if (r->nframes != st_frames_of(r->raw))
+		return st_fail(e, ST_ECORRUPT,
+			       "an index row of %" PRIu64 " bytes in %" PRIu32 " frames", r->raw,
+			       r->nframes);
+	if (r->kind == ST_ENTRY_DATA && (r->depth != 0) != !st_oid_is_zero(&r->base))
+		return st_fail(e, ST_ECORRUPT, "an index row of depth %u with%s a base", r->depth,
+			       st_oid_is_zero(&r->base) ? "out" : "");
+	if (!st_add_u64(r->offset, table, &end) || !st_add_u64(end, r->stored, &end) ||
+	    end > pack_len || r->offset < ST_PACK_HEADER)
+		return st_fail(e, ST_ECORRUPT,
+			       "an index row points outside the pack of %" PRIu64 " bytes: offset "
+			       "%" PRIu64 ", %" PRIu64 " bytes",
+			       pack_len, r->offset, r->stored);
+	return ST_OK;
+}
+
 static int get_row(struct st_index_row *r, const uint8_t *p, uint64_t pack_len, struct st_err *e)
 {
-	uint64_t end, table;
 	size_t i;
 
 	memcpy(r->id.b, p, ST_OID_LEN);
@@ -258,23 +297,48 @@ static int get_row(struct st_index_row *r, const uint8_t *p, uint64_t pack_len, 
 	for (i = 112; i < ST_INDEX_ROW; i++)
 		if (p[i] || p[35])
 			return st_fail(e, ST_ECORRUPT, "an index row's reserved bytes are not 0");
-	table = ST_ENTRY_FIXED + (uint64_t)r->nframes * ST_FRAME_ROW;
-	if (!st_add_u64(r->offset, table, &end) || !st_add_u64(end, r->stored, &end) ||
-	    end > pack_len || r->offset < ST_PACK_HEADER)
-		return st_fail(e, ST_ECORRUPT,
-			       "an index row points outside the pack of %" PRIu64 " bytes: offset "
-			       "%" PRIu64 ", %" PRIu64 " bytes",
-			       pack_len, r->offset, r->stored);
-	return ST_OK;
+	return check_row(r, pack_len, e);
+}
+
+static void get_rows(struct st_pack_index *x, struct st_rd *rd, uint64_t n, uint64_t pack_len)
+{
+	const uint8_t *b;
+	uint64_t sum = 0;
+	uint64_t i;
+
+	for (i = 0; st_rd_ok(rd) && i < n; i++) {
+		b = st_rd_bytes(rd, ST_INDEX_ROW);
+		if (b && get_row(&x->rows[i], b, pack_len, rd->err) == ST_OK)
+			sum += x->rows[i].stored;
+		if (i && st_rd_ok(rd) && by_id(&x->rows[i - 1], &x->rows[i]) >= 0)
+			st_fail(rd->err, ST_ECORRUPT,
+				"pack index rows are not sorted at row %" PRIu64, i);
+	}
+	if (st_rd_ok(rd) && sum != x->stored)
+		st_fail(rd->err, ST_ECORRUPT, "the pack index's sum of stored bytes is wrong");
+}
+
+static void get_bases(struct st_pack_index *x, struct st_rd *rd, uint64_t n)
+{
+	const uint8_t *b;
+	uint64_t i;
+
+	for (i = 0; st_rd_ok(rd) && i < n; i++) {
+		b = st_rd_bytes(rd, ST_OID_LEN);
+		if (b)
+			memcpy(x->bases[i].b, b, ST_OID_LEN);
+		if (b && i && st_oid_cmp(&x->bases[i - 1], &x->bases[i]) >= 0)
+			st_fail(rd->err, ST_ECORRUPT,
+				"pack index bases are not sorted at number %" PRIu64, i);
+	}
 }
 
 int st_pack_index_parse(struct st_pack_index *out, const uint8_t *p, size_t len, uint64_t pack_len,
 			struct st_err *e)
 {
-	uint64_t n, nbases, sum = 0;
+	uint64_t n, nbases;
 	struct st_rd rd;
 	const uint8_t *b;
-	uint64_t i;
 
 	*out = (struct st_pack_index){ 0 };
 	st_rd_init(&rd, p, len, e);
@@ -284,26 +348,15 @@ int st_pack_index_parse(struct st_pack_index *out, const uint8_t *p, size_t len,
 	n = st_rd_count(&rd, ST_INDEX_ROW, UINT64_MAX);
 	nbases = st_rd_count(&rd, ST_OID_LEN, UINT64_MAX);
 	out->stored = st_rd_u64(&rd);
+	/* Neither product can wrap: both counts were held against len. */
 	if (st_rd_ok(&rd) && (uint64_t)st_rd_left(&rd) != n * ST_INDEX_ROW + nbases * ST_OID_LEN)
 		st_fail(e, ST_ECORRUPT, "a pack index of %zu bytes for %" PRIu64 " rows", len, n);
 	if (st_rd_ok(&rd)) {
 		out->rows = st_calloc((size_t)n, sizeof(*out->rows), e);
 		out->bases = st_calloc((size_t)nbases, sizeof(*out->bases), e);
 	}
-	for (i = 0; st_rd_ok(&rd) && i < n; i++) {
-		b = st_rd_bytes(&rd, ST_INDEX_ROW);
-		if (b && get_row(&out->rows[i], b, pack_len, e) == ST_OK)
-			sum += out->rows[i].stored;
-		if (i && st_rd_ok(&rd) && by_id(&out->rows[i - 1], &out->rows[i]) >= 0)
-			st_fail(e, ST_ECORRUPT, "pack index rows are not sorted at row %" PRIu64, i);
-	}
-	for (i = 0; st_rd_ok(&rd) && i < nbases; i++) {
-		b = st_rd_bytes(&rd, ST_OID_LEN);
-		if (b)
-			memcpy(out->bases[i].b, b, ST_OID_LEN);
-	}
-	if (st_rd_ok(&rd) && sum != out->stored)
-		st_fail(e, ST_ECORRUPT, "the pack index's sum of stored bytes is wrong");
+	get_rows(out, &rd, n, pack_len);
+	get_bases(out, &rd, nbases);
 	if (e->code != ST_OK) {
 		st_pack_index_release(out);
 		return e->code;
@@ -334,6 +387,8 @@ int st_pack_trailer_parse(struct st_pack_trailer *t, const uint8_t *p, uint64_t 
 {
 	uint64_t end;
 
+	if (pack_len < ST_PACK_HEADER + ST_PACK_TRAILER)
+		return st_fail(e, ST_ECORRUPT, "a pack of only %" PRIu64 " bytes", pack_len);
 	t->index_offset = st_get64(p);
 	t->index_len = st_get64(p + 8);
 	memcpy(t->index_hash.b, p + 16, ST_OID_LEN);
@@ -343,8 +398,8 @@ int st_pack_trailer_parse(struct st_pack_trailer *t, const uint8_t *p, uint64_t 
 	if (t->pack_len != pack_len)
 		return st_fail(e, ST_ECORRUPT, "the pack has %" PRIu64 " bytes, not %" PRIu64,
 			       pack_len, t->pack_len);
-	if (!st_add_u64(t->index_offset, t->index_len, &end) ||
-	    end != pack_len - ST_PACK_TRAILER || t->index_offset < ST_PACK_HEADER)
+	if (!st_add_u64(t->index_offset, t->index_len, &end) || end != pack_len - ST_PACK_TRAILER ||
+	    t->index_offset < ST_PACK_HEADER)
 		return st_fail(e, ST_ECORRUPT, "the pack's index lies outside it");
 	return ST_OK;
 }

@@ -27,7 +27,7 @@
 #define ST_INDEX_HEAD 32
 #define ST_INDEX_ROW 128
 
-enum st_entry_kind { /* on disk */
+enum st_entry_kind {	     /* on disk */
 	ST_ENTRY_DATA = 1,   /* the object's bytes */
 	ST_ENTRY_RECIPE = 2, /* id is a file's; content names the manifest that rebuilds it */
 };
@@ -35,25 +35,28 @@ enum st_entry_kind { /* on disk */
 struct st_frame_row {
 	uint8_t coding;
 	uint32_t stored; /* bytes */
-	uint64_t check;	 /* first 8 bytes of the BLAKE3 of the stored bytes; 0 for raw, where cv serves */
-	uint8_t cv[ST_OID_LEN]; /* chaining value of the raw bytes; the root hash when the only frame */
+	/* First 8 bytes of the BLAKE3 of the stored bytes, as an integer; 0 for raw, where cv serves, and
+	 * where nothing is stored. */
+	uint64_t check;
+	uint8_t cv
+		[ST_OID_LEN]; /* chaining value of the raw bytes; the root hash when the only frame */
 };
 
 struct st_entry {
 	struct st_oid id;
-	uint8_t kind;	 /* enum st_entry_kind */
-	uint8_t width;	 /* element width the codec was told: 1, 2, 4, 8 */
-	uint8_t depth;	 /* decodes below this one: 0 without a base */
-	uint64_t raw;	 /* bytes of content */
-	uint64_t stored; /* bytes of all frames together */
+	uint8_t kind;	    /* enum st_entry_kind */
+	uint8_t width;	    /* element width the codec was told: 1, 2, 4, 8 */
+	uint8_t depth;	    /* decodes below this one: 0 without a base */
+	uint64_t raw;	    /* bytes of content */
+	uint64_t stored;    /* bytes of all frames together */
 	struct st_oid base; /* zero: none */
 	uint32_t nframes;
 	/* Reserved, written as 0, refused when not 0: */
-	uint32_t phase;		/* of block-quantised formats */
-	uint32_t cipher;	/* encryption at rest, */
-	uint64_t key;		/* and its key id */
-	uint32_t bundle_frame;	/* several small objects in one frame: frame, */
-	uint32_t bundle_offset; /* and offset inside it */
+	uint32_t phase;		     /* of block-quantised formats */
+	uint32_t cipher;	     /* encryption at rest, */
+	uint64_t key;		     /* and its key id */
+	uint32_t bundle_frame;	     /* several small objects in one frame: frame, */
+	uint32_t bundle_offset;	     /* and offset inside it */
 	struct st_frame_row *frames; /* nframes */
 };
 
@@ -64,7 +67,7 @@ struct st_index_row {
 	uint64_t raw, stored;
 	uint32_t nframes;
 	struct st_oid base; /* zero: none; for a recipe: the manifest's id */
-	uint8_t check[16]; /* BLAKE3 of the entry's fixed part and frame table, cut */
+	uint8_t check[16];  /* BLAKE3 of the entry's fixed part and frame table, cut */
 };
 
 /* Frames of a content of raw bytes: ceil(raw / 2^20); 0 for an empty object. */
@@ -75,8 +78,9 @@ ST_MUST int st_pack_header_parse(const uint8_t *p, size_t len, struct st_err *e)
 /* Fixed part and frame table: ST_ENTRY_FIXED + nframes * ST_FRAME_ROW bytes. check gets the hash. */
 ST_MUST int st_entry_put(struct st_buf *out, const struct st_entry *en, uint8_t check[16],
 			 struct st_err *e);
-/* en->frames is allocated here (free it with st_entry_release). nframes must agree with raw, each
- * frame's size with its coding; anything reserved must be 0. */
+/* From exactly the fixed part and frame table. en->frames is allocated here (free it with
+ * st_entry_release). nframes must agree with raw, each frame's size with its coding; anything reserved
+ * must be 0. */
 ST_MUST int st_entry_parse(struct st_entry *en, const uint8_t *p, size_t len, struct st_err *e);
 void st_entry_release(struct st_entry *en);
 /* rows are sorted here. */

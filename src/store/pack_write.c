@@ -16,6 +16,7 @@ int st_writer_new(struct st_writer **out, struct st_odb *o, const struct st_ctx 
 		return e->code;
 	w->odb = o;
 	w->ctx = ctx;
+	w->roll = ST_PACK_ROLL;
 	st_map_init(&w->found);
 	st_map_init(&w->orphaned);
 	w->wbuf = st_malloc(ST_WBUF, e);
@@ -40,13 +41,10 @@ void st_writer_free(struct st_writer *w)
 		st_blob_discard(w->packs[i].blob);
 		free(w->packs[i].rows);
 	}
-	for (i = 0; i < w->norphans; i++)
-		st_pack_index_release(&w->orphans[i].index);
+	st_writer_free_orphans(w);
 	free(w->packs);
-	free(w->orphans);
 	free(w->publish);
 	st_map_release(&w->found);
-	st_map_release(&w->orphaned);
 	st_codec_state_free(w->codec);
 	free(w->en.frames);
 	free(w->wbuf);
@@ -58,28 +56,34 @@ void st_writer_stats_get(const struct st_writer *w, struct st_writer_stats *out)
 	*out = w->stats;
 }
 
-/* ---- bytes ---- */
-
 int st_writer_flush(struct st_writer *w, struct st_err *e)
 {
 	struct st_wpack *p = &w->packs[w->npacks - 1];
-	int rc = st_blob_write(p->blob, w->wbuf, w->wbuf_len, w->wbuf_off, e);
+	int rc;
 
-	w->wbuf_off += w->wbuf_len;
-	w->wbuf_len = 0;
+	if (w->wbuf_len == 0)
+		return ST_OK;
+	rc = st_blob_write(p->blob, w->wbuf, w->wbuf_len, w->wbuf_off, e);
+	if (rc == ST_OK) { /* else it stays, and may be tried again */
+		w->wbuf_off += w->wbuf_len;
+		w->wbuf_len = 0;
+	}
 	return rc;
 }
 
+/* bytes NULL: room to be patched later, at most ST_WBUF of it. */
 static int append(struct st_writer *w, struct st_wpack *p, const void *bytes, size_t n,
 		  struct st_err *e)
 {
+	bool direct = bytes && n >= ST_WDIRECT;
 	int rc = ST_OK;
 
-	if (n > ST_WBUF - w->wbuf_len)
+	if (direct || n > ST_WBUF - w->wbuf_len)
 		rc = st_writer_flush(w, e);
-	if (rc == ST_OK && n >= ST_WBUF) {
+	if (rc == ST_OK && direct) {
 		rc = st_blob_write(p->blob, bytes, n, p->end, e);
-		w->wbuf_off = p->end + n;
+		if (rc == ST_OK)
+			w->wbuf_off = p->end + n;
 	} else if (rc == ST_OK) {
 		if (bytes)
 			memcpy(w->wbuf + w->wbuf_len, bytes, n);
@@ -119,40 +123,45 @@ static void rewind_to(struct st_writer *w, struct st_wpack *p, uint64_t off)
 	p->end = off;
 }
 
-int st_writer_current(struct st_writer *w, struct st_wpack **out, struct st_err *e)
+static int new_pack(struct st_writer *w, struct st_err *e)
 {
 	uint8_t head[ST_PACK_HEADER];
 	struct st_wpack *p;
+	int rc = st_grow(&w->packs, &w->packs_cap, w->npacks + 1, e);
+
+	if (rc != ST_OK)
+		return rc;
+	p = &w->packs[w->npacks];
+	*p = (struct st_wpack){ 0 };
+	rc = st_store_create(w->odb->store, &p->blob, e);
+	if (rc != ST_OK)
+		return rc;
+	w->npacks++;
+	w->wbuf_off = 0;
+	w->wbuf_len = 0;
+	st_pack_header_put(head);
+	return append(w, p, head, sizeof(head), e);
+}
+
+int st_writer_current(struct st_writer *w, struct st_wpack **out, struct st_err *e)
+{
 	int rc;
 
-	if (w->npacks && w->packs[w->npacks - 1].blob &&
-	    w->packs[w->npacks - 1].end >= ST_PACK_ROLL) {
+	if (w->failed)
+		return st_fail(e, ST_EIO, "this command's pack could not be finished");
+	if (w->npacks && w->packs[w->npacks - 1].blob && w->packs[w->npacks - 1].end >= w->roll) {
 		rc = st_writer_seal_pack(w, e);
 		if (rc != ST_OK)
 			return rc;
 	}
 	if (!w->npacks || !w->packs[w->npacks - 1].blob) {
-		rc = st_grow(&w->packs, &w->packs_cap, w->npacks + 1, e);
-		if (rc != ST_OK)
-			return rc;
-		p = &w->packs[w->npacks];
-		*p = (struct st_wpack){ 0 };
-		rc = st_store_create(w->odb->store, &p->blob, e);
-		if (rc != ST_OK)
-			return rc;
-		w->npacks++;
-		w->wbuf_off = 0;
-		w->wbuf_len = 0;
-		st_pack_header_put(head);
-		rc = append(w, p, head, sizeof(head), e);
+		rc = new_pack(w, e);
 		if (rc != ST_OK)
 			return rc;
 	}
 	*out = &w->packs[w->npacks - 1];
 	return ST_OK;
 }
-
-/* ---- what is known ---- */
 
 int st_writer_has(struct st_writer *w, const struct st_oid *id, enum st_entry_kind kind, bool *has,
 		  struct st_err *e)
@@ -162,14 +171,17 @@ int st_writer_has(struct st_writer *w, const struct st_oid *id, enum st_entry_ki
 
 	st_wkey(key, id, kind);
 	*has = st_map_get(&w->found, key, sizeof(key), &at);
-	if (*has)
+	/* Callers ask before they write an object, and st_writer_end asks again. */
+	if (*has || (w->has_absent && memcmp(w->absent, key, sizeof(key)) == 0))
 		return ST_OK;
 	if (st_odb_has(w->odb, id, kind, has, e) != ST_OK || *has)
 		return e->code;
 	*has = st_map_get(&w->orphaned, key, sizeof(key), &at);
 	if (*has) {
-		w->stats.reused += w->orphans[at >> 32].index.rows[at & UINT32_MAX].raw;
-		st_writer_use_orphan(w, (size_t)(at >> 32));
+		st_writer_use_orphan(w, at);
+	} else {
+		memcpy(w->absent, key, sizeof(key));
+		w->has_absent = true;
 	}
 	return ST_OK;
 }
@@ -181,8 +193,8 @@ int st_writer_find(void *arg, const struct st_oid *id, enum st_entry_kind kind, 
 	const struct st_wpack *p;
 	uint8_t key[ST_WKEY];
 	uint64_t at;
+	int rc;
 
-	(void)e;
 	st_wkey(key, id, kind);
 	*blob = NULL;
 	*found = true;
@@ -190,12 +202,15 @@ int st_writer_find(void *arg, const struct st_oid *id, enum st_entry_kind kind, 
 		p = &w->packs[at >> 32];
 		*blob = p->blob;
 		st_row_to_loc(loc, &p->id, &p->rows[at & UINT32_MAX]);
-	} else if (st_map_get(&w->orphaned, key, sizeof(key), &at)) {
+		return ST_OK;
+	}
+	rc = st_catalog_loc_find(w->odb->cat, id, kind, loc, found, e);
+	if (rc != ST_OK || *found)
+		return rc;
+	*found = st_map_get(&w->orphaned, key, sizeof(key), &at);
+	if (*found)
 		st_row_to_loc(loc, &w->orphans[at >> 32].id,
 			      &w->orphans[at >> 32].index.rows[at & UINT32_MAX]);
-	} else {
-		*found = false;
-	}
 	return ST_OK;
 }
 
@@ -215,8 +230,6 @@ static int remember(struct st_writer *w, struct st_wpack *p, const struct st_ind
 		p->rows[p->nrows++] = *row;
 	return rc;
 }
-
-/* ---- objects ---- */
 
 static int begin(struct st_writer *w, uint64_t raw, unsigned width, uint8_t kind, struct st_err *e)
 {
@@ -244,7 +257,8 @@ static int begin(struct st_writer *w, uint64_t raw, unsigned width, uint8_t kind
 	w->nframes_in = 0;
 	w->refers = false;
 	w->offset = p->end;
-	for (head = ST_ENTRY_FIXED + (size_t)nframes * ST_FRAME_ROW; rc == ST_OK && head; head -= n) {
+	for (head = ST_ENTRY_FIXED + (size_t)nframes * ST_FRAME_ROW; rc == ST_OK && head;
+	     head -= n) {
 		n = head < ST_WBUF / 2 ? head : ST_WBUF / 2;
 		rc = append(w, p, NULL, n, e);
 	}
@@ -271,19 +285,33 @@ int st_writer_frame(struct st_writer *w, struct st_frame_row *row, const void *b
 	struct st_wpack *p = &w->packs[w->npacks - 1];
 
 	ST_BUG_ON(!w->open || w->nframes_in == w->en.nframes);
-	row->check = row->coding == ST_CODING_RAW || row->stored == 0
-			     ? 0
-			     : st_stored_check(bytes, row->stored);
-	if (row->coding == ST_CODING_SAME) {
+	ST_BUG_ON(!st_codec_get(row->coding));
+	row->check = st_frame_check(row->coding, bytes, row->stored);
+	if (row->stored && append(w, p, bytes, row->stored, e) != ST_OK)
+		return e->code;
+	if (st_codec_get(row->coding)->needs_base)
 		w->refers = true;
-		row->check = st_stored_check("", 0);
-	}
 	w->en.frames[w->nframes_in++] = *row;
 	w->en.stored += row->stored;
-	return row->stored ? append(w, p, bytes, row->stored, e) : ST_OK;
+	return ST_OK;
 }
 
-static int put_entry(struct st_writer *w, const struct st_oid *id, const struct st_oid *row_base,
+/* The pack has one more row. Nothing else happens when this fails. */
+static int add_row(struct st_writer *w, const struct st_index_row *row, struct st_err *e)
+{
+	int rc = remember(w, &w->packs[w->npacks - 1], row, e);
+
+	if (rc != ST_OK)
+		return rc;
+	w->has_absent = false;
+	w->stats.objects++;
+	w->stats.raw += row->raw;
+	w->stats.stored += row->stored;
+	return ST_OK;
+}
+
+/* manifest: of a recipe, else NULL. */
+static int put_entry(struct st_writer *w, const struct st_oid *id, const struct st_oid *manifest,
 		     struct st_err *e)
 {
 	struct st_wpack *p = &w->packs[w->npacks - 1];
@@ -306,14 +334,11 @@ static int put_entry(struct st_writer *w, const struct st_oid *id, const struct 
 	row.raw = w->en.raw;
 	row.stored = w->en.stored;
 	row.nframes = w->en.nframes;
-	row.base = row_base ? *row_base : w->en.base;
+	row.base = manifest ? *manifest : w->en.base;
 	if (rc == ST_OK)
-		rc = remember(w, p, &row, e);
-	if (rc == ST_OK) {
-		w->stats.objects++;
-		w->stats.raw += row.raw;
-		w->stats.stored += row.stored;
-	}
+		rc = add_row(w, &row, e);
+	if (rc == ST_OK)
+		w->open = false;
 	return rc;
 }
 
@@ -338,9 +363,9 @@ int st_writer_end(struct st_writer *w, const struct st_oid *id, bool *fresh, str
 		return rc;
 	if (has)
 		return st_writer_cancel_object(w, e);
-	w->open = false;
-	*fresh = true;
-	return put_entry(w, id, NULL, e);
+	rc = put_entry(w, id, NULL, e);
+	*fresh = rc == ST_OK;
+	return rc;
 }
 
 static int put_frame(struct st_writer *w, const uint8_t *p, size_t n, uint64_t i, uint64_t total,
@@ -417,10 +442,8 @@ int st_writer_recipe(struct st_writer *w, const struct st_oid *file, uint64_t fi
 		st_blake3(b.p, b.len, row.cv);
 		rc = st_writer_frame(w, &row, b.p, e);
 	}
-	if (rc == ST_OK) {
-		w->open = false;
+	if (rc == ST_OK)
 		rc = put_entry(w, file, manifest, e);
-	}
 	st_buf_release(&b);
 	return rc;
 }
@@ -443,18 +466,24 @@ int st_writer_get(struct st_writer *w, const struct st_oid *id, struct st_buf *o
 	return rc;
 }
 
+/* Verified like any other entry when the pack is sealed. */
 int st_writer_copy_entry(struct st_writer *w, const struct st_oid *pack,
 			 const struct st_index_row *from, struct st_err *e)
 {
 	char name[ST_PACK_NAME_LEN + 1];
 	uint64_t left = ST_ENTRY_FIXED + (uint64_t)from->nframes * ST_FRAME_ROW + from->stored;
 	uint64_t at = from->offset;
-	uint8_t *room = st_codec_room(w->codec, ST_ROOM_STORED, e);
+	uint8_t *room = st_codec_room(w->codec, ST_ROOM_STORED, e), key[ST_WKEY];
 	struct st_index_row row = *from;
 	struct st_wpack *p;
 	size_t n;
-	int rc = room ? st_writer_current(w, &p, e) : (int)e->code;
+	int rc;
 
+	ST_BUG_ON(w->open);
+	st_wkey(key, &from->id, from->kind);
+	if (st_map_get(&w->found, key, sizeof(key), NULL))
+		return ST_OK;
+	rc = room ? st_writer_current(w, &p, e) : (int)e->code;
 	if (rc != ST_OK)
 		return rc;
 	st_pack_name(pack, name);
@@ -466,11 +495,8 @@ int st_writer_copy_entry(struct st_writer *w, const struct st_oid *pack,
 			rc = append(w, p, room, n, e);
 	}
 	if (rc == ST_OK)
-		rc = remember(w, p, &row, e);
-	if (rc == ST_OK) {
-		w->stats.objects++;
-		w->stats.raw += row.raw;
-		w->stats.stored += row.stored;
-	}
+		rc = add_row(w, &row, e);
+	if (rc != ST_OK)
+		rewind_to(w, p, row.offset);
 	return rc;
 }

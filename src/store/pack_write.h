@@ -7,12 +7,14 @@
 #include "store/obj.h"
 
 #define ST_PACK_ROLL ((uint64_t)1 << 30)
-#define ST_WBUF ((size_t)1 << 20) /* small entries are written together */
+#define ST_WBUF ((size_t)1 << 20)    /* small entries are written together, */
+#define ST_WDIRECT ((size_t)1 << 18) /* pieces from this size on without a copy */
 
 struct st_wpack {
-	struct st_blob *blob; /* NULL once published */
-	struct st_oid id;     /* once sealed */
-	uint64_t end;
+	struct st_blob *blob;	   /* NULL once published */
+	struct st_oid id;	   /* once sealed */
+	uint64_t end;		   /* of the entries */
+	uint64_t len;		   /* of all, once the index is written */
 	struct st_index_row *rows; /* in the order of writing */
 	size_t nrows, cap;
 };
@@ -20,7 +22,7 @@ struct st_wpack {
 struct st_orphan {
 	struct st_oid id;
 	struct st_pack_index index;
-	bool used;
+	bool *counted; /* rows whose use is in the statistics */
 };
 
 struct st_writer {
@@ -28,10 +30,15 @@ struct st_writer {
 	const struct st_ctx *ctx;
 	struct st_wpack *packs; /* the last may be unsealed */
 	size_t npacks, packs_cap;
-	struct st_map found;	/* kind, id -> pack << 32 | row */
+	struct st_map found; /* kind, id -> pack << 32 | row */
 	struct st_orphan *orphans;
 	size_t norphans, orphans_cap;
-	struct st_map orphaned; /* kind, id -> orphan << 32 | row */
+	struct st_map orphaned;		/* kind, id -> orphan << 32 | row */
+	bool orphans_used;		/* one of them, hence all: see writer_orphan.c */
+	uint8_t absent[ST_OID_LEN + 1]; /* key last looked up in vain; nothing was added since */
+	bool has_absent;
+	bool failed;   /* a pack could not be finished: what it held is lost, so nothing goes on */
+	uint64_t roll; /* bytes after which a pack is full */
 	struct st_oid *publish; /* result of seal */
 	size_t npublish;
 	struct st_codec_state *codec;
@@ -58,12 +65,13 @@ static inline void st_wkey(uint8_t key[ST_WKEY], const struct st_oid *id, unsign
 ST_MUST int st_writer_current(struct st_writer *w, struct st_wpack **p, struct st_err *e);
 ST_MUST int st_writer_flush(struct st_writer *w, struct st_err *e);
 ST_MUST int st_writer_seal_pack(struct st_writer *w, struct st_err *e);
-/* st_find_fn over this writer's packs and the orphans in use. */
+/* st_find_fn over this writer's packs, the catalogue, the orphans. */
 int st_writer_find(void *arg, const struct st_oid *id, enum st_entry_kind kind, struct st_loc *loc,
 		   struct st_blob **blob, bool *found, struct st_err *e);
 ST_MUST int st_writer_load_orphans(struct st_writer *w, struct st_err *e);
-/* Marks an orphan as used, and those that its entries' bases lie in. */
-void st_writer_use_orphan(struct st_writer *w, size_t at);
+void st_writer_free_orphans(struct st_writer *w);
+/* Counts the use of an orphan's row; at as in w->orphaned. */
+void st_writer_use_orphan(struct st_writer *w, uint64_t at);
 void st_row_to_loc(struct st_loc *loc, const struct st_oid *pack, const struct st_index_row *r);
 
 #endif

@@ -48,8 +48,10 @@ int st_store_size(struct st_store *s, const char *name, uint64_t *out, struct st
 static int written(const struct st_store *s, int rc, struct st_err *e)
 {
 	if (rc == ST_ENOSPC)
-		return st_wrap(e, "%s: no room for a new pack; nothing was changed, free some space "
-				  "and run the command again", s->where);
+		return st_wrap(e,
+			       "%s: no room for a new pack; nothing was changed, free some space "
+			       "and run the command again",
+			       s->where);
 	return wrap(s, "new pack", rc, e);
 }
 

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sealed packs that no operation names: what an interrupted command had finished. */
+/*
+ * Sealed packs that no operation names: what an interrupted command had finished. Their entries refer
+ * to one another: a recipe to its manifest, that to tensors, tensors to bases. So they are taken
+ * together or not at all; as long as gc removes them whenever it removes anything, whatever else they
+ * refer to is in the catalogue.
+ *
+ * A pack that another process has published and not yet named looks the same. Naming it twice is
+ * harmless, and it cannot go away, since gc waits for us.
+ */
 #include "store/pack_write.h"
 
-static int add_orphan(void *arg, const char *name, uint64_t size, int64_t mtime_ns, struct st_err *e)
+static int add_orphan(void *arg, const char *name, uint64_t size, int64_t mtime_ns,
+		      struct st_err *e)
 {
 	struct st_writer *w = arg;
 	struct st_err bad = { 0 };
@@ -18,10 +27,13 @@ static int add_orphan(void *arg, const char *name, uint64_t size, int64_t mtime_
 	rc = st_catalog_pack_known(w->odb->cat, &o.id, &known, e);
 	if (rc != ST_OK || known)
 		return rc;
-	/* One that cannot be read is of no use, and no loss. */
-	if (st_odb_pack_index(w->odb, &o.id, &o.index, &len, &bad) != ST_OK)
-		return ST_OK;
+	if (st_odb_pack_index(w->odb, &o.id, &o.index, &len, &bad) != ST_OK) {
+		st_warn(w->ctx, "finished work of an interrupted command is not used: %s", bad.msg);
+		return ST_ENO;
+	}
 	rc = st_grow(&w->orphans, &w->orphans_cap, w->norphans + 1, e);
+	if (rc == ST_OK && !(o.counted = st_calloc(o.index.n, sizeof(bool), e)))
+		rc = e->code;
 	if (rc != ST_OK) {
 		st_pack_index_release(&o.index);
 		return rc;
@@ -45,7 +57,8 @@ static int map_rows(struct st_writer *w, size_t at, struct st_err *e)
 	return rc;
 }
 
-static int has_bases(struct st_writer *w, const struct st_pack_index *x, bool *all, struct st_err *e)
+static int has_bases(struct st_writer *w, const struct st_pack_index *x, bool *all,
+		     struct st_err *e)
 {
 	uint8_t key[ST_WKEY];
 	uint64_t where;
@@ -61,48 +74,50 @@ static int has_bases(struct st_writer *w, const struct st_pack_index *x, bool *a
 	return rc;
 }
 
-/* An orphan whose base is gone cannot be read: then none of them is touched. */
-static int drop_if_broken(struct st_writer *w, struct st_err *e)
+void st_writer_free_orphans(struct st_writer *w)
 {
-	bool all = true;
 	size_t i;
-	int rc = ST_OK;
 
-	for (i = 0; rc == ST_OK && all && i < w->norphans; i++)
-		rc = has_bases(w, &w->orphans[i].index, &all, e);
-	if (rc == ST_OK && !all) {
-		st_map_release(&w->orphaned);
-		st_map_init(&w->orphaned);
+	for (i = 0; i < w->norphans; i++) {
+		st_pack_index_release(&w->orphans[i].index);
+		free(w->orphans[i].counted);
 	}
-	return rc;
+	free(w->orphans);
+	w->orphans = NULL;
+	w->norphans = w->orphans_cap = 0;
+	st_map_release(&w->orphaned);
 }
 
 int st_writer_load_orphans(struct st_writer *w, struct st_err *e)
 {
+	bool all = true;
 	size_t i;
 	int rc;
 
 	if (!w->odb->store->ops->list)
 		return ST_OK;
 	rc = st_store_list(w->odb->store, add_orphan, w, e);
-	for (i = 0; rc == ST_OK && i < w->norphans; i++)
+	if (rc == ST_ENO)
+		all = false;
+	else if (rc != ST_OK)
+		return rc;
+	rc = ST_OK;
+	for (i = 0; rc == ST_OK && all && i < w->norphans; i++)
 		rc = map_rows(w, i, e);
-	return rc == ST_OK ? drop_if_broken(w, e) : rc;
+	for (i = 0; rc == ST_OK && all && i < w->norphans; i++)
+		rc = has_bases(w, &w->orphans[i].index, &all, e);
+	if (!all)
+		st_writer_free_orphans(w);
+	return rc;
 }
 
-void st_writer_use_orphan(struct st_writer *w, size_t at)
+void st_writer_use_orphan(struct st_writer *w, uint64_t at)
 {
-	struct st_orphan *o = &w->orphans[at];
-	uint8_t key[ST_WKEY];
-	uint64_t where;
-	size_t i;
+	struct st_orphan *o = &w->orphans[at >> 32];
+	size_t row = at & UINT32_MAX;
 
-	if (o->used)
-		return;
-	o->used = true; /* before the bases: a cycle ends here */
-	for (i = 0; i < o->index.nbases; i++) {
-		st_wkey(key, &o->index.bases[i], ST_ENTRY_DATA);
-		if (st_map_get(&w->orphaned, key, sizeof(key), &where))
-			st_writer_use_orphan(w, (size_t)(where >> 32));
-	}
+	w->orphans_used = true;
+	if (!o->counted[row])
+		w->stats.reused += o->index.rows[row].raw;
+	o->counted[row] = true;
 }

@@ -149,7 +149,8 @@ static void test_members(void **state)
 /* Whatever prefix of a good text: never accepted, never read beyond. */
 static void test_truncated(void **state)
 {
-	static const char text[] = "{\"ids\":[\"" ID "\"],\"n\":12,\"name\":\"\\n\",\"neg\":-3" TAIL;
+	static const char text[] = "{\"ids\":[\"" ID
+				   "\"],\"n\":12,\"name\":\"\\n\",\"neg\":-3" TAIL;
 	char *copy;
 
 	(void)state;

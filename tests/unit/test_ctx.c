@@ -14,7 +14,13 @@ struct seen {
 	unsigned warnings, steps;
 	char text[1000];
 	struct st_progress last;
+	bool stop;
 };
+
+static bool is_stopped(void *arg)
+{
+	return ((struct seen *)arg)->stop;
+}
 
 static void on_warn(void *arg, const char *msg)
 {
@@ -71,13 +77,13 @@ static void test_no_callbacks(void **state)
 
 static void test_cancel(void **state)
 {
-	atomic_bool stop = false;
-	struct st_ctx c = { .cancel = &stop };
+	struct seen s = { 0 };
+	struct st_ctx c = { .arg = &s, .cancelled = is_stopped };
 	struct st_err e = { 0 };
 
 	(void)state;
 	assert_int_equal(st_check_cancel(&c, &e), ST_OK);
-	atomic_store(&stop, true);
+	s.stop = true;
 	assert_int_equal(st_check_cancel(&c, &e), ST_EBUSY);
 	assert_string_equal(e.msg, "interrupted");
 }

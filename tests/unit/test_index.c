@@ -71,8 +71,8 @@ static void test_sort_and_find(void **state)
 
 static void test_bad_rows(void **state)
 {
-	static const char *const paths[] = { "", "/", "/a", "a/", "a//b", ".", "..", "a/..", "./a",
-					     "a/./b", "../a" };
+	static const char *const paths[] = { "",   "/",	   "/a",  "a/",	   "a//b", ".",
+					     "..", "a/..", "./a", "a/./b", "../a" };
 	struct st_stage_row r = row("a", 1);
 	struct st_err e = { 0 };
 	struct st_index x;

@@ -74,8 +74,13 @@ static void make_page(struct st_manifest_writer *w, const struct st_oid *third, 
 	static const uint64_t s23[] = { 2, 3 }, s6[] = { 6 }, s32[] = { 3, 2 }, s4[] = { 4 },
 			      s05[] = { 0, 5 };
 	static const int64_t t13[] = { 1, 3 }, down[] = { -1 };
-	struct st_view w0 = { .name = "w", .name_len = 1, .dtype = ST_F32, .ndim = 2, .shape = s23,
-			      .nbytes = 24, .id = oid(0xaa) };
+	struct st_view w0 = { .name = "w",
+			      .name_len = 1,
+			      .dtype = ST_F32,
+			      .ndim = 2,
+			      .shape = s23,
+			      .nbytes = 24,
+			      .id = oid(0xaa) };
 	struct st_view v[] = {
 		{ "be", 2, ST_F32, 1, s6, NULL, true, 0, 24, oid(0xaa) },
 		{ "t", 1, ST_F32, 2, s32, t13, false, 0, 24, oid(0xaa) },
@@ -112,8 +117,8 @@ static void test_write_and_read(void **state)
 	assert_int_equal(st_manifest_writer_init(&w, "safetensors", put, &s, &e), ST_OK);
 	w.m.graph = oid(0xdd);
 	make_page(&w, &third, &e);
-	if (e.code != ST_OK ||
-	    st_manifest_writer_finish(&w, &glue, metadata, sizeof(metadata) - 1, &root, &e) != ST_OK)
+	if (e.code != ST_OK || st_manifest_writer_finish(&w, &glue, metadata, sizeof(metadata) - 1,
+							 &root, &e) != ST_OK)
 		fail_msg("%s", e.msg);
 	st_manifest_writer_release(&w);
 	assert_int_equal(s.n, 2);
@@ -187,8 +192,9 @@ static void write_many(struct shelf *s, size_t n, size_t changed, size_t inserte
 
 	assert_int_equal(st_manifest_writer_init(&w, "safetensors", put, s, &e), ST_OK);
 	for (size_t i = 0; i < n; i++) {
-		struct st_view v = { .name = name, .dtype = ST_F32, .ndim = 1, .shape = one,
-				     .nbytes = 4 };
+		struct st_view v = {
+			.name = name, .dtype = ST_F32, .ndim = 1, .shape = one, .nbytes = 4
+		};
 		struct st_segment seg = { .size = 4, .views = &v, .nviews = 1 };
 
 		for (int extra = i == inserted; extra >= 0; extra--) {
@@ -305,8 +311,9 @@ static void test_segments_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct st_segment s = { .size = bad[i].size, .id = a, .views = &bad[i].v,
-					.nviews = 1 };
+		struct st_segment s = {
+			.size = bad[i].size, .id = a, .views = &bad[i].v, .nviews = 1
+		};
 		struct st_err e = { 0 };
 
 		if (st_segment_check(&s, ST_EUSAGE, &e) != ST_EUSAGE || !strstr(e.msg, bad[i].why))
@@ -324,8 +331,8 @@ static void edit(char *out, size_t size, const char *text, const char *from, con
 	const char *at = strstr(text, from);
 
 	assert_non_null(at);
-	assert_true(snprintf(out, size, "%.*s%s%s", (int)(at - text), text, to,
-			     at + strlen(from)) < (int)size);
+	assert_true(snprintf(out, size, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)) <
+		    (int)size);
 }
 
 struct change {
@@ -415,7 +422,8 @@ static void test_roots_refused(void **state)
 
 static void test_recipe(void **state)
 {
-	static const char text[] = "{\"manifest\":\"" A "\",\"size\":12,\"type\":\"strata.recipe/1\"}";
+	static const char text[] = "{\"manifest\":\"" A
+				   "\",\"size\":12,\"type\":\"strata.recipe/1\"}";
 	struct st_oid a = oid(0xaa), zero = { { 0 } }, id;
 	struct st_err e = { 0 };
 	struct st_buf b;
@@ -438,10 +446,14 @@ static void test_recipe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write_and_read),	cmocka_unit_test(test_empty_file),
-		cmocka_unit_test(test_pages),		cmocka_unit_test(test_put_fails),
-		cmocka_unit_test(test_segments_refused), cmocka_unit_test(test_pages_refused),
-		cmocka_unit_test(test_roots_refused),	cmocka_unit_test(test_recipe),
+		cmocka_unit_test(test_write_and_read),
+		cmocka_unit_test(test_empty_file),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_put_fails),
+		cmocka_unit_test(test_segments_refused),
+		cmocka_unit_test(test_pages_refused),
+		cmocka_unit_test(test_roots_refused),
+		cmocka_unit_test(test_recipe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,16 +33,15 @@ static const char small_text[] = "{\"author\":{\"email\":\"ada@example.org\",\"n
 				 "\"message\":\"first\",\"time\":\"2025-11-21T04:54:30Z\","
 				 "\"tree\":\"" A "\",\"type\":\"strata.commit/1\"}";
 
-static const char full_text[] =
-	"{\"author\":{\"email\":\"\",\"name\":\"\xc3\x89va\"},"
-	"\"config\":{\"id\":\"" B "\",\"name\":\"train.yaml\"},"
-	"\"lineage\":[{\"commit\":\"" A "\",\"kind\":\"fine-tuned-from\"}],"
-	"\"merge\":\"" B "\",\"message\":\"two\\nlines\\t\\\"q\\\"\","
-	"\"params\":{\"a-parameter-with-quite-a-long-name-1\":\"1\","
-	"\"a-parameter-with-quite-a-long-name-2\":\"\",\"lr\":\"3e-4\"},"
-	"\"parents\":[\"" A "\",\"" B "\"],\"run\":\"" A "\","
-	"\"time\":\"1969-12-31T23:59:59.999999999Z\",\"tree\":\"" B "\","
-	"\"type\":\"strata.commit/1\",\"tz\":-570}";
+static const char full_text[] = "{\"author\":{\"email\":\"\",\"name\":\"\xc3\x89va\"},"
+				"\"config\":{\"id\":\"" B "\",\"name\":\"train.yaml\"},"
+				"\"lineage\":[{\"commit\":\"" A "\",\"kind\":\"fine-tuned-from\"}],"
+				"\"merge\":\"" B "\",\"message\":\"two\\nlines\\t\\\"q\\\"\","
+				"\"params\":{\"a-parameter-with-quite-a-long-name-1\":\"1\","
+				"\"a-parameter-with-quite-a-long-name-2\":\"\",\"lr\":\"3e-4\"},"
+				"\"parents\":[\"" A "\",\"" B "\"],\"run\":\"" A "\","
+				"\"time\":\"1969-12-31T23:59:59.999999999Z\",\"tree\":\"" B "\","
+				"\"type\":\"strata.commit/1\",\"tz\":-570}";
 
 static void check_text(const struct st_commit *c, const char *want)
 {

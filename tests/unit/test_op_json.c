@@ -58,12 +58,25 @@ static void test_encode(void **state)
 		{ .name = "heads/main", .old = B, .value = A },
 		{ .name = "tags/x", .old = B },
 	};
-	struct st_op op = { .seq = 7, .time_ns = 1, .verb = "commit", .why = "first \"words\"",
-			    .who = "Ada <ada@example.org>", .index_tree = oid(0xbb),
-			    .has_index = true, .refs = refs, .nrefs = 3, .versions = &version,
-			    .nversions = 1, .commits = ab, .ncommits = 1, .records = ab,
-			    .nrecords = 1, .packs_added = ab, .npacks_added = 2,
-			    .packs_removed = ab + 1, .npacks_removed = 1 };
+	struct st_op op = { .seq = 7,
+			    .time_ns = 1,
+			    .verb = "commit",
+			    .why = "first \"words\"",
+			    .who = "Ada <ada@example.org>",
+			    .index_tree = oid(0xbb),
+			    .has_index = true,
+			    .refs = refs,
+			    .nrefs = 3,
+			    .versions = &version,
+			    .nversions = 1,
+			    .commits = ab,
+			    .ncommits = 1,
+			    .records = ab,
+			    .nrecords = 1,
+			    .packs_added = ab,
+			    .npacks_added = 2,
+			    .packs_removed = ab + 1,
+			    .npacks_removed = 1 };
 	struct st_op none = { 0 };
 
 	(void)state;
@@ -102,22 +115,25 @@ static void test_parse(void **state)
 /* A path that is not UTF-8 in a reason is for people; it must not stop the operation. */
 static void test_why_not_utf8(void **state)
 {
-	struct st_op op = { .why = "add a\xff" "b" };
+	struct st_op op = { .why = "add a\xff"
+				   "b" };
 	struct st_err e = { 0 };
 	struct st_buf b;
 
 	(void)state;
 	st_buf_init(&b, ST_OP_BYTES);
 	assert_int_equal(st_op_encode(&b, &op, &e), ST_OK);
-	assert_non_null(strstr(st_buf_cstr(&b, &e), "\"why\":\"add a\xef\xbf\xbd" "b\""));
+	assert_non_null(strstr(st_buf_cstr(&b, &e), "\"why\":\"add a\xef\xbf\xbd"
+						    "b\""));
 	st_buf_release(&b);
 }
 
 static void test_encode_refused(void **state)
 {
 	static struct st_oid zero;
-	static struct st_op_ref refs[] = { { .name = "" }, { .name = NULL }, { .name = "a\xff" },
-					   { .name = "a", .value = "" } };
+	static struct st_op_ref refs[] = {
+		{ .name = "" }, { .name = NULL }, { .name = "a\xff" }, { .name = "a", .value = "" }
+	};
 	static struct st_op_version versions[] = { { "", { { 1 } } }, { "v1", { { 0 } } } };
 	const struct st_op bad[] = {
 		{ .has_index = true },
@@ -184,8 +200,8 @@ static void test_parse_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_encode),	       cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_why_not_utf8),   cmocka_unit_test(test_encode_refused),
+		cmocka_unit_test(test_encode),	      cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_why_not_utf8),  cmocka_unit_test(test_encode_refused),
 		cmocka_unit_test(test_parse_refused),
 	};
 

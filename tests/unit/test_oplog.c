@@ -350,7 +350,8 @@ static void test_foreign_record(void **state)
 	fd = open(fx.path, O_RDONLY);
 	assert_int_equal(pread(fd, rec, n, HEAD_LEN), (ssize_t)n);
 	close(fd);
-	overwrite(first.end, rec, n); /* number 1 again, where 2 belongs: a tail that is none of ours */
+	overwrite(first.end, rec,
+		  n); /* number 1 again, where 2 belongs: a tail that is none of ours */
 	assert_int_equal(replay(&s, &pos, &e), ST_OK);
 	assert_int_equal(s.n, 1);
 	append("b");
@@ -519,10 +520,18 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_append_and_replay), T(test_create_and_open), T(test_torn_tail),
-		T(test_damage),		   T(test_verify),	    T(test_foreign_record),
-		T(test_behind),		   T(test_unknown_pos),	    T(test_lock),
-		T(test_processes),	   T(test_full),	    T(test_read_only),
+		T(test_append_and_replay),
+		T(test_create_and_open),
+		T(test_torn_tail),
+		T(test_damage),
+		T(test_verify),
+		T(test_foreign_record),
+		T(test_behind),
+		T(test_unknown_pos),
+		T(test_lock),
+		T(test_processes),
+		T(test_full),
+		T(test_read_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,8 +14,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define ENTRY(mode, name, size) \
-	"{\"id\":\"" A "\",\"mode\":" mode "," name ",\"size\":" size "}"
+#define ENTRY(mode, name, size) "{\"id\":\"" A "\",\"mode\":" mode "," name ",\"size\":" size "}"
 #define TREE(entries) "{\"entries\":[" entries "],\"type\":\"strata.tree/1\"}"
 #define MANY ((size_t)100000)
 
@@ -41,10 +40,12 @@ static void check_text(struct st_tree *t, const char *want)
 	st_buf_release(&b);
 }
 
-static const char text[] = TREE(ENTRY("3", "\"name\":\"a\"", "0") "," ENTRY(
-	"1", "\"name\":\"a b\"", "9007199254740992") "," ENTRY("0", "\"name\":\"a-b\"", "7") "," ENTRY(
-	"2", "\"name\":\"new\\nline\"", "1") "," ENTRY("0", "\"name\":\"\xc3\xa9\"", "0") "," ENTRY(
-	"0", "\"name_hex\":\"e920\"", "3"));
+static const char text[] = TREE(
+	ENTRY("3", "\"name\":\"a\"", "0") "," ENTRY("1", "\"name\":\"a b\"", "9007199254740992") "," ENTRY(
+		"0", "\"name\":\"a-b\"",
+		"7") "," ENTRY("2", "\"name\":\"new\\nline\"",
+			       "1") "," ENTRY("0", "\"name\":\"\xc3\xa9\"",
+					      "0") "," ENTRY("0", "\"name_hex\":\"e920\"", "3"));
 
 static void test_encode(void **state)
 {
@@ -187,7 +188,7 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_encode),	     cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_encode),	      cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_refused), cmocka_unit_test(test_add_refused),
 		cmocka_unit_test(test_many),
 	};

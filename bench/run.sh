@@ -1,0 +1,338 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# strata beside the other tools, in one run on one machine: `make bench`. README.md says what each
+# line means. A peer that is not there is reported as missing, an aim that is not reached as MISSED.
+#
+#	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G'	how much
+#	PARTS='file files log memory'	which parts
+#	SKIP='dvc oxen borg restic git'	peers to leave out
+#	BENCH_DIR=DIR	where to work; a real disk, with five times SIZE free
+set -u
+cd "$(dirname "$0")/.." || exit 1
+here=$PWD/bench
+export LC_ALL=C
+
+SIZE=${SIZE:-2G} FILES=${FILES:-20000} VERSIONS=${VERSIONS:-10000} ROUNDS=${ROUNDS:-3}
+PARTS=${PARTS:-file files log memory}
+MEMORY_SIZES=${MEMORY_SIZES:-$([ "$SIZE" = 2G ] && echo 1G 8G || echo "$SIZE")}
+STRATA=${STRATA:-$PWD/build/strata}
+build=${ST_BUILD:-$PWD/build}
+work=${BENCH_DIR:-$build/bench-work}
+log=$work/log times=$work/times peaks=$work/peaks
+
+. "$here/lib.sh"
+
+[ -x "$STRATA" ] || die "no program at $STRATA: run make first"
+mkdir -p "$build" || exit 1
+rm -rf "$work" && mkdir -p "$work/bin" "$work/home" || exit 1
+ln -s "$(realpath "$STRATA")" "$work/bin/strata"
+PATH=$work/bin:$PATH PAGER=cat
+export PATH PAGER
+: >"$log"
+: >"$times"
+: >"$peaks"
+trap 'rm -rf "$work/in" "$work/r" "$work/home"' EXIT
+trap 'exit 130' INT TERM
+
+gen=$build/tests/bench-gen_model
+if [ ! -x "$gen" ]; then
+	gen=$work/bin/gen_model
+	cc -std=c17 -D_GNU_SOURCE -O2 -o "$gen" "$here/gen_model.c" || die 'cannot compile gen_model.c'
+fi
+
+want() { case " $PARTS " in *" $1 "*) true ;; *) false ;; esac; }
+in_dir() { (cd "$1" && shift && "$@"); }
+quietly() { "$@" >/dev/null; }
+fresh() { rm -rf "$work/r/$1" && mkdir -p "$work/r/$1"; }
+
+new_strata() {
+	fresh "$1"
+	strata init "$work/r/$1" >>"$log" 2>&1 || die "strata init failed ($log)"
+}
+new_git() {
+	git init -q "$1"
+	git -C "$1" config user.name bench
+	git -C "$1" config user.email bench@example.org
+	git -C "$1" config gc.auto 0
+}
+
+strata_add_commit() { # OPTION... PATH
+	strata add "$@" && strata -q commit -m bench
+}
+cp_sync_b3sum() { cp "$1" "$2" && sync && b3sum "$2"; }
+cp_sync() { cp "$1" "$2" && sync; }
+b3sum_and_write() { b3sum "$1" && head -c "$2" "$1" >"$3" && sync; }
+dvc_add() { "$dvc" add -q "$1" && sync; }
+oxen_add() { "$python" "$here/oxen_add.py" add "$1" && sync; }
+borg_create() { borg create "$1::one" "$2"; }
+restic_backup() { restic -q -r "$1" backup "$2"; }
+restic_restore() { restic -q -r "$1" restore latest --target "$2"; }
+
+# peer_add NAME KEY SOURCE ENTRY: SOURCE, copied into a new repository of that tool, is added.
+peer_add() {
+	local dir=$work/r/$1
+	have "$1" || return 0
+	[ "$1" != dvc ] || have git || return 0
+	fresh "$1"
+	case $1 in
+	dvc)
+		new_git "$dir"
+		in_dir "$dir" "$dvc" init -q >>"$log" 2>&1
+		;;
+	oxen) in_dir "$dir" "$python" "$here/oxen_add.py" init >>"$log" 2>&1 ;;
+	borg) borg init -e none "$dir.store" >>"$log" 2>&1 ;;
+	restic) restic -q -r "$dir.store" init >>"$log" 2>&1 ;;
+	esac
+	cp -r "$3" "$dir/$4"
+	case $1 in
+	dvc | oxen) timed "$2" in_dir "$dir" "$1_add" "$4" ;;
+	borg) timed "$2" in_dir "$dir" borg_create "$dir.store" "$4" ;;
+	restic) timed "$2" in_dir "$dir" restic_backup "$dir.store" "$4" ;;
+	esac
+}
+
+peer_done() { rm -rf "${work:?}/r/$1" "$work/r/$1.store"; }
+
+# --- one large file --------------------------------------------------------------------------
+
+file_round() {
+	local a=$work/in/a.safetensors b=$work/in/b.safetensors r=$work/r/strata peer
+	mkdir -p "$work/r"
+	timed cp_sync_b3sum cp_sync_b3sum "$a" "$work/r/copy"
+	rm "$work/r/copy"
+	timed cp_sync cp_sync "$a" "$work/r/copy"
+	rm "$work/r/copy"
+	timed b3sum b3sum "$a"
+
+	new_strata strata
+	cp "$a" "$r/m.safetensors"
+	timed strata.fast in_dir "$r" strata_add_commit --fast m.safetensors
+	timed strata.same in_dir "$r" strata add m.safetensors
+	timed strata.checkout in_dir "$r" strata -q checkout v1 --to "$work/r/out"
+	cmp "$a" "$work/r/out/m.safetensors" || die 'a restored file is not the one that went in'
+	rm -r "$work/r/out"
+	timed cp cp "$a" "$work/r/copy"
+	rm "$work/r/copy"
+
+	cp "$b" "$r/m.safetensors"
+	timed strata.tenth in_dir "$r" strata_add_commit --fast m.safetensors
+	timed b3sum_and_write b3sum_and_write "$b" "$changed" "$work/r/part"
+	rm "$work/r/part"
+	peer_done strata
+
+	new_strata strata
+	cp "$a" "$r/m.safetensors"
+	timed strata.full in_dir "$r" strata_add_commit m.safetensors
+	stored=$(du -sk "$r/.strata" | cut -f1)
+	peer_done strata
+	for peer in dvc oxen borg; do
+		peer_add "$peer" "$peer" "$a" m.safetensors
+		peer_done "$peer"
+	done
+}
+
+part_file() {
+	say "one file of $SIZE, $ROUNDS rounds"
+	mkdir -p "$work/in"
+	"$gen" "$SIZE" "$work/in/a.safetensors" 2>>"$log" || die "gen_model failed ($log)"
+	"$gen" --mutate 0.1 2 "$SIZE" "$work/in/b.safetensors" 2>"$work/mutated" || die 'gen_model failed'
+	changed=$(sed -n 's/.*changed, \([0-9]*\) bytes.*/\1/p' "$work/mutated")
+	local i
+	for ((i = 1; i <= ROUNDS; i++)); do
+		say "  round $i"
+		file_round
+	done
+	rm -rf "$work/in"
+
+	head_line "One new bf16 file of $SIZE"
+	compare 'add --fast + commit' strata.fast 'cp && sync && b3sum' cp_sync_b3sum 1.5
+	compare '' strata.fast 'cp && sync' cp_sync -
+	compare '' strata.fast 'b3sum' b3sum -
+	compare '' strata.fast 'dvc add; sync' dvc 1
+	compare '' strata.fast 'oxen add, commit; sync' oxen 1
+	compare '' strata.fast 'borg create' borg 1
+	compare "add + commit (stored $((stored / 1024)) MiB)" strata.full 'cp && sync && b3sum' cp_sync_b3sum -
+	limit 'add, unchanged' "$(median strata.same)" "$(seconds "$(median strata.same)")" 50000 '<= 50 ms'
+	compare 'add --fast + commit, 10 % changed' strata.tenth 'b3sum; write the changed' b3sum_and_write 2.5
+	compare 'checkout of raw frames' strata.checkout 'cp' cp 1.3
+}
+
+# --- many small files ------------------------------------------------------------------------
+
+files_round() {
+	local r=$work/r/strata peer
+	new_strata strata
+	cp -r "$work/in/d" "$r/d"
+	timed strata.files.add in_dir "$r" strata add d
+	timed strata.files.commit in_dir "$r" strata -q commit -m bench
+	timed strata.files.status in_dir "$r" strata status
+	timed strata.files.checkout in_dir "$r" strata -q checkout v1 --to "$work/r/out"
+	diff -r "$work/in/d" "$work/r/out/d" >/dev/null || die 'restored files are not those that went in'
+	rm -r "$work/r/out"
+	peer_done strata
+	for peer in dvc oxen borg restic; do
+		peer_add "$peer" "$peer.files" "$work/in/d" d
+		if [ "$peer" = restic ] && have restic; then
+			timed restic.restore restic_restore "$work/r/restic.store" "$work/r/out"
+			rm -rf "$work/r/out"
+		fi
+		peer_done "$peer"
+	done
+	have git || return 0
+	fresh git
+	new_git "$work/r/git"
+	cp -r "$work/in/d" "$work/r/git/d"
+	timed git.files.add git -C "$work/r/git" add d
+	timed git.files.commit git -C "$work/r/git" commit -q -m bench
+	timed git.files.status git -C "$work/r/git" status
+	peer_done git
+}
+
+# Flushes in one add + commit of all files: those of packs and their folder, and all of them.
+count_syncs() {
+	local r=$work/r/strata trace=$work/syncs
+	have strace || return 0
+	new_strata strata
+	cp -r "$work/in/d" "$r/d"
+	in_dir "$r" strace -f -y -qq -o "$trace" -e trace=fsync,fdatasync,syncfs,sync,msync,sync_file_range \
+		bash -c 'strata add d && strata -q commit -m bench' >>"$log" 2>&1 || die "strata under strace failed ($log)"
+	syncs=$(grep -cE '(sync|fdatasync|sync_file_range)\(' "$trace")
+	pack_syncs=$(grep -cE 'sync\([0-9]+<[^>]*/\.strata/packs' "$trace")
+	packs=$(find "$r/.strata/packs" -name '*.pack' | wc -l)
+	peer_done strata
+}
+
+part_files() {
+	say "$FILES files of 20 KB, $ROUNDS rounds"
+	mkdir -p "$work/in"
+	"$gen" --files "$FILES" 20000 "$work/in/d" 2>>"$log" || die "gen_model failed ($log)"
+	local i
+	for ((i = 1; i <= ROUNDS; i++)); do
+		say "  round $i"
+		files_round
+	done
+	count_syncs
+	rm -rf "$work/in"
+
+	head_line "$FILES files of 20 KB"
+	compare 'add' strata.files.add 'dvc add; sync' dvc.files 0.25
+	compare '' strata.files.add 'borg create' borg.files 1
+	compare '' strata.files.add 'oxen add, commit; sync' oxen.files -
+	compare '' strata.files.add 'restic backup' restic.files -
+	compare '' strata.files.add 'git add' git.files.add -
+	compare 'commit' strata.files.commit 'git commit' git.files.commit -
+	compare 'status' strata.files.status 'git status' git.files.status 1
+	compare 'checkout' strata.files.checkout 'restic restore' restic.restore 1
+	if have strace; then
+		limit "flushes of $packs packs ($syncs in all)" "$pack_syncs" "$pack_syncs" \
+			$((2 * packs)) "<= $((2 * packs))"
+	else
+		line 'flushes' - 'strace' missing - - 'not counted'
+		count missing
+	fi
+}
+
+# --- a long history --------------------------------------------------------------------------
+
+git_history() {
+	local i
+	for ((i = 1; i <= VERSIONS; i++)); do
+		printf 'commit refs/heads/main\ncommitter bench <bench@example.org> %d +0000\n' $((1700000000 + i))
+		printf 'data 5\nbenchM 644 inline f\ndata <<E\n%d\nE\n\n' "$i"
+	done
+}
+
+part_log() {
+	say "log over $VERSIONS versions"
+	local i
+	new_strata strata
+	cd "$work/r/strata" || exit 1
+	for ((i = 1; i <= VERSIONS; i++)); do
+		echo "$i" >f
+		strata add f >>"$log" 2>&1 && strata -q commit -m "version $i" >>"$log" 2>&1 ||
+			die "commit $i of $VERSIONS failed ($log)"
+	done
+	[ "$(strata log --oneline | wc -l)" = "$VERSIONS" ] || die "log does not list $VERSIONS versions"
+	if have git; then
+		fresh git
+		new_git "$work/r/git"
+		git_history | git -C "$work/r/git" fast-import --quiet 2>>"$log" || missing[git.log]=failed
+	fi
+	strata log >/dev/null
+	for ((i = 1; i <= 20; i++)); do
+		timed strata.log quietly strata log
+		! have git || timed git.log quietly git -C "$work/r/git" log main
+	done
+	cd "$here/.." || exit 1
+	peer_done strata
+	peer_done git
+
+	head_line "log over $VERSIONS versions, median of 20"
+	limit 'log' "$(median strata.log)" "$(seconds "$(median strata.log)")" 50000 '< 50 ms'
+	compare '' strata.log 'git log' git.log -
+}
+
+# --- memory ----------------------------------------------------------------------------------
+
+memory_of() { # SIZE
+	local r=$work/r/strata
+	new_strata strata
+	"$gen" "$1" "$r/m.safetensors" 2>>"$log" || die "gen_model failed ($log)"
+	peak "$1.add" strata -C "$r" add m.safetensors
+	peak "$1.commit" strata -C "$r" commit -m bench
+	peak "$1.checkout" strata -C "$r" checkout v1 --to "$work/r/out"
+	rm -r "$work/r/out"
+	peak "$1.cat" sh -c 'exec strata -C "$0" cat HEAD:m.safetensors >/dev/null' "$r"
+	peak "$1.fsck" strata -C "$r" fsck --full
+	rm -r "$r/.strata"
+	strata init "$r" >>"$log" 2>&1 || die "strata init failed ($log)"
+	peak "$1.fast" strata -C "$r" add --fast m.safetensors
+	peer_done strata
+}
+
+largest_peak() { awk -v k="$1." 'index($1, k) == 1 && $2 > n { n = $2 } END { print n }' "$peaks"; }
+
+part_memory() {
+	local size verb kib first growth
+	if ! have time; then
+		head_line 'Peak memory'
+		line 'peak memory' - '/usr/bin/time' missing - - 'not measured'
+		count missing
+		return
+	fi
+	for size in $MEMORY_SIZES; do
+		say "peak memory with a model of $size"
+		memory_of "$size"
+	done
+	head_line 'Peak memory, the default --memory'
+	for size in $MEMORY_SIZES; do
+		for verb in add fast commit checkout cat fsck; do
+			kib=$(awk -v k="$size.$verb" '$1 == k { print $2 }' "$peaks")
+			limit "$size: ${verb/fast/add --fast}" "$kib" "$((kib / 1024)) MiB" 262144 '<= 256 MiB'
+		done
+	done
+	first=${MEMORY_SIZES%% *}
+	[ "$first" != "$size" ] || return 0
+	growth=$(awk -v a="$(largest_peak "$size")" -v b="$(largest_peak "$first")" \
+		'BEGIN { printf "%.2f", a / b }')
+	limit "largest peak at $size / at $first" "$growth" "$growth" 1.1 '<= 1.1'
+}
+
+# --- all -------------------------------------------------------------------------------------
+
+make_peers
+export HOME=$work/home
+printf '%s; %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
+	"$(df --output=fstype "$work" | tail -n 1)"
+peer_versions
+printf 'median of %s interleaved rounds; ratio = strata / the other, below 1 is faster\n' "$ROUNDS"
+for part in file files log memory; do
+	! want "$part" || "part_$part"
+done
+printf '\n'
+for name in "${!missing[@]}"; do
+	printf 'missing: %s (%s)\n' "$name" "${missing[$name]}"
+done
+printf '%d aims met, %d missed, %d not compared; every time measured is in %s\n' \
+	"$met" "$missed" "$unknown" "$times"

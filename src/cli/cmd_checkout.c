@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+#include "cli/text.h"
+
+struct values {
+	bool force;
+	const char *to;
+};
+
+static const struct cli_option options[] = {
+	{ 0, "to", OPT_TEXT, offsetof(struct values, to), "DIR",
+	  "write the files into DIR; HEAD and what is staged stay" },
+	{ 'f', "force", OPT_FLAG, offsetof(struct values, force), NULL,
+	  "discard local changes that are in the way" },
+	{ 0 },
+};
+
+const struct cli_doc doc_checkout = {
+	.args = "REV [--] [PATH...]",
+	.options = options,
+	.text = "Makes the working tree that of a version. A branch is switched to; any other\n"
+		"revision detaches HEAD. Changes that are in no version are never overwritten\n"
+		"(exit status 7) unless -f is given; untracked files stay.\n"
+		"\n"
+		"With PATH only those files, in the working tree and in what is staged; HEAD\n"
+		"stays. With --to DIR the files go there: DIR is made, files in it that are equal\n"
+		"already are kept, different ones are refused.\n"
+		"\n"
+		"Free space is checked first, each file is written beside its target and renamed,\n"
+		"and HEAD moves last: after an interruption the same command goes on.",
+	.examples = "strata checkout v2\n"
+		    "go to version 2\n"
+		    "strata checkout main\n"
+		    "and back\n"
+		    "strata checkout v2 --to /tmp/old\n"
+		    "put version 2 somewhere else\n"
+		    "strata checkout v2 -- config.json\n"
+		    "one file as it was in version 2\n",
+};
+
+static void counts(const strata_checkout_result *r)
+{
+	printf("%s file%s written, %s", human_number(r->written).s, plural(r->written),
+	       human_bytes(r->bytes).s);
+	if (r->kept)
+		printf("; %s kept", human_number(r->kept).s);
+	if (r->removed)
+		printf("; %s removed", human_number(r->removed).s);
+	fputc('\n', stdout);
+}
+
+static int summary(struct cli *c, const strata_checkout_options *o, const strata_checkout_result *r,
+		   strata_error *err)
+{
+	strata_head_info h;
+	human id;
+	int rc;
+
+	if (o->to) {
+		name_put(stdout, o->to);
+		fputs(": ", stdout);
+	} else if (!o->npaths) {
+		rc = strata_head(c->repo, &h, err);
+		if (rc != STRATA_OK)
+			return rc;
+		id = human_id(h.commit);
+		if (h.detached)
+			printf("HEAD is detached at %s%s%s: ", h.version, *h.version ? " " : "",
+			       id.s);
+		else
+			printf("on branch %s, at %s%s%s: ", h.branch, h.version,
+			       *h.version ? " " : "", id.s);
+	}
+	counts(r);
+	return STRATA_OK;
+}
+
+int cmd_checkout(struct cli *c, int argc, char **argv, strata_error *err)
+{
+	struct values v = { 0 };
+	strata_checkout_options o = { 0 };
+	strata_checkout_result result;
+	struct cli_args a;
+	int rc = cli_begin(c, &a, &v, argc, argv, err);
+
+	if (rc == STRATA_OK)
+		rc = cli_count(c, &a, 1, SIZE_MAX, err);
+	if (rc == STRATA_OK && a.dashes && a.before == 0)
+		rc = cli_fail(
+			err, STRATA_EUSAGE,
+			"no revision before '--': 'strata restore PATH' brings a file back as "
+			"it was added");
+	if (rc != STRATA_OK)
+		return rc;
+	o.paths = a.v + 1;
+	o.npaths = a.n - 1;
+	o.to = v.to;
+	o.force = v.force;
+	rc = strata_checkout(c->repo, a.v[0], &o, &result, err);
+	return rc == STRATA_OK && !c->g.quiet ? summary(c, &o, &result, err) : rc;
+}

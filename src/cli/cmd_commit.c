@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+#include "cli/text.h"
+
+struct values {
+	struct cli_list message, param;
+	bool all, amend, no_edit, fast, allow_empty, json;
+	const char *config, *author;
+};
+
+static const struct cli_option options[] = {
+	{ 'm', "message", OPT_LIST, offsetof(struct values, message), "TEXT",
+	  "the message; given again, another paragraph" },
+	{ 'a', "all", OPT_FLAG, offsetof(struct values, all), NULL,
+	  "first stage all tracked files that changed or are gone" },
+	{ 0, "amend", OPT_FLAG, offsetof(struct values, amend), NULL,
+	  "replace the last version, beginning with its message" },
+	{ 0, "no-edit", OPT_FLAG, offsetof(struct values, no_edit), NULL,
+	  "with --amend: keep the message as it is" },
+	{ 0, "config", OPT_TEXT, offsetof(struct values, config), "FILE",
+	  "record this configuration file with the version" },
+	{ 0, "param", OPT_LIST, offsetof(struct values, param), "KEY=VALUE",
+	  "record a hyper-parameter; may be given again" },
+	{ 0, "fast", OPT_FLAG, offsetof(struct values, fast), NULL,
+	  "with -a: hash and copy only, do not compress" },
+	{ 0, "allow-empty", OPT_FLAG, offsetof(struct values, allow_empty), NULL,
+	  "although nothing changed" },
+	{ 0, "author", OPT_TEXT, offsetof(struct values, author), "WHO",
+	  "who made it, as 'Name <mail>', instead of you" },
+	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
+	  "print one JSON object instead of text" },
+	{ 0 },
+};
+
+const struct cli_doc doc_commit = {
+	.args = "",
+	.options = options,
+	.text = "Makes a version of what is staged and moves the branch to it. Prints its\n"
+		"number and id, which tensors it adds, changes and leaves as they were, and how\n"
+		"many bytes storing the change took.\n"
+		"\n"
+		"Without -m an editor asks for the message: $STRATA_EDITOR, $VISUAL, $EDITOR, or\n"
+		"vi on a terminal. Who you are comes from $STRATA_AUTHOR, the settings user.name\n"
+		"and user.email, or Git's settings of that name.\n"
+		"\n"
+		"Exit status 1: there was nothing to commit.",
+	.examples = "strata commit -m 'step 2000, loss 1.83'\n"
+		    "make a version of what is staged\n"
+		    "strata commit -a -m tuned --param lr=3e-4 --config train.json\n"
+		    "everything that changed, with what it was made with\n"
+		    "strata commit --amend -m 'a better message'\n"
+		    "say the last one better\n",
+};
+
+static int join_messages(struct cli *c, const struct cli_list *l, char **out, strata_error *err)
+{
+	size_t i, len = 1, at = 0;
+
+	for (i = 0; i < l->n; i++)
+		len += strlen(l->v[i]) + 2;
+	*out = cli_alloc(c, len, 1, err);
+	if (!*out)
+		return err->code;
+	for (i = 0; i < l->n; i++)
+		at += (size_t)snprintf(*out + at, len - at, "%s%s", i ? "\n\n" : "", l->v[i]);
+	return STRATA_OK;
+}
+
+/* KEY=VALUE, split into copies that main frees. */
+static int split_params(struct cli *c, const struct cli_list *l, const strata_param **out,
+			strata_error *err)
+{
+	size_t i, len = 1, at = 0;
+	strata_param *p = cli_alloc(c, l->n, sizeof(*p), err);
+	char *text;
+
+	if (!p)
+		return err->code;
+	for (i = 0; i < l->n; i++)
+		len += strlen(l->v[i]) + 1;
+	text = cli_alloc(c, len, 1, err);
+	if (!text)
+		return err->code;
+	for (i = 0; i < l->n; i++) {
+		size_t n = strlen(l->v[i]) + 1, eq = strcspn(l->v[i], "=");
+
+		if (eq == 0 || eq + 1 >= n)
+			return cli_fail(err, STRATA_EUSAGE, "--param is KEY=VALUE, not '%s'",
+					l->v[i]);
+		memcpy(text + at, l->v[i], n);
+		text[at + eq] = 0;
+		p[i] = (strata_param){ text + at, text + at + eq + 1 };
+		at += n;
+	}
+	*out = p;
+	return STRATA_OK;
+}
+
+struct draft {
+	FILE *f; /* what the editor shows as comments */
+	bool all, any;
+	char *old;
+};
+
+static int take_message(void *arg, const strata_show_info *i)
+{
+	struct draft *d = arg;
+
+	d->old = strdup(i->version.message);
+	return 0;
+}
+
+static int list_change(void *arg, const strata_status_entry *en)
+{
+	struct draft *d = arg;
+	char what = en->staged != ' ' || !d->all ? en->staged : en->worktree;
+
+	if (what == ' ')
+		return 0;
+	d->any = true;
+	fprintf(d->f, "\n  %s  ", what == 'A' ? "added  " : what == 'D' ? "removed" : "changed");
+	name_put(d->f, en->path);
+	return 0;
+}
+
+/* Nobody writes a message first and hears then that there was nothing to commit. */
+static int list_changes(struct cli *c, const struct values *v, struct draft *d, strata_error *err)
+{
+	int rc;
+
+	fputs(v->amend ? "The message of the version that replaces the last one.\n" :
+			 "The message of the new version.\n",
+	      d->f);
+	rc = strata_status(c->repo, NULL, 0, STRATA_STATUS_NO_UNTRACKED | STRATA_STATUS_NO_TENSORS,
+			   list_change, d, err);
+	fputc('\n', d->f);
+	if (rc == STRATA_OK && !d->any && !v->amend && !v->allow_empty)
+		rc = cli_fail(err, STRATA_ENO,
+			      "nothing to commit: 'strata add' stages changes, 'strata status' "
+			      "shows them");
+	return rc;
+}
+
+/* *text stays NULL where the old message is to stay. */
+static int edit(struct cli *c, const struct values *v, char **text, strata_error *err)
+{
+	struct draft d = { .all = v->all };
+	char *comment = NULL;
+	size_t len;
+	int rc = STRATA_OK;
+
+	*text = NULL;
+	if (v->amend && (v->no_edit || !cli_can_edit()))
+		return STRATA_OK;
+	d.f = open_memstream(&comment, &len);
+	if (!d.f)
+		return cli_fail(err, STRATA_ENOMEM, "out of memory");
+	if (v->amend)
+		rc = strata_show(c->repo, "HEAD", take_message, NULL, &d, err);
+	if (rc == STRATA_OK)
+		rc = list_changes(c, v, &d, err);
+	fclose(d.f);
+	if (rc == STRATA_OK)
+		rc = cli_edit(c, d.old ? d.old : "", comment, text, err);
+	free(d.old);
+	free(comment);
+	if (rc == STRATA_OK && !**text)
+		rc = cli_fail(err, STRATA_ENO, "no message, no version");
+	return rc;
+}
+
+static void show_tensors(const strata_tensor_counts *n)
+{
+	if (!n->added && !n->changed && !n->removed && !n->unchanged)
+		return;
+	printf("  tensors  %s changed, %s added, ", human_number(n->changed).s,
+	       human_number(n->added).s);
+	if (n->removed)
+		printf("%s removed, ", human_number(n->removed).s);
+	printf("%s unchanged\n", human_number(n->unchanged).s);
+}
+
+static void show_files(const strata_file_counts *n)
+{
+	printf("  files    %s changed, %s added", human_number(n->changed).s,
+	       human_number(n->added).s);
+	if (n->removed)
+		printf(", %s removed", human_number(n->removed).s);
+	fputc('\n', stdout);
+}
+
+static void show_text(struct cli *c, const strata_commit_result *r, const char *message)
+{
+	human id = human_id(r->commit);
+
+	printf("%s%s%s %s%s%s  %s", color_on(c, COLOR_BOLD), r->version, color_off(c, COLOR_BOLD),
+	       color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID),
+	       *r->branch ? r->branch : "(no branch)");
+	if (message) {
+		fputs("  \"", stdout);
+		fwrite(message, 1, strcspn(message, "\n"), stdout);
+		fputc('"', stdout);
+	}
+	fputc('\n', stdout);
+	show_files(&r->files);
+	show_tensors(&r->tensors);
+	printf("  stored   %s of %s", human_bytes(r->stored_bytes).s,
+	       human_bytes(r->logical_bytes).s);
+	if (r->stored_bytes)
+		printf(" (%s)", human_ratio(r->logical_bytes, r->stored_bytes).s);
+	fputc('\n', stdout);
+}
+
+static void show_json(struct cli *c, const strata_commit_result *r)
+{
+	strata_json *j = c->json;
+
+	strata_json_object(j);
+	jk_text(j, "commit", r->commit);
+	jk_text(j, "version", *r->version ? r->version : NULL);
+	jk_text(j, "branch", *r->branch ? r->branch : NULL);
+	jk_files(j, "files", &r->files);
+	jk_counts(j, "tensors", &r->tensors);
+	jk_u64(j, "logical_bytes", r->logical_bytes);
+	jk_u64(j, "stored_bytes", r->stored_bytes);
+	strata_json_end_object(j);
+	cli_emit(c);
+}
+
+static int commit(struct cli *c, const struct values *v, const char *message, strata_error *err)
+{
+	strata_commit_options o = {
+		.message = message,
+		.all = v->all,
+		.amend = v->amend,
+		.allow_empty = v->allow_empty,
+		.fast = v->fast,
+		.nparams = v->param.n,
+		.config = v->config,
+		.author = v->author,
+	};
+	strata_commit_result result;
+	int rc = split_params(c, &v->param, &o.params, err);
+
+	if (rc == STRATA_OK)
+		rc = strata_commit(c->repo, &o, &result, err);
+	if (rc != STRATA_OK)
+		return rc;
+	if (v->json)
+		show_json(c, &result);
+	else if (!c->g.quiet)
+		show_text(c, &result, message);
+	return STRATA_OK;
+}
+
+int cmd_commit(struct cli *c, int argc, char **argv, strata_error *err)
+{
+	struct values v = { 0 };
+	struct cli_args a;
+	char *message = NULL, *edited = NULL;
+	int rc = cli_begin(c, &a, &v, argc, argv, err);
+
+	if (rc == STRATA_OK && a.n)
+		rc = cli_fail(err, STRATA_EUSAGE,
+			      "commit takes no paths ('%s'): stage with 'strata add', then commit",
+			      a.v[0]);
+	if (rc == STRATA_OK && v.message.n)
+		rc = join_messages(c, &v.message, &message, err);
+	else if (rc == STRATA_OK)
+		rc = edit(c, &v, &edited, err);
+	if (rc == STRATA_OK)
+		rc = commit(c, &v, message ? message : edited, err);
+	free(edited);
+	return rc;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+#include "cli/versions.h"
+
+#include <sys/stat.h>
+
+struct values {
+	bool oneline, json, stat;
+	const char *limit;
+};
+
+static const struct cli_option options[] = {
+	{ 0, "oneline", OPT_FLAG, offsetof(struct values, oneline), NULL, "one line a version" },
+	{ 'n', "limit", OPT_TEXT, offsetof(struct values, limit), "N",
+	  "at most N versions; also -5" },
+	{ 0, "stat", OPT_FLAG, offsetof(struct values, stat), NULL,
+	  "how many files each version changed" },
+	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL, "one JSON object a version" },
+	{ 0 },
+};
+
+const struct cli_doc doc_log = {
+	.args = "[RANGE...] [-- PATH...]",
+	.options = options,
+	.text = "Shows versions, newest first: those that REV (HEAD if not said) comes from.\n"
+		"A..B shows what B has and A has not; A...B what only one of them has. With PATH\n"
+		"only versions that changed it.\n"
+		"\n"
+		"A revision is a branch, a version number (v12), at least six digits of an id,\n"
+		"HEAD or @, each with ~N or ^N for its ancestors, main@{2} for where a branch was\n"
+		"two moves ago, main@{yesterday} for where it was then.",
+	.examples = "strata log --oneline -5\n"
+		    "the last five versions\n"
+		    "strata log v3..HEAD\n"
+		    "versions since v3\n"
+		    "strata log -- model.safetensors\n"
+		    "versions that changed a file\n",
+};
+
+struct log {
+	struct cli *c;
+	const struct values *v;
+	bool any;
+};
+
+static int show_oneline(struct cli *c, const strata_version *v)
+{
+	version_line(c, v);
+	fputc(' ', stdout);
+	safe_line(v->message);
+	return cli_stop(c);
+}
+
+static int show(void *arg, const strata_version *v)
+{
+	struct log *l = arg;
+
+	if (l->v->json) {
+		strata_json_object(l->c->json);
+		version_json(l->c->json, v);
+		strata_json_end_object(l->c->json);
+		return cli_emit(l->c);
+	}
+	if (l->v->oneline)
+		return show_oneline(l->c, v);
+	if (l->any)
+		fputc('\n', stdout);
+	l->any = true;
+	version_head(l->c, v);
+	if (v->has_files)
+		version_files(&v->files);
+	version_message(v->message);
+	return cli_stop(l->c);
+}
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+/* Git's reflex: a word that names no revision but a file is a path, also without "--". */
+static int sort_out(struct cli *c, const struct cli_args *a, strata_log_options *o,
+		    strata_error *err)
+{
+	char commit[STRATA_HEX];
+	size_t i;
+
+	o->revs = a->v;
+	o->nrevs = a->before;
+	for (i = 0; i < a->before && !a->dashes; i++) {
+		if (strstr(a->v[i], "..") || !is_file(a->v[i]))
+			continue;
+		if (strata_resolve(c->repo, a->v[i], commit, err) == STRATA_OK)
+			return cli_fail(err, STRATA_EUSAGE,
+					"'%s' is a revision and a file: put '--' before paths",
+					a->v[i]);
+		*err = (strata_error){ 0 };
+		o->nrevs = i;
+		break;
+	}
+	o->paths = a->v + o->nrevs;
+	o->npaths = a->n - o->nrevs;
+	return STRATA_OK;
+}
+
+int cmd_log(struct cli *c, int argc, char **argv, strata_error *err)
+{
+	struct values v = { 0 };
+	strata_log_options o = { 0 };
+	struct log l = { .c = c, .v = &v };
+	struct cli_args a;
+	int rc = cli_begin(c, &a, &v, argc, argv, err);
+
+	if (rc == STRATA_OK && v.limit && (!parse_number(v.limit, &o.limit) || o.limit == 0))
+		rc = cli_fail(err, STRATA_EUSAGE, "-n is a number above 0, not '%s'", v.limit);
+	if (rc == STRATA_OK)
+		rc = sort_out(c, &a, &o, err);
+	if (rc != STRATA_OK)
+		return rc;
+	o.files = v.stat || v.json;
+	cli_pager_start(c);
+	return strata_log(c->repo, &o, show, &l, err);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command table, in the order of the help. Each row's file is cmd_<name>.c. */
+#include "cli/commands.h"
+
+const struct cli_command cli_commands[] = {
+	{ "init", cmd_init, NEED_NOTHING, GROUP_START, "Make a repository", &doc_init },
+	{ "config", cmd_config, MAY_REPO, GROUP_START, "Read and change settings", &doc_config },
+
+	{ "status", cmd_status, NEED_REPO, GROUP_STAGE,
+	  "Show what is staged, changed and untracked", &doc_status },
+	{ "add", cmd_add, NEED_REPO, GROUP_STAGE, "Store files and stage them for the next version",
+	  &doc_add },
+	{ "rm", cmd_rm, NEED_REPO, GROUP_STAGE, "Remove files from the next version", &doc_rm },
+	{ "mv", cmd_mv, NEED_REPO, GROUP_STAGE, "Rename files", &doc_mv },
+	{ "restore", cmd_restore, NEED_REPO, GROUP_STAGE, "Bring files back as they were",
+	  &doc_restore },
+	{ "commit", cmd_commit, NEED_REPO, GROUP_STAGE, "Make a version of what is staged",
+	  &doc_commit },
+
+	{ "log", cmd_log, NEED_REPO, GROUP_HISTORY, "Show the history of a branch or file",
+	  &doc_log },
+	{ "show", cmd_show, NEED_REPO, GROUP_HISTORY, "Show a version and what it changed",
+	  &doc_show },
+	{ "ls", cmd_ls, MAY_REPO, GROUP_HISTORY, "List the files or tensors of a version",
+	  &doc_ls },
+	{ "cat", cmd_cat, NEED_REPO, GROUP_HISTORY,
+	  "Write a file or tensor of a version to standard output", &doc_cat },
+	{ "checkout", cmd_checkout, NEED_REPO, GROUP_HISTORY,
+	  "Go to a version, or write one elsewhere", &doc_checkout },
+	{ "stats", cmd_stats, NEED_REPO, GROUP_HISTORY, "Show what versions take and save",
+	  &doc_stats },
+
+	{ "inspect", cmd_inspect, NEED_NOTHING, GROUP_FILES, "Look into any model file",
+	  &doc_inspect },
+	{ "hash", cmd_hash, NEED_NOTHING, GROUP_FILES, "BLAKE3 of files or of their tensors",
+	  &doc_hash },
+
+	{ "fsck", cmd_fsck, NEED_REPO, GROUP_KEEP, "Verify everything that is stored", &doc_fsck },
+	{ "gc", cmd_gc, NEED_REPO, GROUP_KEEP, "Remove what no version needs, merge small packs",
+	  &doc_gc },
+
+	{ "help", cmd_help, NEED_NOTHING, GROUP_HELP, "Explain a command", &doc_help },
+	{ "version", cmd_version, NEED_NOTHING, GROUP_HELP, "Show version, features and libraries",
+	  &doc_version },
+
+	{ "debug-man", cmd_debug_man, NEED_NOTHING, GROUP_HIDDEN,
+	  "Write the manual pages into a directory", &doc_debug_man },
+	{ "debug-completion", cmd_debug_completion, NEED_NOTHING, GROUP_HIDDEN,
+	  "Write the bash completion to standard output", &doc_debug_completion },
+	{ 0 },
+};
+
+const struct cli_command *cli_find(const char *name)
+{
+	const struct cli_command *cmd;
+
+	for (cmd = cli_commands; cmd->name; cmd++)
+		if (strcmp(cmd->name, name) == 0)
+			return cmd;
+	return NULL;
+}
+
+const char *cli_group_title(enum cli_group g)
+{
+	static const char *const titles[] = {
+		[GROUP_START] = "Begin",
+		[GROUP_STAGE] = "Work on the next version",
+		[GROUP_HISTORY] = "Look at versions and go back to them",
+		[GROUP_FILES] = "Look at files, no repository needed",
+		[GROUP_KEEP] = "Keep the store in good order",
+		[GROUP_HELP] = "Find out more",
+		[GROUP_HIDDEN] = "For building strata itself",
+	};
+
+	return titles[g];
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ST_CLI_COMMANDS_H
+#define ST_CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+#define CLI_COMMAND(name)                       \
+	extern const struct cli_doc doc_##name; \
+	int cmd_##name(struct cli *c, int argc, char **argv, strata_error *err)
+
+CLI_COMMAND(add);
+CLI_COMMAND(cat);
+CLI_COMMAND(checkout);
+CLI_COMMAND(commit);
+CLI_COMMAND(config);
+CLI_COMMAND(debug_completion);
+CLI_COMMAND(debug_man);
+CLI_COMMAND(fsck);
+CLI_COMMAND(gc);
+CLI_COMMAND(hash);
+CLI_COMMAND(help);
+CLI_COMMAND(init);
+CLI_COMMAND(inspect);
+CLI_COMMAND(log);
+CLI_COMMAND(ls);
+CLI_COMMAND(mv);
+CLI_COMMAND(restore);
+CLI_COMMAND(rm);
+CLI_COMMAND(show);
+CLI_COMMAND(stats);
+CLI_COMMAND(status);
+CLI_COMMAND(version);
+
+#undef CLI_COMMAND
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/versions.h"
+
+static void put_part(const char *s, size_t n)
+{
+	char *copy = strndup(s, n);
+
+	if (copy)
+		cli_put_safe(stdout, copy);
+	free(copy);
+}
+
+void safe_line(const char *s)
+{
+	put_part(s, strcspn(s, "\n"));
+	fputc('\n', stdout);
+}
+
+static void refs(const struct cli *c, const strata_version *v)
+{
+	const char *lead = v->head ? "HEAD -> " : "";
+	size_t i;
+
+	if (!v->head && !v->nbranches && !v->ntags)
+		return;
+	printf(" %s(", color_on(c, COLOR_NAME));
+	if (v->head && !v->nbranches)
+		fputs("HEAD", stdout);
+	for (i = 0; i < v->nbranches; i++) {
+		printf("%s%s%s", i ? ", " : "", lead, v->branches[i]);
+		lead = "";
+	}
+	for (i = 0; i < v->ntags; i++)
+		printf("%stag: %s", i || v->nbranches || v->head ? ", " : "", v->tags[i]);
+	printf(")%s", color_off(c, COLOR_NAME));
+}
+
+void version_line(const struct cli *c, const strata_version *v)
+{
+	human id = human_id(v->commit);
+
+	if (*v->version)
+		printf("%s%s%s ", color_on(c, COLOR_BOLD), v->version, color_off(c, COLOR_BOLD));
+	printf("%s%s%s", color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID));
+	refs(c, v);
+}
+
+void version_head(const struct cli *c, const strata_version *v)
+{
+	human when = human_time(v->time), parent;
+	size_t i;
+
+	if (*v->version)
+		printf("%sversion %s%s  ", color_on(c, COLOR_BOLD), v->version,
+		       color_off(c, COLOR_BOLD));
+	printf("%s%s%s", color_on(c, COLOR_ID), v->commit, color_off(c, COLOR_ID));
+	refs(c, v);
+	fputs("\nAuthor: ", stdout);
+	safe_line(v->author);
+	printf("Date:   %s\n", when.s);
+	if (v->nparents > 1) {
+		fputs("Merge: ", stdout);
+		for (i = 0; i < v->nparents; i++) {
+			parent = human_id(v->parents[i]);
+			printf(" %s", parent.s);
+		}
+		fputc('\n', stdout);
+	}
+}
+
+void version_files(const strata_file_counts *n)
+{
+	printf("Files:  %s changed, %s added, %s removed\n", human_number(n->changed).s,
+	       human_number(n->added).s, human_number(n->removed).s);
+}
+
+void version_message(const char *message)
+{
+	size_t n;
+
+	fputc('\n', stdout);
+	for (; *message; message += n + (message[n] == '\n')) {
+		n = strcspn(message, "\n");
+		if (n) {
+			fputs("    ", stdout);
+			put_part(message, n);
+		}
+		fputc('\n', stdout);
+	}
+}
+
+void version_json(strata_json *j, const strata_version *v)
+{
+	jk_text(j, "commit", v->commit);
+	jk_text(j, "version", *v->version ? v->version : NULL);
+	jk_strings(j, "parents", v->parents, v->nparents);
+	jk_text(j, "author", v->author);
+	jk_text(j, "time", v->time);
+	jk_text(j, "message", v->message);
+	jk_strings(j, "branches", v->branches, v->nbranches);
+	jk_strings(j, "tags", v->tags, v->ntags);
+	jk_bool(j, "head", v->head);
+	jk_strings(j, "lineage", NULL, 0);
+	if (v->has_files)
+		jk_files(j, "files", &v->files);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A version in text and JSON, as log and show print it. */
+#ifndef ST_CLI_VERSIONS_H
+#define ST_CLI_VERSIONS_H
+
+#include "cli/text.h"
+
+/* "v3 4f2a9c1b2d3e (HEAD -> main)", without a newline */
+void version_line(const struct cli *c, const strata_version *v);
+/* The lines above the message. */
+void version_head(const struct cli *c, const strata_version *v);
+void version_files(const strata_file_counts *n);
+/* A blank line, and the message indented. */
+void version_message(const char *message);
+/* The first line of a text and a newline, safe on a terminal. */
+void safe_line(const char *s);
+/* The members of an object. */
+void version_json(strata_json *j, const strata_version *v);
+
+#endif
