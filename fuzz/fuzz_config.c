@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A line "section.name=value", then a settings file. A file that is read can be edited: the key then
- * has the value, every other key has the one it had, and removing the key removes nothing else.
+ * A line "section.name=value", then a settings file. A file that is read can be edited: the key
+ * then has the value, every other key has the one it had, and removing the key removes nothing
+ * else.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The working-tree index, as it is and with the checksum made right, so that the rows are reached too. */
+/* The working-tree index, as it is and with the checksum made right, so that the rows are
+ * reached too. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operation log. An input that begins with '{' is one operation's JSON, which must encode to the same
- * bytes if it parses; any other is a log file: replayed, verified, and appended to, after which it must
- * hold what it held and one operation more.
+ * The operation log. An input that begins with '{' is one operation's JSON, which must encode to
+ * the same bytes if it parses; any other is a log file: replayed, verified, and appended to, after
+ * which it must hold what it held and one operation more.
  */
 #include <stdio.h>
 #include <stdlib.h>

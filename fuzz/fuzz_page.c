@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A page of a manifest that parses encodes to the same bytes, and its views lie in their extents. */
+/* A page that parses encodes to the same bytes, and its views lie in their extents. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -62,7 +62,7 @@ int st_buf_addf(struct st_buf *b, struct st_err *e, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return st_fail(e, ST_EBUG, "format %s", fmt);
-	rc = st_buf_room(b, (size_t)n + 1, e);
+	rc = st_buf_room(b, (size_t)n, e); /* which leaves a byte for the NUL */
 	if (rc != ST_OK)
 		return rc;
 	va_start(ap, fmt);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reader of canonical JSON (doc/format/objects.md): it accepts exactly the bytes that st_jw writes
- * in canonical mode. A parser asks for the keys it knows in ascending order, so it mirrors its encoder,
- * and what it accepts encodes to the same bytes without being encoded again to find out.
+ * The reader of canonical JSON (doc/format/objects.md): it accepts exactly the bytes that st_jw
+ * writes in canonical mode. A parser asks for the keys it knows in ascending order, so it mirrors
+ * its encoder, and what it accepts encodes to the same bytes without being encoded again to find
+ * out.
  *
- * The first failure sticks in err; afterwards every call returns 0, false or NULL, so loops end. Damage
- * is ST_ECORRUPT; a key or type that only a newer strata can have written is ST_EFORMAT naming it.
+ * The first failure sticks in err; afterwards every call returns 0, false or NULL, so loops end.
+ * Damage is ST_ECORRUPT; a key or type that only a newer strata can have written is ST_EFORMAT
+ * naming it.
  */
 #ifndef ST_BASE_CANON_H
 #define ST_BASE_CANON_H
@@ -34,8 +36,8 @@ void st_canon_object(struct st_canon *c);
 bool st_canon_key(struct st_canon *c, const char *key);
 void st_canon_need(struct st_canon *c, const char *key); /* fails when it is not */
 void st_canon_close(struct st_canon *c);		 /* no key but those asked for */
-/* For objects with keys of the user's: the next one, or NULL at the end of the object, which is then
- * passed. Their order is the caller's to check. */
+/* For objects with keys of the user's: the next one, or NULL at the end of the object, which is
+ * then passed. Their order is the caller's to check. */
 const char *st_canon_member(struct st_canon *c);
 /* The key "type" with exactly this value, "strata.tree/1". */
 void st_canon_type(struct st_canon *c, const char *type);
@@ -54,7 +56,7 @@ const char *st_canon_text(struct st_canon *c);
 const char *st_canon_name(struct st_canon *c, const char *key, size_t *len);
 /* Key and an array of ids that is not empty; absent: none. */
 void st_canon_oids(struct st_canon *c, const char *key, struct st_oid **out, size_t *n);
-/* Moves n elements of a heap array into the arena and frees it, on failure too. NULL when n is 0. */
+/* Moves n elements of a heap array into the arena; frees it, on failure too. NULL when n is 0. */
 void *st_canon_keep(struct st_canon *c, void *array, size_t n, size_t elem);
 void st_canon_end(struct st_canon *c); /* nothing may follow */
 

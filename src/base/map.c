@@ -299,7 +299,8 @@ bool st_map_next(const struct st_map *m, size_t *pos, const void **key, size_t *
 			continue;
 		*key = s->key;
 		*len = s->len;
-		*value = s->value;
+		if (value)
+			*value = s->value;
 		++*pos;
 		return true;
 	}

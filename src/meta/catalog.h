@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The catalogue: SQLite, and only a cache of operation log and packs (doc/format/catalog.md). It
- * remembers the position of the last applied operation; deleting it loses nothing. Ids and names are
- * interned as integers. Journal mode DELETE, never WAL, synchronous=NORMAL: what a crash can still tear
- * is detected, on opening or as ST_ECORRUPT later, and made anew by replay.
+ * remembers the position of the last applied operation; deleting it loses nothing. Ids and names
+ * are interned as integers. Journal mode DELETE, never WAL, synchronous=NORMAL: what a crash can
+ * still tear is detected, on opening or as ST_ECORRUPT later, and made anew by replay.
  *
- * One connection, guarded by one mutex: calls may come from any thread. Callbacks run under it and may
- * call the catalogue again, to read. A scan ends early, without failure, when its callback returns ST_ENO.
+ * One connection, guarded by one mutex: calls may come from any thread. Callbacks run under it and
+ * may call the catalogue again, to read. A scan ends early, without failure, when its callback
+ * returns ST_ENO.
  *
- * ST_EBUSY: another process kept the file locked for 10 seconds. Integers beyond 2^63 - 1 are ST_ELIMIT.
+ * ST_EBUSY: another process kept the file locked for 10 seconds. Integers beyond 2^63 - 1 are
+ * ST_ELIMIT.
  */
 #ifndef ST_META_CATALOG_H
 #define ST_META_CATALOG_H
@@ -27,9 +29,9 @@ ST_MUST int st_catalog_begin(struct st_catalog *c, struct st_err *e); /* BEGIN I
 ST_MUST int st_catalog_commit(struct st_catalog *c, struct st_err *e);
 void st_catalog_rollback(struct st_catalog *c);
 /*
- * Around a burst of queries: without the file lock taken and given back for each, one takes a third of the
- * time. No other process can commit meanwhile, so a burst lasts milliseconds. Nests; not inside of it
- * may a transaction begin.
+ * Around a burst of queries: without the file lock taken and given back for each, one takes a third
+ * of the time. No other process can commit meanwhile, so a burst lasts milliseconds. Nests; not
+ * inside of it may a transaction begin.
  */
 ST_MUST int st_catalog_read_begin(struct st_catalog *c, struct st_err *e);
 void st_catalog_read_end(struct st_catalog *c);
@@ -54,7 +56,7 @@ ST_MUST int st_catalog_index_tree(struct st_catalog *c, struct st_oid *tree, boo
 ST_MUST int st_catalog_set_index_tree(struct st_catalog *c, const struct st_oid *tree,
 				      struct st_err *e);
 
-/* version numbers: label -> commit; never reused: ST_EREFUSED when it names another commit already */
+/* version numbers: label -> commit; never reused: ST_EREFUSED when it names another commit */
 ST_MUST int st_catalog_version_add(struct st_catalog *c, const char *label,
 				   const struct st_oid *commit, struct st_err *e);
 ST_MUST int st_catalog_version_get(struct st_catalog *c, const char *label, struct st_oid *commit,

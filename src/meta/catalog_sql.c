@@ -21,7 +21,7 @@ static enum st_code code_of(int sqlite_rc)
 		return ST_ELIMIT;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-	case SQLITE_CONSTRAINT: /* our statements break none, unless rows that were there are wrong */
+	case SQLITE_CONSTRAINT: /* ours break none, unless rows that were there are wrong */
 	case SQLITE_ERROR:	/* they are constant: a table or column is missing */
 	case SQLITE_MISMATCH:
 		return ST_ECORRUPT;

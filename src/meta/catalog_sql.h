@@ -14,9 +14,9 @@
 #define COMMIT_COLUMNS                                                                        \
 	"SELECT c.id, c.tree, c.time, c.generation, n.name, c.message, c.version, c.parents " \
 	"FROM commits c CROSS JOIN names n ON n.nid = c.author "
-#define LOC_COLUMNS                                                                                 \
-	"SELECT o.id, p.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, l.nframes, " \
-	"l.chk "
+#define LOC_COLUMNS                                                                      \
+	"SELECT o.id, p.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, " \
+	"l.nframes, l.chk "
 
 #define ST_SQL_TABLE(X)                                                                            \
 	X(BEGIN, "BEGIN IMMEDIATE")                                                                \

@@ -5,8 +5,9 @@
  * file that does not match it, or is damaged, is rebuilt from the tree. doc/format/index.md.
  *
  *	"STRAIDX1" u64 nrows, i64 time written (ns), tree id (32), u64 bytes of rows;
- *	rows sorted by path bytes: u32 mode, u32 flags, id (32), u64 size, i64 mtime, i64 ctime, u64 inode,
- *	u64 device, u32 path length, path; then BLAKE3 (32) of everything before.
+ *	rows sorted by path bytes: u32 mode, u32 flags, id (32), u64 size, i64 mtime (ns),
+ *	i64 ctime (ns), u64 inode, u64 device, u32 path length, path;
+ *	then BLAKE3 (32) of everything before.
  */
 #ifndef ST_META_INDEX_H
 #define ST_META_INDEX_H
@@ -55,8 +56,8 @@ ST_MUST int st_index_save(struct st_index *x, const char *path, struct st_err *e
 /* NULL when absent; *at (may be NULL) gets where it is or would be inserted. */
 struct st_stage_row *st_index_find(const struct st_index *x, const char *path, size_t len,
 				   size_t *at);
-/* Appends in any order; st_index_sort must follow before find. Copies path, which must be relative and
- * without empty, "." or ".." parts (ST_EUSAGE). */
+/* Appends in any order; st_index_sort must follow before find. Copies path, which must be
+ * relative and without empty, "." or ".." parts (ST_EUSAGE). */
 ST_MUST int st_index_add(struct st_index *x, const struct st_stage_row *row, struct st_err *e);
 /* Sorts; of equal paths the last added stays. */
 ST_MUST int st_index_sort(struct st_index *x, struct st_err *e);

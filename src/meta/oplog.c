@@ -226,7 +226,8 @@ static bool padding_clear(const uint8_t *p, size_t len)
 	return true;
 }
 
-/* The record after pos into rec, its payload into r. Only reading can fail: a bad record is not sound. */
+/* The record after pos into rec, its payload into r. Only reading can fail: a bad record is not
+ * sound. */
 static int read_record(struct reader *r, const struct st_oplog_pos *pos, struct record *rec,
 		       struct st_err *e)
 {
@@ -261,8 +262,9 @@ static int read_record(struct reader *r, const struct st_oplog_pos *pos, struct 
 }
 
 /*
- * Where after off a header of a sequence number above seq stands; 0: nowhere. Payloads are JSON and hold
- * no NUL, headers always do, so no payload can look like one; a hash that does would have to hold its own.
+ * Where after off a header of a sequence number above seq stands; 0: nowhere. Payloads are JSON and
+ * hold no NUL, headers always do, so no payload can look like one; a hash that does would have to
+ * hold its own.
  */
 static int find_header(struct reader *r, uint64_t off, uint64_t seq, uint64_t *found,
 		       struct st_err *e)
@@ -333,8 +335,8 @@ static int damaged(const struct st_oplog *l, const struct st_oplog_pos *pos, uin
 }
 
 /*
- * The next sound record, or *more false at the end. Without the lock, what looks like damage may be a
- * tail that another process replaces at this moment: a second look under the lock decides.
+ * The next sound record, or *more false at the end. Without the lock, what looks like damage may be
+ * a tail that another process replaces at this moment: a second look under the lock decides.
  */
 static int next_record(struct reader *r, const struct st_oplog_pos *pos, struct record *rec,
 		       bool *more, struct st_err *e)

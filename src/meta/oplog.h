@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operation log, .strata/ops: append-only, one checksummed record per command, the commit point of
- * everything. doc/format/oplog.md has the bytes:
+ * The operation log, .strata/ops: append-only, one checksummed record per command, the commit point
+ * of everything. doc/format/oplog.md has the bytes:
  *
  *	file:   "STRAOPS1", 24 bytes 0, records
- *	record: "OPRC", u32 payload length, u64 sequence (from 1), first 8 bytes of the BLAKE3 of these 16;
+ *	record: "OPRC", u32 payload length, u64 sequence (from 1),
+ *		first 8 bytes of the BLAKE3 of these 16;
  *		payload: canonical JSON "strata.op/1", padded with zeros to 8;
- *		BLAKE3 (32) of (hash of the record before [32 zero bytes for the first], sequence, payload)
+ *		BLAKE3 (32) of (hash of the record before [32 zero bytes for the first],
+ *		sequence, payload)
  *
  * A torn tail (an incomplete last record) is dropped at the next append. An invalid record with the
- * header of a later one after it is damage, never a tail. What the cache has seen may not disappear:
- * the caller compares the tail it knows.
+ * header of a later one after it is damage, never a tail. What the cache has seen may not
+ * disappear: the caller compares the tail it knows.
  *
  * A handle belongs to one thread; any number of processes may have the log open.
  */
@@ -53,8 +55,9 @@ struct st_op {
 
 #define ST_OP_BYTES ((size_t)64 << 20) /* most that an encoded operation may take */
 
-/* Pure. Strings of a parsed op live in arena. seq is not part of the encoding. verb, why and who are for
- * people: bytes that are not UTF-8 become U+FFFD, NULL is ""; names, values and labels must be UTF-8. */
+/* Pure. Strings of a parsed op live in arena. seq is not part of the encoding. verb, why and who
+ * are for people: bytes that are not UTF-8 become U+FFFD, NULL is ""; names, values and labels
+ * must be UTF-8. */
 ST_MUST int st_op_encode(struct st_buf *out, const struct st_op *op, struct st_err *e);
 ST_MUST int st_op_parse(struct st_op *out, struct st_arena *arena, const void *p, size_t len,
 			struct st_err *e);
@@ -77,8 +80,8 @@ void st_oplog_close(struct st_oplog *l);
  * the log no longer holds pos. */
 ST_MUST int st_oplog_newer(struct st_oplog *l, const struct st_oplog_pos *pos, bool *newer,
 			   struct st_err *e);
-/* Calls fn for every record after pos, in order; *pos is advanced past each one fn accepted. Ends at the
- * size the file had at the call, and before a torn tail. */
+/* Calls fn for every record after pos, in order; *pos is advanced past each one fn accepted.
+ * Ends at the size the file had at the call, and before a torn tail. */
 ST_MUST int st_oplog_replay(struct st_oplog *l, struct st_oplog_pos *pos,
 			    int (*fn)(void *arg, const struct st_op *op,
 				      const struct st_oplog_pos *at, struct st_err *e),
@@ -90,8 +93,8 @@ void st_oplog_unlock(struct st_oplog *l);
  * tail, appends, fdatasync. op->seq is set. This is the commit point. */
 ST_MUST int st_oplog_append(struct st_oplog *l, struct st_oplog_pos *pos, struct st_op *op,
 			    struct st_err *e);
-/* Every record checked; cb gets each fault. *records counts the sound ones. A torn tail is none, unless
- * it has its full length: then it may be damage, and only who knows the tail can tell. */
+/* Every record checked; cb gets each fault. *records counts the sound ones. A torn tail is none,
+ * unless it has its full length: then it may be damage, and only who knows the tail can tell. */
 ST_MUST int st_oplog_verify(struct st_oplog *l, uint64_t *records,
 			    int (*cb)(void *arg, uint64_t offset, const char *what,
 				      struct st_err *e),

@@ -26,7 +26,7 @@ bool st_page_ends(const struct st_segment *s, size_t count)
 	return st_get64(hash) % CUT_EVERY == 0;
 }
 
-/* Bytes from the lowest to the end of the highest element of a strided view; false when it wraps. */
+/* Bytes from the lowest to the end of the highest element of a strided view; false: it wraps. */
 static bool strided_span(const struct st_view *v, uint64_t *out)
 {
 	uint64_t lo = 0, hi = 0, step, reach, elem = st_dtype_info(v->dtype)->bits / 8;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Manifests (doc/format/manifest.md): how a file is rebuilt from objects, and which of them are
- * tensors. A root object names the format, the glue blob and the pages; each page is an object of at
- * most ST_PAGE_MAX segments in file order. A segment is an extent (an object) or a range of glue; glue
- * ranges follow one another in the glue blob, so a length is enough. Tensors are views of the extent
- * they are listed with. A page ends after at least ST_PAGE_MIN segments where the hash of the
- * segment's first tensor name (of its id if it has none) is 0 modulo 512, else at ST_PAGE_MAX: so a
- * change, an insertion too, rewrites one or two pages and not all that follow.
+ * tensors. A root object names the format, the glue blob and the pages; each page is an object of
+ * at most ST_PAGE_MAX segments in file order. A segment is an extent (an object) or a range of
+ * glue; glue ranges follow one another in the glue blob, so a length is enough. Tensors are views
+ * of the extent they are listed with. A page ends after at least ST_PAGE_MIN segments where the
+ * hash of the segment's first tensor name (of its id if it has none) is 0 modulo 512, else at
+ * ST_PAGE_MAX: so a change, an insertion too, rewrites one or two pages and not all that follow.
  */
 #ifndef ST_MODEL_MANIFEST_H
 #define ST_MODEL_MANIFEST_H
@@ -30,8 +30,8 @@ struct st_view { /* one tensor, inside the extent it is listed with */
 	bool big_endian;
 	uint64_t offset; /* in the extent, of its lowest byte, also where strides are negative */
 	uint64_t nbytes;
-	/* Logical id, of the row-major little-endian bytes. Equals the extent's when the view is all of
-	 * it, row-major and little-endian; a transposed or big-endian one has its own. */
+	/* Logical id, of the row-major little-endian bytes. Equals the extent's when the view is
+	 * all of it, row-major and little-endian; a transposed or big-endian one has its own. */
 	struct st_oid id;
 };
 
@@ -70,7 +70,7 @@ struct st_manifest {
 	size_t npages, cap;
 };
 
-/* Writing: segments in file order; `put` stores each finished page and the root, and says its id. */
+/* Writing: segments in file order; put stores each finished page and the root, and says its id. */
 typedef int (*st_put_fn)(void *arg, const void *p, size_t n, struct st_oid *id, struct st_err *e);
 
 struct st_manifest_writer {
@@ -83,8 +83,9 @@ struct st_manifest_writer {
 /* Copies format. w->m.graph may be set before finish. */
 ST_MUST int st_manifest_writer_init(struct st_manifest_writer *w, const char *format, st_put_fn put,
 				    void *arg, struct st_err *e);
-/* Copies everything. Zero-size extents are for empty tensors. Two glue ranges in a row must have been
- * joined by the caller; within a page they are ST_EUSAGE, as is whatever st_segment_check refuses. */
+/* Copies everything. Zero-size extents are for empty tensors. Two glue ranges in a row must have
+ * been joined by the caller; within a page they are ST_EUSAGE, as is whatever st_segment_check
+ * refuses. */
 ST_MUST int st_manifest_writer_add(struct st_manifest_writer *w, const struct st_segment *s,
 				   struct st_err *e);
 /* glue: NULL or zero when no segment is glue. metadata: NULL or one JSON value. */
@@ -96,15 +97,15 @@ void st_manifest_writer_release(struct st_manifest_writer *w);
 /* Does a page end with this segment, its count-th (from 1)? */
 bool st_page_ends(const struct st_segment *s, size_t count);
 
-/* What writer and reader both demand of a segment; code is for whichever of them asks. Sizes must not
- * wrap, views must lie in their extent and be as long as shape and dtype say (opaque ones may be of any
- * length), the id of a plain view of a whole extent is the extent's. */
+/* What writer and reader both demand of a segment; code is for whichever of them asks. Sizes
+ * must not wrap, views must lie in their extent and be as long as shape and dtype say (opaque
+ * ones may be of any length), the id of a plain view of a whole extent is the extent's. */
 ST_MUST int st_segment_check(const struct st_segment *s, enum st_code code, struct st_err *e);
 /* Likewise of a root: the sums over its pages equal what it says of the file. */
 ST_MUST int st_manifest_check(const struct st_manifest *m, enum st_code code, struct st_err *e);
 
-/* Reading: bytes of an object whose id the caller has verified. ref: what the root says of this page,
- * or NULL to skip comparing its sums. */
+/* Reading: bytes of an object whose id the caller has verified. ref: what the root says of this
+ * page, or NULL to skip comparing its sums. */
 ST_MUST int st_manifest_parse(struct st_manifest *out, const void *p, size_t len, struct st_err *e);
 ST_MUST int st_page_parse(struct st_page *out, const void *p, size_t len,
 			  const struct st_page_ref *ref, struct st_err *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The immutable objects that are canonical JSON (doc/format/objects.md): commit and tree. Pure: bytes
- * in, structures out. Encoding a parsed object gives the same bytes; parse refuses anything else.
+ * The immutable objects that are canonical JSON (doc/format/objects.md): commit and tree. Pure:
+ * bytes in, structures out. Encoding a parsed object gives the same bytes; parse refuses anything
+ * else.
  */
 #ifndef ST_MODEL_OBJECT_H
 #define ST_MODEL_OBJECT_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verification, from what everything else rests on: the operation log, the catalogue, every stored byte
- * against its checksum, then that all a version needs is there. With FULL also that it decodes.
+ * Verification, from what everything else rests on: the operation log, the catalogue, every
+ * stored byte against its checksum, then that all a version needs is there. With FULL also that
+ * it decodes.
  */
 #include "repo/fsck.h"
 
@@ -24,7 +25,8 @@ static int check_log(struct st_fsck *f, struct st_err *e)
 	return rc;
 }
 
-/* A failure that damage of the catalogue explains becomes a fault, and ends what needs the catalogue. */
+/* A failure that damage of the catalogue explains becomes a fault, and ends what needs the
+ * catalogue. */
 static int blind(struct st_fsck *f, int rc, struct st_err *e)
 {
 	struct st_err why = *e;
@@ -65,7 +67,8 @@ static int index_readable(struct st_fsck *f, const struct st_oid *pack, struct s
 	return rc;
 }
 
-/* The catalogue knows what lies in a pack whose own index cannot be read: it must not be thrown away. */
+/* The catalogue knows what lies in a pack whose own index cannot be read: it must not be thrown
+ * away. */
 static int may_rebuild(struct st_fsck *f, bool *may, struct st_err *e)
 {
 	struct packs p = { 0 };

@@ -32,23 +32,20 @@ struct st_fsck {
 };
 
 /* Queues a fault; id and pack may be NULL. May be called from any callback. */
-__attribute__((format(printf, 7, 8))) ST_MUST int st_fsck_fault(struct st_fsck *f,
-								 const struct st_oid *id,
-								 const struct st_oid *pack,
-								 uint64_t offset, bool whole,
-								 struct st_err *e, const char *fmt,
-								 ...);
-/* Finds versions and paths for what is queued, and hands it out. ST_ENO without a message: the caller
- * wants no more. */
+__attribute__((format(printf, 7, 8))) ST_MUST int st_fsck_fault(
+	struct st_fsck *f, const struct st_oid *id, const struct st_oid *pack, uint64_t offset,
+	bool whole, struct st_err *e, const char *fmt, ...);
+/* Finds versions and paths for what is queued, and hands it out. ST_ENO without a message: the
+ * caller wants no more. */
 ST_MUST int st_fsck_flush(struct st_fsck *f, struct st_err *e);
 /* Is the object's trouble, or that of something it needs, known already? */
 ST_MUST int st_fsck_covered(struct st_fsck *f, const struct st_oid *id, enum st_mark_role role,
 			    bool *covered, struct st_err *e);
 
-struct st_fsck_place { /* who needs a faulty object or pack */
+struct st_fsck_place {		    /* who needs a faulty object or pack */
 	const char *version, *path; /* "" when nothing does; of the newest that does */
-	uint64_t versions; /* that need it (of a whole pack) */
-	char list[160];	   /* the newest of them */
+	uint64_t versions;	    /* that need it (of a whole pack) */
+	char list[160];		    /* the newest of them */
 };
 /* places: one for each queued fault; strings live in f->text. */
 ST_MUST int st_fsck_find(struct st_fsck *f, struct st_fsck_place *places, struct st_err *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who needs what is faulty: one walk through the versions, newest first, for all faults at once. Files
- * and trees that need nothing faulty are remembered, so a long history costs no more than its changes.
+ * Who needs what is faulty: one walk through the versions, newest first, for all faults at once.
+ * Files and trees that need nothing faulty are remembered, so a long history costs no more than
+ * its changes.
  */
 #include "repo/fsck.h"
 
@@ -32,8 +33,8 @@ struct finder {
 static int settle(struct finder *d, struct st_fsck_place *at, struct st_err *e)
 {
 	at->version = st_arena_dup(&d->f->text, d->label, strlen(d->label), e);
-	at->path = st_arena_dup(&d->f->text, d->path.len ? (const char *)d->path.p : "", d->path.len,
-				 e);
+	at->path = st_arena_dup(&d->f->text, d->path.len ? (const char *)d->path.p : "",
+				d->path.len, e);
 	return e->code;
 }
 
@@ -46,7 +47,8 @@ static int hit_pack(struct finder *d, const struct st_oid *pack, uint64_t i, str
 	d->hits++;
 	if (!at->path && settle(d, at, e) != ST_OK)
 		return e->code;
-	if (!*d->label || st_map_put(&d->seen, pack->b, ST_OID_LEN, 1, &had, NULL, e) != ST_OK || had)
+	if (!*d->label || st_map_put(&d->seen, pack->b, ST_OID_LEN, 1, &had, NULL, e) != ST_OK ||
+	    had)
 		return e->code;
 	if (++at->versions <= LISTED)
 		snprintf(at->list + used, sizeof(at->list) - used, "%s%.20s", used ? ", " : "",
@@ -129,15 +131,14 @@ static int find_in_entry(struct finder *d, const struct st_tree_entry *en, unsig
 	if (rc == ST_OK)
 		rc = st_buf_add(&d->path, en->name, en->name_len, e);
 	if (rc == ST_OK)
-		rc = en->mode == ST_MODE_DIR ? find_in_tree(d, &en->id, level + 1, e)
-					     : probe_file(d, &en->id, e);
+		rc = en->mode == ST_MODE_DIR ? find_in_tree(d, &en->id, level + 1, e) :
+					       probe_file(d, &en->id, e);
 	d->path.len = len;
 	return rc;
 }
 
 /* A tree that cannot be read hides what lies below it. */
-static int find_in_tree(struct finder *d, const struct st_oid *id, unsigned level,
-			struct st_err *e)
+static int find_in_tree(struct finder *d, const struct st_oid *id, unsigned level, struct st_err *e)
 {
 	struct st_err why = { 0 };
 	uint64_t hits = d->hits;

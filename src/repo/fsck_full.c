@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The long check: every object is decoded, which verifies each frame against the object's id, and every
- * file with a recipe is rebuilt and hashed. Small objects are shared out among the threads, big ones are
- * decoded by all of them, frame by frame.
+ * The long check: every object is decoded, which verifies each frame against the object's id, and
+ * every file with a recipe is rebuilt and hashed. Small objects are shared out among the threads,
+ * big ones are decoded by all of them, frame by frame.
  */
 #include "repo/fsck.h"
 

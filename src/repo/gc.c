@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Garbage collection. What is needed is marked without a lock, then again (only what is new) under the
- * exclusive lock. Packs that hold nothing needed go; packs that hold much unneeded are written anew
- * without it. The operation that names the new packs and the removed ones is the commit point; files
- * are deleted after it, and those that a crash left are known from the log and deleted next time.
+ * Garbage collection. What is needed is marked without a lock, then again (only what is new)
+ * under the exclusive lock. Packs that hold nothing needed go; packs that hold much unneeded are
+ * written anew without it. The operation that names the new packs and the removed ones is the
+ * commit point; files are deleted after it, and those that a crash left are known from the log
+ * and deleted next time.
  */
 #include "repo/gc.h"
 
@@ -16,7 +17,7 @@
 
 #define SECOND INT64_C(1000000000)
 #define PACK_ROLL ((uint64_t)1 << 30) /* about where the writer begins another pack */
-#define STALE_NS (3600 * SECOND)      /* no command takes this long between a temp file and its rename */
+#define STALE_NS (3600 * SECOND) /* no command takes this long between a temp file and its rename */
 
 struct gc {
 	struct st_repo *r;
@@ -56,7 +57,8 @@ static int cutoff(const strata_gc_options *o, int64_t *out, struct st_err *e)
 	if (o->prune_age_seconds == 0)
 		*out = INT64_MAX;
 	else
-		*out = o->prune_age_seconds > now / SECOND ? 0 : now - o->prune_age_seconds * SECOND;
+		*out = o->prune_age_seconds > now / SECOND ? 0 :
+							     now - o->prune_age_seconds * SECOND;
 	return ST_OK;
 }
 
@@ -69,7 +71,8 @@ static int lock_at_once(struct st_repo *r, struct st_err *e)
 	if (path && fd < 0)
 		st_fail_os(e, "open %s", path);
 	free(path);
-	if (fd >= 0 && st_lock(fd, ST_LOCK_EXCLUSIVE, false, "another process works here", e) != ST_OK)
+	if (fd >= 0 &&
+	    st_lock(fd, ST_LOCK_EXCLUSIVE, false, "another process works here", e) != ST_OK)
 		close(fd);
 	else if (fd >= 0)
 		r->gc_fd = fd;
@@ -145,8 +148,9 @@ static int plan(struct gc *g, struct st_err *e)
 	if (rc == ST_OK)
 		rc = mark_needed(g, e);
 	if (rc != ST_OK)
-		return st_is_damage(rc) ? st_wrap(e, "nothing was removed: 'strata fsck' says more") :
-					  rc;
+		return st_is_damage(rc) ?
+			       st_wrap(e, "nothing was removed: 'strata fsck' says more") :
+			       rc;
 	g->mark.lenient = true;
 	rc = st_mark_recent(&g->mark, g->cutoff_ns, e);
 	if (rc == ST_OK)
@@ -296,7 +300,8 @@ static int rewrite(struct gc *g, struct st_err *e)
 	return rc;
 }
 
-/* After publication, or of packs that no operation counts: what cannot be deleted now can be later. */
+/* After publication, or of packs that no operation counts: what cannot be deleted now can be
+ * later. */
 static void delete_files(struct gc *g, bool known)
 {
 	char name[ST_PACK_NAME_LEN + 1];
@@ -377,9 +382,10 @@ static int run(struct gc *g, struct st_err *e)
 
 static int count_small(void *arg, const struct st_pack_row *row, struct st_err *e)
 {
+	uint64_t *n = arg;
+
 	(void)e;
-	if (row->size < ST_GC_SMALL)
-		++*(uint64_t *)arg;
+	*n += row->size < ST_GC_SMALL;
 	return ST_OK;
 }
 

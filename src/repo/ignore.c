@@ -2,6 +2,8 @@
 /* .strataignore: gitignore's grammar (gitignore(5)): negation, anchors, directories, "**", nesting. */
 #include "repo/repo.h"
 
+#include <ctype.h>
+
 struct rule {
 	size_t dir_len;	 /* of the directory whose file holds it */
 	char *dir, *glob;
@@ -117,41 +119,104 @@ void st_ignore_pop(struct st_ignore *g, const char *dir)
 		free_rule(&g->rules[--g->n]);
 }
 
-static bool match_class(const char **glob, char c)
+/* "[:name:]" at *p, which is left behind it; an unknown name holds nothing. */
+static bool in_named_class(const char **p, unsigned char c, bool *hit)
 {
-	const char *end = strchr(*glob + (*(*glob + 1) == ']' ? 2 : 1), ']');
-	bool hit;
+	static const struct {
+		const char *name;
+		int (*is)(int c);
+	} classes[] = {
+		{ "alnum", isalnum }, { "alpha", isalpha }, { "blank", isblank },
+		{ "cntrl", iscntrl }, { "digit", isdigit }, { "graph", isgraph },
+		{ "lower", islower }, { "print", isprint }, { "punct", ispunct },
+		{ "space", isspace }, { "upper", isupper }, { "xdigit", isxdigit },
+	};
+	const char *name = *p + 2, *end = strchr(name, ']');
+	size_t i, n;
 
-	if (!end) {
-		(*glob)++;
-		return c == '[';
-	}
-	hit = st_glob_match(*glob, (size_t)(end + 1 - *glob), &c, 1);
-	*glob = end + 1;
-	return hit && c != '/';
+	if (!end || end - name < 1 || end[-1] != ':')
+		return false;
+	n = (size_t)(end - name) - 1;
+	*p = end + 1;
+	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (strlen(classes[i].name) == n && memcmp(classes[i].name, name, n) == 0) {
+			*hit |= c < 0x80 && classes[i].is(c);
+			return true;
+		}
+	return false;
 }
 
-/* '*', '?' and classes do not match '/'; "**" between slashes does. steps bounds hostile patterns. */
-static bool match(const char *g, const char *s, unsigned *steps)
+/* One member of a class, perhaps a range; false where the class is malformed. */
+static bool in_member(const char **p, unsigned char c, bool *hit)
 {
-	bool deep;
+	const char *g = *p;
+	unsigned char low, high;
 
-	while (*g) {
+	if (g[0] == '[' && g[1] == ':')
+		return in_named_class(p, c, hit);
+	if (*g == '\\')
+		g++;
+	if (!*g)
+		return false;
+	low = high = (unsigned char)*g++;
+	if (g[0] == '-' && g[1] && g[1] != ']') {
+		g++;
+		if (*g == '\\')
+			g++;
+		if (!*g)
+			return false;
+		high = (unsigned char)*g++;
+	}
+	*hit |= low <= c && c <= high;
+	*p = g;
+	return true;
+}
+
+/* Does the class at *glob hold c? *glob is left behind it. A malformed one matches nothing, and neither does
+ * any class match '/'. */
+static bool match_class(const char **glob, char c)
+{
+	const char *g = *glob + 1, *first;
+	bool negated = *g == '!' || *g == '^', hit = false;
+
+	g += negated;
+	for (first = g; *g != ']' || g == first;)
+		if (!*g || !in_member(&g, (unsigned char)c, &hit))
+			return false;
+	*glob = g + 1;
+	return hit != negated && c != '/';
+}
+
+static bool match(const char *g, const char *s, bool at_start, unsigned *steps);
+
+/* At a star. "**" is more than "*" only as a whole part of the path: then it crosses '/', and with the '/'
+ * after it may stand for nothing. */
+static bool match_star(const char *g, const char *s, bool at_start, unsigned *steps)
+{
+	size_t stars = strspn(g, "*");
+	bool deep = stars > 1 && at_start && (g[stars] == '/' || !g[stars]);
+
+	g += stars;
+	while (deep && g[0] == '/' && g[1] == '*' && g[2] == '*' && g[1 + strspn(g + 1, "*")] == '/')
+		g += 1 + strspn(g + 1, "*"); /* two in a row say no more than one */
+	if (deep && *g == '/' && match(g + 1, s, true, steps))
+		return true;
+	for (;; s++) {
+		if (match(g, s, false, steps))
+			return true;
+		if (!*s || (*s == '/' && !deep))
+			return false;
+	}
+}
+
+/* '*', '?' and classes do not match '/'. steps bounds hostile patterns. */
+static bool match(const char *g, const char *s, bool at_start, unsigned *steps)
+{
+	for (; *g; at_start = g[-1] == '/') {
 		if (++*steps > 100000)
 			return false;
-		if (g[0] == '*') {
-			deep = g[1] == '*';
-			g += strspn(g, "*");
-			if (deep && *g == '/')
-				if (match(g + 1, s, steps))
-					return true;
-			for (;; s++) {
-				if (match(g, s, steps))
-					return true;
-				if (!*s || (*s == '/' && !deep))
-					return false;
-			}
-		}
+		if (*g == '*')
+			return match_star(g, s, at_start, steps);
 		if (!*s)
 			return false;
 		if (*g == '[') {
@@ -159,15 +224,17 @@ static bool match(const char *g, const char *s, unsigned *steps)
 				return false;
 			continue;
 		}
-		if (*g == '\\' && g[1])
-			g++;
-		else if (*g == '?' && *s != '/') {
-			g++;
-			s++;
-			continue;
+		if (*g == '?') {
+			if (*s == '/')
+				return false;
+		} else {
+			if (*g == '\\')
+				g++;
+			if (*g != *s) /* also where the pattern ends with a backslash */
+				return false;
 		}
-		if (*g++ != *s++)
-			return false;
+		g++;
+		s++;
 	}
 	return !*s;
 }
@@ -185,7 +252,7 @@ static bool applies(const struct rule *r, const char *path, bool is_dir)
 		rel = path + r->dir_len + 1;
 	}
 	base = strrchr(rel, '/');
-	return match(r->glob, r->anchored || !base ? rel : base + 1, &steps);
+	return match(r->glob, r->anchored || !base ? rel : base + 1, true, &steps);
 }
 
 bool st_ignore_match(const struct st_ignore *g, const char *path, bool is_dir)

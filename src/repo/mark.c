@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A map value is 56 bits that tell the marked entry from others of the same object, and 8 flags. Two
- * entries that collide in the 56 bits are both kept, which costs their bytes and nothing else.
+ * A map value is 56 bits that tell the marked entry from others of the same object, and 8 flags.
+ * Two entries that collide in the 56 bits are both kept, which costs their bytes and nothing
+ * else.
  */
 #include "repo/mark.h"
 
@@ -224,7 +225,8 @@ static int walk_tree(struct st_mark *m, const struct st_buf *b, struct st_err *e
 		return rc;
 	for (i = 0; rc == ST_OK && i < t.n; i++)
 		rc = st_mark_push(m, &t.entries[i].id,
-				  t.entries[i].mode == ST_MODE_DIR ? ST_ROLE_TREE : ST_ROLE_FILE, e);
+				  t.entries[i].mode == ST_MODE_DIR ? ST_ROLE_TREE : ST_ROLE_FILE,
+				  e);
 	st_tree_release(&t);
 	return rc;
 }

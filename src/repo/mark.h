@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reachability, shared by gc, fsck and stats: everything that is needed from a set of roots, delta bases
- * included. Memory grows with the number of objects reached (their ids) and with nothing else.
+ * Reachability, shared by gc, fsck and stats: everything that is needed from a set of roots,
+ * delta bases included. Memory grows with the number of objects reached (their ids) and with
+ * nothing else.
  *
  * Of an object stored more than once only the entry that readers use (the one of lowest depth) is
- * marked. Such an entry's base is marked too, at its own lowest depth, which is lower: so the marked
- * entries alone are a sound store.
+ * marked. Such an entry's base is marked too, at its own lowest depth, which is lower: so the
+ * marked entries alone are a sound store.
  */
 #ifndef ST_REPO_MARK_H
 #define ST_REPO_MARK_H
@@ -13,7 +14,7 @@
 #include "repo/repo.h"
 #include "tensor/dtype.h"
 
-enum st_mark_role { /* what an id is needed as */
+enum st_mark_role {	     /* what an id is needed as */
 	ST_ROLE_COMMIT,	     /* with its history, tree and configuration */
 	ST_ROLE_COMMIT_ONLY, /* the object alone: replaying the log reads it */
 	ST_ROLE_TREE,	     /* with all below it */
@@ -38,7 +39,8 @@ struct st_mark {
 	/* Each entry once, when it is marked. A recipe's has kind ST_ENTRY_RECIPE and role FILE. */
 	int (*live)(void *arg, const struct st_mark_item *it, const struct st_loc *loc,
 		    struct st_err *e);
-	/* An object is missing (loc NULL) or cannot be read. NULL: that ends the walk with failure. */
+	/* An object is missing (loc NULL) or cannot be read. NULL: that ends the walk with
+	 * failure. */
 	int (*bad)(void *arg, const struct st_mark_item *it, const struct st_loc *loc,
 		   const struct st_err *why, struct st_err *e);
 	/* Below here private. */
@@ -59,8 +61,8 @@ ST_MUST int st_mark_run(struct st_mark *m, struct st_err *e);
 ST_MUST int st_mark_history(struct st_mark *m, struct st_err *e);
 /* Pushes the staged tree, and the commit objects that operations name. */
 ST_MUST int st_mark_staged(struct st_mark *m, struct st_err *e);
-/* Pushes trees and commits named by operations not older than since_ns, and records of any age. What
- * an earlier gc let go is still named there: be lenient. */
+/* Pushes trees and commits named by operations not older than since_ns, and records of any age.
+ * What an earlier gc let go is still named there: be lenient. */
 ST_MUST int st_mark_recent(struct st_mark *m, int64_t since_ns, struct st_err *e);
 /* Marks the entry that readers of one object use, without its bases or anything it names. */
 ST_MUST int st_mark_entry(struct st_mark *m, const struct st_oid *id, unsigned kind,

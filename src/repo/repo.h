@@ -221,6 +221,9 @@ ST_MUST int st_vfile_views(struct st_vfile *f,
 				     struct st_err *e),
 			   void *arg, struct st_err *e);
 
+/* Files being written into a working tree start with this; they are never versioned. */
+#define ST_WORK_TEMP ".strata-tmp-"
+
 /* write_tree.c: files from objects; used by checkout, restore, --to */
 struct st_target {
 	const char *path; /* relative to the root; the tail of full */

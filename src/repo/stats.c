@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What versions hold and what storing them takes. Every reachable object is counted once, so the tallies
- * by kind of content add up to the totals; the sizes of versions come from their trees, each tree added up
- * once.
+ * What versions hold and what storing them takes. Every reachable object is counted once, so the
+ * tallies by kind of content add up to the totals; the sizes of versions come from their trees,
+ * each tree added up once.
  */
 #include "repo/mark.h"
 #include "repo/verbs.h"
@@ -13,7 +13,11 @@
 
 #define MAX_LEVELS 4096
 
-enum { CLASS_FILE = ST_NDTYPES, CLASS_META, NCLASSES };
+enum {
+	CLASS_FILE = ST_NDTYPES,
+	CLASS_META,
+	NCLASSES
+};
 
 struct stats {
 	struct st_repo *r;
@@ -260,9 +264,7 @@ static int deliver(struct stats *s, int (*cb)(void *arg, const strata_stats *s),
 {
 	strata_stats *out = &s->out;
 
-	out->ratio = out->stored_bytes ?
-			     (double)out->logical_bytes / (double)out->stored_bytes :
-			     0;
+	out->ratio = out->stored_bytes ? (double)out->logical_bytes / (double)out->stored_bytes : 0;
 	out->ncodings = pack_tallies(s->coding, ST_NCODINGS, coding_name);
 	out->ndtypes = pack_tallies(s->class, NCLASSES, class_name);
 	out->by_coding = s->coding;

@@ -57,7 +57,8 @@ static int by_path(const void *a, const void *b)
 
 static bool never_entered(const char *name)
 {
-	return strcmp(name, ".strata") == 0 || strcmp(name, ".git") == 0;
+	return strcmp(name, ".strata") == 0 || strcmp(name, ".git") == 0 ||
+	       strncmp(name, ST_WORK_TEMP, strlen(ST_WORK_TEMP)) == 0;
 }
 
 /* The type bits of a mode, from what readdir says: a stat for each file would double status's cost. */

@@ -112,6 +112,49 @@ static char *parent_of(const char *path, struct st_err *e)
 	return dir;
 }
 
+/* A leftover of a killed run goes; one that a live process holds stays. */
+static int remove_leftover(const char *tmp, struct st_err *e)
+{
+	int fd = open(tmp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int rc = ST_OK;
+
+	if (fd < 0 && errno == ENOENT)
+		return ST_OK;
+	if (fd >= 0)
+		rc = st_lock(fd, ST_LOCK_EXCLUSIVE, false, "another process writes that file", e);
+	if (rc == ST_OK && unlink(tmp) != 0 && errno != ENOENT)
+		rc = st_fail_os(e, "remove %s", tmp);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/* The name depends on the target alone, so that a run after a kill finds and replaces what the killed
+ * one left. */
+static int open_temp(const struct st_target *t, const char *dir, int *fd, char **tmp,
+		     struct st_err *e)
+{
+	char hex[ST_OID_HEX + 1], name[sizeof(ST_WORK_TEMP) + 16];
+	struct st_oid id;
+	int rc;
+
+	st_oid_of(&id, t->path, strlen(t->path));
+	st_oid_hex(&id, hex);
+	snprintf(name, sizeof(name), ST_WORK_TEMP "%.16s", hex);
+	*tmp = st_path_join(dir, name, e);
+	if (!*tmp)
+		return e->code;
+	rc = remove_leftover(*tmp, e);
+	if (rc != ST_OK)
+		return rc;
+	*fd = open(*tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (*fd < 0)
+		return errno == EEXIST
+			       ? st_fail(e, ST_EBUSY, "another process writes that file")
+			       : st_fail_os(e, "make a file in %s", dir);
+	return st_lock(*fd, ST_LOCK_EXCLUSIVE, false, "another process writes that file", e);
+}
+
 int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_state *codec,
 		  struct stat *st, struct st_err *e)
 {
@@ -121,7 +164,7 @@ int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_
 	if (rc == ST_OK && !(dir = parent_of(t->full, e)))
 		rc = e->code;
 	if (rc == ST_OK)
-		rc = st_file_temp(&fd, &tmp, dir, ".strata-tmp-", e);
+		rc = open_temp(t, dir, &fd, &tmp, e);
 	if (rc == ST_OK && t->row->mode == ST_MODE_LINK)
 		rc = write_link(r, t, tmp, e);
 	else if (rc == ST_OK)
@@ -134,7 +177,7 @@ int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_
 		rc = st_fail_os(e, "rename to %s", t->path);
 	if (rc == ST_OK && lstat(t->full, st) != 0)
 		rc = st_fail_os(e, "%s", t->path);
-	if (rc != ST_OK && tmp)
+	if (rc != ST_OK && rc != ST_EBUSY && tmp)
 		unlink(tmp);
 	free(tmp);
 	free(dir);

@@ -56,12 +56,12 @@ readme() {
 		"$ST_SRC/demo/checkpoints/step-1600/model.safetensors"
 }
 
-# Guides begin in a directory with these files, as their first paragraph says.
+# Guides begin in ~/run, where a checkpoint lies, with a later one in ~/other.
 guide() {
+	HOME=$PWD
 	mkdir run other
 	cp "$ST_SRC"/demo/checkpoints/step-1200/* run
 	cp "$ST_SRC"/demo/checkpoints/step-1600/* other
-	export OTHER="$PWD/other"
 	walk run "$1"
 }
 
@@ -79,7 +79,6 @@ links() {
 
 commands() { # `strata WORD` in any page is a command, but where a page says what is not there yet
 	cat "$ST_SRC"/README.md "$ST_SRC"/CHANGELOG.md "$ST_SRC"/doc/guide/*.md >pages
-	grep -oE '\bstrata [a-z][a-z]+' pages | cut -d' ' -f2 | sort -u >words
 	strata help | sed -nE 's/^  ([a-z]+)  +[A-Z].*/\1/p' | sort >known
 	test -s known
 	grep -oE '^ *(strata|.*&& strata) [a-z]+|`strata [a-z]+' pages | sed 's/.*strata //' | sort -u >used

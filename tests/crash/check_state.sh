@@ -76,12 +76,11 @@ committed() {
 	tree=$2
 	shift 2
 	run 0 -- fsck
-	# A log without any version may fail.
 	if [ "$version" != v1 ]; then
 		sound
-	else
-		run 0 1 2 -- log --json
 	fi
+	# A log without any version may fail.
+	run 0 1 2 -- log --json
 	if grep -Eq "\"version\": ?\"?$version[\",}]" "$OUT/stdout" || [ "$CRASH_DONE" = 1 ]; then
 		run 1 -- commit "$@"
 	else

@@ -137,10 +137,11 @@ void tr_model(struct trepo *t, const char *name, const uint64_t *seeds, size_t n
 	st_buf_init(&b, (size_t)256 << 20);
 	OK(st_buf_add(&b, "\0\0\0\0\0\0\0\0{", 9, &e));
 	for (i = 0; i < n; i++)
-		OK(st_buf_addf(&b, &e,
-			       "%s\"t%zu\":{\"dtype\":\"F32\",\"shape\":[%zu],\"data_offsets\":[%zu,"
-			       "%zu]}",
-			       i ? "," : "", i, bytes / 4, i * bytes, (i + 1) * bytes));
+		OK(st_buf_addf(
+			&b, &e,
+			"%s\"t%zu\":{\"dtype\":\"F32\",\"shape\":[%zu],\"data_offsets\":[%zu,"
+			"%zu]}",
+			i ? "," : "", i, bytes / 4, i * bytes, (i + 1) * bytes));
 	OK(st_buf_addch(&b, '}', &e));
 	while (b.len % 8)
 		OK(st_buf_addch(&b, ' ', &e));

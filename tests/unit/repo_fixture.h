@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A repository in a temporary directory, driven through the verbs. Every step fails the test itself. */
+/* A repository in a temporary directory, driven through the verbs. Every step fails the test
+ * itself. */
 #ifndef ST_TEST_REPO_FIXTURE_H
 #define ST_TEST_REPO_FIXTURE_H
 
@@ -12,7 +13,7 @@ struct trepo {
 	unsigned warnings;
 };
 
-void tr_open(struct trepo *t); /* makes it */
+void tr_open(struct trepo *t);	/* makes it */
 void tr_close(struct trepo *t); /* and removes it */
 void tr_reopen(struct trepo *t);
 void tr_path(const struct trepo *t, const char *name, char *out, size_t size);
@@ -21,9 +22,9 @@ void tr_write(struct trepo *t, const char *name, const void *p, size_t n);
 /* Bytes that do not compress, the same for the same seed. */
 void tr_random(struct trepo *t, const char *name, uint64_t seed, size_t n);
 /*
- * A safetensors file of n f32 tensors "t0", "t1", ... of `bytes` bytes each (a multiple of 4), with
- * values like weights. seeds: one for each. tail: if not 0, seed of the last 64 bytes of the last tensor,
- * so that all frames but one equal those of the same file with another tail.
+ * A safetensors file of n f32 tensors "t0", "t1", ... of `bytes` bytes each (a multiple of 4),
+ * with values like weights. seeds: one for each. tail: if not 0, seed of the last 64 bytes of the
+ * last tensor, so that all frames but one equal those of the same file with another tail.
  */
 void tr_model(struct trepo *t, const char *name, const uint64_t *seeds, size_t n, size_t bytes,
 	      uint64_t tail);

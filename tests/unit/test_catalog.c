@@ -528,7 +528,7 @@ static void fill(bool backwards)
 	struct st_err e = { 0 };
 	int64_t a, b;
 
-	if (backwards) { /* other numbers for ids, names and packs, and traces of a pack that went */
+	if (backwards) { /* other numbers for ids and names, and traces of a pack that went */
 		add_loc(add_pack(99), loc(77, 1, 64));
 		ok(st_catalog_pack_remove(fx.cat, &gone, &e), &e);
 		ok(st_catalog_ref_set(fx.cat, "tags/t", "y", &e), &e);

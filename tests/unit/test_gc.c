@@ -130,7 +130,6 @@ static void revived(void **state)
 	tr_open(&t);
 	tr_model(&t, "n.safetensors", first, 2, MIB, 0);
 	tr_add(&t, NULL);
-	unlink("n.safetensors");
 	tr_random(&t, "big", 9, 12 * MIB);
 	tr_read(&t, "big", &big);
 	tr_model(&t, "m.safetensors", second, 2, MIB, 0);
@@ -185,7 +184,7 @@ static void every_version_restores(void **state)
 	static struct tfaults f;
 	strata_fsck_result res;
 	struct trepo t;
-	char spec[64];
+	char spec[128];
 
 	(void)state;
 	tr_open(&t);
@@ -198,7 +197,8 @@ static void every_version_restores(void **state)
 		tr_random(&t, "unused", i + 100, MIB / 2);
 		tr_add(&t, "unused");
 		tr_rm_cached(&t, "unused");
-		unlink("unused");
+		tr_path(&t, "unused", spec, sizeof(spec));
+		assert_int_equal(unlink(spec), 0);
 		tr_commit(&t, NULL);
 		if (i == 3)
 			gc(&t, &now);

@@ -265,7 +265,7 @@ static void test_truncated(void **state)
 	st_buf_release(&out);
 }
 
-/* Reading and skipping are two ways through the grammar: they must agree on every change of a byte. */
+/* Reading and skipping are two ways through the grammar: they must agree on every changed byte. */
 static void test_changed_bytes(void **state)
 {
 	static const char with[] = "\0 \"\\{}[]:,0-+.eEtfnu/x\x1f\x7f\x80\xc2\xff";

@@ -40,12 +40,15 @@ static void check_text(struct st_tree *t, const char *want)
 	st_buf_release(&b);
 }
 
-static const char text[] = TREE(
-	ENTRY("3", "\"name\":\"a\"", "0") "," ENTRY("1", "\"name\":\"a b\"", "9007199254740992") "," ENTRY(
-		"0", "\"name\":\"a-b\"",
-		"7") "," ENTRY("2", "\"name\":\"new\\nline\"",
-			       "1") "," ENTRY("0", "\"name\":\"\xc3\xa9\"",
-					      "0") "," ENTRY("0", "\"name_hex\":\"e920\"", "3"));
+#define FILES                                                               \
+	ENTRY("3", "\"name\":\"a\"", "0")                                   \
+	"," ENTRY("1", "\"name\":\"a b\"", "9007199254740992") "," ENTRY(   \
+		"0", "\"name\":\"a-b\"",                                    \
+		"7") "," ENTRY("2", "\"name\":\"new\\nline\"",              \
+			       "1") "," ENTRY("0", "\"name\":\"\xc3\xa9\"", \
+					      "0") "," ENTRY("0", "\"name_hex\":\"e920\"", "3")
+
+static const char text[] = TREE(FILES);
 
 static void test_encode(void **state)
 {

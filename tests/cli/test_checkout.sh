@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+setup() {
+	repo
+	model m.safetensors a:F32:16:1
+	echo 1 >t
+	strata add .
+	strata commit -q -m one
+	cp m.safetensors ../m1
+	model m.safetensors a:F32:16:2
+	mkdir d
+	echo n >d/n
+	strata add .
+	strata commit -q -m two
+	cp m.safetensors ../m2
+	id1=$(strata log --oneline v1 | cut -d' ' -f2)
+	id2=$(strata log --oneline -1 | cut -d' ' -f2)
+}
+
+there_and_back() {
+	setup
+	out "HEAD is detached at v1 $id1: 1 file written, 128 B; 1 kept; 1 removed" strata checkout v1
+	cmp m.safetensors ../m1
+	[ ! -e d ]
+	out '' strata status -s
+	out "on branch main, at v2 $id2: 2 files written, 130 B; 1 kept" strata checkout main
+	cmp m.safetensors ../m2
+	out '' strata checkout -q "$id1"
+	cmp m.safetensors ../m1
+	match '^v1 [0-9a-f]* \(HEAD\) one$' strata log --oneline
+}
+
+elsewhere() {
+	setup
+	out "../a/b: 2 files written, 130 B" strata checkout v1 --to ../a/b
+	cmp ../a/b/m.safetensors ../m1
+	match '(2 kept)' strata checkout v1 --to ../a/b
+	match '^v2 .*HEAD -> main' strata log --oneline
+	out '' strata status -s
+	echo x >../a/b/t
+	rc 7 strata checkout v1 --to ../a/b
+	[ "$(cat ../a/b/t)" = x ]
+	strata checkout v1 --to ../c -- t
+	[ "$(ls ../c)" = t ]
+}
+
+paths() {
+	setup
+	out '1 file written, 128 B' strata checkout v1 -- m.safetensors
+	cmp m.safetensors ../m1
+	out 'M  m.safetensors' strata status -s
+	strata checkout v2 m.safetensors
+	out '' strata status -s
+	rc 2 strata checkout v1 -- none
+	rc 2 strata checkout -- t
+	err "strata restore PATH" strata checkout -- t
+}
+
+protects() {
+	setup
+	echo mine >m.safetensors
+	rc 7 strata checkout v1
+	err 'm.safetensors' strata checkout v1
+	[ "$(cat m.safetensors)" = mine ]
+	match '^v2 .*HEAD -> main' strata log --oneline
+	echo 2 >untracked
+	strata checkout -f v1
+	cmp m.safetensors ../m1
+	[ "$(cat untracked)" = 2 ]
+	echo mine >t
+	strata checkout -q main
+	[ "$(cat t)" = mine ]
+}
+
+usage() {
+	setup
+	rc 2 strata checkout
+	rc 2 strata checkout v9
+	rc 2 strata checkout --to
+	rc 5 strata checkout v1 --to m.safetensors
+}
+
+it 'goes to a version and back' there_and_back
+it '--to writes elsewhere and moves nothing' elsewhere
+it 'single paths' paths
+it 'never overwrites changes without -f' protects
+it 'wants a revision' usage
+finish

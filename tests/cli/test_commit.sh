@@ -1,0 +1,143 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+text() {
+	repo
+	model m.safetensors a:F32:64,64:1 b:F32:64,64:2
+	echo '{}' >c.json
+	strata add .
+	strata commit -m 'first words' -m 'second paragraph' >got
+	sed -n 1p got | grep -Eqx 'v1 [0-9a-f]{12}  main  "first words"'
+	sed -n 2p got | grep -qx '  files    0 changed, 2 added'
+	sed -n 3p got | grep -qx '  tensors  0 changed, 2 added, 0 unchanged'
+	sed -n 4p got | grep -Eqx '  stored   [0-9.]+ KiB of 32 KiB \([0-9.]+x\)'
+	out 4 sh -c 'wc -l <got'
+	model m.safetensors a:F32:64,64:1 b:F32:64,64:3 c:F32:4:4
+	rm c.json
+	strata commit -a -m two >got
+	grep -qx '  files    1 changed, 0 added, 1 removed' got
+	grep -qx '  tensors  1 changed, 1 added, 1 unchanged' got
+	strata log -1 --json | grep -q '"message":"two"'
+	match '"message":"first words\\n\\nsecond paragraph' strata log --json
+	out '' strata commit -q --allow-empty -m empty
+}
+
+json() {
+	repo
+	model m.safetensors a:F32:64,64
+	strata add .
+	strata commit --json -m one >got
+	id=$(strata log --json | sed 's/.*"commit":"\([0-9a-f]*\)".*/\1/')
+	stored=$(sed 's/.*"stored_bytes":\([0-9]*\).*/\1/' got)
+	out "{\"commit\":\"$id\",\"version\":\"v1\",\"branch\":\"main\",\"files\":{\"added\":1,\"changed\":0,\"removed\":0},\"tensors\":{\"added\":1,\"changed\":0,\"unchanged\":0,\"removed\":0},\"logical_bytes\":16456,\"stored_bytes\":$stored}" cat got
+	[ "$stored" -lt 16456 ]
+}
+
+nothing() {
+	repo
+	rc 1 strata commit -m none
+	err '^strata: nothing to commit' strata commit -m none
+	echo 1 >a
+	rc 1 strata commit -m none
+	strata add a
+	strata commit -m one
+	rc 1 strata commit -m again
+	EDITOR='touch ../edited;:' rc 1 strata commit
+	[ ! -e ../edited ]
+	match '^v2 ' strata commit --allow-empty -m again
+}
+
+editor() {
+	repo
+	echo 1 >a
+	strata add a
+	rc 2 strata commit
+	err 'give -m MESSAGE' strata commit
+	cat >../ed <<-'EOF'
+	#!/bin/sh
+	cp "$1" "$(dirname "$0")/seen"
+	printf '\n  \nfrom the editor  \n# left out\n\nbody\n\n' >"$1"
+	EOF
+	chmod +x ../ed
+	t_top=$(cd .. && pwd)
+	EDITOR=false VISUAL=false STRATA_EDITOR="$t_top/ed" strata commit
+	match '"message":"from the editor\\n\\nbody"' strata log --json
+	grep -qx '#   added    a' ../seen
+	grep -q '^# Lines that begin' ../seen
+	echo 2 >a
+	strata add a
+	EDITOR="sed -i 1s/^/second/" strata commit
+	match '"message":"second"' strata log --json -1
+	echo 3 >a
+	strata add a
+	EDITOR=true rc 1 strata commit
+	err 'no message, no version' env EDITOR=true strata commit
+	EDITOR=false rc 7 strata commit
+	err 'COMMIT_EDITMSG' env EDITOR=false strata commit
+	EDITOR="sed -i 1s/^/re/" strata commit --amend
+	match '"message":"resecond"' strata log --json -1
+}
+
+amend() {
+	repo
+	echo 1 >a
+	strata add a
+	strata commit -m one
+	echo 2 >a
+	strata commit -a -m two
+	echo 3 >a
+	strata add a
+	strata commit --amend --no-edit
+	strata cat HEAD:a | grep -qx 3
+	out 'two
+one' sh -c "strata log --json | sed 's/.*\"message\":\"\\([a-z]*\\)\".*/\\1/'"
+	strata commit --amend -m better
+	match '"message":"better"' strata log --json -1
+	out 2 sh -c 'strata log --json | wc -l'
+}
+
+recorded() {
+	repo
+	echo '{"layers": 2}' >train.json
+	echo 1 >a
+	strata add a
+	strata commit -m one --param lr=3e-4 --param 'note=a=b' --config train.json \
+		--author 'Eve Other <eve@example.org>'
+	match '^Param:  lr = 3e-4$' strata show
+	match '^Param:  note = a=b$' strata show
+	match '^Config: train.json \(' strata show
+	match '^Author: Eve Other <eve@example.org>$' strata log
+	echo 2 >a
+	strata add a
+	rc 2 strata commit -m x --param broken
+	err "KEY=VALUE, not 'broken'" strata commit -m x --param broken
+	rc 2 strata commit -m x --param =v
+	rc 2 strata commit -m x --config none.json
+	rc 2 strata commit -m x --author ''
+	out 'M  a' strata status -s
+}
+
+usage() {
+	repo
+	echo 1 >a
+	strata add a
+	rc 2 strata commit -m
+	err 'm needs a value' strata commit -m
+	rc 2 strata commit a -m x
+	rc 2 strata commit -m ''
+	rc 2 strata commit --amend -m x
+	rc 2 strata commit --lineage base=v1 -m x
+	out 'A  a' strata status -s
+	strata commit -am bundled
+	match ' bundled$' strata log --oneline
+}
+
+it 'prints number, id, branch, tensors and bytes' text
+it '--json prints the same as one object' json
+it 'exits 1 when there is nothing to commit' nothing
+it 'asks an editor for the message' editor
+it '--amend replaces the last version' amend
+it 'records parameters, configuration and author' recorded
+it 'refuses what it cannot do' usage
+finish

@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+sets() {
+	repo
+	rc 1 strata config store.mode
+	err 'store.mode is not set' strata config store.mode
+	out '' strata config store.mode fast
+	out fast strata config store.mode
+	out fast strata config STORE.MODE
+	grep -q 'mode = fast' .strata/config
+	out '' strata config --unset store.mode
+	rc 1 strata config store.mode
+}
+
+global() {
+	rc 1 strata config user.name
+	strata config --global user.name 'Grace Global'
+	out 'Grace Global' strata config user.name
+	[ -f "$HOME/.config/strata/config" ]
+	repo
+	unset STRATA_AUTHOR
+	out 'Grace Global' strata config user.name
+	strata config user.name 'Lena Local'
+	out 'Lena Local' strata config user.name
+	out 'Grace Global' strata config --global user.name
+	strata config user.email lena@example.org
+	echo 1 >a
+	strata add a
+	strata commit -q -m one
+	match '^Author: Lena Local <lena@example.org>$' strata log
+	XDG_CONFIG_HOME=$PWD/xdg strata config --global a.b c
+	[ -f xdg/strata/config ]
+	rm -rf "$HOME/.config"
+}
+
+from_git() {
+	repo
+	unset STRATA_AUTHOR
+	printf '[user]\n\tname = Gita Git\n\temail = gita@example.org\n' >"$HOME/.gitconfig"
+	out 'Gita Git' strata config user.name
+	out gita@example.org strata config user.email
+	rm "$HOME/.gitconfig"
+}
+
+list() {
+	repo
+	strata config a.x 1
+	strata config b.y 'two words'
+	out 'a.x=1
+b.y=two words' strata config --list
+	out '{"key":"a.x","value":"1"}
+{"key":"b.y","value":"two words"}' strata config -l --json
+	out '{"key":"a.x","value":"1"}' strata config --json a.x
+}
+
+usage() {
+	rc 3 strata config a.b c
+	err 'global changes your own' strata config a.b c
+	repo
+	rc 2 strata config
+	rc 2 strata config novalue x
+	rc 2 strata config a.b c d
+	rc 2 strata config --list a
+	printf '[broken\n' >.strata/config
+	rc 4 strata config --list
+	err 'config' strata config --list
+}
+
+it 'sets, gets and removes' sets
+it 'the repository counts more than --global' global
+it "falls back on Git's identity" from_git
+it '--list' list
+it 'refuses what is no setting' usage
+finish

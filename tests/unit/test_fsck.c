@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "repo_fixture.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MIB ((size_t)1 << 20)
+
+static struct tfaults faults;
+
+static void sound(void **state)
+{
+	strata_fsck_result res;
+	struct trepo t;
+
+	(void)state;
+	tr_open(&t);
+	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_OK);
+	tr_random(&t, "file", 1, 3 * MIB);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_OK);
+	assert_int_equal(res.versions, 1);
+	assert_int_equal(res.packs, tr_packs(&t));
+	assert_true(res.objects > 3 * MIB / 256 / 1024);
+	assert_true(res.bytes > 3 * MIB);
+	tr_sound(&t);
+	tr_close(&t);
+}
+
+/* v1 and v2 differ in one tensor; the flipped bit is in the one that only v2 has. */
+static void names_object_and_version(void **state)
+{
+	const uint64_t one[] = { 1, 2 }, two[] = { 1, 3 };
+	char path[256], hex[ST_OID_HEX + 1], pack[ST_PACK_NAME_LEN + 1];
+	struct st_buf v1, v2, got;
+	strata_fsck_result res;
+	struct st_loc loc;
+	struct st_oid id;
+	struct trepo t;
+
+	(void)state;
+	tr_open(&t);
+	tr_path(&t, "dir", path, sizeof(path));
+	assert_int_equal(mkdir(path, 0755), 0);
+	tr_model(&t, "dir/m.safetensors", one, 2, MIB + 400, 0);
+	tr_read(&t, "dir/m.safetensors", &v1);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	tr_model(&t, "dir/m.safetensors", two, 2, MIB + 400, 0);
+	tr_read(&t, "dir/m.safetensors", &v2);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	tr_commit(&t, NULL); /* v3 has the same files */
+
+	st_oid_of(&id, v2.p + v2.len - (MIB + 400), MIB + 400);
+	tr_loc(&t, &id, ST_ENTRY_DATA, &loc);
+	tr_loc_path(&t, &loc, path, sizeof(path));
+	tr_flip(path, loc.offset + ST_ENTRY_FIXED + loc.nframes * ST_FRAME_ROW + 5000, 0x10);
+
+	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_ENO);
+	assert_int_equal(res.faults, 1);
+	assert_int_equal(faults.n, 1);
+	st_oid_hex(&id, hex);
+	st_pack_name(&loc.pack, pack);
+	assert_string_equal(faults.first[0].object, hex);
+	assert_string_equal(faults.first[0].pack, pack);
+	assert_true(faults.first[0].offset > loc.offset);
+	assert_string_equal(faults.first[0].version, "v3");
+	assert_string_equal(faults.first[0].path, "dir/m.safetensors");
+	/* The long check adds nothing: the file that cannot be rebuilt is explained by the
+	 * tensor. */
+	assert_int_equal(tr_fsck(&t, STRATA_FSCK_FULL, &faults, &res), ST_ENO);
+	assert_int_equal(res.faults, 1);
+
+	tr_check(&t, "v1:dir/m.safetensors", &v1);
+	assert_int_equal(tr_cat(&t, "v2:dir/m.safetensors", &got), ST_ECORRUPT);
+	st_buf_release(&got);
+	st_buf_release(&v1);
+	st_buf_release(&v2);
+	tr_close(&t);
+}
+
+/* Whatever byte of a pack changes, fsck says so, and says it of this pack. */
+static void every_byte_counts(void **state)
+{
+	char path[256];
+	strata_fsck_result res;
+	struct st_err e = { 0 };
+	struct st_buf b;
+	struct trepo t;
+
+	(void)state;
+	tr_open(&t);
+	tr_random(&t, "a", 1, 300);
+	tr_write(&t, "b", "constant", 8);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	tr_pack_path(&t, 0, path, sizeof(path));
+	st_buf_init(&b, MIB);
+	assert_int_equal(st_file_slurp(&b, path, &e), ST_OK);
+	for (size_t i = 0; i < b.len; i += i < 80 || i + 80 > b.len ? 1 : 13) {
+		tr_flip(path, i, (unsigned char)(1U << i % 8));
+		if (tr_fsck(&t, 0, &faults, &res) != ST_ENO)
+			print_error("byte %zu of %zu\n", i, b.len);
+		assert_true(res.faults >= 1);
+		assert_non_null(strstr(path, faults.first[0].pack));
+		tr_flip(path, i, (unsigned char)(1U << i % 8));
+	}
+	tr_sound(&t);
+	st_buf_release(&b);
+	tr_close(&t);
+}
+
+static void missing_pack(void **state)
+{
+	char path[256];
+	struct st_buf a, got;
+	strata_fsck_result res;
+	struct st_loc loc;
+	struct st_oid id;
+	struct trepo t;
+	size_t i, whole = 0;
+
+	(void)state;
+	tr_open(&t);
+	tr_random(&t, "a", 1, 1000);
+	tr_read(&t, "a", &a);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	tr_random(&t, "b", 2, 1000);
+	tr_add(&t, "b");
+	tr_commit(&t, NULL);
+	tr_commit(&t, NULL);
+	tr_file_id(&t, "v2", "b", &id);
+	tr_loc(&t, &id, ST_ENTRY_DATA, &loc);
+	tr_loc_path(&t, &loc, path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	tr_reopen(&t);
+	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_ENO);
+	for (i = 0; i < faults.n; i++)
+		whole += strstr(path, faults.first[i].pack) != NULL && *faults.first[i].pack;
+	assert_int_equal(whole, 1);
+	assert_int_equal(faults.n, 1);
+	assert_string_equal(faults.first[0].version, "v3");
+	assert_non_null(strstr(faults.first[0].what, "2 versions need it: v3, v2"));
+	tr_check(&t, "v1:a", &a);
+	tr_check(&t, "v3:a", &a);
+	assert_int_not_equal(tr_cat(&t, "v3:b", &got), ST_OK);
+	st_buf_release(&got);
+	/* The catalogue is all that still knows what the pack held: it stays. */
+	assert_int_equal(tr_fsck(&t, STRATA_FSCK_REBUILD, &faults, &res), ST_ENO);
+	tr_reopen(&t);
+	tr_check(&t, "v3:a", &a);
+	st_buf_release(&a);
+	tr_close(&t);
+}
+
+static void catalogue_made_anew(void **state)
+{
+	const uint64_t seeds[] = { 1, 2 };
+	strata_fsck_result res;
+	char path[256];
+	struct st_buf want;
+	struct trepo t;
+
+	(void)state;
+	tr_open(&t);
+	tr_model(&t, "m.safetensors", seeds, 2, MIB, 0);
+	tr_read(&t, "m.safetensors", &want);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+
+	assert_int_equal(tr_fsck(&t, STRATA_FSCK_REBUILD, &faults, &res), ST_OK);
+	assert_int_equal(t.warnings, 0);
+
+	tr_sql(&t, "DELETE FROM locs WHERE rowid = (SELECT min(rowid) FROM locs)");
+	tr_reopen(&t);
+	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_ENO);
+	assert_int_equal(tr_fsck(&t, STRATA_FSCK_REBUILD, &faults, &res), ST_ENO);
+	assert_int_equal(res.faults, 1);
+	assert_non_null(strstr(faults.first[0].what, "catalogue differed"));
+	tr_sound(&t);
+
+	tr_path(&t, ".strata/catalog.db", path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	tr_reopen(&t);
+	tr_sound(&t);
+	tr_check(&t, "v1:m.safetensors", &want);
+	st_buf_release(&want);
+	tr_close(&t);
+}
+
+static void damaged_log(void **state)
+{
+	strata_fsck_result res;
+	char path[256];
+	struct trepo t;
+
+	(void)state;
+	tr_open(&t);
+	tr_write(&t, "a", "a", 1);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	tr_path(&t, ".strata/ops", path, sizeof(path));
+	tr_flip(path, 32 + 40, 1); /* in the first record's payload */
+	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_ENO);
+	assert_non_null(strstr(faults.first[0].what, "operation log"));
+	tr_flip(path, 32 + 40, 1);
+	tr_sound(&t);
+	tr_close(&t);
+}
+
+/* Each stored byte is as it was written; only the long check sees that the recipe is another
+ * file's. */
+static void false_recipe(void **state)
+{
+	const uint64_t seeds[] = { 1, 2 };
+	struct st_op op = { .verb = "test", .why = "test" };
+	struct st_oid file, manifest, other;
+	struct st_err e = { 0 };
+	const struct st_oid *packs;
+	strata_fsck_result res;
+	char hex[ST_OID_HEX + 1];
+	struct st_writer *w;
+	struct st_buf b;
+	struct trepo t;
+
+	(void)state;
+	tr_open(&t);
+	tr_model(&t, "m.safetensors", seeds, 2, MIB, 0);
+	tr_read(&t, "m.safetensors", &b);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	tr_file_id(&t, "v1", "m.safetensors", &file);
+	assert_int_equal(st_odb_recipe(t.r->odb, &file, &manifest, &e), ST_OK);
+	st_oid_of(&other, "other", 5);
+	assert_int_equal(st_writer_new(&w, t.r->odb, &t.r->ctx, &e), ST_OK);
+	assert_int_equal(st_writer_recipe(w, &other, b.len, &manifest, &e), ST_OK);
+	assert_int_equal(st_writer_seal(w, &packs, &op.npacks_added, &e), ST_OK);
+	op.packs_added = (struct st_oid *)packs;
+	assert_int_equal(st_repo_publish(t.r, &op, NULL, NULL, &e), ST_OK);
+	st_writer_free(w);
+	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_OK);
+	assert_int_equal(tr_fsck(&t, STRATA_FSCK_FULL, &faults, &res), ST_ENO);
+	assert_int_equal(faults.n, 1);
+	st_oid_hex(&other, hex);
+	assert_string_equal(faults.first[0].object, hex);
+	assert_string_equal(faults.first[0].version, "");
+	st_buf_release(&b);
+	tr_close(&t);
+}
+
+static int stop_at_once(void *arg, const strata_fault *f)
+{
+	(void)f;
+	++*(int *)arg;
+	return 1;
+}
+
+static void caller_stops(void **state)
+{
+	struct st_err e = { 0 };
+	strata_fsck_result res;
+	char path[256];
+	struct trepo t;
+	int calls = 0;
+
+	(void)state;
+	tr_open(&t);
+	tr_write(&t, "a", "a", 1);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	tr_pack_path(&t, 0, path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	tr_pack_path(&t, 1, path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	tr_reopen(&t);
+	assert_int_equal(st_verb_fsck(t.r, 0, stop_at_once, &calls, &res, &e), ST_ENO);
+	assert_int_equal(e.code, ST_OK);
+	assert_int_equal(calls, 1);
+	assert_int_equal(st_verb_fsck(t.r, 0, NULL, NULL, &res, &e), ST_ENO);
+	assert_string_equal(e.msg, "2 faults found");
+	tr_close(&t);
+}
+
+static bool cancel(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+static void interrupted(void **state)
+{
+	struct st_err e = { 0 };
+	strata_fsck_result res;
+	struct trepo t;
+
+	(void)state;
+	tr_open(&t);
+	tr_write(&t, "a", "a", 1);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	t.r->ctx.cancelled = cancel;
+	assert_int_equal(st_verb_fsck(t.r, 0, NULL, NULL, &res, &e), ST_EBUSY);
+	t.r->ctx.cancelled = NULL;
+	tr_close(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sound),
+		cmocka_unit_test(names_object_and_version),
+		cmocka_unit_test(every_byte_counts),
+		cmocka_unit_test(missing_pack),
+		cmocka_unit_test(catalogue_made_anew),
+		cmocka_unit_test(damaged_log),
+		cmocka_unit_test(false_recipe),
+		cmocka_unit_test(caller_stops),
+		cmocka_unit_test(interrupted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
