@@ -19,7 +19,6 @@ build			ninja-build	cmd:ninja
 build			pkg-config	cmd:pkg-config
 build			libzstd-dev	pc:libzstd
 build			libsqlite3-dev	pc:sqlite3
-build			libinih-dev	pc:inih
 demo,test,bench		b3sum		cmd:b3sum
 test,bench		python3		cmd:python3
 test,bench		python3-venv	-
@@ -35,7 +34,8 @@ test,lint		clang-format	cmd:clang-format
 lint			python3		cmd:python3
 fuzz			clang		cmd:clang
 fuzz			libclang-rt-14-dev	-
-bench			git		cmd:git
+bench			time		cmd:/usr/bin/time
+test,bench		git		cmd:git
 bench			borgbackup	cmd:borg
 bench			restic		cmd:restic
 '

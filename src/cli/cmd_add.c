@@ -60,10 +60,10 @@ static void summary(const struct values *v, const strata_add_result *r)
 {
 	if (r->files == 0 && r->removed == 0)
 		return;
-	printf("%s %s file%s, %s", v->dry_run ? "would stage" : "staged", human_number(r->files).s,
-	       plural(r->files), human_bytes(r->bytes).s);
+	printf("%s %s file%s", v->dry_run ? "would stage" : "staged", human_number(r->files).s,
+	       plural(r->files));
 	if (!v->dry_run && r->files)
-		printf(", stored %s", human_bytes(r->stored).s);
+		printf(", %s, stored %s", human_bytes(r->bytes).s, human_bytes(r->stored).s);
 	if (r->removed)
 		printf("; %s removed", human_number(r->removed).s);
 	fputc('\n', stdout);

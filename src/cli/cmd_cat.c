@@ -8,7 +8,7 @@ struct values {
 
 static const struct cli_option options[] = {
 	{ 0, "as", OPT_TEXT, offsetof(struct values, as), "FORM",
-	  "of a tensor: raw (if not said), the bytes as they lie, or npy, a NumPy file" },
+	  "of a tensor: raw (if not said), or npy, a NumPy file" },
 	{ 0 },
 };
 

@@ -64,6 +64,31 @@ static int count_unchanged(struct committing *k, const struct st_index *parent, 
 	return rc;
 }
 
+static bool has_parts(const struct st_stage_row *row)
+{
+	return (row->flags & ST_INDEX_MODEL) || row->size > ST_FRAME_LEN;
+}
+
+/* A new file may share tensors with any that was there: then all of those are looked into. */
+static int mark_parent(struct committing *k, const struct st_index *parent, struct st_err *e)
+{
+	const struct st_index *x = &k->t.index;
+	struct st_stage_row *row;
+	bool any = false;
+	size_t i;
+	int rc = ST_OK;
+
+	for (i = 0; !any && i < x->nrows; i++)
+		any = has_parts(&x->rows[i]) &&
+		      !st_index_find(parent, x->rows[i].path, x->rows[i].path_len, NULL);
+	for (i = 0; any && rc == ST_OK && i < parent->nrows; i++) {
+		row = st_index_find(x, parent->rows[i].path, parent->rows[i].path_len, NULL);
+		if (has_parts(row ? row : &parent->rows[i]))
+			rc = st_compare_mark(k->cmp, &parent->rows[i].id, e);
+	}
+	return rc;
+}
+
 static int count(struct committing *k, struct st_err *e)
 {
 	struct st_index parent;
@@ -76,6 +101,8 @@ static int count(struct committing *k, struct st_err *e)
 		rc = st_tree_to_index(k->r, &k->parent_tree, &parent, e);
 	if (rc == ST_OK)
 		rc = st_index_sort(&parent, e);
+	if (rc == ST_OK)
+		rc = mark_parent(k, &parent, e);
 	if (rc == ST_OK)
 		rc = st_compare_indexes(&parent, &k->t.index, count_change, k, e);
 	if (rc == ST_OK)
@@ -177,12 +204,14 @@ static int take_author(struct committing *k, struct st_commit *c, struct st_err 
 			return st_fail(e, ST_EUSAGE, "--author wants 'Name <mail>'");
 		free(k->name);
 		free(k->email);
-		k->name = st_memdup(a, (size_t)(lt - a), e);
 		k->email = st_memdup(lt + 1, (size_t)(gt - lt), e);
+		while (lt > a && lt[-1] == ' ')
+			lt--;
+		k->name = st_memdup(a, (size_t)(lt - a) + 1, e);
 		if (!k->name || !k->email)
 			return e->code;
-		k->name[lt - a - 1] = 0;
-		k->email[gt - lt - 1] = 0;
+		k->name[lt - a] = 0;
+		k->email[gt - strchr(a, '<') - 1] = 0;
 	}
 	c->author_name = k->name;
 	c->author_email = k->email;

@@ -114,6 +114,18 @@ static int cost_file(struct st_compare *c, struct st_vfile *f, const struct st_o
 	return rc == ST_OK ? st_vfile_segments(f, cost_segment, &k, e) : rc;
 }
 
+int st_compare_mark(struct st_compare *c, const struct st_oid *file, struct st_err *e)
+{
+	struct st_vfile *f;
+	int rc = st_vfile_open(&f, c->r, file, e);
+
+	if (rc != ST_OK)
+		return rc;
+	rc = cost_file(c, f, file, false, e);
+	st_vfile_close(f);
+	return rc;
+}
+
 static int read_side(struct st_compare *c, const struct st_oid *id, bool later, struct side *s,
 		     bool *model, struct st_err *e)
 {

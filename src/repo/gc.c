@@ -308,7 +308,9 @@ static void delete_files(struct gc *g, bool known)
 	struct st_err e = { 0 };
 	size_t i;
 
-	for (i = 0; i < g->plan.n; i++) {
+	/* What refers to other packs is mostly younger than they: should we be killed in between,
+	 * what is left refers to what is left. */
+	for (i = g->plan.n; i-- > 0;) {
 		const struct st_gc_pack *k = &g->plan.packs[i];
 
 		if (k->known != known || !k->present || k->fate == ST_PACK_KEEP)

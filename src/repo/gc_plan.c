@@ -162,13 +162,11 @@ static bool is_young(const struct st_gc_pack *k, int64_t cutoff_ns)
 	return k->mtime_ns >= cutoff_ns || (!k->mtime_ns && cutoff_ns != INT64_MAX);
 }
 
-static enum st_fate fate_of(const struct st_gc_plan *p, const struct st_gc_pack *k,
-			    int64_t cutoff_ns)
+static enum st_fate fate_of(const struct st_gc_plan *p, const struct st_gc_pack *k)
 {
-	bool removed = st_map_get(&p->gone, k->id.b, ST_OID_LEN, NULL);
-
-	if (!k->known)
-		return removed || !is_young(k, cutoff_ns) ? ST_PACK_REMOVE : ST_PACK_KEEP;
+	if (!k->known) /* what else there may be: settle_orphans */
+		return st_map_get(&p->gone, k->id.b, ST_OID_LEN, NULL) ? ST_PACK_REMOVE :
+									 ST_PACK_KEEP;
 	if (!k->live)
 		return ST_PACK_REMOVE;
 	return k->held || mostly_live(k) ? ST_PACK_KEEP : ST_PACK_REWRITE;
@@ -191,13 +189,13 @@ static void merge_small(struct st_gc_plan *p, size_t few)
 }
 
 /* One round. Holding a pack may bring others back to life, so it asks for another round. */
-static int decide(struct st_gc_plan *p, int64_t cutoff_ns, bool *again, struct st_err *e)
+static int decide(struct st_gc_plan *p, bool *again, struct st_err *e)
 {
 	size_t i;
 	int rc = measure(p, e);
 
 	for (i = 0; i < p->n; i++)
-		p->packs[i].fate = fate_of(p, &p->packs[i], cutoff_ns);
+		p->packs[i].fate = fate_of(p, &p->packs[i]);
 	merge_small(p, ST_GC_FEW);
 	*again = false;
 	for (i = 0; rc == ST_OK && i < p->n; i++) {
@@ -211,6 +209,26 @@ static int decide(struct st_gc_plan *p, int64_t cutoff_ns, bool *again, struct s
 	return rc;
 }
 
+/*
+ * Finished packs of interrupted commands. They refer to one another and to what the catalogue
+ * holds, and a later command takes them up together: so they go together, and at the latest when
+ * any object goes.
+ */
+static void settle_orphans(struct st_gc_plan *p, int64_t cutoff_ns)
+{
+	bool go = false;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		const struct st_gc_pack *k = &p->packs[i];
+
+		go |= k->known ? k->fate != ST_PACK_KEEP && k->lost : !is_young(k, cutoff_ns);
+	}
+	for (i = 0; go && i < p->n; i++)
+		if (!p->packs[i].known)
+			p->packs[i].fate = ST_PACK_REMOVE;
+}
+
 int st_gc_plan_prune(struct st_gc_plan *p, int64_t cutoff_ns, struct st_err *e)
 {
 	bool again = true;
@@ -221,7 +239,8 @@ int st_gc_plan_prune(struct st_gc_plan *p, int64_t cutoff_ns, struct st_err *e)
 		if (p->packs[i].known && is_young(&p->packs[i], cutoff_ns))
 			rc = hold(p, &p->packs[i], e);
 	while (rc == ST_OK && again)
-		rc = decide(p, cutoff_ns, &again, e);
+		rc = decide(p, &again, e);
+	settle_orphans(p, cutoff_ns);
 	return rc;
 }
 

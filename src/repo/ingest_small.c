@@ -156,16 +156,28 @@ static int store(struct st_ingest *g, struct small *f, struct st_err *e)
 	return rc == ST_OK ? g->done(g->done_arg, f->path, &got, e) : rc;
 }
 
+static int store_all(struct st_ingest *g, struct st_batch *b, struct st_err *e)
+{
+	size_t i;
+	int rc = st_catalog_read_begin(g->r->cat, e); /* a batch of look-ups costs one lock */
+
+	if (rc != ST_OK)
+		return rc;
+	for (i = 0; rc == ST_OK && i < b->n; i++)
+		rc = b->f[i].model ? defer(g, &b->f[i], e) : store(g, &b->f[i], e);
+	st_catalog_read_end(g->r->cat);
+	return rc;
+}
+
 static int sink(void *arg, void *item, int rc, const struct st_err *ie, struct st_err *e)
 {
 	struct st_ingest *g = arg;
 	struct st_batch *b = item;
-	size_t i;
 
-	if (rc != ST_OK)
+	if (rc == ST_OK)
+		rc = store_all(g, b, e);
+	else
 		*e = *ie;
-	for (i = 0; rc == ST_OK && i < b->n; i++)
-		rc = b->f[i].model ? defer(g, &b->f[i], e) : store(g, &b->f[i], e);
 	st_progress(&g->r->ctx, "add", g->done_bytes, 0, true, false);
 	st_batch_free(b);
 	return rc;

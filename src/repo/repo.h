@@ -29,6 +29,7 @@ struct st_repo {
 	struct st_store *store;
 	struct st_odb *odb;
 	struct st_oplog_pos pos; /* what the catalogue holds */
+	char *plain_dir;	 /* directory of the tree last seen to have no link above its files */
 	int gc_fd, index_fd;	 /* lock files, -1 when not held */
 };
 
@@ -93,6 +94,8 @@ ST_MUST int st_staged_write_trees(struct st_repo *r, struct st_index *x, struct 
 ST_MUST int st_staged_mark_models(struct st_repo *r, struct st_index *x, struct st_err *e);
 /* Does any row lie below directory dir? */
 bool st_index_below(const struct st_index *x, const char *dir);
+/* Does x hold a path that cannot be beside this one: a file where it needs a directory, or the reverse? */
+bool st_index_excludes(const struct st_index *x, const struct st_stage_row *row);
 ST_MUST int st_staged_save(struct st_repo *r, struct st_index *x, struct st_err *e);
 /* Appends every file of a tree, recursively, to x (rows without stat data). */
 ST_MUST int st_tree_to_index(struct st_repo *r, const struct st_oid *tree, struct st_index *x,
@@ -104,15 +107,21 @@ ST_MUST int st_head_index(struct st_repo *r, struct st_index *x, struct st_err *
 enum st_work_state {
 	ST_WORK_CLEAN,	/* the same content: by stat data, or by hash */
 	ST_WORK_CHANGED, /* content or executable bit */
-	ST_WORK_MISSING,
-	ST_WORK_TYPE, /* now a directory, link or special file, or no longer a link */
+	ST_WORK_MISSING, /* also when a directory is in its place, or a link above it */
+	ST_WORK_TYPE,	 /* now a link or special file, or no longer a link */
 };
-/* Hashes when stat data does not settle it; then *refreshed says that row got new stat data and the
- * index is worth saving. Racy-clean rule: a row is trusted only if its mtime is older than
- * x->written_ns by the file system's granularity. */
-ST_MUST int st_work_check(struct st_repo *r, const struct st_index *x, struct st_stage_row *row,
-			  enum st_work_state *state, bool *refreshed, struct st_err *e);
+/*
+ * Hashes when stat data does not settle it; then *refreshed says that row got new stat data and the
+ * index is worth saving. Racy-clean rule: stat data count only if, when they were taken (`since`, or
+ * when the index was written), the file's times lay further back than the file system's granularity:
+ * whatever was written to it afterwards shows in them. Rows that do not pass lose ST_INDEX_STAT.
+ */
+ST_MUST int st_work_check(struct st_repo *r, struct st_stage_row *row, enum st_work_state *state,
+			  bool *refreshed, struct st_err *e);
 void st_row_set_stat(struct st_stage_row *row, const struct stat *st);
+void st_row_distrust(struct st_stage_row *row, int64_t since);
+/* Is a directory above path, in the tree, a link? Then the file there is not the tree's. */
+ST_MUST int st_behind_link(const struct st_repo *r, const char *path, bool *yes, struct st_err *e);
 /* BLAKE3 of a file's content on all threads, or of a link's target. */
 ST_MUST int st_hash_fd(const struct st_ctx *ctx, int fd, uint64_t size, const char *name,
 		       struct st_oid *out, struct st_err *e);
@@ -258,6 +267,8 @@ void st_compare_free(struct st_compare *c);
 ST_MUST int st_compare_file(struct st_compare *c, const char *path, const struct st_oid *a,
 			    const struct st_oid *b, struct st_counts *counts, bool *model,
 			    struct st_err *e);
+/* The earlier side has this file's objects too: they cost the later one nothing. */
+ST_MUST int st_compare_mark(struct st_compare *c, const struct st_oid *file, struct st_err *e);
 /* Over all files given so far, moves settled; stored is what the objects that only the later side has take
  * in packs. */
 void st_compare_totals(const struct st_compare *c, struct st_counts *total, uint64_t *stored);

@@ -182,6 +182,8 @@ static int unique_names(struct st_layout *l, struct st_err *e)
 	return rc;
 }
 
+#define MAX_DIM ((uint64_t)1 << 53) /* what canonical JSON can say exactly */
+
 static int check_ranges(const struct st_layout *l, struct st_err *e)
 {
 	struct st_quote q;
@@ -189,6 +191,11 @@ static int check_ranges(const struct st_layout *l, struct st_err *e)
 	for (size_t i = 0; i < l->ntensors; i++) {
 		const struct st_tensor *t = &l->tensors[i];
 
+		for (unsigned d = 0; d < t->ndim; d++)
+			if (t->shape[d] > MAX_DIM)
+				return st_fail(e, ST_EFORMAT,
+					       "tensor %s: dimension %" PRIu64 " is beyond 2^53",
+					       st_quote(&q, t->name, t->name_len), t->shape[d]);
 		if (t->offset > l->size || t->nbytes > l->size - t->offset)
 			return st_fail(e, ST_EFORMAT,
 				       "tensor %s: %" PRIu64 " bytes at offset %" PRIu64

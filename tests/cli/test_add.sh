@@ -23,7 +23,7 @@ dry_run() {
 	echo 3 >a
 	out 'change  a
 add     b
-would stage 2 files, 4 B' strata add -n .
+would stage 2 files' strata add -n .
 	out ' M a
 ?? b' strata status -s
 }
@@ -61,7 +61,8 @@ ignore_rules() {
 	strata add .
 	out 'A  .strataignore
 A  keep.tmp' strata status -s
-	rc 2 strata add a.tmp
+	rc 7 strata add a.tmp
+	err 'a.tmp is ignored' strata add a.tmp
 	strata add -f a.tmp
 	out 'A  .strataignore
 A  a.tmp

@@ -40,7 +40,7 @@ json() {
 }
 
 usage() {
-	rc 5 strata hash none
+	rc 2 strata hash none
 	err '^strata: .*none' strata hash none
 	rc 2 strata hash --tensors
 	echo x >t

@@ -46,7 +46,7 @@ refused() {
 	err "'b' is one argument too many" strata init a b
 	: >file
 	rc 5 strata init file
-	err '^strata: init file: ' strata init file
+	err '^strata: .*file: File exists' strata init file
 	err "nowhere is not a strata repository" strata --repo nowhere status
 	rc 3 strata status
 	err "run 'strata init'" strata status

@@ -4,11 +4,11 @@
 
 summary() {
 	model m.safetensors w:BF16:8,4 v:BF16:2 b:F32:3 --meta format=pt
-	out 'm.safetensors: safetensors, 280 B
+	out 'm.safetensors: safetensors, 288 B
   tensors   3, 37 elements, 80 B
   bf16      2, 34 elements, 68 B
   f32       1, 3 elements, 12 B
-  metadata  {"format":"pt"}' strata inspect m.safetensors
+  metadata  {"metadata":{"format":"pt"}}' strata inspect m.safetensors
 }
 
 tensors() {
@@ -20,8 +20,8 @@ f32      [3]  12 B  b' cat got
 
 json() {
 	model m.safetensors w:BF16:8,4
-	out '{"kind":"file","path":"m.safetensors","format":"safetensors","nbytes":136,"shards":0,"tensors":1,"elements":32,"tensor_bytes":64,"dtypes":{"bf16":{"tensors":1,"elements":32,"nbytes":64}},"metadata":null,"problem":null}
-{"kind":"tensor","path":"m.safetensors","name":"w","dtype":"bf16","shape":[8,4],"nbytes":64,"id":null,"offset":72}' strata inspect --json --tensors m.safetensors
+	out '{"kind":"tensor","path":"m.safetensors","name":"w","dtype":"bf16","shape":[8,4],"nbytes":64,"id":null,"offset":72}
+{"kind":"file","path":"m.safetensors","format":"safetensors","nbytes":136,"shards":0,"tensors":1,"elements":32,"tensor_bytes":64,"dtypes":{"bf16":{"tensors":1,"elements":32,"nbytes":64}},"metadata":null,"problem":null}' strata inspect --json --tensors m.safetensors
 }
 
 damaged() {
@@ -39,7 +39,7 @@ damaged() {
 ordinary() {
 	echo text >t
 	out 't: ordinary file, 5 B' strata inspect t
-	rc 5 strata inspect none
+	rc 2 strata inspect none
 	rc 2 strata inspect
 }
 

@@ -23,12 +23,12 @@ text() {
 	out "version v2  $id (HEAD -> main)
 Author: Ada Tester <ada@example.org>
 Date
-Files:  3, 256 B
+Files:  3, 264 B
 Param:  lr = 1
 
     two words
 
-changed  m.safetensors  248 B  1 of 2 tensors changed
+changed  m.safetensors  256 B  1 of 2 tensors changed
 added    n                6 B
 removed  t                2 B" cat got
 }
@@ -42,8 +42,8 @@ older() {
 json() {
 	setup
 	strata show --json >got
-	sed -n 1p got | grep -q '^{"kind":"version","commit":.*"params":\[{"key":"lr","value":"1"}\],"config":null,"nfiles":3,"logical_bytes":256}$'
-	out '{"kind":"file","path":"m.safetensors","status":"changed","type":"model","old_bytes":248,"new_bytes":248,"tensors":{"added":0,"changed":1,"unchanged":1,"removed":0}}
+	sed -n 1p got | grep -q '^{"kind":"version","commit":.*"params":\[{"key":"lr","value":"1"}\],"config":null,"nfiles":3,"logical_bytes":264}$'
+	out '{"kind":"file","path":"m.safetensors","status":"changed","type":"model","old_bytes":256,"new_bytes":256,"tensors":{"added":0,"changed":1,"unchanged":1,"removed":0}}
 {"kind":"file","path":"n","status":"added","type":"file","old_bytes":0,"new_bytes":6,"tensors":null}
 {"kind":"file","path":"t","status":"removed","type":"file","old_bytes":2,"new_bytes":0,"tensors":null}' sed 1d got
 }

@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# doc/json.md against the real output of every command that has --json.
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+doc=$ST_SRC/doc/json.md
+
+history() {
+	repo
+	strata config user.name Ada
+	model m.safetensors a:F32:64,64:1 b:BF16:64:2 --meta format=pt
+	echo '{}' >c.json
+	echo 1 >"$(printf 'latin\344')"
+	strata add .
+	strata commit -q -m one
+	model m.safetensors a:F32:64,64:1 b:BF16:64:3 --meta format=pt
+}
+
+documented() {
+	history
+	strata status --json >../status
+	strata commit -a --json -m two --param lr=1 --config c.json >../commit
+	strata log --json >../log
+	strata show --json >../show
+	strata ls --json >../ls
+	strata ls --tensors --json >../ls-tensors
+	strata inspect --json -t m.safetensors >../inspect
+	strata hash --json m.safetensors >../hash
+	strata hash --json --tensors m.safetensors >../hash-tensors
+	strata stats --json >../stats
+	strata gc --json --prune=now >../gc
+	strata config --list --json >../config
+	strata version --json >../version
+	pack=$(ls -S .strata/packs/*.pack | head -n 1)
+	chmod u+w "$pack"
+	printf '\377\377\377' | dd of="$pack" bs=1 seek=$(($(wc -c <"$pack") / 2)) conv=notrunc 2>/dev/null
+	strata fsck --json >../fsck || [ $? -eq 1 ]
+	cd ..
+	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log \
+		'show: kind version/version=show' 'show: kind file/file=show' ls=ls \
+		'ls --tensors=ls-tensors' inspect/file=inspect \
+		'inspect --tensors: kind tensor/tensor=inspect' hash=hash \
+		'hash --tensors=hash-tensors' stats=stats 'fsck: kind fault/fault=fsck' \
+		'fsck: kind summary/summary=fsck' gc=gc config=config version=version
+}
+
+complete() { # every command that offers --json has a section, and no other
+	sed -n 's/^## \([a-z]*\).*/\1/p' "$doc" | sort -u >in_doc
+	for t_cmd in $(strata help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'); do
+		strata help "$t_cmd" | grep -q -- '--json' && echo "$t_cmd"
+	done | sort -u >in_help
+	diff -u in_doc in_help
+}
+
+hex_names() {
+	history
+	match '"path_hex":"6c6174696ee4"' strata ls --json
+	fails grep -q '"path":"latin' "$t_tmp/out"
+}
+
+it 'every key is documented and comes' documented
+it 'every command with --json has its section' complete
+it 'names that are not UTF-8 come in hexadecimal' hex_names
+finish
