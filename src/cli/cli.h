@@ -123,8 +123,8 @@ struct cli_args {
 /* Global options up to the first word; *at is its index. */
 int cli_parse_globals(struct cli *c, int argc, char **argv, int *at, strata_error *err);
 /*
- * What every command does first: reads argv[1..] into values (zeroed by the caller) and *a, then opens
- * the repository if the command's row says so. Options and arguments may be mixed.
+ * What every command does first: reads argv[1..] into values (zeroed by the caller) and *a, then
+ * opens the repository if the command's row says so. Options and arguments may be mixed.
  */
 int cli_begin(struct cli *c, struct cli_args *a, void *values, int argc, char **argv,
 	      strata_error *err);

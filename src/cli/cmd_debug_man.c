@@ -175,8 +175,8 @@ static void main_page(FILE *f)
 	}
 	options(f, "OPTIONS", cli_global_options);
 	fprintf(f, ".SH EXIT STATUS\n%s.SH ENVIRONMENT\n%s", exit_statuses, environment);
-	fputs(".SH FILES\n.TP\n.strata\nthe repository, in the directory it versions\n"
-	      ".TP\n.strataignore\nwhat not to track, in gitignore's grammar\n"
+	fputs(".SH FILES\n.TP\n\\&.strata\nthe repository, in the directory it versions\n"
+	      ".TP\n\\&.strataignore\nwhat not to track, in gitignore's grammar\n"
 	      ".TP\n~/.config/strata/config\nyour settings\n",
 	      f);
 }

@@ -11,7 +11,7 @@ struct values {
 
 static const struct cli_option options[] = {
 	{ 0, "prune", OPT_TEXT, offsetof(struct values, prune), "AGE",
-	  "let go what was unneeded for longer than AGE: 30m, 12h, 14d, 2w (if not said), now" },
+	  "let go what was unneeded for AGE: 30m, 12h, 14d, 2w (if not said), now" },
 	{ 'n', "dry-run", OPT_FLAG, offsetof(struct values, dry_run), NULL,
 	  "only say what would be removed" },
 	{ 0, "auto", OPT_FLAG, offsetof(struct values, automatic), NULL,

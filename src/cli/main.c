@@ -63,7 +63,7 @@ int cli_apply_globals(struct cli *c, strata_error *err)
 	return rc;
 }
 
-/* --repo may also name the directory that holds .strata; relative, it counts from where -C leads. */
+/* --repo may also name the directory that holds .strata; a relative one counts from -C's. */
 static int settle_repo(struct cli *c, strata_error *err)
 {
 	const char *dir = setting(c->g.repo, "STRATA_DIR");

@@ -19,6 +19,7 @@ struct add {
 	bool refreshed;
 	size_t new_files;
 	uint64_t bytes;
+	int64_t begun; /* before the first file was read */
 	int (*cb)(void *arg, char what, const char *path);
 	void *cb_arg;
 };
@@ -118,7 +119,7 @@ static int consider_tracked(struct add *a, struct st_stage_row *row,
 			return rc;
 		state = ST_WORK_CHANGED;
 	} else {
-		rc = st_work_check(a->r, &a->old, row, &state, &refreshed, e);
+		rc = st_work_check(a->r, row, &state, &refreshed, e);
 		a->refreshed |= refreshed;
 	}
 	if (rc != ST_OK || state == ST_WORK_CLEAN || state == ST_WORK_MISSING)
@@ -182,7 +183,7 @@ static int find_gone(struct add *a, struct st_err *e)
 		struct st_stage_row *row = &a->old.rows[i];
 		struct stat st;
 		char *full;
-		bool there;
+		bool there, away;
 
 		if (!st_pathspec_match(a->ps, row->path))
 			continue;
@@ -191,8 +192,11 @@ static int find_gone(struct add *a, struct st_err *e)
 			return e->code;
 		there = lstat(full, &st) == 0 && !S_ISDIR(st.st_mode);
 		free(full);
-		if (there)
-			continue;
+		if (there) {
+			rc = st_behind_link(a->r, row->path, &away, e);
+			if (rc != ST_OK || !away)
+				continue;
+		}
 		rc = tell(a, 'D', row->path);
 		if (rc == ST_OK)
 			rc = st_index_add(&a->gone, row, e);
@@ -224,6 +228,7 @@ static int on_done(void *arg, const char *path, const struct st_ingested *f, str
 	row.mode = mode_of(&f->st);
 	row.flags = (f->model ? ST_INDEX_MODEL : 0) | (want ? want->flags & ST_INDEX_DEREF : 0);
 	st_row_set_stat(&row, &f->st);
+	st_row_distrust(&row, a->begun);
 	row.size = f->size;
 	a->bytes += f->size;
 	return st_index_add(&a->changed, &row, e);
@@ -243,6 +248,7 @@ static int ingest_all(struct add *a, struct st_txn *t, struct st_err *e)
 	if (rc != ST_OK)
 		return rc;
 	st_ingest_on_done(a->ingest, on_done, a);
+	a->begun = st_now_ns();
 	for (i = 0; rc == ST_OK && i < a->todo.nrows; i++) {
 		full = st_work_path(a->r, a->todo.rows[i].path, e);
 		rc = full ? st_ingest_file(a->ingest, a->todo.rows[i].path, full,
@@ -253,28 +259,6 @@ static int ingest_all(struct add *a, struct st_txn *t, struct st_err *e)
 	if (rc == ST_OK)
 		rc = st_ingest_finish(a->ingest, e);
 	return rc;
-}
-
-/* A file cannot be where another path needs a directory, nor the other way round. */
-static bool shadowed(const struct st_index *now, const struct st_stage_row *row)
-{
-	struct st_stage_row *other;
-	const char *slash = row->path;
-	size_t at;
-
-	while ((slash = strchr(slash, '/'))) {
-		if (st_index_find(now, row->path, (size_t)(slash - row->path), NULL))
-			return true;
-		slash++;
-	}
-	other = st_index_find(now, row->path, row->path_len, &at);
-	for (at += other ? 1 : 0; at < now->nrows; at++) {
-		if (strncmp(now->rows[at].path, row->path, row->path_len) != 0)
-			return false;
-		if (now->rows[at].path[row->path_len] == '/')
-			return true;
-	}
-	return false;
 }
 
 /* The index may have moved on while files were read: our rows go into what it is now. */
@@ -291,7 +275,7 @@ static int merge_rows(struct add *a, struct st_index *now, struct st_err *e)
 
 		if (st_index_find(&a->gone, row->path, row->path_len, NULL) ||
 		    st_index_find(&a->changed, row->path, row->path_len, NULL) ||
-		    shadowed(&a->changed, row))
+		    st_index_excludes(&a->changed, row))
 			continue;
 		/* what checking its content taught about its stat data */
 		if (seen && st_oid_eq(&seen->id, &row->id) && seen->mode == row->mode)

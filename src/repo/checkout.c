@@ -28,6 +28,8 @@ struct checkout {
 	uint64_t bytes; /* to write */
 	size_t lost;	/* files with changes that would be overwritten */
 	char first_lost[512];
+	char *blocker;	     /* something that neither side knows ... */
+	const char *blocked; /* ... is where this must come */
 	strata_checkout_result *res;
 };
 
@@ -57,15 +59,14 @@ static int is_local(struct checkout *c, const struct st_stage_row *have, const c
 	int rc;
 
 	if (have) {
-		rc = st_work_check(c->r, c->now, (struct st_stage_row *)have, &state, &refreshed,
-				   e);
+		rc = st_work_check(c->r, (struct st_stage_row *)have, &state, &refreshed, e);
 		*local = state == ST_WORK_CHANGED || state == ST_WORK_TYPE;
 		return rc;
 	}
 	full = st_work_path(c->r, path, e);
 	if (!full)
 		return e->code;
-	*local = lstat(full, &st) == 0;
+	*local = lstat(full, &st) == 0 && !S_ISDIR(st.st_mode);
 	free(full);
 	return ST_OK;
 }
@@ -82,13 +83,31 @@ static int is_equal(struct checkout *c, struct st_stage_row *want, const struct 
 	probe.flags &= ~(uint32_t)ST_INDEX_STAT;
 	if (have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode)
 		probe = *have;
-	rc = st_work_check(c->r, c->now, &probe, &state, &refreshed, e);
+	rc = st_work_check(c->r, &probe, &state, &refreshed, e);
 	*equal = rc == ST_OK && state == ST_WORK_CLEAN;
 	if (*equal && (probe.flags & ST_INDEX_STAT)) {
 		probe.path = want->path;
 		*want = probe;
 	}
 	return rc;
+}
+
+/* Of what the index has and the target has not the plan disposes. */
+static bool going(void *arg, const char *path)
+{
+	const struct checkout *c = arg;
+	size_t n = strlen(path);
+
+	return !c->ps && st_index_find(c->now, path, n, NULL) &&
+	       !st_index_find(c->target, path, n, NULL);
+}
+
+static int check_way(struct checkout *c, const struct st_stage_row *want, struct st_err *e)
+{
+	if (c->blocker)
+		return ST_OK;
+	c->blocked = want->path;
+	return st_write_blocked(c->r->work, want->path, going, c, &c->blocker, e);
 }
 
 static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_err *e)
@@ -103,7 +122,8 @@ static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_e
 		return rc;
 	if (!p.keep) {
 		c->bytes += want->size;
-		if (!c->force)
+		rc = check_way(c, want, e);
+		if (rc == ST_OK && !c->force)
 			rc = is_local(c, p.have, want->path, &local, e);
 		if (local)
 			would_lose(c, want->path);
@@ -137,6 +157,9 @@ static int plan(struct checkout *c, struct st_err *e)
 			rc = plan_remove(c, &c->now->rows[i], e);
 	if (rc == ST_OK && c->ps)
 		rc = st_pathspec_unmatched(c->ps, e);
+	if (rc == ST_OK && c->blocker)
+		rc = st_fail(e, ST_EREFUSED, "'%s' is in the way of '%s': move it away", c->blocker,
+			     c->blocked);
 	if (rc == ST_OK && c->lost)
 		rc = st_fail(e, ST_EREFUSED,
 			     "%zu file%s with changes that are not in a version would be "
@@ -177,9 +200,13 @@ static void remove_empty_parents(struct st_repo *r, const char *path)
 static int remove_one(struct checkout *c, const struct st_stage_row *have, struct st_err *e)
 {
 	char *full = st_work_path(c->r, have->path, e);
+	bool away = false;
 
-	if (!full)
+	/* What lies behind a link is not the tree's to remove. */
+	if (!full || st_behind_link(c->r, have->path, &away, e) != ST_OK || away) {
+		free(full);
 		return e->code;
+	}
 	if (unlink(full) != 0 && errno != ENOENT && errno != ENOTDIR && errno != EISDIR)
 		st_fail_os(e, "remove %s", have->path);
 	free(full);
@@ -278,7 +305,9 @@ static int move_head(struct st_txn *t, const char *rev, const struct st_oid *com
 	rc = st_catalog_ref_get(t->r->cat, "HEAD", &old, &found, e);
 	change.old = rc == ST_OK ? st_buf_cstr(&old, e) : NULL;
 	if (change.old) {
-		if (is_branch(t->r, rev, ref, e))
+		if (strcmp(rev, "HEAD") == 0 || strcmp(rev, "@") == 0)
+			snprintf(value, sizeof(value), "%s", change.old); /* stays on its branch */
+		else if (is_branch(t->r, rev, ref, e))
 			snprintf(value, sizeof(value), "ref:%s", ref);
 		else
 			st_oid_hex(commit, value);
@@ -297,6 +326,7 @@ static int move_head(struct st_txn *t, const char *rev, const struct st_oid *com
 static void release_plan(struct checkout *c)
 {
 	free(c->places);
+	free(c->blocker);
 	st_pathspec_free(c->ps);
 }
 
@@ -336,17 +366,51 @@ static int checkout_version(struct st_repo *r, const char *rev, const strata_che
 	return rc;
 }
 
-/* Rows of c->target that the paths name go into the index; with a source also rows that are not in it any
- * more go out, as in Git's overlay mode they do not. */
-static int put_rows(struct checkout *c, struct st_index *into, struct st_err *e)
+static int add_row(struct st_index *out, const struct st_stage_row *row, const struct st_index *old,
+		   struct st_err *e)
 {
+	const struct st_stage_row *was = st_index_find(old, row->path, row->path_len, NULL);
+
+	if (was && st_oid_eq(&was->id, &row->id) && was->mode == row->mode &&
+	    !(row->flags & ST_INDEX_STAT))
+		row = was; /* with its stat data */
+	return st_index_add(out, row, e);
+}
+
+/* Rows of c->target that the paths name go into the index, in place of what cannot be beside them. `exact`:
+ * what else the paths name goes out, as in Git's overlay mode it does not. */
+static int put_rows(struct checkout *c, struct st_index *x, bool exact, struct st_err *e)
+{
+	struct st_index chosen, out;
 	size_t i;
 	int rc = ST_OK;
 
+	st_index_init(&chosen);
+	st_index_init(&out);
 	for (i = 0; rc == ST_OK && i < c->target->nrows; i++)
 		if (st_pathspec_match(c->ps, c->target->rows[i].path))
-			rc = st_index_add(into, &c->target->rows[i], e);
-	return rc == ST_OK ? st_index_sort(into, e) : rc;
+			rc = st_index_add(&chosen, &c->target->rows[i], e);
+	if (rc == ST_OK)
+		rc = st_index_sort(&chosen, e);
+	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
+		bool named = st_pathspec_match(c->ps, x->rows[i].path);
+
+		if (!(exact && named) && !st_index_excludes(&chosen, &x->rows[i]))
+			rc = st_index_add(&out, &x->rows[i], e);
+	}
+	for (i = 0; rc == ST_OK && i < chosen.nrows; i++)
+		rc = add_row(&out, &chosen.rows[i], x, e);
+	if (rc == ST_OK)
+		rc = st_pathspec_unmatched(c->ps, e);
+	if (rc == ST_OK)
+		rc = st_index_sort(&out, e);
+	if (rc == ST_OK)
+		rc = st_staged_mark_models(c->r, &out, e);
+	st_index_release(&chosen);
+	st_index_release(rc == ST_OK ? x : &out);
+	if (rc == ST_OK)
+		*x = out;
+	return rc;
 }
 
 static int checkout_paths(struct st_repo *r, const char *rev, const strata_checkout_options *o,
@@ -373,9 +437,7 @@ static int checkout_paths(struct st_repo *r, const char *rev, const strata_check
 	if (rc == ST_OK)
 		rc = carry_out(&c, e);
 	if (rc == ST_OK)
-		rc = st_staged_mark_models(r, &target, e);
-	if (rc == ST_OK)
-		rc = put_rows(&c, &t.index, e);
+		rc = put_rows(&c, &t.index, false, e);
 	if (rc == ST_OK)
 		rc = st_txn_publish(&t, true, NULL, e);
 	release_plan(&c);
@@ -389,12 +451,19 @@ static int look_elsewhere(struct st_repo *r, const char *to, struct st_stage_row
 			  struct st_err *e)
 {
 	struct st_repo other = { .ctx = r->ctx, .work = (char *)to };
-	struct st_index none = { .nrows = 0 };
 	enum st_work_state state = ST_WORK_MISSING;
 	bool refreshed = false;
-	int rc = st_work_check(&other, &none, row, &state, &refreshed, e);
+	char *by = NULL;
+	int rc = st_work_check(&other, row, &state, &refreshed, e);
 
+	free(other.plain_dir);
 	*there = state == ST_WORK_CLEAN;
+	if (rc == ST_OK && state == ST_WORK_MISSING)
+		rc = st_write_blocked(to, row->path, NULL, NULL, &by, e);
+	if (by)
+		rc = st_fail(e, ST_EREFUSED, "%s/%s is in the way of '%s': move it away", to, by,
+			     row->path);
+	free(by);
 	if (rc == ST_OK && (state == ST_WORK_CHANGED || state == ST_WORK_TYPE))
 		rc = st_fail(e, ST_EREFUSED,
 			     "%s/%s exists and differs: remove it, or choose another directory", to,
@@ -471,41 +540,6 @@ int st_verb_checkout(struct st_repo *r, const char *rev, const strata_checkout_o
 
 /* ---- restore ---- */
 
-static int restore_index(struct checkout *c, struct st_txn *t, struct st_err *e)
-{
-	struct st_index out;
-	size_t i;
-	int rc = ST_OK;
-
-	st_index_init(&out);
-	for (i = 0; rc == ST_OK && i < t->index.nrows; i++)
-		if (!st_pathspec_match(c->ps, t->index.rows[i].path))
-			rc = st_index_add(&out, &t->index.rows[i], e);
-	for (i = 0; rc == ST_OK && i < c->target->nrows; i++) {
-		const struct st_stage_row *row = &c->target->rows[i], *was;
-
-		if (!st_pathspec_match(c->ps, row->path))
-			continue;
-		was = st_index_find(&t->index, row->path, row->path_len, NULL);
-		if (was && st_oid_eq(&was->id, &row->id) && was->mode == row->mode)
-			row = was;
-		rc = st_index_add(&out, row, e);
-	}
-	if (rc == ST_OK)
-		rc = st_pathspec_unmatched(c->ps, e);
-	if (rc == ST_OK)
-		rc = st_index_sort(&out, e);
-	if (rc == ST_OK)
-		rc = st_staged_mark_models(c->r, &out, e);
-	if (rc != ST_OK) {
-		st_index_release(&out);
-		return rc;
-	}
-	st_index_release(&t->index);
-	t->index = out;
-	return ST_OK;
-}
-
 static int restore_source(struct st_repo *r, const char *source, unsigned flags, struct st_index *x,
 			  struct st_err *e)
 {
@@ -548,7 +582,7 @@ int st_verb_restore(struct st_repo *r, const char *source, const char *const *pa
 			rc = carry_out(&c, e);
 	}
 	if (rc == ST_OK && (flags & STRATA_RESTORE_STAGED)) {
-		rc = restore_index(&c, &t, e);
+		rc = put_rows(&c, &t.index, true, e);
 		if (rc == ST_OK)
 			rc = st_txn_publish(&t, true, NULL, e);
 	}

@@ -96,6 +96,9 @@ static int count(struct committing *k, struct st_err *e)
 	int rc;
 
 	st_index_init(&parent);
+	rc = st_catalog_read_begin(k->r->cat, e);
+	if (rc != ST_OK)
+		return rc;
 	rc = st_compare_new(&k->cmp, k->r, e);
 	if (rc == ST_OK)
 		rc = st_tree_to_index(k->r, &k->parent_tree, &parent, e);
@@ -114,6 +117,7 @@ static int count(struct committing *k, struct st_err *e)
 		k->res->tensors.removed = total.removed;
 		k->res->tensors.unchanged += total.unchanged;
 	}
+	st_catalog_read_end(k->r->cat);
 	st_index_release(&parent);
 	st_compare_free(k->cmp);
 	k->cmp = NULL;

@@ -130,12 +130,16 @@ static int read_side(struct st_compare *c, const struct st_oid *id, bool later, 
 		     bool *model, struct st_err *e)
 {
 	struct st_vfile *f;
+	bool recipe;
 	int rc;
 
 	*s = (struct side){ .c = c };
 	st_map_init(&s->names);
 	if (!id)
 		return ST_OK;
+	rc = st_odb_has(c->r->odb, id, ST_ENTRY_RECIPE, &recipe, e);
+	if (rc != ST_OK || !recipe) /* one object: the catalogue knows all there is to say */
+		return rc == ST_OK ? count_object(c, id, later, e) : rc;
 	rc = st_vfile_open(&f, c->r, id, e);
 	if (rc != ST_OK)
 		return rc;

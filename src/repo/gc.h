@@ -33,7 +33,7 @@ struct st_gc_plan {
 	struct st_gc_pack *packs;
 	size_t n, cap;
 	struct st_map by_id; /* pack -> its place above */
-	struct st_map gone;  /* packs that some operation removed */
+	struct st_map word;  /* pack -> does the log end with its removal? */
 	struct st_gc_pack *last;
 };
 

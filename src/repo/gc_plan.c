@@ -5,13 +5,13 @@ void st_gc_plan_init(struct st_gc_plan *p, struct st_repo *r, struct st_mark *m)
 {
 	*p = (struct st_gc_plan){ .r = r, .m = m };
 	st_map_init(&p->by_id);
-	st_map_init(&p->gone);
+	st_map_init(&p->word);
 }
 
 void st_gc_plan_release(struct st_gc_plan *p)
 {
 	st_map_release(&p->by_id);
-	st_map_release(&p->gone);
+	st_map_release(&p->word);
 	free(p->packs);
 	p->packs = NULL;
 }
@@ -64,12 +64,12 @@ static int take_known(void *arg, const struct st_pack_row *row, struct st_err *e
 	if (add_pack(arg, &row->id, &pack, e) != ST_OK)
 		return e->code;
 	pack->known = true;
-	if (!pack->present)
-		pack->size = row->size;
+	pack->size = row->size;
 	return ST_OK;
 }
 
-static int note_gone(void *arg, const struct st_op *op, const struct st_oplog_pos *at,
+/* The log's last word on each pack: 1 removed, 0 added. */
+static int note_word(void *arg, const struct st_op *op, const struct st_oplog_pos *at,
 		     struct st_err *e)
 {
 	struct st_gc_plan *p = arg;
@@ -78,19 +78,21 @@ static int note_gone(void *arg, const struct st_op *op, const struct st_oplog_po
 
 	(void)at;
 	for (i = 0; rc == ST_OK && i < op->npacks_removed; i++)
-		rc = st_map_put(&p->gone, op->packs_removed[i].b, ST_OID_LEN, op->seq, NULL, NULL,
-				e);
+		rc = st_map_put(&p->word, op->packs_removed[i].b, ST_OID_LEN, 1, NULL, NULL, e);
+	for (i = 0; rc == ST_OK && i < op->npacks_added; i++)
+		rc = st_map_put(&p->word, op->packs_added[i].b, ST_OID_LEN, 0, NULL, NULL, e);
 	return rc;
 }
 
+/* In the order of arrival, what no operation names last. */
 static int collect(struct st_gc_plan *p, struct st_err *e)
 {
 	struct st_oplog_pos pos = { 0 };
-	int rc = st_store_list(p->r->store, take_file, p, e);
+	int rc = st_catalog_pack_each(p->r->cat, take_known, p, e);
 
 	if (rc == ST_OK)
-		rc = st_catalog_pack_each(p->r->cat, take_known, p, e);
-	return rc == ST_OK ? st_oplog_replay(p->r->log, &pos, note_gone, p, e) : rc;
+		rc = st_store_list(p->r->store, take_file, p, e);
+	return rc == ST_OK ? st_oplog_replay(p->r->log, &pos, note_word, p, e) : rc;
 }
 
 static int measure_entry(void *arg, const struct st_loc *loc, struct st_err *e)
@@ -164,9 +166,12 @@ static bool is_young(const struct st_gc_pack *k, int64_t cutoff_ns)
 
 static enum st_fate fate_of(const struct st_gc_plan *p, const struct st_gc_pack *k)
 {
-	if (!k->known) /* what else there may be: settle_orphans */
-		return st_map_get(&p->gone, k->id.b, ST_OID_LEN, NULL) ? ST_PACK_REMOVE :
-									 ST_PACK_KEEP;
+	uint64_t removed = 0;
+
+	if (!k->known) { /* what else may go: settle_orphans */
+		st_map_get(&p->word, k->id.b, ST_OID_LEN, &removed);
+		return removed ? ST_PACK_REMOVE : ST_PACK_KEEP;
+	}
 	if (!k->live)
 		return ST_PACK_REMOVE;
 	return k->held || mostly_live(k) ? ST_PACK_KEEP : ST_PACK_REWRITE;
@@ -209,6 +214,11 @@ static int decide(struct st_gc_plan *p, bool *again, struct st_err *e)
 	return rc;
 }
 
+static bool is_orphan(const struct st_gc_plan *p, const struct st_gc_pack *k)
+{
+	return !k->known && !st_map_get(&p->word, k->id.b, ST_OID_LEN, NULL);
+}
+
 /*
  * Finished packs of interrupted commands. They refer to one another and to what the catalogue
  * holds, and a later command takes them up together: so they go together, and at the latest when
@@ -222,10 +232,13 @@ static void settle_orphans(struct st_gc_plan *p, int64_t cutoff_ns)
 	for (i = 0; i < p->n; i++) {
 		const struct st_gc_pack *k = &p->packs[i];
 
-		go |= k->known ? k->fate != ST_PACK_KEEP && k->lost : !is_young(k, cutoff_ns);
+		if (k->known)
+			go |= k->fate != ST_PACK_KEEP && k->lost;
+		else if (is_orphan(p, k))
+			go |= !is_young(k, cutoff_ns);
 	}
 	for (i = 0; go && i < p->n; i++)
-		if (!p->packs[i].known)
+		if (is_orphan(p, &p->packs[i]))
 			p->packs[i].fate = ST_PACK_REMOVE;
 }
 

@@ -514,7 +514,7 @@ static int ingest_once(struct st_ingest *g, const char *path, const char *full, 
 	int rc;
 
 	st_layout_init(&f.layout);
-	rc = st_open_read(&f.fd, full, follow ? 0 : O_NOFOLLOW, e);
+	rc = st_open_read(&f.fd, full, O_NONBLOCK | (follow ? 0 : O_NOFOLLOW), e);
 	if (rc == ST_OK)
 		rc = ingest_open(&f, got, e);
 	st_obj_close(f.base);

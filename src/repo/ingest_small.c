@@ -55,7 +55,7 @@ static int read_once(struct small *f, struct st_err *e)
 	struct stat after;
 	int fd = -1, rc;
 
-	rc = st_open_read(&fd, f->full, f->follow ? 0 : O_NOFOLLOW, e);
+	rc = st_open_read(&fd, f->full, O_NONBLOCK | (f->follow ? 0 : O_NOFOLLOW), e);
 	if (rc != ST_OK)
 		return rc;
 	if (fstat(fd, &f->st) != 0)

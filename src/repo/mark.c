@@ -140,6 +140,8 @@ static int is_bad(struct st_mark *m, const struct st_mark_item *it, const struct
 		return ST_OK;
 	if (m->bad)
 		return m->bad(m->arg, it, loc, why, e);
+	if (loc) /* which why->msg names */
+		return st_fail(e, why->code, "%s", why->msg);
 	st_oid_hex(&it->id, hex);
 	return st_fail(e, why->code, "object %s: %s", hex, why->msg);
 }

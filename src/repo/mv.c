@@ -45,9 +45,25 @@ static char *target_name(struct mv *m, const char *src, const char *dst, struct 
 	return *dst ? st_path_join(dst, base, e) : st_strdup(base, e);
 }
 
+/* Does it lie in .strata or .git, which are never versioned? */
+static bool is_private(const char *path)
+{
+	size_t n;
+
+	for (; path; path = path[n] ? path + n + 1 : NULL) {
+		n = strcspn(path, "/");
+		if ((n == 7 && memcmp(path, ".strata", 7) == 0) ||
+		    (n == 4 && memcmp(path, ".git", 4) == 0))
+			return true;
+	}
+	return false;
+}
+
 static int check(struct mv *m, const char *src, const char *dst, struct st_err *e)
 {
+	struct st_stage_row to = { .path = dst, .path_len = strlen(dst) };
 	size_t n = strlen(src);
+	bool away;
 
 	if (!*src)
 		return st_fail(e, ST_EUSAGE, "the working tree itself cannot be moved");
@@ -55,6 +71,11 @@ static int check(struct mv *m, const char *src, const char *dst, struct st_err *
 		return st_fail(e, ST_ENOTFOUND, "'%s' is not under version control", src);
 	if (strcmp(src, dst) == 0 || (strncmp(src, dst, n) == 0 && dst[n] == '/'))
 		return st_fail(e, ST_EUSAGE, "'%s' cannot be moved into itself", src);
+	if (st_behind_link(m->r, dst, &away, e) != ST_OK)
+		return e->code;
+	if (away || is_private(dst) || st_index_excludes(&m->t.index, &to))
+		return st_fail(e, ST_EREFUSED, "'%s' is no place for a versioned file: a link, a "
+			       "file or the repository itself is above it", dst);
 	if (exists(m->r, dst) && (!m->force || is_dir(m->r, dst)))
 		return st_fail(e, ST_EREFUSED, "'%s' exists: -f overwrites a file", dst);
 	if (!exists(m->r, src))
@@ -128,9 +149,9 @@ static int move_one(struct mv *m, const char *user_src, const char *dst, struct 
 	if (rc == ST_OK)
 		rc = check(m, src, to, e);
 	if (rc == ST_OK)
-		rc = rename_rows(m, src, to, e);
-	if (rc == ST_OK)
 		rc = rename_file(m, src, to, e);
+	if (rc == ST_OK)
+		rc = rename_rows(m, src, to, e);
 	free(src);
 	free(to);
 	return rc;

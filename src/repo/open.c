@@ -274,6 +274,7 @@ void st_repo_close(struct st_repo *r)
 	st_store_free(r->store);
 	st_oplog_close(r->log);
 	st_config_release(&r->config);
+	free(r->plain_dir);
 	free(r->work);
 	free(r->dir);
 	free(r);

@@ -244,6 +244,12 @@ struct st_target {
  * calling thread, so several threads may write different files; else all threads decode this one. */
 ST_MUST int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_state *codec,
 			  struct stat *st, struct st_err *e);
+/* What keeps a file from being written at root/path: above it something that is no directory, or in its
+ * place a directory with files. Files of which `going` (NULL: none) says that they will be gone by then
+ * do not count. *by is the path of what is in the way, the caller's, or NULL. */
+ST_MUST int st_write_blocked(const char *root, const char *path,
+			     bool (*going)(void *arg, const char *path), void *arg, char **by,
+			     struct st_err *e);
 /* write_many.c: rows' files below directory root. done runs on this thread, in the order of rows but for
  * big files, which come when they are written. */
 ST_MUST int st_write_files(struct st_repo *r, const char *root, struct st_stage_row *const *rows,

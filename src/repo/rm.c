@@ -27,7 +27,7 @@ static int check_row(struct rm *m, struct st_stage_row *row, struct st_err *e)
 
 	if (m->flags & STRATA_RM_FORCE)
 		return ST_OK;
-	rc = st_work_check(m->r, &m->t.index, row, &state, &refreshed, e);
+	rc = st_work_check(m->r, row, &state, &refreshed, e);
 	if (rc != ST_OK)
 		return rc;
 	if ((m->flags & STRATA_RM_CACHED) && !(staged && state == ST_WORK_CHANGED))
@@ -74,10 +74,14 @@ static int remove_file(struct st_repo *r, const char *path, struct st_err *e)
 {
 	char *full = st_work_path(r, path, e), *slash;
 	size_t root = strlen(r->work);
+	bool away = false;
 
-	if (!full)
+	/* What lies behind a link is not the tree's to remove. */
+	if (!full || st_behind_link(r, path, &away, e) != ST_OK || away) {
+		free(full);
 		return e->code;
-	if (unlink(full) != 0 && errno != ENOENT && errno != ENOTDIR)
+	}
+	if (unlink(full) != 0 && errno != ENOENT && errno != ENOTDIR && errno != EISDIR)
 		st_fail_os(e, "remove %s", path);
 	while (e->code == ST_OK && (slash = strrchr(full, '/')) && (size_t)(slash - full) > root) {
 		*slash = 0;

@@ -141,9 +141,12 @@ int st_staged_load(struct st_repo *r, struct st_index *x, struct st_err *e)
 	struct st_oid tree = { { 0 } };
 	bool found;
 	char *path;
+	size_t i;
 	int rc;
 
 	st_index_init(x);
+	free(r->plain_dir); /* the tree may have changed since the last command */
+	r->plain_dir = NULL;
 	rc = st_catalog_index_tree(r->cat, &tree, &found, e);
 	path = rc == ST_OK ? st_repo_path(r, "index", e) : NULL;
 	if (!path)
@@ -156,6 +159,8 @@ int st_staged_load(struct st_repo *r, struct st_index *x, struct st_err *e)
 		*e = bad;
 		return rc;
 	}
+	for (i = 0; rc == ST_OK && i < old.nrows; i++)
+		st_row_distrust(&old.rows[i], old.written_ns);
 	if (rc == ST_OK && st_oid_eq(&old.tree, &tree)) {
 		*x = old;
 		return ST_OK;
@@ -183,6 +188,18 @@ bool st_index_below(const struct st_index *x, const char *dir)
 			return false;
 	}
 	return false;
+}
+
+bool st_index_excludes(const struct st_index *x, const struct st_stage_row *row)
+{
+	const char *slash = row->path;
+
+	while ((slash = strchr(slash, '/'))) {
+		if (st_index_find(x, row->path, (size_t)(slash - row->path), NULL))
+			return true;
+		slash++;
+	}
+	return st_index_below(x, row->path);
 }
 
 int st_staged_save(struct st_repo *r, struct st_index *x, struct st_err *e)

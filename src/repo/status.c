@@ -15,7 +15,8 @@ struct status {
 	struct st_repo *r;
 	unsigned flags;
 	struct st_pathspec *ps;
-	struct st_index head, staged;
+	struct st_index head, staged; /* head is left empty when it is the same tree */
+	bool same_tree;
 	bool refreshed;
 	struct st_arena arena;
 	struct line *lines;
@@ -68,8 +69,9 @@ static int tracked(struct status *s, struct st_err *e)
 
 		if (!st_pathspec_match(s->ps, row->path))
 			continue;
-		l.head = st_index_find(&s->head, row->path, row->path_len, NULL);
-		rc = st_work_check(s->r, &s->staged, row, &state, &s->refreshed, e);
+		l.head = s->same_tree ? row
+				      : st_index_find(&s->head, row->path, row->path_len, NULL);
+		rc = st_work_check(s->r, row, &state, &s->refreshed, e);
 		if (rc != ST_OK)
 			break;
 		l.staged = staged_letter(l.head, row);
@@ -250,6 +252,23 @@ static void save_stats(struct status *s)
 	st_repo_unlock_index(s->r);
 }
 
+/* Nothing staged is the usual case, and then HEAD's trees need not be read. */
+static int load_head(struct status *s, struct st_err *e)
+{
+	struct st_head head;
+	struct st_oid tree;
+	int rc = st_repo_head(s->r, &head, e);
+
+	if (rc != ST_OK || head.unborn)
+		return rc;
+	rc = st_repo_commit_tree(s->r, &head.commit, &tree, e);
+	if (rc == ST_OK && st_oid_eq(&tree, &s->staged.tree))
+		s->same_tree = true;
+	else if (rc == ST_OK)
+		rc = st_head_index(s->r, &s->head, e);
+	return rc;
+}
+
 int st_verb_status(struct st_repo *r, const char *const *paths, size_t n, unsigned flags,
 		   int (*cb)(void *arg, const strata_status_entry *en), void *arg, struct st_err *e)
 {
@@ -263,9 +282,9 @@ int st_verb_status(struct st_repo *r, const char *const *paths, size_t n, unsign
 	if (rc == ST_OK)
 		rc = st_pathspec_new(&s.ps, r, paths, n, e);
 	if (rc == ST_OK)
-		rc = st_head_index(r, &s.head, e);
-	if (rc == ST_OK)
 		rc = st_staged_load(r, &s.staged, e);
+	if (rc == ST_OK)
+		rc = load_head(&s, e);
 	if (rc == ST_OK)
 		rc = tracked(&s, e);
 	if (rc == ST_OK && !(flags & STRATA_STATUS_NO_UNTRACKED))

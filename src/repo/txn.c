@@ -30,11 +30,16 @@ int st_txn_index(struct st_txn *t, struct st_err *e)
 	return rc;
 }
 
+/* A wish to stop waits: a pack that is finished serves the next command, one half verified does not. */
 static int seal(struct st_txn *t, struct st_err *e)
 {
+	bool (*cancelled)(void *arg) = t->r->ctx.cancelled;
 	const struct st_oid *packs;
-	int rc = st_writer_seal(t->w, &packs, &t->op.npacks_added, e);
+	int rc;
 
+	t->r->ctx.cancelled = NULL;
+	rc = st_writer_seal(t->w, &packs, &t->op.npacks_added, e);
+	t->r->ctx.cancelled = cancelled;
 	/* The operation only reads them; its member is not const because parsed ones own theirs. */
 	t->op.packs_added = rc == ST_OK ? (struct st_oid *)packs : NULL;
 	return rc;
@@ -53,6 +58,8 @@ int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number, st
 	}
 	if (rc == ST_OK)
 		rc = seal(t, e);
+	if (rc == ST_OK)
+		rc = st_check_cancel(&t->r->ctx, e);
 	if (rc == ST_OK)
 		rc = st_repo_publish(t->r, &t->op, number, t->label, e);
 	/* The index file is a cache: without it the next command reads the tree. */

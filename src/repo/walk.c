@@ -107,7 +107,11 @@ static int list_dir(struct walk *w, const char *rel, struct names *ns, struct st
 	struct dirent *de;
 	int rc = ST_OK;
 
-	if (full && !d)
+	if (full && !d && errno == ENAMETOOLONG) /* the whole path would push the reason out */
+		rc = st_fail(e, ST_ELIMIT,
+			     "a path of %zu bytes is longer than the system can open: '%.120s...'",
+			     strlen(full), rel);
+	else if (full && !d)
 		rc = errno == ENOENT ? ST_OK : st_fail_os(e, "read directory %s", full);
 	while (d && rc == ST_OK) {
 		errno = 0;

@@ -22,15 +22,61 @@ void st_row_set_stat(struct st_stage_row *row, const struct stat *st)
 	row->device = (uint64_t)st->st_dev;
 }
 
-static bool stat_proves(const struct st_index *x, const struct st_stage_row *row,
-			const struct stat *st)
+void st_row_distrust(struct st_stage_row *row, int64_t since)
 {
 	int64_t granule = row->mtime_ns % 1000000000 ? GRANULE_FINE : GRANULE_COARSE;
 
+	if (row->mtime_ns >= since - granule || row->ctime_ns >= since - granule)
+		row->flags &= ~(uint32_t)ST_INDEX_STAT;
+}
+
+static bool stat_proves(const struct st_stage_row *row, const struct stat *st)
+{
 	return (row->flags & ST_INDEX_STAT) && row->size == (uint64_t)st->st_size &&
 	       row->mtime_ns == st_mtime_ns(st) && row->ctime_ns == st_ctime_ns(st) &&
-	       row->inode == (uint64_t)st->st_ino && row->device == (uint64_t)st->st_dev &&
-	       row->mtime_ns + granule < x->written_ns && row->ctime_ns + granule < x->written_ns;
+	       row->inode == (uint64_t)st->st_ino && row->device == (uint64_t)st->st_dev;
+}
+
+int st_behind_link(const struct st_repo *r, const char *path, bool *yes, struct st_err *e)
+{
+	char *full = st_work_path(r, path, e), *slash;
+	struct stat st;
+
+	*yes = false;
+	if (!full)
+		return e->code;
+	for (slash = full + strlen(full) - strlen(path); !*yes && (slash = strchr(slash, '/'));) {
+		*slash = 0;
+		if (lstat(full, &st) != 0)
+			break; /* then there is nothing at path either */
+		*yes = S_ISLNK(st.st_mode);
+		*slash++ = '/';
+	}
+	free(full);
+	return ST_OK;
+}
+
+/* The same for a row, remembering the last directory: rows come sorted. */
+static int row_behind_link(struct st_repo *r, const struct st_stage_row *row, bool *yes,
+			   struct st_err *e)
+{
+	const char *slash = strrchr(row->path, '/');
+	size_t n = slash ? (size_t)(slash - row->path) : 0;
+	int rc;
+
+	*yes = false;
+	if (!slash || (r->plain_dir && strncmp(r->plain_dir, row->path, n) == 0 &&
+		       !r->plain_dir[n]))
+		return ST_OK;
+	rc = st_behind_link(r, row->path, yes, e);
+	if (rc != ST_OK || *yes)
+		return rc;
+	free(r->plain_dir);
+	r->plain_dir = st_memdup(row->path, n + 1, e);
+	if (!r->plain_dir)
+		return e->code;
+	r->plain_dir[n] = 0;
+	return ST_OK;
 }
 
 int st_hash_fd(const struct st_ctx *ctx, int fd, uint64_t size, const char *name,
@@ -56,7 +102,7 @@ static int hash_link(const char *full, struct st_oid *id, struct st_err *e)
 static int hash_file(struct st_repo *r, const char *full, bool follow, struct stat *st,
 		     struct st_oid *id, struct st_err *e)
 {
-	int fd, rc = st_open_read(&fd, full, follow ? 0 : O_NOFOLLOW, e);
+	int fd, rc = st_open_read(&fd, full, O_NONBLOCK | (follow ? 0 : O_NOFOLLOW), e);
 
 	if (rc != ST_OK)
 		return rc;
@@ -73,6 +119,8 @@ static enum st_work_state kind_of_change(const struct st_stage_row *row, const s
 	bool link = S_ISLNK(st->st_mode), reg = S_ISREG(st->st_mode);
 	bool exec = (st->st_mode & S_IXUSR) != 0;
 
+	if (S_ISDIR(st->st_mode))
+		return ST_WORK_MISSING;
 	if ((!link && !reg) || link != (row->mode == ST_MODE_LINK))
 		return ST_WORK_TYPE;
 	if (reg && exec != (row->mode == ST_MODE_EXEC))
@@ -84,6 +132,7 @@ static int check_content(struct st_repo *r, struct st_stage_row *row, const char
 			 struct stat *st, enum st_work_state *state, bool *refreshed,
 			 struct st_err *e)
 {
+	int64_t begun = st_now_ns();
 	struct st_oid id;
 	int rc;
 
@@ -99,27 +148,30 @@ static int check_content(struct st_repo *r, struct st_stage_row *row, const char
 	*state = st_oid_eq(&id, &row->id) ? ST_WORK_CLEAN : ST_WORK_CHANGED;
 	if (*state == ST_WORK_CLEAN) {
 		st_row_set_stat(row, st);
-		*refreshed = true;
+		st_row_distrust(row, begun);
+		*refreshed = (row->flags & ST_INDEX_STAT) != 0;
 	}
 	return ST_OK;
 }
 
-int st_work_check(struct st_repo *r, const struct st_index *x, struct st_stage_row *row,
-		  enum st_work_state *state, bool *refreshed, struct st_err *e)
+int st_work_check(struct st_repo *r, struct st_stage_row *row, enum st_work_state *state,
+		  bool *refreshed, struct st_err *e)
 {
 	char *full = st_work_path(r, row->path, e);
 	struct stat st;
-	int rc = ST_OK;
+	bool away = false;
+	int rc = full ? row_behind_link(r, row, &away, e) : (int)e->code;
 
-	if (!full)
-		return e->code;
-	*state = ST_WORK_CLEAN;
+	*state = away ? ST_WORK_MISSING : ST_WORK_CLEAN;
+	if (rc != ST_OK || away) {
+		free(full);
+		return rc;
+	}
 	if (((row->flags & ST_INDEX_DEREF) ? stat(full, &st) : lstat(full, &st)) != 0) {
 		*state = ST_WORK_MISSING;
 		if (errno != ENOENT && errno != ENOTDIR)
 			rc = st_fail_os(e, "%s", row->path);
-	} else if ((*state = kind_of_change(row, &st)) == ST_WORK_CLEAN &&
-		   !stat_proves(x, row, &st)) {
+	} else if ((*state = kind_of_change(row, &st)) == ST_WORK_CLEAN && !stat_proves(row, &st)) {
 		rc = check_content(r, row, full, &st, state, refreshed, e);
 	}
 	free(full);

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -155,6 +156,43 @@ static int open_temp(const struct st_target *t, const char *dir, int *fd, char *
 	return st_lock(*fd, ST_LOCK_EXCLUSIVE, false, "another process writes that file", e);
 }
 
+/* A directory is no obstacle while no file lies below it. */
+static void remove_empty_dirs(const char *full)
+{
+	struct st_err ignored = { 0 };
+	DIR *d = opendir(full);
+	struct dirent *de;
+	char *sub;
+
+	while (d && (de = readdir(d))) {
+		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
+			continue;
+		sub = st_path_join(full, de->d_name, &ignored);
+		if (!sub || (rmdir(sub) != 0 && errno != ENOTEMPTY && errno != EEXIST)) {
+			free(sub);
+			break; /* a file: no need to look further */
+		}
+		if (access(sub, F_OK) == 0)
+			remove_empty_dirs(sub);
+		free(sub);
+	}
+	if (d)
+		closedir(d);
+	rmdir(full);
+}
+
+static int put_in_place(const char *tmp, const struct st_target *t, struct st_err *e)
+{
+	if (rename(tmp, t->full) == 0)
+		return ST_OK;
+	if (errno == EISDIR) {
+		remove_empty_dirs(t->full);
+		if (rename(tmp, t->full) == 0)
+			return ST_OK;
+	}
+	return st_fail_os(e, "rename to %s", t->path);
+}
+
 int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_state *codec,
 		  struct stat *st, struct st_err *e)
 {
@@ -173,8 +211,8 @@ int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_
 		rc = set_exec(fd, t->row->mode == ST_MODE_EXEC, e);
 	if (fd >= 0 && close(fd) != 0 && rc == ST_OK)
 		rc = st_fail_os(e, "close %s", t->path);
-	if (rc == ST_OK && rename(tmp, t->full) != 0)
-		rc = st_fail_os(e, "rename to %s", t->path);
+	if (rc == ST_OK)
+		rc = put_in_place(tmp, t, e);
 	if (rc == ST_OK && lstat(t->full, st) != 0)
 		rc = st_fail_os(e, "%s", t->path);
 	if (rc != ST_OK && rc != ST_EBUSY && tmp)
@@ -182,4 +220,73 @@ int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_
 	free(tmp);
 	free(dir);
 	return rc == ST_OK ? ST_OK : st_wrap(e, "write %s", t->path);
+}
+
+struct way {
+	const char *root;
+	bool (*going)(void *arg, const char *path);
+	void *arg;
+};
+
+static bool is_going(const struct way *w, const char *path)
+{
+	return w->going && w->going(w->arg, path);
+}
+
+/* The first file below directory rel that stays; NULL when there is none. */
+static char *staying(const struct way *w, const char *rel, struct st_err *e)
+{
+	char *full = st_path_join(w->root, rel, e), *sub, *found = NULL;
+	DIR *d = full ? opendir(full) : NULL;
+	struct dirent *de;
+	struct stat st;
+
+	if (full && !d)
+		st_fail_os(e, "read directory %s", full);
+	free(full);
+	while (d && !found && e->code == ST_OK && (de = readdir(d))) {
+		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
+			continue;
+		sub = st_path_join(rel, de->d_name, e);
+		if (!sub)
+			break;
+		if (fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISDIR(st.st_mode)) {
+			found = staying(w, sub, e);
+		} else if (!is_going(w, sub)) {
+			found = sub;
+			sub = NULL;
+		}
+		free(sub);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+int st_write_blocked(const char *root, const char *path,
+		     bool (*going)(void *arg, const char *path), void *arg, char **by,
+		     struct st_err *e)
+{
+	struct way w = { root, going, arg };
+	char *full = st_path_join(root, path, e), *rel, *slash;
+	struct stat st;
+
+	*by = NULL;
+	if (!full)
+		return e->code;
+	rel = full + strlen(full) - strlen(path);
+	for (slash = rel; (slash = strchr(slash, '/')); *slash++ = '/') {
+		*slash = 0;
+		if (lstat(full, &st) == 0 && S_ISDIR(st.st_mode))
+			continue;
+		if (lstat(full, &st) == 0 && !is_going(&w, rel))
+			*by = st_strdup(rel, e);
+		free(full); /* whatever it is, nothing of the tree lies below it */
+		return e->code;
+	}
+	if (lstat(full, &st) == 0 && S_ISDIR(st.st_mode))
+		*by = staying(&w, path, e);
+	free(full);
+	return e->code;
 }

@@ -57,20 +57,28 @@ static int map_rows(struct st_writer *w, size_t at, struct st_err *e)
 	return rc;
 }
 
-static int has_bases(struct st_writer *w, const struct st_pack_index *x, bool *all,
-		     struct st_err *e)
+static int is_there(struct st_writer *w, const struct st_oid *id, bool *there, struct st_err *e)
 {
 	uint8_t key[ST_WKEY];
-	uint64_t where;
+
+	st_wkey(key, id, ST_ENTRY_DATA);
+	*there = st_map_get(&w->orphaned, key, sizeof(key), NULL);
+	return *there ? ST_OK : st_odb_has(w->odb, id, ST_ENTRY_DATA, there, e);
+}
+
+/* Whether the bases and manifests that the pack's entries name can be found. */
+static int is_complete(struct st_writer *w, const struct st_pack_index *x, bool *all,
+		       struct st_err *e)
+{
 	size_t i;
 	int rc = ST_OK;
 
 	*all = true;
-	for (i = 0; rc == ST_OK && *all && i < x->nbases; i++) {
-		st_wkey(key, &x->bases[i], ST_ENTRY_DATA);
-		if (!st_map_get(&w->orphaned, key, sizeof(key), &where))
-			rc = st_odb_has(w->odb, &x->bases[i], ST_ENTRY_DATA, all, e);
-	}
+	for (i = 0; rc == ST_OK && *all && i < x->nbases; i++)
+		rc = is_there(w, &x->bases[i], all, e);
+	for (i = 0; rc == ST_OK && *all && i < x->n; i++)
+		if (x->rows[i].kind == ST_ENTRY_RECIPE)
+			rc = is_there(w, &x->rows[i].base, all, e);
 	return rc;
 }
 
@@ -105,7 +113,7 @@ int st_writer_load_orphans(struct st_writer *w, struct st_err *e)
 	for (i = 0; rc == ST_OK && all && i < w->norphans; i++)
 		rc = map_rows(w, i, e);
 	for (i = 0; rc == ST_OK && all && i < w->norphans; i++)
-		rc = has_bases(w, &w->orphans[i].index, &all, e);
+		rc = is_complete(w, &w->orphans[i].index, &all, e);
 	if (!all)
 		st_writer_free_orphans(w);
 	return rc;

@@ -44,7 +44,7 @@ man_pages() {
 		while IFS= read -r t_line; do
 			grep -Fqx -- "$t_line" "$page" || { echo "$page lacks $t_line" && return 1; }
 		done <wanted
-		grep -Fqx ".B strata\\-$t_cmd (1)" man/strata.1
+		grep -Fqx ".BR strata\\-$t_cmd (1)" man/strata.1
 		grep -qx '.SH DESCRIPTION' "$page"
 	done
 	[ "$(ls man | wc -l)" -eq $(($(echo "$commands" | wc -l) + 1)) ]

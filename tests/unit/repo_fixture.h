@@ -56,6 +56,8 @@ struct tfaults {
 };
 /* Runs fsck; returns what it returned. */
 int tr_fsck(struct trepo *t, unsigned flags, struct tfaults *out, strata_fsck_result *res);
+/* The same, printing the faults. */
+int tr_fsck_shown(struct trepo *t, unsigned flags);
 void tr_sound(struct trepo *t); /* fsck --full finds nothing */
 
 #endif

@@ -129,6 +129,35 @@ static void what_is_reached(void **state)
 	tr_close(&t);
 }
 
+static void bases_are_needed(void **state)
+{
+	const uint64_t seeds[] = { 1 };
+	struct st_loc loc;
+	struct st_oid id;
+	struct st_mark m;
+	struct st_buf b;
+	struct trepo t;
+	struct tally x;
+
+	(void)state;
+	tr_open(&t);
+	tr_model(&t, "m.safetensors", seeds, 1, 2 * MIB, 7);
+	tr_add(&t, NULL);
+	tr_model(&t, "m.safetensors", seeds, 1, 2 * MIB, 8);
+	tr_read(&t, "m.safetensors", &b);
+	st_oid_of(&id, b.p + b.len - 2 * MIB, 2 * MIB);
+	tr_add(&t, NULL);
+	tr_commit(&t, NULL);
+	tr_loc(&t, &id, ST_ENTRY_DATA, &loc);
+	assert_int_equal(loc.depth, 1);
+	mark(&t, &m, &x, false, INT64_MAX);
+	assert_true(st_mark_has(&m, &loc.base, ST_ENTRY_DATA));
+	assert_true(x.marked < x.entries); /* the first recipe, and what goes with it */
+	st_mark_release(&m);
+	st_buf_release(&b);
+	tr_close(&t);
+}
+
 static void amended_versions_stay(void **state)
 {
 	strata_commit_options o = { .message = "again", .amend = true };
@@ -214,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_reached),
+		cmocka_unit_test(bases_are_needed),
 		cmocka_unit_test(amended_versions_stay),
 		cmocka_unit_test(one_id_two_roles),
 		cmocka_unit_test(missing),

@@ -39,6 +39,14 @@ static void put(struct fixture *f, struct st_writer *w, size_t n, uint64_t seed,
 	free(p);
 }
 
+static void check(struct fixture *f, const struct st_oid *id, size_t n, uint64_t seed)
+{
+	uint8_t *p = content(n, FILL_NOISE, seed);
+
+	check_object(f, id, p, n);
+	free(p);
+}
+
 /* Two packs of an interrupted command: two objects, a recipe in the second for what is in the first. */
 static void interrupted(struct fixture *f, struct st_oid packs[16], struct st_oid ids[3])
 {
@@ -136,7 +144,7 @@ static void damaged_work_is_left_alone(void **state)
 	put(&f, w, 50000, 2, &id, &fresh);
 	assert_true(fresh);
 	assert_int_equal(fixture_publish(&f, w, NULL), 1);
-	check_object(&f, &id, content(50000, FILL_NOISE, 2), 50000);
+	check(&f, &id, 50000, 2);
 	fixture_close(&f);
 }
 
@@ -204,7 +212,7 @@ static void two_writers_at_once(void **state)
 	assert_int_equal(fixture_publish(&f, one, NULL), 1);
 	assert_int_equal(fixture_publish(&f, two, got), 1);
 	assert_true(st_oid_eq(&got[0], &pack[0]));
-	check_object(&f, &a, content(50000, FILL_NOISE, 1), 50000);
+	check(&f, &a, 50000, 1);
 	fixture_close(&f);
 }
 

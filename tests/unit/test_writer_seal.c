@@ -22,6 +22,7 @@
  */
 
 #define MIB ((size_t)1 << 20)
+#define OBJECT (MIB + 70000) /* two frames */
 
 struct work {
 	uint8_t *base, *next;
@@ -50,13 +51,13 @@ static int put_all(struct fixture *f, struct work *k, struct st_writer *w, struc
 	int rc;
 
 	k->n = 0;
-	w->roll = 2 * MIB;
+	w->roll = MIB;
 	rc = put_small(k, w, e);
 	if (rc == ST_OK)
-		rc = put_object(f, w, k->base, 3 * MIB, 1, ST_CODEC_FAST, NULL, 0, 0,
+		rc = put_object(f, w, k->base, OBJECT, 1, ST_CODEC_FAST, NULL, 0, 0,
 				&k->ids[k->n++], &fresh, e);
 	if (rc == ST_OK)
-		rc = put_object(f, w, k->next, 3 * MIB, 1, ST_CODEC_FAST, k->base, 3 * MIB, 0,
+		rc = put_object(f, w, k->next, OBJECT, 1, ST_CODEC_FAST, k->base, OBJECT, 0,
 				&k->ids[k->n++], &fresh, e);
 	st_buf_init(&b, 4 * MIB);
 	if (rc == ST_OK)
@@ -132,11 +133,11 @@ static void check_all(struct fixture *f, struct work *k)
 		check_object(f, &k->ids[i], p, 3000);
 		free(p);
 	}
-	check_object(f, &k->ids[8], k->base, 3 * MIB);
-	check_object(f, &k->ids[9], k->next, 3 * MIB);
+	check_object(f, &k->ids[8], k->base, OBJECT);
+	check_object(f, &k->ids[9], k->next, OBJECT);
 }
 
-/* True when operation  was beyond the last. */
+/* True when there is no operation of that number. */
 static bool torture(const char *dir, uint64_t at, bool persistent, struct work *k)
 {
 	struct st_store *files, *faulty;
@@ -153,8 +154,6 @@ static bool torture(const char *dir, uint64_t at, bool persistent, struct work *
 		assert_int_equal(e.code, ST_OK);
 	else
 		assert_non_null(strstr(e.msg, "fault planted"));
-	if (done && !persistent)
-		check_all(&f, k);
 	fixture_close(&f);
 
 	st_err_clear(&e);
@@ -171,8 +170,8 @@ static bool torture(const char *dir, uint64_t at, bool persistent, struct work *
 
 static void every_operation_fails_once(void **state)
 {
-	struct work k = { .base = content(3 * MIB, FILL_NOISE, 1),
-			  .next = content(3 * MIB, FILL_NOISE, 1) };
+	struct work k = { .base = content(OBJECT, FILL_NOISE, 1),
+			  .next = content(OBJECT, FILL_NOISE, 1) };
 
 	k.next[MIB + 1] ^= 1;
 	for (unsigned persistent = 0; persistent < 2; persistent++) {
