@@ -46,6 +46,13 @@ void st_err_clear(struct st_err *e)
 	memset(e, 0, sizeof(*e));
 }
 
+int st_err_named_path(struct st_err *e)
+{
+	if (e->code == ST_EIO && (e->os == ENOENT || e->os == ENOTDIR))
+		e->code = ST_ENOTFOUND;
+	return e->code;
+}
+
 const char *st_code_name(enum st_code code)
 {
 	switch (code) {

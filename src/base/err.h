@@ -59,6 +59,8 @@ __attribute__((format(printf, 5, 6))) int st_fail_(struct st_err *e, const char 
 /* Prepends "text: "; returns e's code. Does nothing when e holds no failure. */
 __attribute__((format(printf, 2, 3))) int st_wrap(struct st_err *e, const char *fmt, ...);
 void st_err_clear(struct st_err *e);
+/* A path that a person named and that does not exist is ST_ENOTFOUND, not an I/O error. Returns e's code. */
+int st_err_named_path(struct st_err *e);
 
 const char *st_code_name(enum st_code code);
 int st_code_exit(enum st_code code);

@@ -176,6 +176,8 @@ static int take_config(struct committing *k, struct st_commit *c, struct st_err 
 		return st_fail(e, ST_EUSAGE, "the name of the configuration file is not UTF-8");
 	st_buf_init(&b, (size_t)16 << 20);
 	rc = st_file_slurp(&b, k->o->config, e);
+	if (rc != ST_OK)
+		rc = st_err_named_path(e);
 	if (rc == ST_OK)
 		rc = st_writer_put_big(k->t.w, b.p, b.len, &c->config, e);
 	st_buf_release(&b);

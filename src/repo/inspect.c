@@ -63,7 +63,7 @@ static int add_file(struct inspect *x, const char *path, bool main, struct st_bu
 		rc = st_fail(e, ST_EFORMAT, "%s: a shard that is not a model file", path);
 	}
 	st_plainfile_close(&f);
-	return rc;
+	return rc == ST_OK || rc == ST_ENO ? rc : st_err_named_path(e);
 }
 
 static char *beside(const char *path, const char *name, struct st_err *e)
@@ -236,7 +236,7 @@ int st_verb_hash(const struct st_ctx *ctx, const char *path, char hex[STRATA_HEX
 
 	if (rc == ST_OK)
 		st_oid_hex(&id, hex);
-	return rc;
+	return st_err_named_path(e);
 }
 
 int st_verb_hash_tensors(const struct st_ctx *ctx, const char *path,
@@ -264,5 +264,5 @@ int st_verb_hash_tensors(const struct st_ctx *ctx, const char *path,
 		rc = tensor(arg, &out) ? ST_ENO : ST_OK;
 	}
 	st_plainfile_close(&f);
-	return rc;
+	return rc == ST_OK || rc == ST_ENO ? rc : st_err_named_path(e);
 }

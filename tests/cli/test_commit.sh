@@ -115,7 +115,8 @@ recorded() {
 	rc 2 strata commit -m x --param =v
 	rc 2 strata commit -m x --config none.json
 	rc 2 strata commit -m x --author ''
-	out 'M  a' strata status -s
+	out 'M  a
+?? train.json' strata status -s
 }
 
 usage() {
