@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a stored frame: byte 0 the coding, byte 1 the width (a power of two), bytes 2 to 4 the
- * raw size, little-endian, the rest what is stored. A frame that decodes must survive being encoded
- * again.
+ * Any bytes as a stored frame: byte 0 the coding, byte 1 the width (a power of two), bytes 2 to 4
+ * the raw size, little-endian, the rest what is stored. A frame that decodes must survive being
+ * encoded again.
  */
 #include "base/mem.h"
 #include "codec/codec.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lossless codings of one frame (at most 2^20 raw bytes), one file and one row of codec_table.c each.
- * A decoder is given the exact raw size and fails on one byte more or less.
+ * Lossless codings of one frame (at most 2^20 raw bytes), one file and one row of codec_table.c
+ * each. A decoder is given the exact raw size and fails on one byte more or less.
  */
 #ifndef ST_CODEC_CODEC_H
 #define ST_CODEC_CODEC_H
@@ -22,9 +22,9 @@ ST_MUST int st_codec_state_new(struct st_codec_state **out, struct st_err *e);
 void st_codec_state_free(struct st_codec_state *s); /* NULL is fine */
 
 /*
- * Buffers of ST_FRAME_LEN bytes that live as long as the state: for the stored bytes of a frame before
- * they are decoded, and for one decoded frame. NULL with e filled on failure. No coder touches them
- * but through its arguments.
+ * Buffers of ST_FRAME_LEN bytes that live as long as the state: for the stored bytes of a frame
+ * before they are decoded, and for one decoded frame. NULL with e filled on failure. No coder
+ * touches them but through its arguments.
  */
 enum st_room {
 	ST_ROOM_STORED,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/cdc.h"
 
-#define MASK_STRICT (~(uint64_t)0 << (64 - 18))
+#define MASK_STRICT (~(uint64_t)0 << (64 - 17))
 #define MASK_LOOSE (~(uint64_t)0 << (64 - 14))
 
 void st_cdc_init(struct st_cdc *c)
@@ -17,7 +17,7 @@ void st_cdc_init(struct st_cdc *c)
 	}
 }
 
-/* First cut in p[from, to), or to. */
+/* First cut after p[from, to), or 0. */
 static size_t scan(const struct st_cdc *c, const uint8_t *p, size_t from, size_t to, uint64_t mask,
 		   uint64_t *hash)
 {
@@ -30,20 +30,22 @@ static size_t scan(const struct st_cdc *c, const uint8_t *p, size_t from, size_t
 			return i + 1;
 	}
 	*hash = h;
-	return to;
+	return 0;
 }
 
 size_t st_cdc_next(const struct st_cdc *c, const uint8_t *p, size_t n)
 {
 	size_t mean = n < ST_CDC_MEAN ? n : ST_CDC_MEAN, max = n < ST_CDC_MAX ? n : ST_CDC_MAX;
 	uint64_t hash = 0;
-	size_t cut;
+	size_t i, cut;
 
 	if (n <= ST_CDC_MIN)
 		return n;
-	/* The hash forgets all but its last 64 bytes, so it may start that much before the minimum. */
-	cut = scan(c, p, ST_CDC_MIN - 64, mean, MASK_STRICT, &hash);
-	if (cut < mean)
-		return cut < ST_CDC_MIN ? ST_CDC_MIN : cut;
-	return scan(c, p, mean, max, MASK_LOOSE, &hash);
+	/* The hash forgets all but its last 64 bytes: it need not start earlier. */
+	for (i = ST_CDC_MIN - 64; i < ST_CDC_MIN; i++)
+		hash = (hash << 1) + c->gear[p[i]];
+	cut = scan(c, p, ST_CDC_MIN, mean, MASK_STRICT, &hash);
+	if (!cut)
+		cut = scan(c, p, mean, max, MASK_LOOSE, &hash);
+	return cut ? cut : max;
 }

@@ -78,8 +78,7 @@ static void drop(int *slot)
 int st_repo_lock_gc(struct st_repo *r, enum st_gc_lock how, struct st_err *e)
 {
 	return take(r, &r->gc_fd, "lock", how == ST_GC_USE ? ST_LOCK_SHARED : ST_LOCK_EXCLUSIVE,
-		    how == ST_GC_USE ? "the repository is being cleaned up by another process"
-				     : "another process is writing to the repository",
+		    how == ST_GC_USE ? "the repository (gc is at work)" : "the repository",
 		    e);
 }
 
@@ -91,7 +90,7 @@ void st_repo_unlock_gc(struct st_repo *r)
 int st_repo_lock_index(struct st_repo *r, struct st_err *e)
 {
 	return take(r, &r->index_fd, "index.lock", ST_LOCK_EXCLUSIVE,
-		    "another process is changing the index", e);
+		    "the index", e);
 }
 
 void st_repo_unlock_index(struct st_repo *r)

@@ -101,6 +101,10 @@ static int learn_packs(struct st_repo *r, const struct st_op *op, const struct s
 			continue;
 		rc = st_odb_learn_pack(r->odb, &op->packs_added[i], e);
 	}
+	if (rc == ST_ENOTFOUND) { /* the log says it must be there */
+		e->code = rc = ST_ECORRUPT;
+		st_wrap(e, "a pack is gone, bring it back from a backup");
+	}
 	return rc;
 }
 

@@ -246,8 +246,8 @@ static int verify(const struct st_obj *ob, uint64_t i, const uint8_t *p, size_t 
 	return ST_OK;
 }
 
-/* A frame that equals the base's is read there, down to the entry that has bytes of its own; the chaining
- * value asked for is checked at the end, so one check serves. */
+/* A frame that equals the base's is read there, down to the entry that has bytes of its own; the
+ * chaining value asked for is checked at the end, so one check serves. */
 static const struct st_obj *holder(const struct st_obj *ob, uint64_t i)
 {
 	while (ob && i < ob->entry.nframes && ob->entry.frames[i].coding == ST_CODING_SAME)
@@ -282,7 +282,8 @@ static int load_frame(const struct st_obj *ob, struct st_codec_state *s, uint64_
 	return rc;
 }
 
-/* The pack vanished after the object was opened: gc has moved the entry, the catalogue knows where. */
+/* The pack vanished after the object was opened: gc has moved the entry, the catalogue knows
+ * where. */
 static int frame_elsewhere(const struct st_obj *ob, struct st_codec_state *s, uint64_t i,
 			   uint8_t *dst, struct st_err *e)
 {

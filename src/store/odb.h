@@ -83,7 +83,8 @@ ST_MUST int st_writer_end(struct st_writer *w, const struct st_oid *id, bool *fr
 			  struct st_err *e);
 /* Takes a begun object out again, after a failure too; nothing happens when none is begun. */
 ST_MUST int st_writer_cancel_object(struct st_writer *w, struct st_err *e);
-/* A whole object of at most 2^20 bytes in memory, encoded at once; an id that is given is checked. */
+/* A whole object of at most 2^20 bytes in memory, encoded at once; an id that is given is
+ * checked. */
 ST_MUST int st_writer_put(struct st_writer *w, const struct st_oid *id, const void *p, size_t n,
 			  struct st_oid *out, struct st_err *e);
 /* As put, any size (glue, trees): frames encoded one after the other. */
@@ -109,14 +110,15 @@ ST_MUST int st_odb_pack_index(struct st_odb *o, const struct st_oid *pack,
 			      struct st_pack_index *out, uint64_t *pack_len, struct st_err *e);
 /* Adds all rows of a pack to the catalogue, inside the caller's transaction. */
 ST_MUST int st_odb_learn_pack(struct st_odb *o, const struct st_oid *pack, struct st_err *e);
-/* Scrub: each stored byte against its checksum, no decoding. cb gets every fault (id zero: of the pack
- * itself, a missing one included); returns failure only for what keeps it from going on, and what cb
- * returned. *bytes is added to. */
+/* Scrub: each stored byte against its checksum, no decoding. cb gets every fault (id zero: of the
+ * pack itself, a missing one included); returns failure only for what keeps it from going on, and
+ * what cb returned. *bytes is added to. */
 ST_MUST int st_odb_scrub_pack(struct st_odb *o, const struct st_oid *pack,
 			      int (*cb)(void *arg, const struct st_oid *id, uint64_t offset,
 					const char *what, struct st_err *e),
 			      void *arg, uint64_t *bytes, struct st_err *e);
-/* Copies one entry as it is stored (gc); nothing happens when w has written one of that id and kind. */
+/* Copies one entry as it is stored (gc); nothing happens when w has written one of that id and
+ * kind. */
 ST_MUST int st_writer_copy_entry(struct st_writer *w, const struct st_oid *pack,
 				 const struct st_index_row *row, struct st_err *e);
 struct st_store *st_odb_store(struct st_odb *o);

@@ -51,7 +51,8 @@ static void put_frame(uint8_t row[ST_FRAME_ROW], const struct st_frame_row *f)
 
 /*
  *	0 "SENT"  4 kind  5 width  6 depth  7 0  8 id (32)  40 raw  48 stored  56 base (32)
- *	88 nframes  92 phase  96 cipher  100 0  104 key  112 bundle frame  116 bundle offset  120.. 0
+ *	88 nframes  92 phase  96 cipher  100 0  104 key  112 bundle frame
+ *	116 bundle offset  120.. 0
  */
 int st_entry_put(struct st_buf *out, const struct st_entry *en, uint8_t check[16], struct st_err *e)
 {

@@ -3,13 +3,14 @@
  * The pack file, as bytes (doc/format/pack.md): header, entries, index, trailer. This file only
  * encodes and parses; pack_write.c and odb.c do the I/O. All integers little-endian.
  *
- *	header   64: "STRAPACK" u32 version=1, u32 flags=0, rest 0
- *	entry      : fixed part of ST_ENTRY_FIXED bytes, frame table of nframes * ST_FRAME_ROW bytes,
- *		     then the frames' stored bytes, back to back
+ *	header   64: "STRAPACK" u32 version=1, rest 0
+ *	entry      : fixed part of ST_ENTRY_FIXED bytes, frame table of nframes * ST_FRAME_ROW
+ *		     bytes, then the frames' stored bytes, back to back
  *	index      : "STRAPIDX" u64 nentries, u64 nbases, u64 stored bytes of all entries;
- *		     nentries * ST_INDEX_ROW sorted by (id, kind, offset); nbases * 32, sorted ids of
- *		     bases that lie outside the pack
- *	trailer 64: u64 index offset, u64 index length, BLAKE3 of the index (32), u64 pack length, "STRAPEND"
+ *		     nentries * ST_INDEX_ROW sorted by (id, kind, offset); nbases * 32, sorted
+ *		     ids of bases that lie outside the pack
+ *	trailer 64: u64 index offset, u64 index length, BLAKE3 of the index (32), u64 pack
+ *		     length, "STRAPEND"
  *
  * A pack's name is "<hex of the BLAKE3 of its index>.pack"; an index row holds the hash of its
  * entry's fixed part and frame table, and these hold checksums of every stored byte.
@@ -35,11 +36,11 @@ enum st_entry_kind {	     /* on disk */
 struct st_frame_row {
 	uint8_t coding;
 	uint32_t stored; /* bytes */
-	/* First 8 bytes of the BLAKE3 of the stored bytes, as an integer; 0 for raw, where cv serves, and
-	 * where nothing is stored. */
+	/* First 8 bytes of the BLAKE3 of the stored bytes, as an integer; 0 for raw, where cv
+	 * serves, and where nothing is stored. */
 	uint64_t check;
-	uint8_t cv
-		[ST_OID_LEN]; /* chaining value of the raw bytes; the root hash when the only frame */
+	/* Chaining value of the raw bytes; the root hash when the only frame. */
+	uint8_t cv[ST_OID_LEN];
 };
 
 struct st_entry {
@@ -79,8 +80,8 @@ ST_MUST int st_pack_header_parse(const uint8_t *p, size_t len, struct st_err *e)
 ST_MUST int st_entry_put(struct st_buf *out, const struct st_entry *en, uint8_t check[16],
 			 struct st_err *e);
 /* From exactly the fixed part and frame table. en->frames is allocated here (free it with
- * st_entry_release). nframes must agree with raw, each frame's size with its coding; anything reserved
- * must be 0. */
+ * st_entry_release). nframes must agree with raw, each frame's size with its coding; anything
+ * reserved must be 0. */
 ST_MUST int st_entry_parse(struct st_entry *en, const uint8_t *p, size_t len, struct st_err *e);
 void st_entry_release(struct st_entry *en);
 /* rows are sorted here. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writer's parts: pack_write.c appends, writer_seal.c finishes, writer_orphan.c finds leftovers. */
+/* The writer's parts: pack_write.c appends, writer_seal.c finishes, writer_orphan.c finds
+ * leftovers. */
 #ifndef ST_STORE_PACK_WRITE_H
 #define ST_STORE_PACK_WRITE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every byte of a pack against its checksum, without decoding, so without the bases. Index and trailer
- * are held to the pack's name, headers of entries to the index, frames to the headers; and entries
- * must lie back to back, so that no byte belongs to none of them.
+ * Every byte of a pack against its checksum, without decoding, so without the bases. Index and
+ * trailer are held to the pack's name, headers of entries to the index, frames to the headers;
+ * and entries must lie back to back, so that no byte belongs to none of them.
  */
 #include "store/pack_write.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every kind of store has in common: names are checked, optional operations too, and errors say
- * which blob of which store. */
+/* What every kind of store has in common: names are checked, optional operations too, and errors
+ * say which blob of which store. */
 #include "store/store.h"
 
 #include <string.h>

@@ -395,8 +395,8 @@ struct cleaner {
 	uint64_t *removed;
 };
 
-/* Unlinks by name while holding the lock: a writer that was about to take it finds its file nameless,
- * and one that has published meanwhile has taken that name away. */
+/* Unlinks by name while holding the lock: a writer that was about to take it finds its file
+ * nameless, and one that has published meanwhile has taken that name away. */
 static int clean_one(void *arg, int dir, const char *name, const struct stat *st, struct st_err *e)
 {
 	struct cleaner *c = arg;

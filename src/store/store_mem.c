@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packs in memory: for tests, and as the reference of how a store behaves. One mutex guards the list;
- * published blobs never change. */
+/* Packs in memory: for tests, and as the reference of how a store behaves. One mutex guards the
+ * list; published blobs never change. */
 #include "store/store_kinds.h"
 
 #include "base/mem.h"

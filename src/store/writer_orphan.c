@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealed packs that no operation names: what an interrupted command had finished. Their entries refer
- * to one another: a recipe to its manifest, that to tensors, tensors to bases. So they are taken
- * together or not at all; as long as gc removes them whenever it removes anything, whatever else they
- * refer to is in the catalogue.
+ * Sealed packs that no operation names: what an interrupted command had finished. Their entries
+ * refer to one another: a recipe to its manifest, that to tensors, tensors to bases. So they are
+ * taken together or not at all; as long as gc removes them whenever it removes anything, whatever
+ * else they refer to is in the catalogue.
  *
  * A pack that another process has published and not yet named looks the same. Naming it twice is
  * harmless, and it cannot go away, since gc waits for us.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finishing a pack: nothing gets a name before every entry has been read back through the decoder and
- * re-hashed. This catches faults of the encoder and of memory, not of the disk, which may still answer
- * from its cache: scrubbing is for that.
+ * Finishing a pack: nothing gets a name before every entry has been read back through the decoder
+ * and re-hashed. This catches faults of the encoder and of memory, not of the disk, which may
+ * still answer from its cache: scrubbing is for that.
  */
 #include "base/pool.h"
 #include "model/manifest.h"
@@ -267,8 +267,8 @@ static int write_index(struct st_wpack *p, struct st_err *e)
 	return rc;
 }
 
-/* Once the disk has been asked and failed, or what it holds is not what was meant, a second try could
- * only seem to succeed. */
+/* Once the disk has been asked and failed, or what it holds is not what was meant, a second try
+ * could only seem to succeed. */
 static int finish_pack(struct st_writer *w, struct st_wpack *p, struct st_err *e)
 {
 	char name[ST_PACK_NAME_LEN + 1];

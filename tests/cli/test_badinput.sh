@@ -4,6 +4,8 @@
 # `inspect` refuses them, naming the offset. The repository is sound afterwards.
 . "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
 
+need b3sum
+
 raw() { # FILE HEADER-LENGTH HEADER [BYTES-OF-DATA]
 	python3 - "$@" <<'PY'
 import struct, sys
@@ -91,13 +93,15 @@ bad 'a shape product that wraps' -1 "{\"a\":$(entry U8 4294967296,4294967296 0 0
 bad 'a shape product that wraps to the size' -1 "{\"a\":$(entry F32 4611686018427387905 0 4)}" 4
 bad 'a negative dimension' -1 "{\"a\":$(entry F32 -2 0 8)}" 8
 bad 'a fractional offset' -1 "{\"a\":$(entry F32 2 0.5 8)}" 8
-bad 'an unknown dtype' -1 "{\"a\":$(entry F33 2 0 8)}" 8
 bad 'duplicate names' -1 "{\"a\":$(entry U8 4 0 4),\"a\":$(entry U8 4 4 8)}" 8
 bad 'a name that is not UTF-8' -1 "$(printf '{"\377":')$(entry U8 4 0 4)}" 4
 bad 'a lone surrogate' -1 "{\"\\ud800\":$(entry U8 4 0 4)}" 4
 
 deep() {
-	raw x.safetensors -1 "$(python3 -c 'print("{\"a\":" + "[" * 100000 + "]" * 100000 + "}")')" 8
+	python3 - <<'PY'
+body = b'{"a":' + b"[" * 100000 + b"]" * 100000 + b"}"
+open("x.safetensors", "wb").write(len(body).to_bytes(8, "little") + body)
+PY
 }
 it '100,000-deep nesting' hostile deep
 
@@ -127,7 +131,6 @@ PY
 	done
 	rc 0 strata fsck --full
 }
-need b3sum
 it 'one bit of the header' flips
 
 # A good file is not touched by its damaged neighbour.

@@ -21,14 +21,14 @@ void fixture_close(struct fixture *f);
 /* An empty catalogue instead of the one there is. */
 void fixture_forget(struct fixture *f);
 struct st_writer *fixture_writer(struct fixture *f);
-/* Seals w, makes the catalogue learn its packs and frees it; returns how many there were, and the first
- * 16 of them when ids is not NULL. */
+/* Seals w, makes the catalogue learn its packs and frees it; returns how many there were, and the
+ * first 16 of them when ids is not NULL. */
 size_t fixture_publish(struct fixture *f, struct st_writer *w, struct st_oid *ids);
 
 /* n bytes, the same for the same seed; the caller's. */
 uint8_t *content(size_t n, enum fill how, uint64_t seed);
-/* Puts it frame by frame; base may be NULL (then depth does not matter). Frames that equal the base's,
- * which are at base_raw, become SAME. Returns a status; e may hold the failure. */
+/* Puts it frame by frame; base may be NULL (then depth does not matter). Frames that equal the
+ * base's, which are at base_raw, become SAME. Returns a status; e may hold the failure. */
 int put_object(struct fixture *f, struct st_writer *w, const uint8_t *p, size_t n, unsigned width,
 	       enum st_codec_mode mode, const uint8_t *base_raw, size_t base_n, unsigned base_depth,
 	       struct st_oid *id, bool *fresh, struct st_err *e);

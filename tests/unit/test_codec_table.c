@@ -72,8 +72,8 @@ static bool guarded(const uint8_t *p)
 	return true;
 }
 
-/* What the decoder makes of a stored frame that is not the one encoded: failure or n bytes, and not a
- * byte beyond them. */
+/* What the decoder makes of a stored frame that is not the one encoded: failure or n bytes, and
+ * not a byte beyond them. */
 static void decode_damaged(struct bench *b, const struct st_codec *c, const struct st_frame_in *in,
 			   const uint8_t *p, size_t len, size_t n, bool must_fail)
 {

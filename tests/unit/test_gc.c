@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
@@ -115,8 +116,9 @@ static void bases_stay(void **state)
 }
 
 /*
- * gc may leave a dead tensor, stored as a difference, in a pack that is mostly alive. When the same file
- * is added again, add finds that tensor: so its base, in another pack, must be there still.
+ * gc may leave a dead tensor, stored as a difference, in a pack that is mostly alive. When the
+ * same file is added again, add finds that tensor: so its base, in another pack, must be there
+ * still.
  */
 static void revived(void **state)
 {
@@ -419,6 +421,125 @@ static void waits_for_writers(void **state)
 	tr_close(&t);
 }
 
+/* Another gc comes between marking and the lock: what was marked lies elsewhere now. */
+struct intruder {
+	struct trepo *t;
+	unsigned calls;
+};
+
+static bool intrude(void *arg)
+{
+	struct intruder *x = arg;
+	struct st_ctx ctx = { .jobs = 1, .memory = (uint64_t)64 << 20 };
+	struct st_err e = { 0 };
+	strata_gc_result res;
+	struct st_repo *r;
+
+	if (++x->calls != 5)
+		return false;
+	assert_int_equal(st_repo_open(&r, x->t->r->dir, &ctx, &e), ST_OK);
+	assert_int_equal(st_verb_gc(r, &now, &res, &e), ST_OK);
+	assert_true(res.removed_bytes > MIB);
+	st_repo_close(r);
+	return false;
+}
+
+static void two_at_once(void **state)
+{
+	struct intruder x = { 0 };
+	struct st_ctx ctx;
+	struct st_buf want;
+	struct trepo t;
+
+	(void)state;
+	tr_open(&t);
+	tr_random(&t, "keep", 1, MIB / 2);
+	tr_random(&t, "drop", 2, MIB);
+	tr_read(&t, "keep", &want);
+	tr_add(&t, NULL);
+	tr_rm_cached(&t, "drop");
+	tr_commit(&t, NULL);
+	x.t = &t;
+	ctx = t.r->ctx;
+	t.r->ctx.arg = &x;
+	t.r->ctx.cancelled = intrude;
+	t.r->ctx.warn = NULL;
+	gc(&t, &now);
+	t.r->ctx = ctx;
+	assert_true(x.calls > 5);
+	tr_check(&t, "v1:keep", &want);
+	tr_sound(&t);
+	st_buf_release(&want);
+	tr_close(&t);
+}
+
+#define ROUNDS 12
+
+/* In a child: adds and commits, and looks again at what it committed before. */
+static void work_beside(const char *repo, const char *work, int who)
+{
+	struct st_ctx ctx = { .jobs = 1, .memory = (uint64_t)64 << 20 };
+	strata_commit_options o = { .message = "beside", .allow_empty = true };
+	char path[256], text[64];
+	const char *paths[] = { path };
+	strata_commit_result done;
+	strata_add_result added;
+	struct st_repo *r;
+	struct st_err e;
+	FILE *f;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/by%d", work, who);
+	for (int i = 0; i < ROUNDS; i++) {
+		e = (struct st_err){ 0 };
+		snprintf(text, sizeof(text), "round %d of %d", i, who);
+		f = fopen(path, "wb");
+		if (!f || fputs(text, f) == EOF || fclose(f) != 0)
+			_exit(1);
+		rc = st_repo_open(&r, repo, &ctx, &e);
+		if (rc == ST_OK)
+			rc = st_verb_add(r, paths, 1, 0, NULL, NULL, &added, &e);
+		if (rc == ST_OK)
+			rc = st_verb_commit(r, &o, &done, &e);
+		if (rc != ST_OK && rc != ST_EBUSY) {
+			fprintf(stderr, "by%d: %d %s\n", who, rc, e.msg);
+			_exit(1);
+		}
+		st_repo_close(r);
+	}
+	_exit(0);
+}
+
+static void beside_others(void **state)
+{
+	struct trepo t;
+	pid_t pids[3];
+	int status;
+
+	(void)state;
+	tr_open(&t);
+	for (int i = 0; i < 3; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] == 0)
+			work_beside(t.r->dir, t.dir, i);
+	}
+	for (int i = 0; i < 10; i++) {
+		strata_gc_result res;
+		int rc = try_gc(&t, &now, &res);
+
+		assert_true(rc == ST_OK || rc == ST_EBUSY);
+	}
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	gc(&t, &now);
+	tr_sound(&t);
+	assert_int_equal(tr_fsck_shown(&t, STRATA_FSCK_REBUILD), ST_OK);
+	tr_close(&t);
+}
+
 /* What is needed cannot be known: nothing may go. */
 static void refuses_when_damaged(void **state)
 {
@@ -477,6 +598,8 @@ int main(void)
 		cmocka_unit_test(leftovers_go),
 		cmocka_unit_test(automatic_merges),
 		cmocka_unit_test(waits_for_writers),
+		cmocka_unit_test(two_at_once),
+		cmocka_unit_test(beside_others),
 		cmocka_unit_test(refuses_when_damaged),
 		cmocka_unit_test(bad_age),
 	};

@@ -129,7 +129,8 @@ static void a_small_buffer_bounds_get(void **state)
 	fixture_close(&f);
 }
 
-/* A flipped byte anywhere in the entry: reading fails and says where, and never gives other bytes. */
+/* A flipped byte anywhere in the entry: reading fails and says where, and never gives other
+ * bytes. */
 static void damage_is_noticed(void **state)
 {
 	size_t n = 2 * MIB + 100;

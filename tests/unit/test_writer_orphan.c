@@ -47,7 +47,8 @@ static void check(struct fixture *f, const struct st_oid *id, size_t n, uint64_t
 	free(p);
 }
 
-/* Two packs of an interrupted command: two objects, a recipe in the second for what is in the first. */
+/* Two packs of an interrupted command: two objects, a recipe in the second for what is in the
+ * first. */
 static void interrupted(struct fixture *f, struct st_oid packs[16], struct st_oid ids[3])
 {
 	struct st_writer *w = fixture_writer(f);

@@ -16,9 +16,9 @@
 #include "odb_fixture.h"
 
 /*
- * One command of every kind of write over a store whose N-th operation fails, once or from then on:
- * it succeeds or says why, what has a name afterwards is whole, and the same command run again on what
- * is left succeeds.
+ * One command of every kind of write over a store whose N-th operation fails, once or from then
+ * on: it succeeds or says why, what has a name afterwards is whole, and the same command run
+ * again on what is left succeeds.
  */
 
 #define MIB ((size_t)1 << 20)
