@@ -33,7 +33,7 @@ enum st_room {
 };
 uint8_t *st_codec_room(struct st_codec_state *s, enum st_room which, struct st_err *e);
 
-/* What ST_ROOM_FRAME holds, kept by whoever fills it. Content-addressed, so it never grows stale. */
+/* What ST_ROOM_FRAME holds, kept by whoever fills it. Content-addressed, so never stale. */
 struct st_codec_memo {
 	bool set;
 	struct st_oid id;

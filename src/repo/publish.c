@@ -89,21 +89,42 @@ static int apply_rows(struct st_repo *r, const struct st_op *op, struct st_err *
 	return rc;
 }
 
-/* A pack that a later operation removed is no longer there to be read: replay passes over it. */
-static int learn_packs(struct st_repo *r, const struct st_op *op, const struct st_map *gone,
-		       struct st_err *e)
+/* When the whole log is replayed, a pack that cannot be read must not keep the others from being found. */
+static int learn_or_warn(struct st_repo *r, const struct st_oid *pack, bool warn,
+			 struct st_err *e)
 {
+	struct st_err bad = { 0 };
+	int rc = st_odb_learn_pack(r->odb, pack, &bad);
+
+	if (rc == ST_ENOTFOUND) /* the log says it must be there */
+		bad.code = rc = ST_ECORRUPT;
+	if (rc == ST_ECORRUPT && r->pos.seq == 0) {
+		if (warn)
+			st_warn(&r->ctx,
+				"%s; what it holds is missing until it is brought back from a "
+				"backup and 'strata fsck --rebuild' has run",
+				bad.msg);
+		return ST_OK;
+	}
+	if (rc != ST_OK)
+		*e = bad;
+	return rc;
+}
+
+/* A pack that a later operation removed is no longer there to be read: replay passes over it. One that was
+ * added again after that is. */
+static int learn_packs(struct st_repo *r, const struct st_op *op, const struct st_map *gone,
+		       bool warn, struct st_err *e)
+{
+	uint64_t removed;
 	size_t i;
 	int rc = ST_OK;
 
 	for (i = 0; rc == ST_OK && i < op->npacks_added; i++) {
-		if (gone && st_map_get(gone, op->packs_added[i].b, ST_OID_LEN, NULL))
+		if (st_map_get(gone, op->packs_added[i].b, ST_OID_LEN, &removed) &&
+		    removed > op->seq)
 			continue;
-		rc = st_odb_learn_pack(r->odb, &op->packs_added[i], e);
-	}
-	if (rc == ST_ENOTFOUND) { /* the log says it must be there */
-		e->code = rc = ST_ECORRUPT;
-		st_wrap(e, "a pack is gone, bring it back from a backup");
+		rc = learn_or_warn(r, &op->packs_added[i], warn, e);
 	}
 	return rc;
 }
@@ -121,7 +142,7 @@ static int forget_packs(struct st_repo *r, const struct st_op *op, struct st_err
 static int apply(struct st_repo *r, const struct st_op *op, const struct st_oplog_pos *at,
 		 const struct st_map *gone, struct st_err *e)
 {
-	int rc = learn_packs(r, op, gone, e);
+	int rc = learn_packs(r, op, gone, false, e); /* again: one may have been removed between */
 
 	if (rc == ST_OK)
 		rc = apply_rows(r, op, e);
@@ -168,7 +189,7 @@ static int learn_first(void *arg, const struct st_op *op, const struct st_oplog_
 	struct replay *rp = arg;
 
 	(void)at;
-	return learn_packs(rp->r, op, &rp->gone, e);
+	return learn_packs(rp->r, op, &rp->gone, true, e);
 }
 
 int st_repo_replay(struct st_repo *r, struct st_err *e)

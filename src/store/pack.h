@@ -76,7 +76,7 @@ uint64_t st_frames_of(uint64_t raw);
 
 void st_pack_header_put(uint8_t out[ST_PACK_HEADER]);
 ST_MUST int st_pack_header_parse(const uint8_t *p, size_t len, struct st_err *e);
-/* Fixed part and frame table: ST_ENTRY_FIXED + nframes * ST_FRAME_ROW bytes. check gets the hash. */
+/* Fixed part and frame table: ST_ENTRY_FIXED + nframes * ST_FRAME_ROW bytes. check: its hash. */
 ST_MUST int st_entry_put(struct st_buf *out, const struct st_entry *en, uint8_t check[16],
 			 struct st_err *e);
 /* From exactly the fixed part and frame table. en->frames is allocated here (free it with

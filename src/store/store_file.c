@@ -101,7 +101,7 @@ static struct open_file *find_open(struct file_store *s, const char *name)
 	return NULL;
 }
 
-/* An open pack. *place is what to give back to leave(), NULL when the descriptor is the caller's. */
+/* An open pack. *place is to be given back to leave(), NULL when the descriptor is the caller's. */
 static int enter(struct file_store *s, const char *name, struct open_file **place, int *fd,
 		 struct st_err *e)
 {
@@ -253,7 +253,7 @@ static int file_write(struct st_blob *b, const void *p, size_t n, uint64_t off, 
 	struct file_blob *fb = file_blob(b);
 	int rc = st_pwrite_full(fb->fd, p, n, off, fb->path, e);
 
-	/* So that the sync at the end finds most of the work done. Advice: failure means nothing. */
+	/* So that the sync at the end finds most of the work done. Only advice: it may fail. */
 	if (rc == ST_OK && off >= fb->started && off + n - fb->started >= WRITEBACK) {
 		(void)sync_file_range(fb->fd, (off_t)fb->started, (off_t)(off + n - fb->started),
 				      SYNC_FILE_RANGE_WRITE);

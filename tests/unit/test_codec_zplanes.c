@@ -34,7 +34,7 @@ static int decode(const void *p, size_t len, unsigned width, uint8_t *back, size
 /* The layout that doc/format/codec.md describes, from bytes written by hand. */
 static void layout(void **state)
 {
-	/* A zstd frame (magic, descriptor: single segment, size 4; one RLE block of 4 times 'z'). */
+	/* A zstd frame (magic, single segment, size 4; one RLE block of 4 times 'z'). */
 	static const uint8_t zzzz[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x20, 4, 0x23, 0, 0, 'z' };
 	uint8_t p[64] = { 0, 'a', 'b', 'c', 'd', sizeof(zzzz) }, back[16];
 	size_t n = 6;
@@ -101,7 +101,7 @@ static void saves_where_there_is_something(void **state)
 	assert_true(encoded(FILL_RAMP, 4, 1 << 20) < (1 << 20) / 50);
 }
 
-/* Planes of mixed worth: noise below, zeros above. The sample must not talk it out of the second. */
+/* Planes of mixed worth: noise below, zeros above. The sample must not hide the second. */
 static void planes_are_judged_one_by_one(void **state)
 {
 	size_t n = 1 << 20, len = 0;

@@ -158,7 +158,7 @@ static void revived(void **state)
 	tr_close(&t);
 }
 
-/* The log is replayed by reading the commits it names, also those that nothing leads to any more. */
+/* Replaying the log reads the commits it names, also those that nothing leads to any more. */
 static void log_stays_readable(void **state)
 {
 	struct st_op op = { .verb = "test", .why = "test", .ncommits = 1 };
