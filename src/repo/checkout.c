@@ -377,8 +377,8 @@ static int add_row(struct st_index *out, const struct st_stage_row *row, const s
 	return st_index_add(out, row, e);
 }
 
-/* Rows of c->target that the paths name go into the index, in place of what cannot be beside them. `exact`:
- * what else the paths name goes out, as in Git's overlay mode it does not. */
+/* Rows of c->target that the paths name go into the index, in place of what cannot be beside them.
+ * `exact`: what else the paths name goes out, as in Git's overlay mode it does not. */
 static int put_rows(struct checkout *c, struct st_index *x, bool exact, struct st_err *e)
 {
 	struct st_index chosen, out;

@@ -172,8 +172,8 @@ static bool in_member(const char **p, unsigned char c, bool *hit)
 	return true;
 }
 
-/* Does the class at *glob hold c? *glob is left behind it. A malformed one matches nothing, and neither does
- * any class match '/'. */
+/* Does the class at *glob hold c? *glob is left behind it. A malformed one matches nothing, and no
+ * class matches '/'. */
 static bool match_class(const char **glob, char c)
 {
 	const char *g = *glob + 1, *first;
@@ -189,8 +189,8 @@ static bool match_class(const char **glob, char c)
 
 static bool match(const char *g, const char *s, bool at_start, unsigned *steps);
 
-/* At a star. "**" is more than "*" only as a whole part of the path: then it crosses '/', and with the '/'
- * after it may stand for nothing. */
+/* At a star. "**" is more than "*" only as a whole part of the path: then it crosses '/', and with
+ * the '/' after it may stand for nothing. */
 static bool match_star(const char *g, const char *s, bool at_start, unsigned *steps)
 {
 	size_t stars = strspn(g, "*");

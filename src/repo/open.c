@@ -93,10 +93,28 @@ static int make_log(const char *dir, struct st_err *e)
 	return rc;
 }
 
+/* Two at once must not each put a log in place: the second would wipe out what the first recorded. */
+static int lock_init(const char *repo, int *fd, struct st_err *e)
+{
+	char *path = st_path_join(repo, "lock", e);
+
+	if (!path)
+		return e->code;
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (*fd < 0) {
+		st_fail_os(e, "open %s", path);
+	} else if (st_lock(*fd, ST_LOCK_EXCLUSIVE, true, path, e) != ST_OK) {
+		close(*fd);
+		*fd = -1;
+	}
+	free(path);
+	return e->code;
+}
+
 int st_repo_init(const char *dir, bool *fresh, struct st_err *e)
 {
 	char *repo = NULL, *packs = NULL;
-	int rc;
+	int fd = -1, rc;
 
 	*fresh = false;
 	rc = st_mkdirs(dir, e);
@@ -106,13 +124,17 @@ int st_repo_init(const char *dir, bool *fresh, struct st_err *e)
 	packs = repo ? st_path_join(repo, "packs", e) : NULL;
 	rc = packs ? st_mkdirs(packs, e) : e->code;
 	if (rc == ST_OK && !is_repo(repo)) {
-		*fresh = true;
-		rc = make_log(repo, e);
+		rc = lock_init(repo, &fd, e);
+		*fresh = rc == ST_OK && !is_repo(repo);
 	}
+	if (rc == ST_OK && *fresh)
+		rc = make_log(repo, e);
 	if (rc == ST_OK)
 		rc = st_fsync_dir(dir, e);
 	if (rc == ST_OK)
 		rc = first_operation(repo, e);
+	if (fd >= 0)
+		close(fd);
 	free(packs);
 	free(repo);
 	return rc == ST_OK ? ST_OK : st_wrap(e, "init %s", dir);

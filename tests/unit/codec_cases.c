@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec_cases.h"
 
-#include <math.h>
 #include <string.h>
 
 uint32_t case_random(uint64_t *state)

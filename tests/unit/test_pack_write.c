@@ -328,6 +328,65 @@ static void nothing_unverified_is_published(void **state)
 	free(base);
 }
 
+/* An entry that claims to lie above a base of its own depth would allow a cycle. */
+static void depth_must_fall(void **state)
+{
+	uint8_t *v[3];
+	struct st_oid id;
+	struct st_err e = { 0 };
+	struct st_writer *w;
+	struct fixture f;
+	bool fresh;
+
+	(void)state;
+	fixture_open(&f, NULL);
+	w = fixture_writer(&f);
+	for (unsigned i = 0; i < 3; i++) {
+		v[i] = content(2 * MIB, FILL_NOISE, 1);
+		v[i][0] = (uint8_t)i;
+		/* The third says that its base has depth 0, but it has 1. */
+		assert_int_equal(put_object(&f, w, v[i], 2 * MIB, 1, ST_CODEC_FAST,
+					    i ? v[i - 1] : NULL, 2 * MIB, 0, &id, &fresh, &e),
+				 ST_OK);
+	}
+	assert_int_equal(st_writer_seal(w, &(const struct st_oid *){ NULL }, &(size_t){ 0 }, &e),
+			 ST_ECORRUPT);
+	assert_non_null(strstr(e.msg, "depth 1 is not below 1"));
+	st_writer_free(w);
+	assert_int_equal(packs_in(&f), 0);
+	for (unsigned i = 0; i < 3; i++)
+		free(v[i]);
+	fixture_close(&f);
+}
+
+/* A write that fails once loses nothing of what was finished before. */
+static void finished_objects_outlive_a_failure(void **state)
+{
+	uint8_t *big = content(MIB, FILL_NOISE, 1);
+	struct st_frame_row row = { .coding = ST_CODING_RAW, .stored = MIB };
+	struct st_store *inner, *s;
+	struct st_oid id;
+	struct st_err e = { 0 };
+	struct st_writer *w;
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(st_store_mem_new(&inner, &e), ST_OK);
+	/* The first two are the listing of orphans and the new pack. */
+	assert_int_equal(st_store_fault_new(&s, inner, 3, false, NULL, &e), ST_OK);
+	fixture_open(&f, s);
+	w = fixture_writer(&f);
+	put_text(w, "finished", &id);
+	assert_int_equal(st_writer_begin(w, MIB, 1, NULL, 0, &e), ST_OK);
+	assert_int_equal(st_writer_frame(w, &row, big, &e), ST_EIO);
+	st_err_clear(&e);
+	assert_int_equal(st_writer_cancel_object(w, &e), ST_OK);
+	assert_int_equal(fixture_publish(&f, w, NULL), 1);
+	check_object(&f, &id, (const uint8_t *)"finished", 8);
+	free(big);
+	fixture_close(&f);
+}
+
 static void ids_are_checked(void **state)
 {
 	struct st_oid id, other;
@@ -453,6 +512,8 @@ int main(void)
 		cmocka_unit_test(recipes),
 		cmocka_unit_test(one_version_in_the_same_pack),
 		cmocka_unit_test(nothing_unverified_is_published),
+		cmocka_unit_test(depth_must_fall),
+		cmocka_unit_test(finished_objects_outlive_a_failure),
 		cmocka_unit_test(ids_are_checked),
 		cmocka_unit_test(big_content),
 		cmocka_unit_test(entries_are_copied),

@@ -142,6 +142,31 @@ static void packs_as_a_whole(void **state)
 	fixture_close(&f);
 }
 
+/* Bytes between two entries belong to none, so no checksum covers them. */
+static void gaps_are_noticed(void **state)
+{
+	struct st_oid id, pack;
+	struct st_err e = { 0 };
+	struct st_writer *w;
+	struct faults x;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, NULL);
+	w = fixture_writer(&f);
+	assert_int_equal(st_writer_put(w, NULL, "one", 3, &id, &e), ST_OK);
+	assert_int_equal(st_writer_flush(w, &e), ST_OK);
+	w->packs[0].end += 16;
+	w->wbuf_off += 16;
+	assert_int_equal(st_writer_put(w, NULL, "two", 3, &id, &e), ST_OK);
+	assert_int_equal(fixture_publish(&f, w, &pack), 1);
+	x = scrub(&f, &pack);
+	assert_int_equal(x.n, 1);
+	assert_int_equal(x.offset, 64 + 192 + 48 + 3 + 16);
+	assert_non_null(strstr(x.what, "back to back"));
+	fixture_close(&f);
+}
+
 static int stop(void *arg, const struct st_oid *id, uint64_t offset, const char *what,
 		struct st_err *e)
 {
@@ -171,6 +196,7 @@ int main(void)
 		cmocka_unit_test(every_byte_is_covered),
 		cmocka_unit_test(faults_say_whose_they_are),
 		cmocka_unit_test(packs_as_a_whole),
+		cmocka_unit_test(gaps_are_noticed),
 		cmocka_unit_test(the_caller_may_stop),
 	};
 

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct trepo t;
@@ -39,13 +39,6 @@ static void put(const char *name, const char *text)
 {
 	tr_write(&t, name, text, strlen(text));
 }
-
-static void version(void)
-{
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
-}
-
 
 static enum st_work_state state_of(const char *name, bool *by_stat)
 {

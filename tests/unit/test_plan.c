@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "repo_fixture.h"
+
+#include "base/file.h"
+#include "model/manifest.h"
+#include "repo/plan.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static struct trepo t;
+
+static int setup(void **state)
+{
+	(void)state;
+	tr_open(&t);
+	return chdir(t.dir);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (chdir("/") != 0)
+		return -1;
+	tr_close(&t);
+	return 0;
+}
+static bool base_of(const char *path, const char *name, uint64_t bytes, struct st_oid *id)
+{
+	struct st_tensor tensor = { .name = name, .name_len = strlen(name), .nbytes = bytes };
+	struct st_err e = { 0 };
+	struct st_bases *b;
+	bool found;
+
+	assert_int_equal(st_bases_new(&b, t.r, &e), ST_OK);
+	assert_int_equal(st_bases_find(b, path, &tensor, id, &found, &e), ST_OK);
+	st_bases_free(b);
+	return found;
+}
+
+/* Tensor k of a file of tr_model. */
+static void id_of(const char *file, size_t k, size_t n, size_t bytes, struct st_oid *id)
+{
+	struct st_buf b;
+
+	tr_read(&t, file, &b);
+	st_oid_of(id, b.p + b.len - (n - k) * bytes, bytes);
+	st_buf_release(&b);
+}
+
+static void order(void **state)
+{
+	static const uint64_t one[] = { 1, 2 }, two[] = { 3, 4 }, three[] = { 5, 6 };
+	struct st_oid got, want;
+
+	(void)state;
+	assert_int_equal(st_mkdirs("d", &(struct st_err){ 0 }), ST_OK);
+	assert_int_equal(st_mkdirs("e", &(struct st_err){ 0 }), ST_OK);
+	tr_model(&t, "d/a.safetensors", one, 2, 4096, 0);
+	tr_model(&t, "d/b.safetensors", two, 2, 4096, 0);
+	tr_model(&t, "e/c.safetensors", three, 1, 4096, 0);
+	assert_false(base_of("d/a.safetensors", "t0", 4096, &got));
+	tr_add(&t, NULL);
+	id_of("d/a.safetensors", 0, 2, 4096, &want);
+	assert_true(base_of("d/a.safetensors", "t0", 4096, &got)); /* the same file first */
+	assert_true(st_oid_eq(&got, &want));
+	assert_true(base_of("d/new.safetensors", "t1", 4096, &got)); /* then its directory */
+	id_of("d/a.safetensors", 1, 2, 4096, &want);
+	if (!st_oid_eq(&got, &want))
+		id_of("d/b.safetensors", 1, 2, 4096, &want);
+	assert_true(st_oid_eq(&got, &want));
+	assert_true(base_of("e/new.safetensors", "t1", 4096, &got)); /* then any */
+	assert_false(base_of("d/a.safetensors", "t0", 8192, &got));  /* never another size */
+	assert_false(base_of("d/a.safetensors", "t9", 4096, &got));
+}
+
+static void piece_is(const struct st_piece *p, uint64_t off, uint64_t size, bool glue, size_t n)
+{
+	assert_int_equal(p->off, off);
+	assert_int_equal(p->size, size);
+	assert_int_equal(p->glue, glue);
+	assert_int_equal(p->ntensors, n);
+}
+
+/* Glue between, overlapping tensors in one extent, empty ones by themselves; all is covered. */
+static void pieces(void **state)
+{
+	struct st_tensor v[] = {
+		{ .offset = 8, .nbytes = 0, .dtype = ST_F32 },
+		{ .offset = 8, .nbytes = 8, .dtype = ST_F32 },
+		{ .offset = 20, .nbytes = 10, .dtype = ST_BF16 },
+		{ .offset = 24, .nbytes = 10, .dtype = ST_BF16 },
+		{ .offset = 34, .nbytes = 4, .dtype = ST_U8 },
+	};
+	struct st_layout l;
+	struct st_plan p;
+	struct st_err e = { 0 };
+
+	(void)state;
+	st_layout_init(&l);
+	l.tensors = v;
+	l.ntensors = 5;
+	l.size = 40;
+	assert_int_equal(st_plan_make(&p, &l, &e), ST_OK);
+	assert_int_equal(p.n, 7);
+	piece_is(&p.pieces[0], 0, 8, true, 0);
+	piece_is(&p.pieces[1], 8, 0, false, 1);
+	piece_is(&p.pieces[2], 8, 8, false, 1);
+	assert_int_equal(p.pieces[2].width, 4);
+	piece_is(&p.pieces[3], 16, 4, true, 0);
+	piece_is(&p.pieces[4], 20, 14, false, 2);
+	assert_int_equal(p.pieces[4].width, 1);
+	piece_is(&p.pieces[5], 34, 4, false, 1);
+	piece_is(&p.pieces[6], 38, 2, true, 0);
+	st_plan_release(&p);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(order, setup, teardown),
+		cmocka_unit_test_setup_teardown(pieces, setup, teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
