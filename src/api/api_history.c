@@ -26,7 +26,7 @@ int strata_resolve(strata_repo *r, const char *rev, char commit[STRATA_HEX], str
 	if (!r || !rev || !commit)
 		return st_api_null(err, __func__);
 	commit[0] = 0;
-	rc = st_repo_refresh(r->r, &e);
+	rc = st_repo_refresh_to_read(r->r, &e);
 	if (rc == ST_OK)
 		rc = st_resolve(r->r, rev, strlen(rev), &id, &e);
 	if (rc == ST_OK)

@@ -92,7 +92,7 @@ int strata_head(strata_repo *r, strata_head_info *out, strata_error *err)
 	if (!r || !out)
 		return st_api_null(err, __func__);
 	*out = (strata_head_info){ 0 };
-	rc = st_repo_refresh(r->r, &e);
+	rc = st_repo_refresh_to_read(r->r, &e);
 	if (rc == ST_OK)
 		rc = st_repo_head(r->r, &h, &e);
 	if (rc != ST_OK)

@@ -98,7 +98,7 @@ static int rebuild(struct st_fsck *f, struct st_err *e)
 	struct st_err why = { 0 };
 	struct st_oid before, after;
 	uint64_t seq = f->r->pos.seq;
-	bool sound, may = true;
+	bool sound, may = true, lost = f->r->log_lost;
 	int rc = st_catalog_check(f->r->cat, &why);
 
 	if (rc == ST_OK)
@@ -111,10 +111,16 @@ static int rebuild(struct st_fsck *f, struct st_err *e)
 		st_warn(&f->r->ctx, "the catalogue was damaged: %s", why.msg);
 	if (rc != ST_OK || !may)
 		return rc;
-	rc = st_repo_rebuild(f->r, e);
+	st_err_clear(&why);
+	rc = st_repo_rebuild(f->r, &why);
+	if (rc == ST_ECORRUPT && f->r->cat) /* the old one is still in use */
+		return st_fsck_fault(f, NULL, NULL, 0, false, e,
+				     "the catalogue was not made anew: %s", why.msg);
+	if (rc != ST_OK)
+		*e = why;
 	if (rc == ST_OK)
 		rc = st_catalog_digest(f->r->cat, &after, e);
-	if (rc != ST_OK || !sound || f->r->pos.seq != seq || st_oid_eq(&before, &after))
+	if (rc != ST_OK || !sound || lost || f->r->pos.seq != seq || st_oid_eq(&before, &after))
 		return rc;
 	return st_fsck_fault(f, NULL, NULL, 0, false, e,
 			     "the catalogue differed from log and packs; it was made anew");
@@ -280,8 +286,15 @@ static int check_catalog(struct st_fsck *f, struct st_err *e)
 
 static int check_all(struct st_fsck *f, struct st_err *e)
 {
-	int rc = f->flags & STRATA_FSCK_REBUILD ? rebuild(f, e) : ST_OK;
+	int rc = ST_OK;
 
+	if (f->r->log_lost)
+		rc = st_fsck_fault(f, NULL, NULL, f->r->pos.end, false, e,
+				   "the operation log has lost operation %" PRIu64
+				   " ('strata fsck --rebuild' gives it up)",
+				   f->r->pos.seq);
+	if (rc == ST_OK && (f->flags & STRATA_FSCK_REBUILD))
+		rc = rebuild(f, e);
 	if (rc == ST_OK)
 		rc = check_log(f, e);
 	if (rc == ST_OK)
@@ -306,7 +319,7 @@ int st_verb_fsck(struct st_repo *r, unsigned flags, int (*cb)(void *arg, const s
 	st_arena_init(&f.text);
 	st_map_init(&f.faulty);
 	st_map_init(&f.lost);
-	rc = st_repo_refresh(r, e);
+	rc = st_repo_refresh_to_read(r, e);
 	if (rc == ST_OK)
 		rc = check_all(&f, e);
 	st_progress(&r->ctx, "fsck", 0, 0, false, true);

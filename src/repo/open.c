@@ -9,6 +9,8 @@
 
 #define LOG_NAME "ops"
 #define CATALOG_NAME "catalog.db"
+#define CATALOG_NEW "catalog.db.new"   /* being rebuilt */
+#define CATALOG_LOST "catalog.db.lost" /* set aside: it knew operations that the log has lost */
 
 char *st_repo_path(const struct st_repo *r, const char *name, struct st_err *e)
 {
@@ -160,24 +162,30 @@ static int load_config(struct st_repo *r, struct st_err *e)
 	return e->code != ST_OK ? e->code : rc;
 }
 
-static int remove_catalog(struct st_repo *r, struct st_err *e)
+static int remove_file(struct st_repo *r, const char *name, struct st_err *e)
 {
-	static const char *const names[] = { CATALOG_NAME, CATALOG_NAME "-journal" };
-	char *path;
-	size_t i;
+	char *path = st_repo_path(r, name, e);
 
-	for (i = 0; i < 2; i++) {
-		path = st_repo_path(r, names[i], e);
-		if (path && unlink(path) != 0 && errno != ENOENT)
-			st_fail_os(e, "remove %s", path);
-		free(path);
-	}
+	if (path && unlink(path) != 0 && errno != ENOENT)
+		st_fail_os(e, "remove %s", path);
+	free(path);
 	return e->code;
 }
 
-static int open_catalog(struct st_repo *r, struct st_err *e)
+static int rename_file(struct st_repo *r, const char *from, const char *to, struct st_err *e)
 {
-	char *path = st_repo_path(r, CATALOG_NAME, e);
+	char *a = st_repo_path(r, from, e), *b = a ? st_repo_path(r, to, e) : NULL;
+
+	if (b && rename(a, b) != 0 && errno != ENOENT)
+		st_fail_os(e, "rename %s", a);
+	free(a);
+	free(b);
+	return e->code;
+}
+
+static int open_catalog(struct st_repo *r, const char *name, struct st_err *e)
+{
+	char *path = st_repo_path(r, name, e);
 	int rc = path ? st_catalog_open(&r->cat, path, e) : e->code;
 
 	free(path);
@@ -194,19 +202,52 @@ static void close_catalog(struct st_repo *r)
 	r->cat = NULL;
 }
 
-/* Holds the log's lock, so that no two processes rebuild one cache at once. */
+/* From nothing, beside the one in use. */
+static int replay_into_new(struct st_repo *r, struct st_err *e)
+{
+	int rc = remove_file(r, CATALOG_NEW, e);
+
+	if (rc == ST_OK)
+		rc = remove_file(r, CATALOG_NEW "-journal", e);
+	if (rc == ST_OK)
+		rc = open_catalog(r, CATALOG_NEW, e);
+	if (rc == ST_OK)
+		rc = st_repo_refresh(r, e);
+	close_catalog(r);
+	return rc;
+}
+
+/* A journal belongs to the file of its name: the old one's must not be taken for the new one's. */
+static int replace_catalog(struct st_repo *r, bool keep_old, struct st_err *e)
+{
+	int rc = keep_old ? rename_file(r, CATALOG_NAME, CATALOG_LOST, e) : ST_OK;
+
+	if (rc == ST_OK)
+		rc = remove_file(r, CATALOG_NAME "-journal", e);
+	return rc == ST_OK ? rename_file(r, CATALOG_NEW, CATALOG_NAME, e) : rc;
+}
+
+/* Holds the log's lock, so that no two processes rebuild one cache at once. The old catalogue goes only when
+ * the new one is complete: with a damaged log it is the last that knows the history. */
 int st_repo_rebuild(struct st_repo *r, struct st_err *e)
 {
+	bool lost = r->log_lost, had = r->cat != NULL;
+	struct st_err ignored = { 0 };
 	int rc = st_oplog_lock(r->log, 60000, e);
 
 	if (rc != ST_OK)
 		return rc;
 	close_catalog(r);
-	rc = remove_catalog(r, e);
+	r->log_lost = false;
+	rc = replay_into_new(r, e);
 	if (rc == ST_OK)
-		rc = open_catalog(r, e);
+		rc = replace_catalog(r, lost, e);
 	if (rc == ST_OK)
-		rc = st_repo_refresh(r, e);
+		rc = open_catalog(r, CATALOG_NAME, e);
+	else if (had && open_catalog(r, CATALOG_NAME, &ignored) == ST_OK)
+		r->log_lost = lost;
+	if (r->cat && st_catalog_pos(r->cat, &r->pos, &ignored) != ST_OK)
+		r->pos = (struct st_oplog_pos){ 0 };
 	st_oplog_unlock(r->log);
 	return rc == ST_OK ? ST_OK : st_wrap(e, "rebuild the catalogue");
 }
@@ -239,13 +280,13 @@ static int open_or_rebuild(struct st_repo *r, struct st_err *e)
 {
 	struct st_err why = { 0 };
 	bool newer;
-	int rc = open_catalog(r, &why);
+	int rc = open_catalog(r, CATALOG_NAME, &why);
 
 	if (rc == ST_OK)
 		rc = st_catalog_pos(r->cat, &r->pos, &why);
 	if (rc == ST_ECORRUPT) {
 		st_warn(&r->ctx, "rebuilding the catalogue: %s", why.msg);
-		r->pos = (struct st_oplog_pos){ 0 };
+		close_catalog(r);
 		return st_repo_rebuild(r, e);
 	}
 	if (rc != ST_OK) {
@@ -253,6 +294,15 @@ static int open_or_rebuild(struct st_repo *r, struct st_err *e)
 		return rc;
 	}
 	rc = st_oplog_newer(r->log, &r->pos, &newer, e);
+	if (rc == ST_ECORRUPT) { /* the catalogue still serves to read */
+		r->log_lost = true;
+		st_warn(&r->ctx,
+			"%s; nothing can be changed until .strata/ops is brought back from a backup, "
+			"or 'strata fsck --rebuild' gives up what it lost",
+			e->msg);
+		st_err_clear(e);
+		return ST_OK;
+	}
 	if (rc == ST_OK && newer)
 		rc = st_repo_replay(r, e);
 	return rc;

@@ -223,11 +223,22 @@ out:
 	return rc == ST_OK ? ST_OK : st_wrap(e, "apply the operation log");
 }
 
+int st_repo_refresh_to_read(struct st_repo *r, struct st_err *e)
+{
+	return r->log_lost ? ST_OK : st_repo_refresh(r, e);
+}
+
 int st_repo_refresh(struct st_repo *r, struct st_err *e)
 {
 	bool newer = false;
-	int rc = st_catalog_pos(r->cat, &r->pos, e);
+	int rc;
 
+	if (r->log_lost)
+		return st_fail(e, ST_ECORRUPT,
+			       "the operation log has lost operations that the catalogue knows: "
+			       "bring .strata/ops back from a backup, or give them up with "
+			       "'strata fsck --rebuild'");
+	rc = st_catalog_pos(r->cat, &r->pos, e);
 	if (rc == ST_OK)
 		rc = st_oplog_newer(r->log, &r->pos, &newer, e);
 	if (rc == ST_OK && newer)

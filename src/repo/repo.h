@@ -29,6 +29,7 @@ struct st_repo {
 	struct st_store *store;
 	struct st_odb *odb;
 	struct st_oplog_pos pos; /* what the catalogue holds */
+	bool log_lost;		 /* the log lacks operations that the catalogue has: only reading works */
 	char *plain_dir;	 /* directory of the tree last seen to have no link above its files */
 	int gc_fd, index_fd;	 /* lock files, -1 when not held */
 };
@@ -42,7 +43,9 @@ ST_MUST int st_repo_open(struct st_repo **out, const char *dir, const struct st_
 void st_repo_close(struct st_repo *r);
 /* Applies what other processes appended meanwhile. */
 ST_MUST int st_repo_refresh(struct st_repo *r, struct st_err *e);
-/* Deletes the catalogue and replays the log into a new one. */
+/* The same for what only reads: it goes on with the catalogue when the log is damaged. */
+ST_MUST int st_repo_refresh_to_read(struct st_repo *r, struct st_err *e);
+/* Replays the log into a new catalogue, which replaces the old one when it is complete. */
 ST_MUST int st_repo_rebuild(struct st_repo *r, struct st_err *e);
 /* Path inside .strata; the caller's. */
 ST_MUST char *st_repo_path(const struct st_repo *r, const char *name, struct st_err *e);

@@ -279,7 +279,7 @@ int st_verb_stats(struct st_repo *r, const char *rev, int (*cb)(void *arg, const
 	int rc;
 
 	st_map_init(&s.sizes);
-	rc = st_repo_refresh(r, e);
+	rc = st_repo_refresh_to_read(r, e);
 	if (rc == ST_OK)
 		rc = gather(&s, rev, e);
 	if (rc == ST_OK)

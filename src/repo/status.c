@@ -278,7 +278,7 @@ int st_verb_status(struct st_repo *r, const char *const *paths, size_t n, unsign
 	st_arena_init(&s.arena);
 	st_index_init(&s.head);
 	st_index_init(&s.staged);
-	rc = st_repo_refresh(r, e);
+	rc = st_repo_refresh_to_read(r, e);
 	if (rc == ST_OK)
 		rc = st_pathspec_new(&s.ps, r, paths, n, e);
 	if (rc == ST_OK)
