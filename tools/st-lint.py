@@ -394,13 +394,18 @@ class Lint:
                 self.table_row(table, text.count("\n", 0, m.start()) + 1, kind, name, tests)
 
     def table_row(self, table, line, kind, name, tests):
-        """The artefacts may carry the kind too: doc/format/codec_raw.md, test_codec_raw.c."""
+        """The artefacts may carry the kind too: doc/format/codec_raw.md, test_codec_raw.c. A page or a
+        corpus may serve all of a kind: a heading in doc/format/codec.md, inputs named after the row."""
         names = (name, kind + "_" + name, kind + "-" + name)
         if not any("test_%s.c" % n in tests for n in names):
             self.say("tables", table, line, "%s has no tests/unit/test_%s.c" % (name, name))
-        if not any(self.exists("doc/format", n + ".md") for n in names):
+        shared = self.exists("doc/format", kind + ".md") and re.search(
+            r"^#+ .*\b%s\b" % re.escape(name), self.read("doc/format/%s.md" % kind), re.M)
+        if not shared and not any(self.exists("doc/format", n + ".md") for n in names):
             self.say("tables", table, line, "%s has no doc/format/%s.md" % (name, name))
-        if not any(self.names("fuzz/corpus/" + n) for n in names):
+        inputs = [f for d in self.names("fuzz/corpus") for f in self.names("fuzz/corpus/" + d)]
+        if not any(self.names("fuzz/corpus/" + n) for n in names) and not any(
+                f.startswith(name + "-") for f in inputs):
             self.say("tables", table, line, "%s has no fuzz/corpus/%s" % (name, name))
 
     def version(self):

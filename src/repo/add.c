@@ -234,19 +234,48 @@ static int on_done(void *arg, const char *path, const struct st_ingested *f, str
 	return st_index_add(&a->changed, &row, e);
 }
 
+/* A file that vanishes meanwhile is missed when it is read. */
+static uint64_t bytes_to_read(struct add *a)
+{
+	struct st_err ignored = { 0 };
+	uint64_t sum = 0;
+	struct stat st;
+	char *full;
+	size_t i;
+
+	for (i = 0; i < a->todo.nrows; i++) {
+		full = st_work_path(a->r, a->todo.rows[i].path, &ignored);
+		if (full && stat(full, &st) == 0 && S_ISREG(st.st_mode))
+			sum += (uint64_t)st.st_size;
+		free(full);
+	}
+	return sum;
+}
+
+static int codec_mode(const struct add *a, enum st_codec_mode *out, struct st_err *e)
+{
+	const char *mode = st_config_get(&a->r->config, "store.mode");
+
+	*out = ST_CODEC_DEFAULT;
+	if ((a->flags & STRATA_ADD_FAST) || (mode && strcmp(mode, "fast") == 0))
+		*out = ST_CODEC_FAST;
+	else if (mode && strcmp(mode, "default") != 0)
+		return st_fail(e, ST_EUSAGE, "store.mode is '%s': it may be default or fast", mode);
+	return ST_OK;
+}
+
 static int ingest_all(struct add *a, struct st_txn *t, struct st_err *e)
 {
 	struct st_ingest_options o = { .mode = ST_CODEC_DEFAULT };
-	const char *mode = st_config_get(&a->r->config, "store.mode");
 	size_t i;
 	char *full;
-	int rc;
+	int rc = codec_mode(a, &o.mode, e);
 
-	if ((a->flags & STRATA_ADD_FAST) || (mode && strcmp(mode, "fast") == 0))
-		o.mode = ST_CODEC_FAST;
-	rc = st_ingest_new(&a->ingest, a->r, t->w, &o, e);
+	if (rc == ST_OK)
+		rc = st_ingest_new(&a->ingest, a->r, t->w, &o, e);
 	if (rc != ST_OK)
 		return rc;
+	st_ingest_expect(a->ingest, bytes_to_read(a));
 	st_ingest_on_done(a->ingest, on_done, a);
 	a->begun = st_now_ns();
 	for (i = 0; rc == ST_OK && i < a->todo.nrows; i++) {

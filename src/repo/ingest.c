@@ -88,6 +88,11 @@ void st_ingest_free(struct st_ingest *g)
 	free(g);
 }
 
+void st_ingest_expect(struct st_ingest *g, uint64_t bytes)
+{
+	g->total_bytes = bytes;
+}
+
 void st_ingest_on_done(struct st_ingest *g,
 		       int (*done)(void *arg, const char *path, const struct st_ingested *f,
 				   struct st_err *e),
@@ -155,6 +160,6 @@ int st_ingest_finish(struct st_ingest *g, struct st_err *e)
 		rc = st_ingest_big(g, d->path, d->full, d->follow, e);
 		free_deferred(d);
 	}
-	st_progress(&g->r->ctx, "add", g->done_bytes, 0, true, true);
+	st_progress(&g->r->ctx, "add", g->done_bytes, g->total_bytes, true, true);
 	return rc;
 }

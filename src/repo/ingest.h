@@ -32,7 +32,7 @@ struct st_ingest {
 	struct st_batch *batch; /* being filled */
 	struct st_deferred *deferred; /* small files that turned out to be models */
 	struct st_slab *idle;	      /* slabs to use again */
-	uint64_t done_bytes;
+	uint64_t done_bytes, total_bytes; /* total 0: unknown */
 	int (*done)(void *arg, const char *path, const struct st_ingested *f, struct st_err *e);
 	void *done_arg;
 };

@@ -205,7 +205,7 @@ static int slab_sink(void *arg, void *item, int rc, const struct st_err *ie, str
 		*e = *ie;
 	close_bases(s);
 	g->done_bytes += s->len;
-	st_progress(&g->r->ctx, "add", g->done_bytes, 0, true, false);
+	st_progress(&g->r->ctx, "add", g->done_bytes, g->total_bytes, true, false);
 	give_slab(g, s);
 	return rc;
 }

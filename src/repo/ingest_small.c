@@ -178,7 +178,7 @@ static int sink(void *arg, void *item, int rc, const struct st_err *ie, struct s
 		rc = store_all(g, b, e);
 	else
 		*e = *ie;
-	st_progress(&g->r->ctx, "add", g->done_bytes, 0, true, false);
+	st_progress(&g->r->ctx, "add", g->done_bytes, g->total_bytes, true, false);
 	st_batch_free(b);
 	return rc;
 }

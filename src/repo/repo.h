@@ -195,6 +195,8 @@ void st_ingest_free(struct st_ingest *g);
 ST_MUST int st_ingest_file(struct st_ingest *g, const char *path, const char *full, bool follow,
 			   struct st_err *e);
 ST_MUST int st_ingest_finish(struct st_ingest *g, struct st_err *e);
+/* For the progress line: bytes of all files to come. */
+void st_ingest_expect(struct st_ingest *g, uint64_t bytes);
 void st_ingest_on_done(struct st_ingest *g,
 		       int (*done)(void *arg, const char *path, const struct st_ingested *f,
 				   struct st_err *e),
