@@ -110,21 +110,6 @@ static int check_way(struct checkout *c, const struct st_stage_row *want, struct
 	return st_write_blocked(c->r->work, want->path, going, c, &c->blocker, e);
 }
 
-/* As in Git: what is the same in both versions stays as the user left it. */
-static bool untouched(const struct checkout *c, const struct st_stage_row *want,
-		      const struct st_stage_row *have)
-{
-	return !c->force && have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode;
-}
-
-static void keep_row(struct st_stage_row *want, const struct st_stage_row *have)
-{
-	const char *path = want->path;
-
-	*want = *have;
-	want->path = path;
-}
-
 static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_err *e)
 {
 	struct place p = { .want = want };
@@ -132,11 +117,6 @@ static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_e
 	int rc;
 
 	p.have = st_index_find(c->now, want->path, want->path_len, NULL);
-	if (untouched(c, want, p.have)) {
-		keep_row(want, p.have);
-		p.keep = true;
-		return add_place(c, &p, e);
-	}
 	rc = is_equal(c, want, p.have, &p.keep, e);
 	if (rc != ST_OK)
 		return rc;

@@ -6,7 +6,7 @@ struct spec {
 	size_t len;
 	bool glob;
 	bool matched;
-	const char *given;
+	char *given; /* as the user wrote it */
 };
 
 struct st_pathspec {
@@ -41,7 +41,9 @@ int st_pathspec_new(struct st_pathspec **out, struct st_repo *r, const char *con
 			break;
 		ps->n++;
 		s->len = strlen(s->path);
-		s->given = paths[i];
+		s->given = st_strdup(paths[i], e);
+		if (!s->given)
+			break;
 		s->glob = has_glob(s->path);
 	}
 	if (e->code != ST_OK) {
@@ -58,8 +60,10 @@ void st_pathspec_free(struct st_pathspec *ps)
 
 	if (!ps)
 		return;
-	for (i = 0; i < ps->n; i++)
+	for (i = 0; i < ps->n; i++) {
 		free(ps->specs[i].path);
+		free(ps->specs[i].given);
+	}
 	free(ps->specs);
 	free(ps);
 }
