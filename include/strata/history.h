@@ -14,11 +14,11 @@ typedef struct strata_param {
 } strata_param;
 
 typedef struct strata_commit_options {
-	const char *message;	  /* required; with amend NULL keeps the old one */
-	bool all;		  /* stage changed and removed tracked files first */
-	bool amend;		  /* replace HEAD's version */
-	bool allow_empty;	  /* also when nothing changed */
-	bool fast;		  /* with all: as STRATA_ADD_FAST */
+	const char *message;	    /* required; with amend NULL keeps the old one */
+	bool all;		    /* stage changed and removed tracked files first */
+	bool amend;		    /* replace HEAD's version */
+	bool allow_empty;	    /* also when nothing changed */
+	bool fast;		    /* with all: as STRATA_ADD_FAST */
 	const strata_param *params; /* hyper-parameters */
 	size_t nparams;
 	const char *config; /* a configuration file to record, or NULL */
@@ -46,7 +46,7 @@ STRATA_API int strata_resolve(strata_repo *r, const char *rev, char commit[STRAT
 			      strata_error *err);
 
 typedef struct strata_version {
-	const char *commit; /* hex */
+	const char *commit;  /* hex */
 	const char *version; /* "v12" or "" */
 	const char *const *parents;
 	size_t nparents;
@@ -63,7 +63,7 @@ typedef struct strata_version {
 typedef struct strata_log_options {
 	const char *const *revs; /* "REV", "A..B", "A...B"; none: HEAD */
 	size_t nrevs;
-	uint64_t limit; /* 0: all */
+	uint64_t limit;		  /* 0: all */
 	const char *const *paths; /* only versions that changed one of these */
 	size_t npaths;
 	bool files; /* count changed files (costs reading trees) */

@@ -10,8 +10,8 @@ extern "C" {
 #endif
 
 typedef struct strata_fault {
-	const char *object;  /* hex, or "" */
-	const char *pack;    /* file name, or "" */
+	const char *object; /* hex, or "" */
+	const char *pack;   /* file name, or "" */
 	uint64_t offset;
 	const char *what;    /* for people: what is wrong */
 	const char *version; /* one version that needs the object, or "" */
@@ -23,8 +23,9 @@ typedef struct strata_fsck_result {
 } strata_fsck_result;
 
 enum strata_fsck_flags {
-	STRATA_FSCK_FULL = 1,	 /* decode and re-hash every object and rebuild every file */
-	STRATA_FSCK_REBUILD = 2, /* first delete the catalogue and make it anew from log and packs */
+	STRATA_FSCK_FULL = 1, /* decode and re-hash every object and rebuild every file */
+	/* first delete the catalogue and make it anew from log and packs */
+	STRATA_FSCK_REBUILD = 2,
 };
 /* STRATA_ENO when faults were found. Without FULL: the log, every pack's index, every stored byte
  * against its checksum, and that every object a version needs is there. */

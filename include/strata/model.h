@@ -11,8 +11,8 @@ extern "C" {
 
 typedef struct strata_file {
 	const char *path;
-	const char *mode; /* "file", "exec", "link" */
-	const char *kind; /* "model", "file", "link" */
+	const char *mode;   /* "file", "exec", "link" */
+	const char *kind;   /* "model", "file", "link" */
 	const char *format; /* "safetensors", "chunks" (stored in pieces), or "" */
 	uint64_t size;
 	uint64_t tensors; /* of a model */
@@ -42,7 +42,10 @@ STRATA_API int strata_tensors(strata_repo *r, const char *spec,
 			      int (*cb)(void *arg, const strata_tensor *t), void *arg,
 			      strata_error *err);
 
-typedef enum strata_cat_as { STRATA_CAT_RAW, STRATA_CAT_NPY } strata_cat_as;
+typedef enum strata_cat_as {
+	STRATA_CAT_RAW,
+	STRATA_CAT_NPY
+} strata_cat_as;
 /* Bytes of a file ("REV:path") or one tensor ("REV:path::name") to write, in order, in pieces. Only
  * what is asked for is decoded. write returns non-zero to stop. */
 STRATA_API int strata_cat(strata_repo *r, const char *spec, strata_cat_as as,
@@ -64,8 +67,10 @@ typedef struct strata_inspection {
 	const char *problem;  /* why the file's structure could not be read, or NULL */
 } strata_inspection;
 
-/* Any model file, no repository needed. A directory or an index file stands for all its shards.
- * tensor may be NULL. A damaged file gives problem and returns STRATA_EFORMAT after the callback. */
+/*
+ * Any model file, no repository needed. A directory or an index file stands for all its shards.
+ * tensor may be NULL. A damaged file gives problem and returns STRATA_EFORMAT after the callback.
+ */
 STRATA_API int strata_inspect(const char *path, const strata_options *opts,
 			      int (*info)(void *arg, const strata_inspection *i),
 			      int (*tensor)(void *arg, const strata_tensor *t), void *arg,

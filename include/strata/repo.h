@@ -50,11 +50,13 @@ STRATA_API int strata_init(const char *dir, strata_policy policy, bool *fresh, s
 STRATA_API int strata_open(strata_repo **out, const char *start, const char *repo_dir,
 			   const strata_options *opts, strata_error *err);
 STRATA_API void strata_close(strata_repo *r);
-STRATA_API const char *strata_workdir(const strata_repo *r); /* absolute, no trailing '/' */
+STRATA_API const char *strata_workdir(const strata_repo *r);  /* absolute, no trailing '/' */
 STRATA_API const char *strata_repo_dir(const strata_repo *r); /* its .strata */
 
-/* One setting. Order: the repository's, the user's, for user.name and user.email also Git's. *value is
- * the caller's (strata_free), NULL when not set. r may be NULL (user's settings only). */
+/*
+ * One setting. Order: the repository's, the user's, for user.name and user.email also Git's. *value
+ * is the caller's (strata_free), NULL when not set. r may be NULL (user's settings only).
+ */
 STRATA_API int strata_config_get(strata_repo *r, const char *key, char **value, strata_error *err);
 /* value NULL removes. global: the user's file instead of the repository's. */
 STRATA_API int strata_config_set(strata_repo *r, bool global, const char *key, const char *value,
@@ -66,10 +68,10 @@ STRATA_API void strata_free(void *p);
 
 typedef struct strata_head_info {
 	bool detached;
-	bool unborn;		/* no version yet */
-	char branch[256];	/* "main"; "" when detached */
+	bool unborn;		 /* no version yet */
+	char branch[256];	 /* "main"; "" when detached */
 	char commit[STRATA_HEX]; /* "" when unborn */
-	char version[32];	/* "v12", "" when it has none */
+	char version[32];	 /* "v12", "" when it has none */
 } strata_head_info;
 STRATA_API int strata_head(strata_repo *r, strata_head_info *out, strata_error *err);
 

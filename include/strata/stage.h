@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The index and the working tree: add, rm, mv, status, restore, checkout. Paths are relative to the
- * current directory or absolute; those handed to callbacks are relative to the working tree's root. */
+/*
+ * The index and the working tree: add, rm, mv, status, restore, checkout. Paths are relative to the
+ * current directory or absolute; those handed to callbacks are relative to the working tree's root.
+ */
 #ifndef STRATA_STAGE_H
 #define STRATA_STAGE_H
 
@@ -15,19 +17,19 @@ typedef struct strata_tensor_counts {
 } strata_tensor_counts;
 
 enum strata_add_flags {
-	STRATA_ADD_ALL = 1,	    /* -A: removals too, the whole tree when no path is given */
-	STRATA_ADD_UPDATE = 2,	    /* -u: tracked files only */
-	STRATA_ADD_DRY_RUN = 4,	    /* -n */
-	STRATA_ADD_FORCE = 8,	    /* -f: ignored files too */
-	STRATA_ADD_FAST = 16,	    /* hash and copy only, no compression */
+	STRATA_ADD_ALL = 1,	     /* -A: removals too, the whole tree when no path is given */
+	STRATA_ADD_UPDATE = 2,	     /* -u: tracked files only */
+	STRATA_ADD_DRY_RUN = 4,	     /* -n */
+	STRATA_ADD_FORCE = 8,	     /* -f: ignored files too */
+	STRATA_ADD_FAST = 16,	     /* hash and copy only, no compression */
 	STRATA_ADD_DEREFERENCE = 32, /* a link's target instead of the link */
 };
 
 typedef struct strata_add_result {
-	uint64_t files;		/* staged (new or changed) */
-	uint64_t removed;	/* removals staged */
-	uint64_t bytes;		/* of content read */
-	uint64_t stored;	/* bytes written to packs */
+	uint64_t files;	  /* staged (new or changed) */
+	uint64_t removed; /* removals staged */
+	uint64_t bytes;	  /* of content read */
+	uint64_t stored;  /* bytes written to packs */
 } strata_add_result;
 
 /* cb (may be NULL) sees each path that is or would be staged: 'A' new, 'M' changed, 'D' removed. */
@@ -49,12 +51,13 @@ STRATA_API int strata_mv(strata_repo *r, const char *const *paths, size_t npaths
 			 strata_error *err);
 
 typedef struct strata_status_entry {
-	const char *path;  /* a collapsed untracked directory ends with '/' */
-	char staged;	   /* HEAD against index: ' ', 'A', 'M', 'D', 'T' (type), '?' untracked, '!' ignored */
-	char worktree;	   /* index against working tree: ' ', 'M', 'D', 'T', '?', '!' */
-	const char *kind;  /* "file", "model", "link", "dir" */
+	const char *path; /* a collapsed untracked directory ends with '/' */
+	/* HEAD against index: ' ', 'A', 'M', 'D', 'T' (type), '?' untracked, '!' ignored */
+	char staged;
+	char worktree;	    /* index against working tree: ' ', 'M', 'D', 'T', '?', '!' */
+	const char *kind;   /* "file", "model", "link", "dir" */
 	const char *format; /* of a model, else "" */
-	bool has_tensors;  /* counts against HEAD are filled in (changed models) */
+	bool has_tensors;   /* counts against HEAD are filled in (changed models) */
 	strata_tensor_counts tensors;
 } strata_status_entry;
 

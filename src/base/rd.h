@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bounds-checked reader for untrusted bytes. The first failure sticks in err: later reads return
- * 0 or NULL, so loops end and one st_rd_ok() follows. Scalars are little-endian, built byte by byte.
+ * The bounds-checked reader for untrusted bytes. The first failure sticks in err: later reads
+ * return 0 or NULL, so loops end and one st_rd_ok() follows. Scalars are little-endian, built byte
+ * by byte.
  */
 #ifndef ST_BASE_RD_H
 #define ST_BASE_RD_H
@@ -24,7 +25,9 @@ uint32_t st_rd_u32(struct st_rd *r);
 uint64_t st_rd_u64(struct st_rd *r);
 /* LEB128, at most 10 bytes, minimal form required. */
 uint64_t st_rd_varint(struct st_rd *r);
-/* A count that may size an allocation: at most cap, and min_elem bytes for each are really there. */
+/*
+ * A count that may size an allocation: at most cap, and min_elem bytes for each are really there.
+ */
 uint64_t st_rd_count(struct st_rd *r, uint64_t min_elem, uint64_t cap);
 /* Fails unless everything was read. */
 void st_rd_end(struct st_rd *r);

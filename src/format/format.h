@@ -10,7 +10,7 @@
 #define ST_PROBE_LEN 64 /* bytes of the file's head that probe may see */
 
 struct st_format {
-	const char *name; /* unique; stored in manifests */
+	const char *name;  /* unique; stored in manifests */
 	const char *about; /* one line for people */
 	/* MUST. 0: certainly not; 1..100: how sure. p holds min(size, ST_PROBE_LEN) bytes. */
 	int (*probe)(const uint8_t *p, size_t len, uint64_t size, const char *path);
@@ -37,8 +37,8 @@ struct st_shard_index {
 	struct st_arena arena;
 	const char **shards; /* file names, sorted, unique, plain (no '/', no "..") */
 	size_t nshards;
-	const char **names;  /* weight_map keys in file order */
-	uint32_t *shard_of;  /* index into shards */
+	const char **names; /* weight_map keys in file order */
+	uint32_t *shard_of; /* index into shards */
 	size_t nnames;
 };
 
@@ -49,7 +49,7 @@ void st_shard_index_release(struct st_shard_index *x);
 
 /* The header of a .npy file (version 1.0, or 2.0 when it must) for a C-order array. Types that
  * NumPy lacks are written as raw unsigned integers of that width. */
-ST_MUST int st_npy_header(struct st_buf *out, enum st_dtype t, const uint64_t *shape,
-			  unsigned ndim, struct st_err *e);
+ST_MUST int st_npy_header(struct st_buf *out, enum st_dtype t, const uint64_t *shape, unsigned ndim,
+			  struct st_err *e);
 
 #endif

@@ -106,8 +106,8 @@ static int consider_new(struct add *a, const struct st_walk_entry *en, struct st
 	return rc == ST_OK ? queue(a, en->path, follow, e) : rc;
 }
 
-static int consider_tracked(struct add *a, struct st_stage_row *row,
-			    const struct st_walk_entry *en, struct st_err *e)
+static int consider_tracked(struct add *a, struct st_stage_row *row, const struct st_walk_entry *en,
+			    struct st_err *e)
 {
 	enum st_work_state state;
 	bool follow = (row->flags & ST_INDEX_DEREF) != 0, refreshed = false;
@@ -281,8 +281,8 @@ static int ingest_all(struct add *a, struct st_txn *t, struct st_err *e)
 	for (i = 0; rc == ST_OK && i < a->todo.nrows; i++) {
 		full = st_work_path(a->r, a->todo.rows[i].path, e);
 		rc = full ? st_ingest_file(a->ingest, a->todo.rows[i].path, full,
-					   (a->todo.rows[i].flags & ST_INDEX_DEREF) != 0, e)
-			  : (int)e->code;
+					   (a->todo.rows[i].flags & ST_INDEX_DEREF) != 0, e) :
+			    (int)e->code;
 		free(full);
 	}
 	if (rc == ST_OK)
@@ -384,9 +384,7 @@ int st_verb_add(struct st_repo *r, const char *const *paths, size_t n, unsigned 
 		int (*cb)(void *arg, char what, const char *path), void *arg,
 		strata_add_result *res, struct st_err *e)
 {
-	struct add a = {
-		.r = r, .flags = flags, .cb = cb, .cb_arg = arg, .explicit_paths = n > 0
-	};
+	struct add a = { .r = r, .flags = flags, .cb = cb, .cb_arg = arg, .explicit_paths = n > 0 };
 	int rc;
 
 	if (n == 0 && !(flags & (STRATA_ADD_ALL | STRATA_ADD_UPDATE)))

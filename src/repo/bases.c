@@ -3,14 +3,18 @@
 
 #include "model/manifest.h"
 
-#define MAX_CANDIDATES 2000000 /* names kept; a repository with more finds fewer bases, nothing else */
+#define MAX_CANDIDATES \
+	2000000 /* names kept; a repository with more finds fewer bases, nothing else */
 
 struct st_bases {
 	struct st_repo *r;
 	struct st_index staged;
-	struct st_map loaded;	/* paths whose tensors are in `named` */
-	struct st_map named;	/* key below -> index into ids */
-	struct { struct st_oid id; uint64_t size; } *ids;
+	struct st_map loaded; /* paths whose tensors are in `named` */
+	struct st_map named;  /* key below -> index into ids */
+	struct {
+		struct st_oid id;
+		uint64_t size;
+	} * ids;
 	size_t n, cap;
 	bool everything; /* all models are loaded */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * checkout and restore: the working tree becomes what rows say. Plan first (nothing is written while
- * something would be lost), then write; HEAD and index move last, so a kill in the middle leaves the
- * old version checked out with files that the next run finds equal already.
+ * checkout and restore: the working tree becomes what rows say. Plan first (nothing is written
+ * while something would be lost), then write; HEAD and index move last, so a kill in the middle
+ * leaves the old version checked out with files that the next run finds equal already.
  */
 #include "repo/stage.h"
 
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-struct place { /* what to do with one path */
+struct place {			   /* what to do with one path */
 	struct st_stage_row *want; /* NULL: remove */
 	const struct st_stage_row *have;
 	bool keep; /* already equal */
@@ -529,8 +529,8 @@ int st_verb_checkout(struct st_repo *r, const char *rev, const strata_checkout_o
 
 	*res = (strata_checkout_result){ 0 };
 	if (!o->to)
-		return o->npaths ? checkout_paths(r, rev, o, res, e)
-				 : checkout_version(r, rev, o, res, e);
+		return o->npaths ? checkout_paths(r, rev, o, res, e) :
+				   checkout_version(r, rev, o, res, e);
 	rc = st_repo_lock_gc(r, ST_GC_USE, e);
 	if (rc == ST_OK)
 		rc = checkout_to(r, rev, o, res, e);

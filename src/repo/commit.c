@@ -319,8 +319,8 @@ static int check_anything(struct committing *k, struct st_err *e)
 		return ST_OK;
 	if (!k->head.unborn)
 		rc = st_repo_commit_tree(k->r, &k->head.commit, &head_tree, e);
-	if (rc == ST_OK && (k->head.unborn ? k->t.index.nrows == 0
-					   : st_oid_eq(&head_tree, &k->t.index.tree)))
+	if (rc == ST_OK &&
+	    (k->head.unborn ? k->t.index.nrows == 0 : st_oid_eq(&head_tree, &k->t.index.tree)))
 		rc = st_fail(e, ST_ENO,
 			     "nothing to commit: 'strata add' stages changes, 'strata status' "
 			     "shows them");

@@ -94,7 +94,10 @@ void st_version_text_release(struct st_version_text *text)
 	free(text->parents);
 }
 
-enum { SEEN_A = 1, SEEN_B = 2 };
+enum {
+	SEEN_A = 1,
+	SEEN_B = 2
+};
 
 struct sides {
 	struct st_map seen; /* commit -> SEEN_* */

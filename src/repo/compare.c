@@ -8,7 +8,8 @@ struct st_compare {
 	struct st_repo *r;
 	struct st_counts total;
 	uint64_t stored;
-	struct st_map lost;   /* directory NUL name -> index into ids; tensors that only the earlier side has */
+	/* directory NUL name -> index into ids; tensors that only the earlier side has */
+	struct st_map lost;
 	struct st_map gained; /* the same of the later side */
 	struct st_oid *ids;
 	size_t nids, cap;
@@ -165,12 +166,15 @@ static int make_key(struct st_compare *c, const char *path, const void *name, si
 	return rc == ST_OK ? st_buf_add(&c->key, name, len, e) : rc;
 }
 
-/* A tensor on one side only: settled at once if another file of the directory had it on the other. The maps
- * have no removal, so a settled key is marked with UINT64_MAX. */
+/*
+ * A tensor on one side only: settled at once if another file of the directory had it on the other.
+ * The maps have no removal, so a settled key is marked with UINT64_MAX.
+ */
 static int leftover(struct st_compare *c, const char *path, const void *name, size_t len,
 		    uint64_t at, bool later, struct st_err *e)
 {
-	struct st_map *mine = later ? &c->gained : &c->lost, *theirs = later ? &c->lost : &c->gained;
+	struct st_map *mine = later ? &c->gained : &c->lost,
+		      *theirs = later ? &c->lost : &c->gained;
 	uint64_t other;
 	int rc = make_key(c, path, name, len, e);
 
@@ -278,9 +282,9 @@ int st_compare_indexes(const struct st_index *xa, const struct st_index *xb,
 	while (rc == ST_OK && (i < xa->nrows || j < xb->nrows)) {
 		struct st_tree_change c = { 0 };
 
-		order = i == xa->nrows	 ? 1
-			: j == xb->nrows ? -1
-					 : strcmp(xa->rows[i].path, xb->rows[j].path);
+		order = i == xa->nrows ? 1 :
+			j == xb->nrows ? -1 :
+					 strcmp(xa->rows[i].path, xb->rows[j].path);
 		if (order <= 0)
 			c.a = &xa->rows[i++];
 		if (order >= 0)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* .strataignore: gitignore's grammar (gitignore(5)): negation, anchors, directories, "**", nesting. */
+/*
+ * .strataignore: gitignore's grammar (gitignore(5)): negation, anchors, directories, "**", nesting.
+ */
 #include "repo/repo.h"
 
 #include <ctype.h>
 
 struct rule {
-	size_t dir_len;	 /* of the directory whose file holds it */
+	size_t dir_len; /* of the directory whose file holds it */
 	char *dir, *glob;
 	bool negated, only_dir, anchored;
 };
@@ -197,7 +199,8 @@ static bool match_star(const char *g, const char *s, bool at_start, unsigned *st
 	bool deep = stars > 1 && at_start && (g[stars] == '/' || !g[stars]);
 
 	g += stars;
-	while (deep && g[0] == '/' && g[1] == '*' && g[2] == '*' && g[1 + strspn(g + 1, "*")] == '/')
+	while (deep && g[0] == '/' && g[1] == '*' && g[2] == '*' &&
+	       g[1 + strspn(g + 1, "*")] == '/')
 		g += 1 + strspn(g + 1, "*"); /* two in a row say no more than one */
 	if (deep && *g == '/' && match(g + 1, s, true, steps))
 		return true;

@@ -8,7 +8,9 @@
 
 #define SPAN_MAX ((size_t)4 << 20)
 
-/* Half of the budget for slabs and their output, the rest for bases, glue and what else there is. */
+/*
+ * Half of the budget for slabs and their output, the rest for bases, glue and what else there is.
+ */
 static void size_slabs(struct st_ingest *g)
 {
 	uint64_t each;
@@ -113,7 +115,8 @@ static int ingest_link(struct st_ingest *g, const char *path, const char *full,
 	if (n < 0)
 		return st_fail_os(e, "read link %s", path);
 	if ((size_t)n == sizeof(target))
-		return st_fail(e, ST_ELIMIT, "link %s: its target is longer than 4,096 bytes", path);
+		return st_fail(e, ST_ELIMIT, "link %s: its target is longer than 4,096 bytes",
+			       path);
 	f.size = (uint64_t)n;
 	rc = st_writer_put(g->w, NULL, target, (size_t)n, &f.id, e);
 	return rc == ST_OK ? g->done(g->done_arg, path, &f, e) : rc;

@@ -2,12 +2,15 @@
 /*
  * Content into objects: private to ingest*.c.
  *
- * A big file is read once, front to back, into slabs. Workers hash each slab twice (as frames of the
- * file and as frames of its extents) and encode; the sink, on the calling thread and in file order,
- * writes the frames that are new. Because file and extents are hashed from the same bytes in memory, a
- * manifest whose extents have been verified in the packs rebuilds exactly the file that was hashed.
+ * A big file is read once, front to back, into slabs. Workers hash each slab twice (as frames of
+ * the file and as frames of its extents) and encode; the sink, on the calling thread and in file
+ * order, writes the frames that are new. Because file and extents are hashed from the same bytes in
+ * memory, a manifest whose extents have been verified in the packs rebuilds exactly the file that
+ * was hashed.
  *
- *	slab:	[ span bytes of the file | up to one frame more, so that frames that start in it end in it ]
+ * 	slab:	[ span bytes of the file | up to one frame more ]
+ *
+ * so that a frame that starts in a slab also ends in it.
  */
 #ifndef ST_REPO_INGEST_H
 #define ST_REPO_INGEST_H
@@ -29,9 +32,9 @@ struct st_ingest {
 	unsigned jobs, depth;
 	size_t span; /* bytes of a slab, a multiple of ST_FRAME_LEN */
 	struct st_pipe *small_pipe, *big_pipe;
-	struct st_batch *batch; /* being filled */
-	struct st_deferred *deferred; /* small files that turned out to be models */
-	struct st_slab *idle;	      /* slabs to use again */
+	struct st_batch *batch;		  /* being filled */
+	struct st_deferred *deferred;	  /* small files that turned out to be models */
+	struct st_slab *idle;		  /* slabs to use again */
 	uint64_t done_bytes, total_bytes; /* total 0: unknown */
 	int (*done)(void *arg, const char *path, const struct st_ingested *f, struct st_err *e);
 	void *done_arg;
@@ -60,12 +63,13 @@ void st_slab_free(struct st_slab *s);
 /* ingest_sink.c: one file's pieces, as their frames come out of the pipeline in file order */
 struct st_frame_job {
 	const struct st_piece *piece; /* NULL: a chunk */
-	struct st_obj *base;	      /* candidate, or NULL; belongs to the sink from its last frame on */
-	uint64_t size, frame;	      /* of the whole piece; number of this frame in it */
-	size_t at, len;		      /* in the slab */
+	/* candidate, or NULL; belongs to the sink from its last frame on */
+	struct st_obj *base;
+	uint64_t size, frame; /* of the whole piece; number of this frame in it */
+	size_t at, len;	      /* in the slab */
 	enum st_coding coding;
-	size_t stored;	/* bytes at `out`, or len at `at` when RAW */
-	size_t out;	/* in the slab's output */
+	size_t stored; /* bytes at `out`, or len at `at` when RAW */
+	size_t out;    /* in the slab's output */
 	uint8_t cv[ST_OID_LEN];
 };
 
@@ -73,7 +77,8 @@ struct st_filesink {
 	struct st_ingest *g;
 	const char *path;
 	struct st_manifest_writer mw;
-	struct st_blake3 *check; /* digest of the segments, compared after reading the manifest back */
+	/* digest of the segments, compared after reading the manifest back */
+	struct st_blake3 *check;
 	struct st_buf glue;
 	uint8_t (*cvs)[ST_OID_LEN]; /* of the piece in hand */
 	size_t ncvs, cvs_cap;

@@ -122,8 +122,7 @@ static int work_job(struct st_ingest *g, struct st_slab *s, struct st_frame_job 
 		return ST_OK;
 	hash_frame(in.raw, j->len, j->frame, j->size, j->cv);
 	/* The chaining values decide, so the base's bytes are not needed. */
-	if (j->base &&
-	    memcmp(st_obj_entry(j->base)->frames[j->frame].cv, j->cv, ST_OID_LEN) == 0) {
+	if (j->base && memcmp(st_obj_entry(j->base)->frames[j->frame].cv, j->cv, ST_OID_LEN) == 0) {
 		j->coding = ST_CODING_SAME;
 		j->stored = 0;
 		return ST_OK;
@@ -176,9 +175,10 @@ static int sink_steps(struct st_slab *s, struct st_err *e)
 		if (j->size == 0)
 			rc = st_filesink_empty(&f->sink, j->piece, e);
 		else
-			rc = st_filesink_frame(
-				&f->sink, j,
-				j->coding == ST_CODING_RAW ? s->mem + j->at : s->out + j->out, e);
+			rc = st_filesink_frame(&f->sink, j,
+					       j->coding == ST_CODING_RAW ? s->mem + j->at :
+									    s->out + j->out,
+					       e);
 	}
 	return rc;
 }
@@ -247,8 +247,10 @@ static int add_run(struct st_slab *s, const struct st_piece *p, struct st_err *e
 	return add_step(s, true, s->nruns - 1, e);
 }
 
-/* The candidate base of a whole-tensor extent, opened; NULL when there is none of the same size. A base
- * that cannot be read is no base: the tensor is stored by itself. */
+/*
+ * The candidate base of a whole-tensor extent, opened; NULL when there is none of the same size. A
+ * base that cannot be read is no base: the tensor is stored by itself.
+ */
 static int open_base(struct big *f, const struct st_piece *p, struct st_err *e)
 {
 	struct st_ingest *g = f->g;
@@ -344,8 +346,10 @@ static int give_chunks(struct big *f, struct st_slab *s, struct st_err *e)
 	return rc;
 }
 
-/* Reads the rest of the slab after `have` bytes that the slab before it had read already: every byte of
- * the file is read once, so all hashes are of the same bytes. */
+/*
+ * Reads the rest of the slab after `have` bytes that the slab before it had read already: every
+ * byte of the file is read once, so all hashes are of the same bytes.
+ */
 static int fill_slab(struct big *f, struct st_slab *s, size_t have, struct st_err *e)
 {
 	uint64_t left = f->size - s->off;
@@ -497,8 +501,8 @@ static int ingest_open(struct big *f, struct st_ingested *got, struct st_err *e)
 	f->size = (uint64_t)f->st.st_size;
 	rc = look_inside(f, e);
 	if (rc == ST_OK)
-		rc = !f->format && f->size <= ST_SMALL_MAX ? ingest_whole(f, &got->id, e)
-							   : ingest_pieces(f, &got->id, e);
+		rc = !f->format && f->size <= ST_SMALL_MAX ? ingest_whole(f, &got->id, e) :
+							     ingest_pieces(f, &got->id, e);
 	if (rc == ST_OK)
 		rc = check_same(f, e);
 	got->size = f->size;

@@ -95,7 +95,9 @@ int st_filesink_empty(struct st_filesink *s, const struct st_piece *p, struct st
 	return add_extent(s, p, 0, &id, e);
 }
 
-/* Bytes of a frame that was passed over because it equals the base's, when the base cannot serve. */
+/*
+ * Bytes of a frame that was passed over because it equals the base's, when the base cannot serve.
+ */
 static int rewrite_frame(struct st_filesink *s, const struct st_frame_job *j, uint64_t i,
 			 uint8_t *raw, uint8_t *enc, struct st_err *e)
 {
@@ -241,8 +243,8 @@ int st_filesink_frame(struct st_filesink *s, const struct st_frame_job *j, const
 	return rc;
 }
 
-static int read_back_page(struct st_filesink *s, const struct st_page_ref *ref,
-			  struct st_blake3 *h, struct st_buf *b, struct st_err *e)
+static int read_back_page(struct st_filesink *s, const struct st_page_ref *ref, struct st_blake3 *h,
+			  struct st_buf *b, struct st_err *e)
 {
 	struct st_page page;
 	size_t i;

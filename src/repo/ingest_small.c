@@ -127,10 +127,9 @@ static int defer(struct st_ingest *g, struct small *f, struct st_err *e)
 
 	if (!d)
 		return e->code;
-	*d = (struct st_deferred){ .next = g->deferred,
-				   .path = f->path,
-				   .full = f->full,
-				   .follow = f->follow };
+	*d = (struct st_deferred){
+		.next = g->deferred, .path = f->path, .full = f->full, .follow = f->follow
+	};
 	f->path = f->full = NULL;
 	g->deferred = d;
 	return ST_OK;

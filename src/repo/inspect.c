@@ -135,8 +135,7 @@ static int find_model(char **out, const char *dir, struct st_err *e)
 	}
 	free(model);
 	return st_fail(e, ST_ENOTFOUND,
-		       models ? "%s holds several model files: name one"
-			      : "%s holds no model file",
+		       models ? "%s holds several model files: name one" : "%s holds no model file",
 		       dir);
 }
 
@@ -147,8 +146,8 @@ static int inspect_path(struct inspect *x, const char *path, struct st_buf *meta
 	int rc;
 
 	if (stat(path, &st) != 0)
-		return errno == ENOENT ? st_fail(e, ST_ENOTFOUND, "%s: no such file", path)
-				       : st_fail_os(e, "%s", path);
+		return errno == ENOENT ? st_fail(e, ST_ENOTFOUND, "%s: no such file", path) :
+					 st_fail_os(e, "%s", path);
 	if (S_ISDIR(st.st_mode)) {
 		rc = find_model(&model, path, e);
 		if (rc == ST_OK)
@@ -217,7 +216,8 @@ static int hash_stdin(struct st_oid *id, struct st_err *e)
 	return e->code;
 }
 
-static int hash_path(const struct st_ctx *ctx, const char *path, struct st_oid *id, struct st_err *e)
+static int hash_path(const struct st_ctx *ctx, const char *path, struct st_oid *id,
+		     struct st_err *e)
 {
 	struct st_source src;
 	int rc = st_source_open_file(&src, path, e);

@@ -44,8 +44,8 @@ static int wait_ns(struct st_repo *r, int64_t *out, struct st_err *e)
 
 	if (v && (st_size_parse(v, &s, e) != ST_OK || s > 86400)) {
 		st_err_clear(e);
-		return st_fail(e, ST_EUSAGE, "core.lockTimeout is '%s': give seconds, at most 86400",
-			       v);
+		return st_fail(e, ST_EUSAGE,
+			       "core.lockTimeout is '%s': give seconds, at most 86400", v);
 	}
 	*out = (int64_t)s * 1000000000;
 	return ST_OK;
@@ -78,8 +78,7 @@ static void drop(int *slot)
 int st_repo_lock_gc(struct st_repo *r, enum st_gc_lock how, struct st_err *e)
 {
 	return take(r, &r->gc_fd, "lock", how == ST_GC_USE ? ST_LOCK_SHARED : ST_LOCK_EXCLUSIVE,
-		    how == ST_GC_USE ? "the repository (gc is at work)" : "the repository",
-		    e);
+		    how == ST_GC_USE ? "the repository (gc is at work)" : "the repository", e);
 }
 
 void st_repo_unlock_gc(struct st_repo *r)
@@ -89,8 +88,7 @@ void st_repo_unlock_gc(struct st_repo *r)
 
 int st_repo_lock_index(struct st_repo *r, struct st_err *e)
 {
-	return take(r, &r->index_fd, "index.lock", ST_LOCK_EXCLUSIVE,
-		    "the index", e);
+	return take(r, &r->index_fd, "index.lock", ST_LOCK_EXCLUSIVE, "the index", e);
 }
 
 void st_repo_unlock_index(struct st_repo *r)

@@ -74,8 +74,10 @@ static int check(struct mv *m, const char *src, const char *dst, struct st_err *
 	if (st_behind_link(m->r, dst, &away, e) != ST_OK)
 		return e->code;
 	if (away || is_private(dst) || st_index_excludes(&m->t.index, &to))
-		return st_fail(e, ST_EREFUSED, "'%s' is no place for a versioned file: a link, a "
-			       "file or the repository itself is above it", dst);
+		return st_fail(e, ST_EREFUSED,
+			       "'%s' is no place for a versioned file: a link, a "
+			       "file or the repository itself is above it",
+			       dst);
 	if (exists(m->r, dst) && (!m->force || is_dir(m->r, dst)))
 		return st_fail(e, ST_EREFUSED, "'%s' exists: -f overwrites a file", dst);
 	if (!exists(m->r, src))

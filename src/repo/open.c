@@ -75,8 +75,10 @@ static int first_operation(const char *dir, struct st_err *e)
 	return rc;
 }
 
-/* The log appears last and by rename, complete with its header: a killed init leaves nothing that looks
- * like a repository, and running it again finishes it. */
+/*
+ * The log appears last and by rename, complete with its header: a killed init leaves nothing that
+ * looks like a repository, and running it again finishes it.
+ */
 static int make_log(const char *dir, struct st_err *e)
 {
 	char *log = st_path_join(dir, LOG_NAME, e), *tmp = st_path_join(dir, LOG_NAME ".new", e);
@@ -95,7 +97,9 @@ static int make_log(const char *dir, struct st_err *e)
 	return rc;
 }
 
-/* Two at once must not each put a log in place: the second would wipe out what the first recorded. */
+/*
+ * Two at once must not each put a log in place: the second would wipe out what the first recorded.
+ */
 static int lock_init(const char *repo, int *fd, struct st_err *e)
 {
 	char *path = st_path_join(repo, "lock", e);
@@ -227,8 +231,10 @@ static int replace_catalog(struct st_repo *r, bool keep_old, struct st_err *e)
 	return rc == ST_OK ? rename_file(r, CATALOG_NEW, CATALOG_NAME, e) : rc;
 }
 
-/* Holds the log's lock, so that no two processes rebuild one cache at once. The old catalogue goes only when
- * the new one is complete: with a damaged log it is the last that knows the history. */
+/*
+ * Holds the log's lock, so that no two processes rebuild one cache at once. The old catalogue goes
+ * only when the new one is complete: with a damaged log it is the last that knows the history.
+ */
 int st_repo_rebuild(struct st_repo *r, struct st_err *e)
 {
 	bool lost = r->log_lost, had = r->cat != NULL;

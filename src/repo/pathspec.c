@@ -146,8 +146,8 @@ bool st_pathspec_dir(const struct st_pathspec *ps, const char *dir)
 			return true;
 		fixed = fixed_len(s);
 		/* The path lies below dir, or the glob may reach into it. */
-		if (fixed > n ? strncmp(s->path, dir, n) == 0 && s->path[n] == '/'
-			      : s->glob && strncmp(s->path, dir, fixed) == 0)
+		if (fixed > n ? strncmp(s->path, dir, n) == 0 && s->path[n] == '/' :
+				s->glob && strncmp(s->path, dir, fixed) == 0)
 			return true;
 	}
 	return false;
@@ -159,8 +159,7 @@ int st_pathspec_unmatched(const struct st_pathspec *ps, struct st_err *e)
 
 	for (i = 0; i < ps->n; i++)
 		if (!ps->specs[i].matched && ps->specs[i].len)
-			return st_fail(e, ST_ENOTFOUND, "'%s' matches no file",
-				       ps->specs[i].given);
+			return st_fail(e, ST_ENOTFOUND, "'%s' matches no file", ps->specs[i].given);
 	return ST_OK;
 }
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The commit point, and the catalogue as its follower. An operation counts from the moment its record
- * in the log is synced; SQLite is brought up afterwards, and again on the next open should that fail.
+ * The commit point, and the catalogue as its follower. An operation counts from the moment its
+ * record in the log is synced; SQLite is brought up afterwards, and again on the next open should
+ * that fail.
  */
 #include "repo/publish.h"
 
 #include "base/file.h"
 
 #include <stdio.h>
-
-
 
 struct parent_info {
 	uint64_t generation;
@@ -89,9 +88,11 @@ static int apply_rows(struct st_repo *r, const struct st_op *op, struct st_err *
 	return rc;
 }
 
-/* When the whole log is replayed, a pack that cannot be read must not keep the others from being found. */
-static int learn_or_warn(struct st_repo *r, const struct st_oid *pack, bool warn,
-			 struct st_err *e)
+/*
+ * When the whole log is replayed, a pack that cannot be read must not keep the others from being
+ * found.
+ */
+static int learn_or_warn(struct st_repo *r, const struct st_oid *pack, bool warn, struct st_err *e)
 {
 	struct st_err bad = { 0 };
 	int rc = st_odb_learn_pack(r->odb, pack, &bad);
@@ -111,8 +112,10 @@ static int learn_or_warn(struct st_repo *r, const struct st_oid *pack, bool warn
 	return rc;
 }
 
-/* A pack that a later operation removed is no longer there to be read: replay passes over it. One that was
- * added again after that is. */
+/*
+ * A pack that a later operation removed is no longer there to be read: replay passes over it. One
+ * that was added again after that is.
+ */
 static int learn_packs(struct st_repo *r, const struct st_op *op, const struct st_map *gone,
 		       bool warn, struct st_err *e)
 {
@@ -257,8 +260,8 @@ static int check_ref(struct st_repo *r, const struct st_op_ref *ref, struct st_e
 	rc = st_catalog_ref_get(r->cat, ref->name, &b, &found, e);
 	if (rc == ST_OK) {
 		same = found ? ref->old && b.len == strlen(ref->old) &&
-				       memcmp(ref->old, b.p, b.len) == 0
-			     : !ref->old;
+				       memcmp(ref->old, b.p, b.len) == 0 :
+			       !ref->old;
 		if (!same)
 			rc = st_fail(e, ST_EBUSY,
 				     "%s was moved by another command meanwhile: try again",
@@ -328,7 +331,8 @@ int st_repo_publish(struct st_repo *r, struct st_op *op, const struct st_oid *nu
 		/* From here on the operation is done; a cache that cannot follow now (a full disk,
 		 * say) is brought up by the next command. */
 		if (rc == ST_OK && st_repo_refresh(r, &later) != ST_OK)
-			st_warn(&r->ctx, "the operation is recorded; the catalogue follows later: %s",
+			st_warn(&r->ctx,
+				"the operation is recorded; the catalogue follows later: %s",
 				later.msg);
 		st_oplog_unlock(r->log);
 	}

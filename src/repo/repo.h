@@ -29,9 +29,11 @@ struct st_repo {
 	struct st_store *store;
 	struct st_odb *odb;
 	struct st_oplog_pos pos; /* what the catalogue holds */
-	bool log_lost;		 /* the log lacks operations that the catalogue has: only reading works */
-	char *plain_dir;	 /* directory of the tree last seen to have no link above its files */
-	int gc_fd, index_fd;	 /* lock files, -1 when not held */
+	/* the log lacks operations that the catalogue has: only reading works */
+	bool log_lost;
+	/* directory of the tree last seen to have no link above its files */
+	char *plain_dir;
+	int gc_fd, index_fd; /* lock files, -1 when not held */
 };
 
 /* open.c */
@@ -51,21 +53,30 @@ ST_MUST int st_repo_rebuild(struct st_repo *r, struct st_err *e);
 ST_MUST char *st_repo_path(const struct st_repo *r, const char *name, struct st_err *e);
 /* Path of a working-tree file; the caller's. */
 ST_MUST char *st_work_path(const struct st_repo *r, const char *path, struct st_err *e);
-/* A user's path (relative to the current directory, or absolute) as one relative to the working tree,
- * without resolving its last part; "" is the root. ST_EUSAGE when it lies outside. The caller's. */
+/*
+ * A user's path (relative to the current directory, or absolute) as one relative to the working
+ * tree, without resolving its last part; "" is the root. ST_EUSAGE when it lies outside. The
+ * caller's.
+ */
 ST_MUST char *st_repo_relative(const struct st_repo *r, const char *user_path, struct st_err *e);
 
 /* lock.c */
-enum st_gc_lock { ST_GC_USE, ST_GC_REMOVE };
+enum st_gc_lock {
+	ST_GC_USE,
+	ST_GC_REMOVE
+};
 ST_MUST int st_repo_lock_gc(struct st_repo *r, enum st_gc_lock how, struct st_err *e);
 void st_repo_unlock_gc(struct st_repo *r);
 /* Waits up to core.lockTimeout seconds (10), then ST_EBUSY. */
 ST_MUST int st_repo_lock_index(struct st_repo *r, struct st_err *e);
 void st_repo_unlock_index(struct st_repo *r);
 
-/* publish.c: the commit point. Fills op's seq and time; checks every op->refs[i].old against the ref as
- * it is now (ST_EBUSY when it moved), gives number_commit (NULL: none) the next version number,
- * appends, and applies to the catalogue. label gets the number. Packs must be sealed already. */
+/*
+ * publish.c: the commit point. Fills op's seq and time; checks every op->refs[i].old against the
+ * ref as it is now (ST_EBUSY when it moved), gives number_commit (NULL: none) the next version
+ * number, appends, and applies to the catalogue. label gets the number. Packs must be sealed
+ * already.
+ */
 ST_MUST int st_repo_publish(struct st_repo *r, struct st_op *op, const struct st_oid *number_commit,
 			    char label[32], struct st_err *e);
 
@@ -97,7 +108,10 @@ ST_MUST int st_staged_write_trees(struct st_repo *r, struct st_index *x, struct 
 ST_MUST int st_staged_mark_models(struct st_repo *r, struct st_index *x, struct st_err *e);
 /* Does any row lie below directory dir? */
 bool st_index_below(const struct st_index *x, const char *dir);
-/* Does x hold a path that cannot be beside this one: a file where it needs a directory, or the reverse? */
+/*
+ * Does x hold a path that cannot be beside this one: a file where it needs a directory, or the
+ * reverse?
+ */
 bool st_index_excludes(const struct st_index *x, const struct st_stage_row *row);
 ST_MUST int st_staged_save(struct st_repo *r, struct st_index *x, struct st_err *e);
 /* Appends every file of a tree, recursively, to x (rows without stat data). */
@@ -108,16 +122,17 @@ ST_MUST int st_head_index(struct st_repo *r, struct st_index *x, struct st_err *
 
 /* worktree.c: does the file still hold what its row says? */
 enum st_work_state {
-	ST_WORK_CLEAN,	/* the same content: by stat data, or by hash */
+	ST_WORK_CLEAN,	 /* the same content: by stat data, or by hash */
 	ST_WORK_CHANGED, /* content or executable bit */
 	ST_WORK_MISSING, /* also when a directory is in its place, or a link above it */
 	ST_WORK_TYPE,	 /* now a link or special file, or no longer a link */
 };
 /*
  * Hashes when stat data does not settle it; then *refreshed says that row got new stat data and the
- * index is worth saving. Racy-clean rule: stat data count only if, when they were taken (`since`, or
- * when the index was written), the file's times lay further back than the file system's granularity:
- * whatever was written to it afterwards shows in them. Rows that do not pass lose ST_INDEX_STAT.
+ * index is worth saving. Racy-clean rule: stat data count only if, when they were taken (`since`,
+ * or when the index was written), the file's times lay further back than the file system's
+ * granularity: whatever was written to it afterwards shows in them. Rows that do not pass lose
+ * ST_INDEX_STAT.
  */
 ST_MUST int st_work_check(struct st_repo *r, struct st_stage_row *row, enum st_work_state *state,
 			  bool *refreshed, struct st_err *e);
@@ -151,9 +166,9 @@ bool st_glob_match(const char *glob, size_t glob_len, const char *name, size_t l
 /* walk.c: the working tree, sorted by path bytes; .strata and .git are never entered */
 struct st_walk_entry {
 	const char *path; /* relative to the root */
-	mode_t type;  /* S_IFMT bits only */
-	bool ignored; /* by .strataignore */
-	bool dir;     /* asked before it is entered: return ST_ENO to stay out */
+	mode_t type;	  /* S_IFMT bits only */
+	bool ignored;	  /* by .strataignore */
+	bool dir;	  /* asked before it is entered: return ST_ENO to stay out */
 };
 ST_MUST int st_walk(struct st_repo *r, const struct st_pathspec *ps,
 		    int (*cb)(void *arg, const struct st_walk_entry *en, struct st_err *e),
@@ -180,7 +195,7 @@ struct st_ingest_options {
 struct st_ingested {
 	struct st_oid id;
 	uint64_t size;
-	bool model; /* has a tensor-aware recipe */
+	bool model;	/* has a tensor-aware recipe */
 	struct stat st; /* of the file, the same before and after reading */
 };
 ST_MUST int st_ingest_new(struct st_ingest **out, struct st_repo *r, struct st_writer *w,
@@ -188,9 +203,9 @@ ST_MUST int st_ingest_new(struct st_ingest **out, struct st_repo *r, struct st_w
 void st_ingest_free(struct st_ingest *g);
 /*
  * Queues one file or link, path relative to the root, full where it lies. Small files are batched;
- * done is called on this thread, in the order of queueing, with the result. A file that changes while
- * it is read is read once more; then ST_ECHANGED. Damaged model files are stored as ordinary files
- * after a warning that says what is wrong and where. full is copied.
+ * done is called on this thread, in the order of queueing, with the result. A file that changes
+ * while it is read is read once more; then ST_ECHANGED. Damaged model files are stored as ordinary
+ * files after a warning that says what is wrong and where. full is copied.
  */
 ST_MUST int st_ingest_file(struct st_ingest *g, const char *path, const char *full, bool follow,
 			   struct st_err *e);
@@ -217,8 +232,10 @@ ST_MUST int st_vfile_stream(struct st_vfile *f, uint64_t off, uint64_t n,
 			    int (*sink)(void *arg, const void *p, size_t n, uint64_t off,
 					struct st_err *e),
 			    void *arg, struct st_err *e);
-/* The whole of a file that is one object of at most one frame, decoded on the calling thread into the
- * state's frame buffer; NULL with e clear when it is not such a file. */
+/*
+ * The whole of a file that is one object of at most one frame, decoded on the calling thread into
+ * the state's frame buffer; NULL with e clear when it is not such a file.
+ */
 const uint8_t *st_vfile_small(struct st_vfile *f, struct st_codec_state *s, struct st_err *e);
 /* Each segment in file order, with its offset in the file; none for a file without a manifest. */
 struct st_view;
@@ -227,8 +244,10 @@ ST_MUST int st_vfile_segments(struct st_vfile *f,
 			      int (*cb)(void *arg, const struct st_segment *seg, uint64_t off,
 					struct st_err *e),
 			      void *arg, struct st_err *e);
-/* Each tensor in file order, with the offset of its extent in the file. cb may stop with ST_ENO, which
- * ends the walk without failure. */
+/*
+ * Each tensor in file order, with the offset of its extent in the file. cb may stop with ST_ENO,
+ * which ends the walk without failure.
+ */
 ST_MUST int st_vfile_views(struct st_vfile *f,
 			   int (*cb)(void *arg, const struct st_view *v,
 				     const struct st_segment *seg, uint64_t seg_off,
@@ -244,19 +263,25 @@ struct st_target {
 	const char *full; /* where to write */
 	const struct st_stage_row *row;
 };
-/* Writes beside the target and renames. Parents are made; a link in a parent's place is refused. *st
- * gets the new file's stat. With a codec state (not NULL) a file of one frame is decoded on the
- * calling thread, so several threads may write different files; else all threads decode this one. */
-ST_MUST int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_state *codec,
-			  struct stat *st, struct st_err *e);
-/* What keeps a file from being written at root/path: above it something that is no directory, or in its
- * place a directory with files. Files of which `going` (NULL: none) says that they will be gone by then
- * do not count. *by is the path of what is in the way, the caller's, or NULL. */
+/*
+ * Writes beside the target and renames. Parents are made; a link in a parent's place is refused.
+ * *st gets the new file's stat. With a codec state (not NULL) a file of one frame is decoded on the
+ * calling thread, so several threads may write different files; else all threads decode this one.
+ */
+ST_MUST int st_write_file(struct st_repo *r, const struct st_target *t,
+			  struct st_codec_state *codec, struct stat *st, struct st_err *e);
+/*
+ * What keeps a file from being written at root/path: above it something that is no directory, or in
+ * its place a directory with files. Files of which `going` (NULL: none) says that they will be gone
+ * by then do not count. *by is the path of what is in the way, the caller's, or NULL.
+ */
 ST_MUST int st_write_blocked(const char *root, const char *path,
 			     bool (*going)(void *arg, const char *path), void *arg, char **by,
 			     struct st_err *e);
-/* write_many.c: rows' files below directory root. done runs on this thread, in the order of rows but for
- * big files, which come when they are written. */
+/*
+ * write_many.c: rows' files below directory root. done runs on this thread, in the order of rows
+ * but for big files, which come when they are written.
+ */
 ST_MUST int st_write_files(struct st_repo *r, const char *root, struct st_stage_row *const *rows,
 			   size_t n,
 			   void (*done)(void *arg, struct st_stage_row *row, const struct stat *st),
@@ -273,15 +298,19 @@ struct st_counts {
 struct st_compare;
 ST_MUST int st_compare_new(struct st_compare **out, struct st_repo *r, struct st_err *e);
 void st_compare_free(struct st_compare *c);
-/* One path's stored file before and after; either may be NULL. *counts are this file's alone; *model:
- * either is a model. */
+/*
+ * One path's stored file before and after; either may be NULL. *counts are this file's alone;
+ * *model: either is a model.
+ */
 ST_MUST int st_compare_file(struct st_compare *c, const char *path, const struct st_oid *a,
 			    const struct st_oid *b, struct st_counts *counts, bool *model,
 			    struct st_err *e);
 /* The earlier side has this file's objects too: they cost the later one nothing. */
 ST_MUST int st_compare_mark(struct st_compare *c, const struct st_oid *file, struct st_err *e);
-/* Over all files given so far, moves settled; stored is what the objects that only the later side has take
- * in packs. */
+/*
+ * Over all files given so far, moves settled; stored is what the objects that only the later side
+ * has take in packs.
+ */
 void st_compare_totals(const struct st_compare *c, struct st_counts *total, uint64_t *stored);
 /* A model file of the working tree against a stored one, by the hashes of its tensors. */
 ST_MUST int st_compare_worktree(struct st_repo *r, const char *path, const struct st_oid *a,

@@ -59,10 +59,11 @@ static int choose(struct rm *m, struct st_err *e)
 			continue;
 		if (!(m->flags & STRATA_RM_RECURSIVE) &&
 		    st_pathspec_through_dir(m->ps, x->rows[i].path))
-			return st_fail(e, ST_EUSAGE,
-				       "%s lies in a directory that was named: give -r to remove it "
-				       "with all that is in it",
-				       x->rows[i].path);
+			return st_fail(
+				e, ST_EUSAGE,
+				"%s lies in a directory that was named: give -r to remove it "
+				"with all that is in it",
+				x->rows[i].path);
 		m->take[i] = true;
 		m->taken++;
 		rc = check_row(m, &x->rows[i], e);

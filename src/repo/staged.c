@@ -4,7 +4,6 @@
 
 #include "base/file.h"
 
-
 #define TREE_DEPTH 1000 /* directories inside one another; a path of 4,096 bytes has no more */
 
 static int add_tree(struct st_repo *r, const struct st_oid *id, struct st_buf *prefix,

@@ -69,8 +69,8 @@ static int tracked(struct status *s, struct st_err *e)
 
 		if (!st_pathspec_match(s->ps, row->path))
 			continue;
-		l.head = s->same_tree ? row
-				      : st_index_find(&s->head, row->path, row->path_len, NULL);
+		l.head = s->same_tree ? row :
+					st_index_find(&s->head, row->path, row->path_len, NULL);
 		rc = st_work_check(s->r, row, &state, &s->refreshed, e);
 		if (rc != ST_OK)
 			break;
@@ -107,8 +107,11 @@ static int untracked_line(struct status *s, const char *path, bool dir, char wha
 	return add_line(s, &l, e);
 }
 
-/* Git's rule: a directory without tracked files is one line, if any file in it is not ignored. That is
- * known only once such a file is met: the line is made then, and the rest of the directory passed over. */
+/*
+ * Git's rule: a directory without tracked files is one line, if any file in it is not ignored. That
+ * is known only once such a file is met: the line is made then, and the rest of the directory
+ * passed over.
+ */
 static int on_file(struct status *s, const struct st_walk_entry *en, struct st_err *e)
 {
 	char *copy, *slash;
@@ -123,8 +126,8 @@ static int on_file(struct status *s, const struct st_walk_entry *en, struct st_e
 		*slash = 0;
 		if (!st_index_below(&s->staged, copy)) {
 			s->inside = st_arena_dup(&s->arena, copy, strlen(copy), e);
-			rc = s->inside ? untracked_line(s, copy, true, en->ignored ? '!' : '?', e)
-				       : (int)e->code;
+			rc = s->inside ? untracked_line(s, copy, true, en->ignored ? '!' : '?', e) :
+					 (int)e->code;
 			free(copy);
 			return rc;
 		}

@@ -30,7 +30,10 @@ int st_txn_index(struct st_txn *t, struct st_err *e)
 	return rc;
 }
 
-/* A wish to stop waits: a pack that is finished serves the next command, one half verified does not. */
+/*
+ * A wish to stop waits: a pack that is finished serves the next command, one half verified does
+ * not.
+ */
 static int seal(struct st_txn *t, struct st_err *e)
 {
 	bool (*cancelled)(void *arg) = t->r->ctx.cancelled;

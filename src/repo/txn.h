@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One change of the index and the history: the locks, the writer, and the publication that every verb
- * needs in the same order.
+ * One change of the index and the history: the locks, the writer, and the publication that every
+ * verb needs in the same order.
  *
- *	st_txn_begin		gc lock (shared), writer
- *	... objects ...		without the index lock: this may take long
- *	st_txn_index		index lock, index as it is now
- *	... change t.index, t.op ...
- *	st_txn_publish		trees, seal, operation, index file
- *	st_txn_end		always
+ * 	st_txn_begin		gc lock (shared), writer
+ * 	... objects ...		without the index lock: this may take long
+ * 	st_txn_index		index lock, index as it is now
+ * 	... change t.index, t.op ...
+ * 	st_txn_publish		trees, seal, operation, index file
+ * 	st_txn_end		always
  */
 #ifndef ST_REPO_TXN_H
 #define ST_REPO_TXN_H

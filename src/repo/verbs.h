@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the public interface calls, one function a verb, with the public headers' structures: src/api
- * adds argument checks and handle rules, nothing else. Contracts are in include/strata.
+ * What the public interface calls, one function a verb, with the public headers' structures:
+ * src/api adds argument checks and handle rules, nothing else. Contracts are in include/strata.
  */
 #ifndef ST_REPO_VERBS_H
 #define ST_REPO_VERBS_H
@@ -57,7 +57,6 @@ ST_MUST int st_verb_fsck(struct st_repo *r, unsigned flags,
 ST_MUST int st_verb_gc(struct st_repo *r, const strata_gc_options *o, strata_gc_result *res,
 		       struct st_err *e);
 ST_MUST int st_verb_stats(struct st_repo *r, const char *rev,
-			  int (*cb)(void *arg, const strata_stats *s), void *arg,
-			  struct st_err *e);
+			  int (*cb)(void *arg, const strata_stats *s), void *arg, struct st_err *e);
 
 #endif

@@ -364,8 +364,8 @@ int st_vfile_stream(struct st_vfile *f, uint64_t off, uint64_t n,
 		return ST_OK;
 	rc = stream_open(&s, e);
 	if (rc == ST_OK)
-		rc = f->has_manifest ? stream_manifest(&s, e)
-				     : put_object(&s, f->obj, false, off, off + n, off, e);
+		rc = f->has_manifest ? stream_manifest(&s, e) :
+				       put_object(&s, f->obj, false, off, off + n, off, e);
 	if (s.pipe && st_pipe_drain(s.pipe, rc == ST_OK ? e : &late) != ST_OK && rc == ST_OK)
 		rc = e->code;
 	stream_close(&s);

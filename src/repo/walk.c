@@ -61,7 +61,9 @@ static bool never_entered(const char *name)
 	       strncmp(name, ST_WORK_TEMP, strlen(ST_WORK_TEMP)) == 0;
 }
 
-/* The type bits of a mode, from what readdir says: a stat for each file would double status's cost. */
+/*
+ * The type bits of a mode, from what readdir says: a stat for each file would double status's cost.
+ */
 static mode_t type_of(unsigned char d_type)
 {
 	switch (d_type) {

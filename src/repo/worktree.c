@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Time stamps may be as coarse as this: 1 s on ext3 and NFS, 2 s on FAT; ext4, XFS, Btrfs and ZFS stamp
- * with the kernel's tick. A file whose own stamp has a fraction lies on a fine one. */
+/*
+ * Time stamps may be as coarse as this: 1 s on ext3 and NFS, 2 s on FAT; ext4, XFS, Btrfs and ZFS
+ * stamp with the kernel's tick. A file whose own stamp has a fraction lies on a fine one.
+ */
 #define GRANULE_FINE ((int64_t)20000000)
 #define GRANULE_COARSE ((int64_t)2000000000)
 
@@ -65,8 +67,8 @@ static int row_behind_link(struct st_repo *r, const struct st_stage_row *row, bo
 	int rc;
 
 	*yes = false;
-	if (!slash || (r->plain_dir && strncmp(r->plain_dir, row->path, n) == 0 &&
-		       !r->plain_dir[n]))
+	if (!slash ||
+	    (r->plain_dir && strncmp(r->plain_dir, row->path, n) == 0 && !r->plain_dir[n]))
 		return ST_OK;
 	rc = st_behind_link(r, row->path, yes, e);
 	if (rc != ST_OK || *yes)
@@ -140,9 +142,9 @@ static int check_content(struct st_repo *r, struct st_stage_row *row, const char
 		*state = ST_WORK_CHANGED;
 		return ST_OK;
 	}
-	rc = row->mode == ST_MODE_LINK
-		     ? hash_link(full, &id, e)
-		     : hash_file(r, full, (row->flags & ST_INDEX_DEREF) != 0, st, &id, e);
+	rc = row->mode == ST_MODE_LINK ?
+		     hash_link(full, &id, e) :
+		     hash_file(r, full, (row->flags & ST_INDEX_DEREF) != 0, st, &id, e);
 	if (rc != ST_OK)
 		return rc;
 	*state = st_oid_eq(&id, &row->id) ? ST_WORK_CLEAN : ST_WORK_CHANGED;

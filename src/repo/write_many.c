@@ -88,8 +88,8 @@ static int write_all(struct many *m, struct st_pipe *pipe, const char *root,
 		full = rc == ST_OK ? st_path_join(root, rows[i]->path, e) : NULL;
 		if (!full)
 			return e->code;
-		rc = rows[i]->size <= SMALL ? put_small(pipe, rows[i], full, e)
-					    : write_big(m, rows[i], full, e);
+		rc = rows[i]->size <= SMALL ? put_small(pipe, rows[i], full, e) :
+					      write_big(m, rows[i], full, e);
 	}
 	return rc;
 }

@@ -24,7 +24,10 @@ static int write_piece(void *arg, const void *p, size_t n, uint64_t off, struct 
 	return st_write_full(o->fd, p, n, o->path, e);
 }
 
-/* Directories above a target, one after the other: a link in their place would lead out of the tree. */
+/*
+ * Directories above a target, one after the other: a link in their place would lead out of the
+ * tree.
+ */
 static int make_parents(const struct st_target *t, struct st_err *e)
 {
 	size_t root = strlen(t->full) - strlen(t->path);
@@ -67,8 +70,8 @@ static int write_content(struct st_repo *r, const struct st_target *t, struct st
 		rc = e->code;
 	}
 	if (rc == ST_OK)
-		rc = small ? st_write_full(fd, small, (size_t)st_vfile_size(f), t->path, e)
-			   : st_vfile_stream(f, 0, st_vfile_size(f), write_piece, &o, e);
+		rc = small ? st_write_full(fd, small, (size_t)st_vfile_size(f), t->path, e) :
+			     st_vfile_stream(f, 0, st_vfile_size(f), write_piece, &o, e);
 	st_vfile_close(f);
 	return rc;
 }
@@ -130,8 +133,10 @@ static int remove_leftover(const char *tmp, struct st_err *e)
 	return rc;
 }
 
-/* The name depends on the target alone, so that a run after a kill finds and replaces what the killed
- * one left. */
+/*
+ * The name depends on the target alone, so that a run after a kill finds and replaces what the
+ * killed one left.
+ */
 static int open_temp(const struct st_target *t, const char *dir, int *fd, char **tmp,
 		     struct st_err *e)
 {
@@ -150,9 +155,8 @@ static int open_temp(const struct st_target *t, const char *dir, int *fd, char *
 		return rc;
 	*fd = open(*tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (*fd < 0)
-		return errno == EEXIST
-			       ? st_fail(e, ST_EBUSY, "another process writes that file")
-			       : st_fail_os(e, "make a file in %s", dir);
+		return errno == EEXIST ? st_fail(e, ST_EBUSY, "another process writes that file") :
+					 st_fail_os(e, "make a file in %s", dir);
 	return st_lock(*fd, ST_LOCK_EXCLUSIVE, false, "another process writes that file", e);
 }
 
@@ -264,9 +268,8 @@ static char *staying(const struct way *w, const char *rel, struct st_err *e)
 	return found;
 }
 
-int st_write_blocked(const char *root, const char *path,
-		     bool (*going)(void *arg, const char *path), void *arg, char **by,
-		     struct st_err *e)
+int st_write_blocked(const char *root, const char *path, bool (*going)(void *arg, const char *path),
+		     void *arg, char **by, struct st_err *e)
 {
 	struct way w = { root, going, arg };
 	char *full = st_path_join(root, path, e), *rel, *slash;

@@ -16,7 +16,7 @@ struct st_tensor {
 	size_t name_len;
 	enum st_dtype dtype;
 	unsigned ndim;
-	const uint64_t *shape;	 /* elements */
+	const uint64_t *shape;	/* elements */
 	const int64_t *strides; /* elements; NULL: row-major contiguous */
 	bool big_endian;
 	uint64_t offset; /* of its first byte in the file */
@@ -24,8 +24,8 @@ struct st_tensor {
 };
 
 struct st_layout {
-	const char *format; /* row name of the format table */
-	uint64_t size;	    /* of the file */
+	const char *format;	   /* row name of the format table */
+	uint64_t size;		   /* of the file */
 	struct st_tensor *tensors; /* sorted by (offset, nbytes, name) */
 	size_t ntensors, cap;
 	const char *metadata; /* one JSON object, or NULL: what the file says besides tensors */

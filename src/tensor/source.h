@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random-access bytes, wherever they lie: a file, memory, an object in a repository. Format plug-ins,
- * diff and merge read only this. A source may be read from several threads at once.
+ * Random-access bytes, wherever they lie: a file, memory, an object in a repository. Format
+ * plug-ins, diff and merge read only this. A source may be read from several threads at once.
  */
 #ifndef ST_TENSOR_SOURCE_H
 #define ST_TENSOR_SOURCE_H

@@ -33,8 +33,11 @@ static void note_write(int fd, const struct stat *st, const void *p, long n, off
 	int saved = errno;
 
 	if (n > 0) {
-		rec_emit(&(struct event){ .op = OP_WRITE, .ino = st->st_ino, .data = p,
-				      .len = (size_t)n, .a = written_at(fd, n, at) });
+		rec_emit(&(struct event){ .op = OP_WRITE,
+					  .ino = st->st_ino,
+					  .data = p,
+					  .len = (size_t)n,
+					  .a = written_at(fd, n, at) });
 		note_sync_flags(fd, st, false);
 	}
 	errno = saved;
@@ -287,9 +290,10 @@ static int do_fallocate(int fd, int mode, off_t at, off_t len)
 	if (rc == 0 && (mode & ~known))
 		rec_unsupported("fallocate that moves data", "");
 	else if (rc == 0 && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
-		rec_emit(&(struct event){
-			.op = mode & FALLOC_FL_KEEP_SIZE ? OP_ZERO_KEEP : OP_ZERO,
-			.ino = st.st_ino, .a = (uint64_t)at, .b = (uint64_t)len });
+		rec_emit(&(struct event){ .op = mode & FALLOC_FL_KEEP_SIZE ? OP_ZERO_KEEP : OP_ZERO,
+					  .ino = st.st_ino,
+					  .a = (uint64_t)at,
+					  .b = (uint64_t)len });
 	else if (rc == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && at + len > st.st_size)
 		note_size(&st, at + len);
 	rec_leave();

@@ -12,8 +12,11 @@ static void note_create(const struct where *w, int fd)
 	struct stat st;
 
 	if (fstat(fd, &st) == 0)
-		rec_emit(&(struct event){ .op = OP_CREATE, .dir = w->dir, .name = w->name,
-				      .ino = st.st_ino, .a = st.st_mode & 07777 });
+		rec_emit(&(struct event){ .op = OP_CREATE,
+					  .dir = w->dir,
+					  .name = w->name,
+					  .ino = st.st_ino,
+					  .a = st.st_mode & 07777 });
 }
 
 static int do_open(int dirfd, const char *path, int flags, mode_t mode)
@@ -51,23 +54,23 @@ static mode_t mode_arg(int flags, va_list ap)
 	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? (mode_t)va_arg(ap, int) : 0;
 }
 
-#define DEFINE_OPEN(fn)                                                                            \
-	int fn(const char *path, int flags, ...)                                                   \
-	{                                                                                          \
-		va_list ap;                                                                        \
-		va_start(ap, flags);                                                               \
-		mode_t mode = mode_arg(flags, ap);                                                 \
-		va_end(ap);                                                                        \
-		return do_open(AT_FDCWD, path, flags, mode);                                       \
+#define DEFINE_OPEN(fn)                                      \
+	int fn(const char *path, int flags, ...)             \
+	{                                                    \
+		va_list ap;                                  \
+		va_start(ap, flags);                         \
+		mode_t mode = mode_arg(flags, ap);           \
+		va_end(ap);                                  \
+		return do_open(AT_FDCWD, path, flags, mode); \
 	}
-#define DEFINE_OPENAT(fn)                                                                          \
-	int fn(int dirfd, const char *path, int flags, ...)                                        \
-	{                                                                                          \
-		va_list ap;                                                                        \
-		va_start(ap, flags);                                                               \
-		mode_t mode = mode_arg(flags, ap);                                                 \
-		va_end(ap);                                                                        \
-		return do_open(dirfd, path, flags, mode);                                          \
+#define DEFINE_OPENAT(fn)                                   \
+	int fn(int dirfd, const char *path, int flags, ...) \
+	{                                                   \
+		va_list ap;                                 \
+		va_start(ap, flags);                        \
+		mode_t mode = mode_arg(flags, ap);          \
+		va_end(ap);                                 \
+		return do_open(dirfd, path, flags, mode);   \
 	}
 
 DEFINE_OPEN(open)
@@ -124,14 +127,38 @@ static int do_mkostemps(char *template, int suffix, int flags)
 	return fd;
 }
 
-int mkstemp(char *t) { return do_mkostemps(t, 0, 0); }
-int mkstemp64(char *t) { return do_mkostemps(t, 0, 0); }
-int mkostemp(char *t, int flags) { return do_mkostemps(t, 0, flags); }
-int mkostemp64(char *t, int flags) { return do_mkostemps(t, 0, flags); }
-int mkstemps(char *t, int suffix) { return do_mkostemps(t, suffix, 0); }
-int mkstemps64(char *t, int suffix) { return do_mkostemps(t, suffix, 0); }
-int mkostemps(char *t, int suffix, int flags) { return do_mkostemps(t, suffix, flags); }
-int mkostemps64(char *t, int suffix, int flags) { return do_mkostemps(t, suffix, flags); }
+int mkstemp(char *t)
+{
+	return do_mkostemps(t, 0, 0);
+}
+int mkstemp64(char *t)
+{
+	return do_mkostemps(t, 0, 0);
+}
+int mkostemp(char *t, int flags)
+{
+	return do_mkostemps(t, 0, flags);
+}
+int mkostemp64(char *t, int flags)
+{
+	return do_mkostemps(t, 0, flags);
+}
+int mkstemps(char *t, int suffix)
+{
+	return do_mkostemps(t, suffix, 0);
+}
+int mkstemps64(char *t, int suffix)
+{
+	return do_mkostemps(t, suffix, 0);
+}
+int mkostemps(char *t, int suffix, int flags)
+{
+	return do_mkostemps(t, suffix, flags);
+}
+int mkostemps64(char *t, int suffix, int flags)
+{
+	return do_mkostemps(t, suffix, flags);
+}
 
 char *mkdtemp(char *template)
 {
@@ -145,8 +172,11 @@ char *mkdtemp(char *template)
 	if (p) {
 		rec_locate(&w, AT_FDCWD, p);
 		if (w.in)
-			rec_emit(&(struct event){ .op = OP_MKDIR, .dir = w.dir, .name = w.name,
-					      .ino = w.ino, .a = 0700 });
+			rec_emit(&(struct event){ .op = OP_MKDIR,
+						  .dir = w.dir,
+						  .name = w.name,
+						  .ino = w.ino,
+						  .a = 0700 });
 	}
 	rec_leave();
 	return p;
@@ -167,8 +197,12 @@ static int do_rename(int od, const char *from, int nd, const char *to, unsigned 
 	rec_locate(&a, od, from);
 	rc = (int)rec.syscall(SYS_renameat2, od, from, nd, to, flags);
 	if (rc == 0 && a.in && b.in)
-		rec_emit(&(struct event){ .op = OP_RENAME, .ino = a.ino, .dir = a.dir,
-					  .dir2 = b.dir, .name = a.name, .name2 = b.name,
+		rec_emit(&(struct event){ .op = OP_RENAME,
+					  .ino = a.ino,
+					  .dir = a.dir,
+					  .dir2 = b.dir,
+					  .name = a.name,
+					  .name2 = b.name,
 					  .a = flags });
 	else if (rc == 0)
 		rec_unsupported("rename across the root", from);
@@ -201,8 +235,8 @@ int linkat(int od, const char *from, int nd, const char *to, int flags)
 	rc = (int)rec.syscall(SYS_linkat, od, from, nd, to, flags);
 	if (rc == 0) {
 		rec_locate(&w, nd, to);
-		rec_emit(&(struct event){ .op = OP_LINK, .ino = w.ino, .dir = w.dir,
-					  .name = w.name });
+		rec_emit(&(struct event){
+			.op = OP_LINK, .ino = w.ino, .dir = w.dir, .name = w.name });
 	}
 	rec_leave();
 	return rc;
@@ -223,8 +257,12 @@ int symlinkat(const char *target, int dirfd, const char *path)
 	rc = (int)rec.syscall(SYS_symlinkat, target, dirfd, path);
 	if (rc == 0) {
 		rec_locate(&w, dirfd, path);
-		rec_emit(&(struct event){ .op = OP_SYMLINK, .ino = w.ino, .dir = w.dir,
-				      .name = w.name, .data = target, .len = strlen(target) });
+		rec_emit(&(struct event){ .op = OP_SYMLINK,
+					  .ino = w.ino,
+					  .dir = w.dir,
+					  .name = w.name,
+					  .data = target,
+					  .len = strlen(target) });
 	}
 	rec_leave();
 	return rc;
@@ -245,7 +283,8 @@ int unlinkat(int dirfd, const char *path, int flags)
 	rc = (int)rec.syscall(SYS_unlinkat, dirfd, path, flags);
 	if (rc == 0)
 		rec_emit(&(struct event){ .op = flags & AT_REMOVEDIR ? OP_RMDIR : OP_UNLINK,
-				      .ino = w.ino, .dir = w.dir,
+					  .ino = w.ino,
+					  .dir = w.dir,
 					  .name = w.name });
 	rec_leave();
 	return rc;
@@ -278,8 +317,11 @@ int mkdirat(int dirfd, const char *path, mode_t mode)
 		return (int)rec.syscall(SYS_mkdirat, dirfd, path, mode);
 	rc = (int)rec.syscall(SYS_mkdirat, dirfd, path, mode);
 	if (rc == 0 && fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		rec_emit(&(struct event){ .op = OP_MKDIR, .ino = st.st_ino, .dir = w.dir,
-				      .name = w.name, .a = st.st_mode & 07777 });
+		rec_emit(&(struct event){ .op = OP_MKDIR,
+					  .ino = st.st_ino,
+					  .dir = w.dir,
+					  .name = w.name,
+					  .a = st.st_mode & 07777 });
 	rec_leave();
 	return rc;
 }

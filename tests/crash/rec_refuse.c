@@ -143,12 +143,15 @@ int ioctl(int fd, unsigned long request, ...)
 static bool changes_files(long n)
 {
 	static const long calls[] = {
-		SYS_write, SYS_pwrite64, SYS_writev, SYS_pwritev, SYS_pwritev2, SYS_ftruncate,
-		SYS_truncate, SYS_fallocate, SYS_renameat, SYS_renameat2, SYS_linkat,
-		SYS_symlinkat, SYS_unlinkat, SYS_mkdirat, SYS_mknodat, SYS_copy_file_range,
-		SYS_openat2, SYS_io_uring_setup, SYS_io_uring_enter, SYS_sendfile, SYS_splice,
+		SYS_write,    SYS_pwrite64,	  SYS_writev,	      SYS_pwritev,
+		SYS_pwritev2, SYS_ftruncate,	  SYS_truncate,	      SYS_fallocate,
+		SYS_renameat, SYS_renameat2,	  SYS_linkat,	      SYS_symlinkat,
+		SYS_unlinkat, SYS_mkdirat,	  SYS_mknodat,	      SYS_copy_file_range,
+		SYS_openat2,  SYS_io_uring_setup, SYS_io_uring_enter, SYS_sendfile,
+		SYS_splice,
 #ifdef SYS_rename
-		SYS_rename, SYS_link, SYS_symlink, SYS_unlink, SYS_mkdir, SYS_rmdir, SYS_creat,
+		SYS_rename,   SYS_link,		  SYS_symlink,	      SYS_unlink,
+		SYS_mkdir,    SYS_rmdir,	  SYS_creat,
 #endif
 	};
 

@@ -92,8 +92,8 @@ __attribute__((constructor)) static void start(void)
 	if (!realpath(root, rec.root))
 		rec_die(root);
 	rec.root_len = strlen(rec.root);
-	low = (int)rec.syscall(SYS_openat, AT_FDCWD, log,
-			       O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	low = (int)rec.syscall(SYS_openat, AT_FDCWD, log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC,
+			       0600);
 	if (low < 0)
 		rec_die(log);
 	/* Programs close or reuse low descriptors; keep the log out of their way. */
@@ -153,8 +153,14 @@ static void put(const void *p, size_t n)
 
 void rec_emit(const struct event *ev)
 {
-	struct header h = { .magic = MAGIC, .op = ev->op, .ino = ev->ino, .dir = ev->dir,
-			    .dir2 = ev->dir2, .a = ev->a, .b = ev->b, .len = ev->len };
+	struct header h = { .magic = MAGIC,
+			    .op = ev->op,
+			    .ino = ev->ino,
+			    .dir = ev->dir,
+			    .dir2 = ev->dir2,
+			    .a = ev->a,
+			    .b = ev->b,
+			    .len = ev->len };
 	int saved = errno;
 
 	h.name = ev->name ? (uint32_t)strlen(ev->name) : 0;
@@ -168,8 +174,8 @@ void rec_emit(const struct event *ev)
 
 void rec_unsupported(const char *what, const char *path)
 {
-	rec_emit(&(struct event){ .op = OP_UNSUPPORTED, .name = what, .data = path,
-			      .len = strlen(path) });
+	rec_emit(&(struct event){
+		.op = OP_UNSUPPORTED, .name = what, .data = path, .len = strlen(path) });
 }
 
 void rec_unsupported_locked(const char *what, const char *path)

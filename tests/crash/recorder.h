@@ -30,21 +30,21 @@
 #pragma GCC visibility push(hidden)
 
 enum op {
-	OP_CREATE = 1,	 /* dir, name, ino; a = mode; dir 0 for an unnamed temporary file */
-	OP_MKDIR,	 /* dir, name, ino; a = mode */
-	OP_SYMLINK,	 /* dir, name, ino; data = target */
-	OP_LINK,	 /* dir, name, ino */
-	OP_UNLINK,	 /* dir, name, ino */
-	OP_RMDIR,	 /* dir, name, ino */
-	OP_RENAME,	 /* dir, name to dir2, name2; ino; a = renameat2 flags */
-	OP_WRITE,	 /* ino; a = offset; data */
-	OP_TRUNCATE,	 /* ino; a = size */
-	OP_ZERO,	 /* ino; a = offset, b = length; grows the file */
-	OP_ZERO_KEEP,	 /* the same, never grows the file */
-	OP_FSYNC,	 /* ino */
-	OP_SYNC,	 /* everything */
-	OP_CHMOD,	 /* ino; a = mode */
-	OP_UNSUPPORTED,	 /* name = what, data = path */
+	OP_CREATE = 1,	/* dir, name, ino; a = mode; dir 0 for an unnamed temporary file */
+	OP_MKDIR,	/* dir, name, ino; a = mode */
+	OP_SYMLINK,	/* dir, name, ino; data = target */
+	OP_LINK,	/* dir, name, ino */
+	OP_UNLINK,	/* dir, name, ino */
+	OP_RMDIR,	/* dir, name, ino */
+	OP_RENAME,	/* dir, name to dir2, name2; ino; a = renameat2 flags */
+	OP_WRITE,	/* ino; a = offset; data */
+	OP_TRUNCATE,	/* ino; a = size */
+	OP_ZERO,	/* ino; a = offset, b = length; grows the file */
+	OP_ZERO_KEEP,	/* the same, never grows the file */
+	OP_FSYNC,	/* ino */
+	OP_SYNC,	/* everything */
+	OP_CHMOD,	/* ino; a = mode */
+	OP_UNSUPPORTED, /* name = what, data = path */
 };
 
 struct event {
@@ -57,9 +57,9 @@ struct event {
 
 /* A directory entry: its directory and its last component. */
 struct where {
-	bool in;		/* the directory is the root or below it */
+	bool in; /* the directory is the root or below it */
 	uint64_t dir;
-	uint64_t ino;		/* what the entry names (a link itself, not its target), or 0 */
+	uint64_t ino; /* what the entry names (a link itself, not its target), or 0 */
 	char name[NAME_MAX + 1];
 };
 

@@ -170,8 +170,9 @@ static void ignored(void **state)
 
 static void odd_names(void **state)
 {
-	static const char *const names[] = { "new\nline", "\xff\xfe", " lead", "-dash", "*",
-					     "[a]" };
+	static const char *const names[] = {
+		"new\nline", "\xff\xfe", " lead", "-dash", "*", "[a]"
+	};
 	strata_add_result res;
 
 	(void)state;

@@ -120,7 +120,9 @@ static void edits(void **state)
 	free(copy);
 }
 
-/* What follows the longest chunk that could come does not matter: slabs may end anywhere after it. */
+/*
+ * What follows the longest chunk that could come does not matter: slabs may end anywhere after it.
+ */
 static void looks_no_further(void **state)
 {
 	(void)state;
@@ -157,8 +159,10 @@ static void table(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes), cmocka_unit_test(edits),
-		cmocka_unit_test(looks_no_further), cmocka_unit_test(edges),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(edits),
+		cmocka_unit_test(looks_no_further),
+		cmocka_unit_test(edges),
 		cmocka_unit_test(table),
 	};
 

@@ -88,7 +88,9 @@ static void sizes(void **state)
 /* Tensors that end just before, at and after frames and slabs. */
 static void models(void **state)
 {
-	static const size_t bytes[] = { 0, 4, MIB - 4, MIB, MIB + 4, 4 * MIB - 100, 4 * MIB, 9 * MIB };
+	static const size_t bytes[] = {
+		0, 4, MIB - 4, MIB, MIB + 4, 4 * MIB - 100, 4 * MIB, 9 * MIB
+	};
 	static const uint64_t seeds[] = { 1, 2, 1 };
 	char name[40];
 
@@ -100,7 +102,6 @@ static void models(void **state)
 		stores(name);
 	}
 }
-
 
 /* A frame changes in each of twenty versions: all can be read, and no chain grows too long. */
 static void chains(void **state)
@@ -257,10 +258,14 @@ static void sound(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes),	cmocka_unit_test(models),
-		cmocka_unit_test(chains),	cmocka_unit_test(stores_once),
-		cmocka_unit_test(damaged_is_ordinary), cmocka_unit_test(changing),
-		cmocka_unit_test(interrupted),	cmocka_unit_test(sound),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(models),
+		cmocka_unit_test(chains),
+		cmocka_unit_test(stores_once),
+		cmocka_unit_test(damaged_is_ordinary),
+		cmocka_unit_test(changing),
+		cmocka_unit_test(interrupted),
+		cmocka_unit_test(sound),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

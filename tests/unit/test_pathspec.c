@@ -44,10 +44,10 @@ static void matches(void **state)
 		const char *spec, *path;
 		bool match, exact, through;
 	} rows[] = {
-		{ "a", "a", true, true, false },     { "a", "a/b", true, false, true },
-		{ "a", "ab", false, false, false },  { "a/b", "a", false, false, false },
+		{ "a", "a", true, true, false },	{ "a", "a/b", true, false, true },
+		{ "a", "ab", false, false, false },	{ "a/b", "a", false, false, false },
 		{ "*.o", "d/x.o", true, false, false }, { "d*", "dir/x", true, false, false },
-		{ "x[12]", "x2", true, false, false }, { "", "any/thing", true, false, true },
+		{ "x[12]", "x2", true, false, false },	{ "", "any/thing", true, false, true },
 		{ "./a/../b", "b", true, true, false },
 	};
 
@@ -68,10 +68,10 @@ static void directories(void **state)
 		const char *spec, *dir;
 		bool enter, into;
 	} rows[] = {
-		{ "a/b/c", "a", true, true },   { "a/b/c", "a/b", true, true },
+		{ "a/b/c", "a", true, true },	   { "a/b/c", "a/b", true, true },
 		{ "a/b/c", "a/b/c", true, false }, { "a/b/c", "a/x", false, false },
-		{ "a/b/c", "ab", false, false },  { "d*", "data", true, false },
-		{ "d/s*", "d", true, true },	  { "d/s*", "e", false, false },
+		{ "a/b/c", "ab", false, false },   { "d*", "data", true, false },
+		{ "d/s*", "d", true, true },	   { "d/s*", "e", false, false },
 		{ "*.o", "x/y", true, false },
 	};
 
@@ -117,11 +117,20 @@ static void globs(void **state)
 		const char *glob, *name;
 		bool match;
 	} rows[] = {
-		{ "*", "", true },	    { "", "", true },	      { "", "a", false },
-		{ "a*b*c", "aXbYc", true }, { "a*b*c", "aXcYb", false }, { "*a", "ba", true },
-		{ "?", "", false },	    { "?", "a", true },	      { "[!a]", "b", true },
-		{ "[!a]", "a", false },	    { "[a", "[a", true },     { "[]]", "]", true },
-		{ "[a-c]", "d", false },    { "a**b", "a/x/b", true },
+		{ "*", "", true },
+		{ "", "", true },
+		{ "", "a", false },
+		{ "a*b*c", "aXbYc", true },
+		{ "a*b*c", "aXcYb", false },
+		{ "*a", "ba", true },
+		{ "?", "", false },
+		{ "?", "a", true },
+		{ "[!a]", "b", true },
+		{ "[!a]", "a", false },
+		{ "[a", "[a", true },
+		{ "[]]", "]", true },
+		{ "[a-c]", "d", false },
+		{ "a**b", "a/x/b", true },
 		{ "*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false },
 	};
 
@@ -135,7 +144,7 @@ static void globs(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(matches),  cmocka_unit_test(directories),
+		cmocka_unit_test(matches),   cmocka_unit_test(directories),
 		cmocka_unit_test(unmatched), cmocka_unit_test(refused),
 		cmocka_unit_test(globs),
 	};

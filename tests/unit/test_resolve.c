@@ -50,9 +50,9 @@ static void known(void **state)
 		const char *rev;
 		int version;
 	} rows[] = {
-		{ "HEAD", 2 }, { "@", 2 },    { "main", 2 },  { "v1", 0 },     { "v3", 2 },
-		{ "v3~", 1 },  { "v3~2", 0 }, { "@^", 1 },    { "v3^1~1", 0 }, { "v3~~", 0 },
-		{ "v3~0", 2 }, { "@^0", 2 },
+		{ "HEAD", 2 },	 { "@", 2 },	{ "main", 2 }, { "v1", 0 },
+		{ "v3", 2 },	 { "v3~", 1 },	{ "v3~2", 0 }, { "@^", 1 },
+		{ "v3^1~1", 0 }, { "v3~~", 0 }, { "v3~0", 2 }, { "@^0", 2 },
 	};
 	struct st_oid id;
 	struct st_err e;
@@ -79,11 +79,18 @@ static void unknown(void **state)
 		const char *rev;
 		int code;
 	} rows[] = {
-		{ "nowhere", ST_ENOTFOUND }, { "v4", ST_ENOTFOUND },  { "v0", ST_ENOTFOUND },
-		{ "v3~3", ST_ENOTFOUND },    { "v3^2", ST_ENOTFOUND }, { "v3~x", ST_EUSAGE },
-		{ "v3~99999999999999999999", ST_EUSAGE },	       { "v3^-1", ST_EUSAGE },
-		{ "00000", ST_ENOTFOUND },   { "0123456789ab", ST_ENOTFOUND },
-		{ "~", ST_OK },		     { "main@{1}", ST_ENOTFOUND },
+		{ "nowhere", ST_ENOTFOUND },
+		{ "v4", ST_ENOTFOUND },
+		{ "v0", ST_ENOTFOUND },
+		{ "v3~3", ST_ENOTFOUND },
+		{ "v3^2", ST_ENOTFOUND },
+		{ "v3~x", ST_EUSAGE },
+		{ "v3~99999999999999999999", ST_EUSAGE },
+		{ "v3^-1", ST_EUSAGE },
+		{ "00000", ST_ENOTFOUND },
+		{ "0123456789ab", ST_ENOTFOUND },
+		{ "~", ST_OK },
+		{ "main@{1}", ST_ENOTFOUND },
 	};
 	struct st_oid id;
 	struct st_err e;
@@ -120,12 +127,9 @@ static void split(void **state)
 	static const struct {
 		const char *text, *rev, *path, *name;
 	} rows[] = {
-		{ "v1", "v1", NULL, NULL },
-		{ "v1:a/b", "v1", "a/b", NULL },
-		{ "v1:a::n", "v1", "a", "n" },
-		{ "v1:a::n::m", "v1", "a", "n::m" },
-		{ "v1::*.w", "v1", NULL, "*.w" },
-		{ ":a", "", "a", NULL },
+		{ "v1", "v1", NULL, NULL },	  { "v1:a/b", "v1", "a/b", NULL },
+		{ "v1:a::n", "v1", "a", "n" },	  { "v1:a::n::m", "v1", "a", "n::m" },
+		{ "v1::*.w", "v1", NULL, "*.w" }, { ":a", "", "a", NULL },
 		{ "v1:./a", "v1", "a", NULL },
 	};
 
@@ -161,7 +165,7 @@ static void split_plain(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(known), cmocka_unit_test(unknown),   cmocka_unit_test(unborn),
+		cmocka_unit_test(known), cmocka_unit_test(unknown),	cmocka_unit_test(unborn),
 		cmocka_unit_test(split), cmocka_unit_test(split_plain),
 	};
 

@@ -161,8 +161,7 @@ static void locked(void **state)
 	struct st_repo *other;
 
 	(void)state;
-	assert_int_equal(st_config_set_file(".strata/config", "core.lockTimeout", "0", &e),
-			 ST_OK);
+	assert_int_equal(st_config_set_file(".strata/config", "core.lockTimeout", "0", &e), ST_OK);
 	tr_reopen(&t);
 	other = again();
 	assert_non_null(other);

@@ -94,8 +94,10 @@ static void states(void **state)
 	assert_int_equal(state_of("l", &by_stat), ST_WORK_TYPE);
 }
 
-/* Stat data of a file that was written just before count for nothing, however much later the index is
- * written again for another file. */
+/*
+ * Stat data of a file that was written just before count for nothing, however much later the index
+ * is written again for another file.
+ */
 static void racy(void **state)
 {
 	struct timespec nap = { .tv_nsec = 30000000 };
