@@ -46,8 +46,11 @@ typedef enum strata_cat_as {
 	STRATA_CAT_RAW,
 	STRATA_CAT_NPY
 } strata_cat_as;
-/* Bytes of a file ("REV:path") or one tensor ("REV:path::name") to write, in order, in pieces. Only
- * what is asked for is decoded. write returns non-zero to stop. */
+/*
+ * Bytes of a file ("REV:path", a plain file's path) or one tensor ("REV:path::name", "REV::name"
+ * over all models, "FILE::name") to write, in order, in pieces. Only what is asked for is decoded.
+ * write returns non-zero to stop.
+ */
 STRATA_API int strata_cat(strata_repo *r, const char *spec, strata_cat_as as,
 			  int (*write)(void *arg, const void *p, size_t n), void *arg,
 			  strata_error *err);

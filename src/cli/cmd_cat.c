@@ -13,11 +13,15 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_doc doc_cat = {
-	.args = "REV:PATH[::TENSOR]",
+	.args = "REV[:PATH][::TENSOR]",
 	.options = options,
 	.text = "Writes a file of a version, or one tensor in it, to standard output. Of a tensor\n"
 		"only its own bytes are read and decoded. Every byte is verified against the id\n"
 		"before it is written.\n"
+		"\n"
+		"REV::TENSOR looks for it in every model file of the version; a sharded model's\n"
+		"index file stands for its shards. TENSOR may be a glob, but must mean one tensor.\n"
+		"Instead of REV:PATH the path of a file may be given.\n"
 		"\n"
 		"NumPy has no bf16 and fp8: with --as npy such a tensor comes as unsigned\n"
 		"integers of the same width.",

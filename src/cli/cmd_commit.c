@@ -189,6 +189,32 @@ static void show_files(const strata_file_counts *n)
 	fputc('\n', stdout);
 }
 
+static int take_parents(void *arg, const strata_version *v)
+{
+	*(bool *)arg = v->nparents > 0;
+	return 0;
+}
+
+/* A ratio would credit storing with what the version shares with its parent. */
+static void show_stored(struct cli *c, const strata_commit_result *r)
+{
+	const char *rev = r->commit;
+	const strata_log_options o = { .revs = &rev, .nrevs = 1, .limit = 1 };
+	strata_error none = { 0 };
+	bool parents = true;
+
+	if (strata_log(c->repo, &o, take_parents, &parents, &none) != STRATA_OK)
+		parents = true;
+	printf("  stored   %s", human_bytes(r->stored_bytes).s);
+	if (parents)
+		printf(" (the version holds %s)\n", human_bytes(r->logical_bytes).s);
+	else if (r->stored_bytes)
+		printf(" of %s (%s)\n", human_bytes(r->logical_bytes).s,
+		       human_ratio(r->logical_bytes, r->stored_bytes).s);
+	else
+		printf(" of %s\n", human_bytes(r->logical_bytes).s);
+}
+
 static void show_text(struct cli *c, const strata_commit_result *r, const char *message)
 {
 	human id = human_id(r->commit);
@@ -204,11 +230,7 @@ static void show_text(struct cli *c, const strata_commit_result *r, const char *
 	fputc('\n', stdout);
 	show_files(&r->files);
 	show_tensors(&r->tensors);
-	printf("  stored   %s of %s", human_bytes(r->stored_bytes).s,
-	       human_bytes(r->logical_bytes).s);
-	if (r->stored_bytes)
-		printf(" (%s)", human_ratio(r->logical_bytes, r->stored_bytes).s);
-	fputc('\n', stdout);
+	show_stored(c, r);
 }
 
 static void show_json(struct cli *c, const strata_commit_result *r)

@@ -83,6 +83,10 @@ static int change(struct cli *c, bool global, const char *key, const char *value
 		return cli_fail(err, STRATA_ENOREPO,
 				"this is not in a strata repository; --global changes your own "
 				"settings");
+	if (value && !*value)
+		return cli_fail(err, STRATA_EUSAGE,
+				"%s cannot be empty: 'strata config %s--unset %s' removes it", key,
+				global ? "--global " : "", key);
 	return strata_config_set(c->repo, global, key, value, err);
 }
 
@@ -93,6 +97,8 @@ int cmd_config(struct cli *c, int argc, char **argv, strata_error *err)
 	struct cli_args a;
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
 
+	if (rc == STRATA_OK && !a.n && !v.list && !v.unset)
+		rc = cli_fail(err, STRATA_EUSAGE, "config: give KEY, or --list for all settings");
 	if (rc == STRATA_OK)
 		rc = cli_count(c, &a, v.list ? 0 : 1, v.list ? 0 : v.unset ? 1 : 2, err);
 	if (rc != STRATA_OK)

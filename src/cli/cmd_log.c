@@ -27,8 +27,7 @@ const struct cli_doc doc_log = {
 		"only versions that changed it.\n"
 		"\n"
 		"A revision is a branch, a version number (v12), at least six digits of an id,\n"
-		"HEAD or @, each with ~N or ^N for its ancestors, main@{2} for where a branch was\n"
-		"two moves ago, main@{yesterday} for where it was then.",
+		"HEAD or @, each with ~N or ^N for its ancestors.",
 	.examples = "strata log --oneline -5\n"
 		    "the last five versions\n"
 		    "strata log v3..HEAD\n"
@@ -73,6 +72,13 @@ static int show(void *arg, const strata_version *v)
 	return cli_stop(l->c);
 }
 
+static int show_none(void *arg, const strata_version *v)
+{
+	(void)arg;
+	(void)v;
+	return 1;
+}
+
 static bool is_file(const char *path)
 {
 	struct stat st;
@@ -113,13 +119,14 @@ int cmd_log(struct cli *c, int argc, char **argv, strata_error *err)
 	struct cli_args a;
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
 
-	if (rc == STRATA_OK && v.limit && (!parse_number(v.limit, &o.limit) || o.limit == 0))
-		rc = cli_fail(err, STRATA_EUSAGE, "-n is a number above 0, not '%s'", v.limit);
+	if (rc == STRATA_OK && v.limit && !parse_number(v.limit, &o.limit))
+		rc = cli_fail(err, STRATA_EUSAGE, "-n is a number, not '%s'", v.limit);
 	if (rc == STRATA_OK)
 		rc = sort_out(c, &a, &o, err);
 	if (rc != STRATA_OK)
 		return rc;
 	o.files = v.stat || v.json;
 	cli_pager_start(c);
-	return strata_log(c->repo, &o, show, &l, err);
+	/* To the library, a limit of 0 is none. */
+	return strata_log(c->repo, &o, v.limit && !o.limit ? show_none : show, &l, err);
 }

@@ -23,8 +23,8 @@ const struct cli_doc doc_ls = {
 		"\n"
 		"With --tensors, or where a tensor is named, lists tensors: id, type, shape, size\n"
 		"and name. TENSOR may be a glob; REV::GLOB looks into every model file of the\n"
-		"version. Instead of a revision the path of a file may be given, also where there\n"
-		"is no repository.\n"
+		"version, the index file of a sharded model stands for its shards. Instead of a\n"
+		"revision the path of a file may be given, also where there is no repository.\n"
 		"\n"
 		"Ids are BLAKE3 of the content: 'b3sum' of a restored file prints the same.",
 	.examples = "strata ls v2\n"

@@ -137,6 +137,25 @@ static int start(struct log *l, struct st_err *e)
 	return rc;
 }
 
+/* A path that no version touched is a slip, unless it waits in the index for its first. */
+static int check_paths(struct log *l, struct st_err *e)
+{
+	struct st_index x;
+	size_t i;
+	int rc;
+
+	if (st_pathspec_unmatched(l->ps, e) == ST_OK)
+		return ST_OK;
+	*e = (struct st_err){ 0 };
+	rc = st_staged_load(l->r, &x, e);
+	for (i = 0; rc == ST_OK && i < x.nrows; i++)
+		(void)st_pathspec_match(l->ps, x.rows[i].path);
+	st_index_release(&x);
+	if (rc == ST_OK && st_pathspec_unmatched(l->ps, e) != ST_OK)
+		rc = st_wrap(e, "no version touches it");
+	return rc;
+}
+
 int st_verb_log(struct st_repo *r, const strata_log_options *o,
 		int (*cb)(void *arg, const strata_version *v), void *arg, struct st_err *e)
 {
@@ -149,6 +168,8 @@ int st_verb_log(struct st_repo *r, const strata_log_options *o,
 	rc = start(&l, e);
 	if (rc == ST_OK && l.wanted.count)
 		rc = st_catalog_commit_each(r->cat, scan, &l, e);
+	if (rc == ST_OK && o->npaths && !o->nrevs)
+		rc = check_paths(&l, e);
 	if (rc == ST_ENO && e->code == ST_OK)
 		rc = ST_OK;
 	st_pathspec_free(l.ps);

@@ -37,22 +37,144 @@ static int keep_matching(const struct st_spec *s, const struct st_index *all, st
 	return rc == ST_OK ? st_index_sort(x, e) : rc;
 }
 
-int st_spec_files(struct st_repo *r, const struct st_spec *s, struct st_index *x, struct st_err *e)
+/* Both initialised here: all files, and those that the path means. */
+static int load_files(struct st_repo *r, const struct st_spec *s, struct st_index *all,
+		      struct st_index *x, struct st_err *e)
 {
 	struct st_oid commit, tree;
-	struct st_index all;
 	int rc;
 
 	st_index_init(x);
-	st_index_init(&all);
+	st_index_init(all);
 	rc = st_resolve(r, s->rev_len ? s->rev : "HEAD", s->rev_len ? s->rev_len : 4, &commit, e);
 	if (rc == ST_OK)
 		rc = st_repo_commit_tree(r, &commit, &tree, e);
 	if (rc == ST_OK)
-		rc = st_tree_to_index(r, &tree, &all, e);
+		rc = st_tree_to_index(r, &tree, all, e);
 	if (rc == ST_OK)
-		rc = keep_matching(s, &all, x, e);
+		rc = st_index_sort(all, e);
+	return rc == ST_OK ? keep_matching(s, all, x, e) : rc;
+}
+
+int st_spec_files(struct st_repo *r, const struct st_spec *s, struct st_index *x, struct st_err *e)
+{
+	struct st_index all;
+	int rc = load_files(r, s, &all, x, e);
+
 	st_index_release(&all);
+	return rc;
+}
+
+static int gather(void *arg, const void *p, size_t n, uint64_t off, struct st_err *e)
+{
+	(void)off;
+	return st_buf_add(arg, p, n, e);
+}
+
+static int load_shard_index(struct st_repo *r, const struct st_stage_row *row,
+			    struct st_shard_index *out, struct st_err *e)
+{
+	struct st_vfile *f;
+	struct st_buf b;
+	int rc = st_vfile_open(&f, r, &row->id, e);
+
+	if (rc != ST_OK)
+		return rc;
+	st_buf_init(&b, (size_t)256 << 20);
+	rc = st_vfile_stream(f, 0, st_vfile_size(f), gather, &b, e);
+	st_vfile_close(f);
+	if (rc == ST_OK && st_shard_index_parse(out, b.p, b.len, e) != ST_OK)
+		rc = st_wrap(e, "%s", row->path);
+	st_buf_release(&b);
+	return rc;
+}
+
+static int add_shards(struct st_repo *r, const struct st_stage_row *row, const struct st_index *all,
+		      struct st_index *x, struct st_err *e)
+{
+	const char *slash = strrchr(row->path, '/');
+	size_t i, dir = slash ? (size_t)(slash - row->path) + 1 : 0;
+	const struct st_stage_row *shard;
+	struct st_shard_index idx;
+	struct st_buf path;
+	int rc = load_shard_index(r, row, &idx, e);
+
+	if (rc != ST_OK)
+		return rc;
+	st_buf_init(&path, 1 << 20);
+	for (i = 0; rc == ST_OK && i < idx.nshards; i++) {
+		path.len = 0;
+		rc = st_buf_add(&path, row->path, dir, e);
+		if (rc == ST_OK)
+			rc = st_buf_addstr(&path, idx.shards[i], e);
+		if (rc != ST_OK)
+			break;
+		shard = st_index_find(all, (const char *)path.p, path.len, NULL);
+		if (shard && shard->mode != ST_MODE_LINK)
+			rc = st_index_add(x, shard, e);
+		else
+			rc = st_fail(e, ST_ENOTFOUND,
+				     "%s names the shard %s, which that version %s", row->path,
+				     idx.shards[i], shard ? "has as a link" : "lacks");
+	}
+	st_buf_release(&path);
+	st_shard_index_release(&idx);
+	return rc;
+}
+
+/* Where only its directory is named, an index file has nothing to add to the shards. */
+static bool names_index(const struct st_spec *s)
+{
+	static const char tail[] = ".json";
+	const size_t len = strlen(tail);
+
+	return s->path_len >= len && memcmp(s->path + s->path_len - len, tail, len) == 0;
+}
+
+int st_spec_models(struct st_repo *r, const struct st_spec *s, struct st_index *x, struct st_err *e)
+{
+	struct st_index all;
+	size_t i, n;
+	int rc = load_files(r, s, &all, x, e);
+
+	n = names_index(s) ? x->nrows : 0;
+	for (i = 0; rc == ST_OK && i < n; i++) {
+		const struct st_stage_row row = x->rows[i]; /* adding moves the rows */
+
+		if (row.mode != ST_MODE_LINK && st_shard_index_name(row.path))
+			rc = add_shards(r, &row, &all, x, e);
+	}
+	if (rc == ST_OK)
+		rc = st_index_sort(x, e);
+	st_index_release(&all);
+	return rc;
+}
+
+int st_each_model(struct st_repo *r, const struct st_index *x,
+		  int (*cb)(void *arg, const struct st_stage_row *row, struct st_vfile *f,
+			    struct st_err *e),
+		  void *arg, bool *any, struct st_err *e)
+{
+	struct st_vfile *f;
+	size_t i;
+	bool has;
+	int rc = ST_OK;
+
+	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
+		if (x->rows[i].mode == ST_MODE_LINK)
+			continue;
+		rc = st_odb_has(r->odb, &x->rows[i].id, ST_ENTRY_RECIPE, &has, e);
+		if (rc != ST_OK || !has)
+			continue;
+		rc = st_vfile_open(&f, r, &x->rows[i].id, e);
+		if (rc != ST_OK)
+			break;
+		if (st_vfile_is_model(f)) {
+			*any = true;
+			rc = cb(arg, &x->rows[i], f, e);
+		}
+		st_vfile_close(f);
+	}
 	return rc;
 }
 

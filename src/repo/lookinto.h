@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What ls, cat, inspect and hash share: stored files by spec, tensors as the public interface shows them. */
+/*
+ * What ls, cat, inspect and hash share: stored files by spec, tensors as the public interface shows
+ * them.
+ */
 #ifndef ST_REPO_LOOKINTO_H
 #define ST_REPO_LOOKINTO_H
 
@@ -8,10 +11,21 @@
 #include "tensor/layout.h"
 #include "tensor/source.h"
 
-/* Files of one version that "path" means (exact file, directory, glob; none: all), sorted. x is initialised
- * here. ST_ENOTFOUND when a path matches nothing. */
+/*
+ * Files of one version that "path" means (exact file, directory, glob; none: all), sorted. x is
+ * initialised here. ST_ENOTFOUND when a path matches nothing.
+ */
 ST_MUST int st_spec_files(struct st_repo *r, const struct st_spec *s, struct st_index *x,
 			  struct st_err *e);
+/* The same for a spec that means tensors: an index file that its path names stands for the shards
+ * beside it. ST_ENOTFOUND names a shard that the version lacks. */
+ST_MUST int st_spec_models(struct st_repo *r, const struct st_spec *s, struct st_index *x,
+			   struct st_err *e);
+/* Opens the model files of x one after the other; *any: there was one. */
+ST_MUST int st_each_model(struct st_repo *r, const struct st_index *x,
+			  int (*cb)(void *arg, const struct st_stage_row *row, struct st_vfile *f,
+				    struct st_err *e),
+			  void *arg, bool *any, struct st_err *e);
 /* An exact tensor name comes before a glob. */
 bool st_name_matches(const struct st_spec *s, bool exact, const char *name, size_t len);
 

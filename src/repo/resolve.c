@@ -91,6 +91,11 @@ static int settle(struct meanings *ms, struct st_oid *out, struct st_err *e)
 	size_t i, at = 0;
 	bool same = true;
 
+	if (ms->n == 0 && strstr(ms->rev, "@{"))
+		return st_fail(e, ST_ENOTFOUND,
+			       "'%s': where a branch was (the reflog, REV@{...}) cannot be asked "
+			       "yet; 'strata log' lists versions",
+			       ms->rev);
 	if (ms->n == 0)
 		return st_fail(e, ST_ENOTFOUND,
 			       "unknown revision '%s': 'strata log' lists versions", ms->rev);
@@ -230,8 +235,8 @@ static const char *find_pair(const char *s)
 }
 
 /*
- * REV:path::name. "REV::glob" has an empty path. Without any ':' it is a revision, or a plain file if
- * plain_ok and no revision of that name exists; "./x" is always a plain file.
+ * REV:path::name. "REV::glob" has an empty path. Without any ':' it is a revision, or a plain file
+ * if plain_ok and no revision of that name exists; "./x" is always a plain file.
  */
 int st_spec_split(struct st_repo *r, const char *text, bool plain_ok, struct st_spec *out,
 		  struct st_err *e)
@@ -239,19 +244,21 @@ int st_spec_split(struct st_repo *r, const char *text, bool plain_ok, struct st_
 	const char *colon = strchr(text, ':'), *pair = find_pair(text), *end = text + strlen(text);
 	struct st_err none = { 0 };
 	struct st_oid id;
+	size_t n;
 
 	*out = (struct st_spec){ 0 };
 	if (plain_ok && (text[0] == '/' || strncmp(text, "./", 2) == 0 || !r ||
 			 plain_exists(text, (size_t)((pair ? pair : end) - text)))) {
-		if (r && text[0] != '/' && text[0] != '.' && !pair && !colon &&
-		    st_resolve(r, text, strlen(text), &id, &none) == ST_OK) {
+		n = (size_t)((pair ? pair : end) - text);
+		if (r && text[0] != '/' && text[0] != '.' && colon == pair &&
+		    st_resolve(r, text, n, &id, &none) == ST_OK) {
 			out->rev = text;
-			out->rev_len = strlen(text);
-			return ST_OK;
+			out->rev_len = n;
+		} else {
+			out->plain = true;
+			out->path = text;
+			out->path_len = n;
 		}
-		out->plain = true;
-		out->path = text;
-		out->path_len = (size_t)((pair ? pair : end) - text);
 	} else if (!colon) {
 		out->rev = text;
 		out->rev_len = strlen(text);

@@ -57,6 +57,74 @@ usage() {
 	err 'standard output: No space' sh -c 'strata cat HEAD:m.safetensors >/dev/full'
 }
 
+anywhere() {
+	setup
+	strata cat HEAD:m.safetensors::h >../h
+	strata cat HEAD::h | cmp - ../h
+	strata cat 'HEAD::h*' | cmp - ../h
+	strata cat v1::h --as npy | tail -c 8 | cmp - ../h
+	rc 2 strata cat HEAD::none
+	err "'none' matches no tensor" strata cat HEAD::none
+	for t_i in a b c; do
+		mkdir $t_i
+		model $t_i/n.safetensors w:F32:2:4 only$t_i:F32:2:5
+	done
+	strata add .
+	strata commit -q -m more
+	rc 2 strata cat HEAD::w
+	err "'w' matches 4 tensors.*: a/n.safetensors::w, b/n.safetensors::w, c/n.safetensors::w, \.\.\.$" \
+		strata cat HEAD::w
+	rc 2 strata cat 'HEAD:a::*'
+	err '2 tensors' strata cat 'HEAD:a::*'
+	strata cat HEAD:b/n.safetensors::onlyb >want
+	strata cat HEAD::onlyb | cmp - want
+	strata cat HEAD:b::onlyb | cmp - want
+	rc 2 strata cat HEAD:t::w
+	err 'no model file there' strata cat HEAD:t::w
+}
+
+plain_file() {
+	setup
+	strata cat v1:m.safetensors::w --as npy >../w.npy
+	cp ../m1 x.safetensors
+	strata cat ./x.safetensors::w --as npy | cmp - ../w.npy
+	strata cat x.safetensors::w >../w
+	tail -c 24 ../w.npy | cmp - ../w
+	strata cat ./x.safetensors | cmp - x.safetensors
+	strata cat HEAD:m.safetensors::h >../h
+	strata cat "$PWD/x.safetensors::h" | cmp - ../h
+	rc 2 strata cat ./x.safetensors::none
+	rc 2 strata cat './x.safetensors::*'
+	rc 2 strata cat ./none.safetensors::w
+	rc 2 strata cat ./none.safetensors
+	err 'not a model file' strata cat ./t::w
+	mkdir main # a revision comes before a path of its name
+	strata cat main::h | cmp - ../h
+}
+
+sharded() {
+	repo
+	mkdir d
+	model d/model-00001-of-00002.safetensors a:F32:2:1
+	model d/model-00002-of-00002.safetensors b:F32:2:2
+	cat >d/model.safetensors.index.json <<-'EOT'
+	{"metadata":{"total_size":16},"weight_map":{"a":"model-00001-of-00002.safetensors",
+	"b":"model-00002-of-00002.safetensors"}}
+	EOT
+	strata add .
+	strata commit -q -m one
+	strata cat HEAD:d/model-00002-of-00002.safetensors::b >../b
+	strata cat HEAD:d/model.safetensors.index.json::b | cmp - ../b
+	strata cat HEAD:d/model.safetensors.index.json | cmp - d/model.safetensors.index.json
+	rc 2 strata cat HEAD:d/model.safetensors.index.json::c
+	strata rm -q d/model-00001-of-00002.safetensors
+	strata commit -q -m two
+	rc 2 strata cat HEAD:d/model.safetensors.index.json::b
+	err 'the shard model-00001-of-00002.safetensors, which that version lacks' \
+		strata cat HEAD:d/model.safetensors.index.json::b
+	strata cat HEAD:d::b | cmp - ../b
+}
+
 closed_pipe() {
 	repo
 	head -c 3000000 /dev/urandom >big
@@ -70,6 +138,9 @@ closed_pipe() {
 it 'files, byte for byte' files
 it 'one tensor' tensor
 it '--as npy is a NumPy file' npy
+it 'a tensor wherever it is in the version' anywhere
+it 'a plain file and its tensors' plain_file
+it 'finds a tensor in its shard' sharded
 it 'wants names that exist, reports a full disk' usage
 it 'is quiet when nobody reads on' closed_pipe
 finish

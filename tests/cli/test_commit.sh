@@ -18,6 +18,7 @@ text() {
 	strata commit -a -m two >got
 	grep -qx '  files    1 changed, 0 added, 1 removed' got
 	grep -qx '  tensors  1 changed, 1 added, 1 unchanged' got
+	grep -Eqx '  stored   [0-9.]+ (B|KiB) \(the version holds 32 KiB\)' got
 	strata log -1 --json | grep -q '"message":"two"'
 	match '"message":"first words\\n\\nsecond paragraph' strata log --json
 	out '' strata commit -q --allow-empty -m empty

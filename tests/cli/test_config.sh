@@ -60,6 +60,12 @@ usage() {
 	err 'global changes your own' strata config a.b c
 	repo
 	rc 2 strata config
+	err 'give KEY, or --list' strata config
+	rc 2 strata config --unset
+	rc 2 strata config user.name ''
+	err 'strata config --unset user.name' strata config user.name ''
+	err 'strata config --global --unset user.name' strata config --global user.name ''
+	fails grep -q name .strata/config
 	rc 2 strata config novalue x
 	rc 2 strata config a.b c d
 	rc 2 strata config --list a

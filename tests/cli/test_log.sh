@@ -37,7 +37,10 @@ limits() {
 	out 2 sh -c 'strata log --oneline -n 2 | wc -l'
 	out 3 sh -c 'strata log --oneline -3 | wc -l'
 	match '^v4 ' strata log --oneline -n1
-	rc 2 strata log -n 0
+	out '' strata log -n 0
+	out '' strata log -0 --json
+	rc 2 strata log -n 0 v9
+	rc 2 strata log -n -1
 	rc 2 strata log -n x
 }
 
@@ -54,6 +57,10 @@ v3' sh -c "strata log --oneline v2...main | cut -d' ' -f1"
 	rc 2 strata log v9
 	err 'v9' strata log v9
 	rc 2 strata log v1..v9
+	for t_rev in 'main@{1}' 'HEAD@{yesterday}' '@{2}~1' 'v1..main@{1}'; do
+		rc 2 strata log "$t_rev"
+		err 'the reflog.* cannot be asked yet' strata log "$t_rev"
+	done
 }
 
 paths() {
@@ -62,10 +69,25 @@ paths() {
 	out v2 sh -c "strata log --oneline b | cut -d' ' -f1"
 	out v2 sh -c "strata log --oneline HEAD b | cut -d' ' -f1"
 	out 4 sh -c 'strata log --oneline -- a | wc -l'
+	rc 2 strata log -- nonesuch
+	err "no version touches it: 'nonesuch'" strata log -- nonesuch
+	rc 2 strata log -- a nonesuch
+	err "'nonesuch'" strata log -- a nonesuch
+	out '' strata log HEAD -- nonesuch
+	out '' strata log v2..HEAD -- b
+	echo new >staged
+	rc 2 strata log -- staged
+	strata add staged
+	out '' strata log -- staged
+	strata rm -q --cached staged
+	strata rm -q b
+	strata commit -q -m gone
+	out 'v5
+v2' sh -c "strata log --oneline -- b | cut -d' ' -f1"
 	echo 1 >main
 	rc 2 strata log main
 	err "is a revision and a file" strata log main
-	out 4 sh -c 'strata log --oneline main -- | wc -l'
+	out 5 sh -c 'strata log --oneline main -- | wc -l'
 }
 
 json() {

@@ -67,8 +67,37 @@ plain_file() {
 	rc 2 strata ls --tensors
 }
 
+sharded() {
+	repo
+	mkdir d
+	model d/model-00001-of-00002.safetensors a:F32:2:1
+	model d/model-00002-of-00002.safetensors b:F32:2:2
+	cat >d/model.safetensors.index.json <<-'EOT'
+	{"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}}
+	EOT
+	strata add .
+	strata commit -q -m one
+	out 'a
+b' strata ls --tensors --name-only HEAD:d/model.safetensors.index.json
+	out b strata ls --name-only 'HEAD:*.index.json::b'
+	match '"path":"d/model-00002-of-00002.safetensors","name":"b"' \
+		strata ls --json HEAD:d/model.safetensors.index.json::b
+	out 'd/model.safetensors.index.json' strata ls --name-only HEAD:d/model.safetensors.index.json
+	out 'a
+b' strata ls --tensors --name-only
+	strata rm -q d/model-00002-of-00002.safetensors
+	strata commit -q -m two
+	rc 2 strata ls --tensors HEAD:d/model.safetensors.index.json
+	err 'the shard model-00002-of-00002.safetensors, which that version lacks' \
+		strata ls --tensors HEAD:d/model.safetensors.index.json
+	out a strata ls --tensors --name-only
+}
+
 usage() {
 	setup
+	rc 2 strata ls ./m.safetensors
+	err 'strata inspect ./m.safetensors' strata ls ./m.safetensors
+	rc 2 strata ls --tensors ./none
 	rc 2 strata ls v9
 	rc 2 strata ls HEAD:none
 	rc 2 strata ls HEAD:m.safetensors::none
@@ -81,5 +110,6 @@ it 'files as JSON' files_json
 it 'tensors, globs, several files' tensors
 it 'tensors as JSON' tensors_json
 it 'tensors of a plain file, no repository' plain_file
+it 'the tensors of all shards of an index file' sharded
 it 'wants names that exist' usage
 finish
