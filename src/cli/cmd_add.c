@@ -26,9 +26,9 @@ const struct cli_doc doc_add = {
 	.args = "[PATH...]",
 	.options = options,
 	.text = "Stores the files and stages them: the next commit makes a version of what is\n"
-		"staged. Each tensor of a model file is stored once, under its hash; one that\n"
-		"changed is stored as what differs from its ancestor. Nothing is staged before\n"
-		"it has been read back and verified.\n"
+		"staged. Each tensor of a model file is stored once, under its hash; of one that\n"
+		"changed, only the parts of 1 MiB that changed. Nothing is staged before it has\n"
+		"been read back and verified.\n"
 		"\n"
 		"A file that has not changed since it was last added costs one look at its time\n"
 		"and size. A file that changes while it is read is read once more; if it changes\n"
