@@ -33,7 +33,10 @@ ST_MUST int st_mkdirs(const char *dir, struct st_err *e);
  * permission bits of a file that was there are kept. A link at path is replaced, not followed. */
 ST_MUST int st_file_replace(const char *path, const void *p, size_t n, bool durable,
 			    struct st_err *e);
-/* A new file "<dir>/<prefix>XXXXXX" opened read-write, 0666 less umask; *path is the caller's. */
+/*
+ * A new file "<dir>/<prefix>" and six characters that make it unique, opened read-write, 0666 less
+ * umask; *path is the caller's.
+ */
 ST_MUST int st_file_temp(int *fd, char **path, const char *dir, const char *prefix,
 			 struct st_err *e);
 /* Removes a directory tree, never following links; a missing one is fine. At most 256 levels below

@@ -170,7 +170,7 @@ static bool hex4(const struct st_json *j, size_t at, uint32_t *out)
 	return true;
 }
 
-/* \uXXXX at pos, or two of them that make one character above U+FFFF. */
+/* An escape of four hex digits at pos, or two of them that make one character above U+FFFF. */
 static bool unicode_escape(struct st_json *j, uint32_t *out)
 {
 	uint32_t hi, lo;

@@ -53,10 +53,17 @@ out:
 /* Objects that are JSON are small next to tensors, but a directory of many files is not tiny. */
 #define META_MAX ((size_t)1 << 30)
 
+static int wrap_object(const struct st_oid *id, const char *kind, struct st_err *e)
+{
+	char hex[ST_OID_HEX + 1];
+
+	st_oid_hex(id, hex);
+	return st_wrap(e, "%s %.12s", kind, hex);
+}
+
 int st_repo_commit_load(struct st_repo *r, const struct st_oid *id, struct st_commit *out,
 			struct st_err *e)
 {
-	char hex[ST_OID_HEX + 1];
 	struct st_buf b;
 	int rc;
 
@@ -65,14 +72,12 @@ int st_repo_commit_load(struct st_repo *r, const struct st_oid *id, struct st_co
 	if (rc == ST_OK)
 		rc = st_commit_parse(out, b.p, b.len, e);
 	st_buf_release(&b);
-	st_oid_hex(id, hex);
-	return rc == ST_OK ? ST_OK : st_wrap(e, "commit %.12s", hex);
+	return rc == ST_OK ? ST_OK : wrap_object(id, "commit", e);
 }
 
 int st_repo_tree_load(struct st_repo *r, const struct st_oid *id, struct st_tree *out,
 		      struct st_err *e)
 {
-	char hex[ST_OID_HEX + 1];
 	struct st_buf b;
 	int rc;
 
@@ -81,8 +86,7 @@ int st_repo_tree_load(struct st_repo *r, const struct st_oid *id, struct st_tree
 	if (rc == ST_OK)
 		rc = st_tree_parse(out, b.p, b.len, e);
 	st_buf_release(&b);
-	st_oid_hex(id, hex);
-	return rc == ST_OK ? ST_OK : st_wrap(e, "tree %.12s", hex);
+	return rc == ST_OK ? ST_OK : wrap_object(id, "tree", e);
 }
 
 static int take_tree(void *arg, const struct st_commit_row *row, struct st_err *e)
