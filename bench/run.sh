@@ -138,7 +138,7 @@ part_file() {
 	"$gen" "$SIZE" "$work/in/a.safetensors" 2>>"$log" || die "gen_model failed ($log)"
 	"$gen" --mutate 0.1 2 "$SIZE" "$work/in/b.safetensors" 2>"$work/mutated" || die 'gen_model failed'
 	changed=$(sed -n 's/.*changed, \([0-9]*\) bytes.*/\1/p' "$work/mutated")
-	local i
+	local i WARM_MIB=$(($(stat -c %s "$work/in/a.safetensors") * 5 / 2 >> 20))
 	for ((i = 1; i <= ROUNDS; i++)); do
 		say "  round $i"
 		file_round
