@@ -19,10 +19,12 @@ build			ninja-build	cmd:ninja
 build			pkg-config	cmd:pkg-config
 build			libzstd-dev	pc:libzstd
 build			libsqlite3-dev	pc:sqlite3
+build			zlib1g-dev	pc:zlib
 demo,test,bench		b3sum		cmd:b3sum
 test,bench		python3		cmd:python3
 test,bench		python3-venv	-
 test			python3-numpy	-
+test,bench	python3-torch	-
 test			libcmocka-dev	pc:cmocka
 test			sqlite3		cmd:sqlite3
 test,bench		strace		cmd:strace

@@ -48,8 +48,9 @@ typedef enum strata_cat_as {
 } strata_cat_as;
 /*
  * Bytes of a file ("REV:path", a plain file's path) or one tensor ("REV:path::name", "REV::name"
- * over all models, "FILE::name") to write, in order, in pieces. Only what is asked for is decoded.
- * write returns non-zero to stop.
+ * over all models, "FILE::name") to write, in order, in pieces. Of a tensor these are its row-major
+ * little-endian bytes, however it lies in its file. Only what is asked for is decoded. write
+ * returns non-zero to stop. r may be NULL for plain files.
  */
 STRATA_API int strata_cat(strata_repo *r, const char *spec, strata_cat_as as,
 			  int (*write)(void *arg, const void *p, size_t n), void *arg,
@@ -86,6 +87,49 @@ STRATA_API int strata_hash(const char *path, const strata_options *opts, char he
 STRATA_API int strata_hash_tensors(const char *path, const strata_options *opts,
 				   int (*tensor)(void *arg, const strata_tensor *t), void *arg,
 				   strata_error *err);
+
+typedef struct strata_tensor_edit {
+	const char *name; /* of the tensor; name_len bytes */
+	size_t name_len;
+	const char *path; /* of a file of its new row-major little-endian bytes, all of them */
+} strata_tensor_edit;
+/*
+ * A copy of a model file with other values in some tensors, at `out`, which must not exist: the
+ * same layout, checksums made right, complete or not there at all. STRATA_EREFUSED names a tensor
+ * that would change too because it shares memory, and one that is compressed.
+ */
+STRATA_API int strata_patch(const char *path, const strata_tensor_edit *edits, size_t n,
+			    const char *out, const strata_options *opts, strata_error *err);
+
+typedef struct strata_scan_options {
+	/* globs over "module.name": taken for safe, as are those of the setting scan.allow */
+	const char *const *allow;
+	size_t nallow;
+} strata_scan_options;
+
+typedef struct strata_scan_find {
+	const char *path, *member; /* member of an archive, "outer::inner" in nested ones, or "" */
+	const char *module, *name; /* "": computed while loading, or bytes that could not be read */
+	uint64_t offset;	   /* in the member, or in the file */
+	bool called;		   /* not only imported */
+	const char *verdict;	   /* "safe", "unknown", "dangerous" */
+	const char *why;	   /* one line for people; "" where it is safe */
+} strata_scan_find;
+
+typedef struct strata_scan_result {
+	uint64_t pickles, safe, unknown, dangerous;
+} strata_scan_result;
+
+/*
+ * What the pickles of a file would import and call if Python loaded it; nothing is executed. One
+ * find for every distinct global of every pickle, safe ones too. The file is harmless when it
+ * returns STRATA_OK and both unknown and dangerous are 0. r may be NULL, then only the user's
+ * settings count; so may o.
+ */
+STRATA_API int strata_scan(strata_repo *r, const char *path, const strata_scan_options *o,
+			   const strata_options *opts,
+			   int (*cb)(void *arg, const strata_scan_find *f), void *arg,
+			   strata_scan_result *result, strata_error *err);
 
 /* fnmatch-like: * ? [..] match any bytes, '/' and '.' too. */
 STRATA_API bool strata_glob_match(const char *glob, const char *name);

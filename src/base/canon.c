@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/canon.h"
 
+#include "base/timefmt.h"
+
 #include "base/json.h"
 
 #define SHOWN 40 /* bytes of a foreign key or type that a message quotes */
@@ -414,4 +416,21 @@ void st_canon_end(struct st_canon *c)
 {
 	if (st_canon_ok(c) && c->pos != c->len)
 		st_canon_fail(c, "bytes after the end");
+}
+
+void st_canon_time(struct st_canon *c, const char *key, int64_t *ns)
+{
+	const char *s;
+	char again[40];
+
+	st_canon_need(c, key);
+	s = st_canon_text(c);
+	if (!s)
+		return;
+	if (st_time_parse(s, strlen(s), ns)) {
+		st_time_format(*ns, again);
+		if (strcmp(s, again) == 0)
+			return;
+	}
+	st_canon_fail(c, "not a time in canonical form before");
 }

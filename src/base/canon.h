@@ -52,6 +52,8 @@ void st_canon_oid(struct st_canon *c, struct st_oid *out); /* never zero */
 /* Kept in the arena, NUL-terminated. st_canon_text refuses NUL inside. */
 const char *st_canon_string(struct st_canon *c, size_t *len);
 const char *st_canon_text(struct st_canon *c);
+/* Key and the text that st_time_format writes: one instant, one spelling. */
+void st_canon_time(struct st_canon *c, const char *key, int64_t *ns);
 /* Key and value as st_jw_name writes them: "<key>": text, or "<key>_hex". */
 const char *st_canon_name(struct st_canon *c, const char *key, size_t *len);
 /* Key and an array of ids that is not empty; absent: none. */

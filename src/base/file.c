@@ -231,8 +231,7 @@ int st_mkdirs(const char *dir, struct st_err *e)
 	return rc;
 }
 
-/* The directory part of path; the caller's. */
-static char *dir_of(const char *path, struct st_err *e)
+char *st_path_dir(const char *path, struct st_err *e)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir;
@@ -261,7 +260,7 @@ static int fill_temp(int fd, const char *path, const void *p, size_t n, bool dur
 
 int st_file_replace(const char *path, const void *p, size_t n, bool durable, struct st_err *e)
 {
-	char *dir = dir_of(path, e), *temp = NULL;
+	char *dir = st_path_dir(path, e), *temp = NULL;
 	int fd, rc;
 
 	if (!dir)

@@ -10,6 +10,8 @@
 
 /* Paths joined by one '/'; the result is the caller's. An empty dir gives name alone. */
 ST_MUST char *st_path_join(const char *dir, const char *name, struct st_err *e);
+/* The directory that path lies in, "." if it says none; the result is the caller's. */
+ST_MUST char *st_path_dir(const char *path, struct st_err *e);
 /* O_RDONLY | O_CLOEXEC plus flags; -1 is mapped to st_fail_os with the path. */
 ST_MUST int st_open_read(int *fd, const char *path, int flags, struct st_err *e);
 /* Whole file, as far as out->max allows (ST_ELIMIT beyond); appended to out, which a failure leaves

@@ -11,6 +11,7 @@
 #ifndef ST_BASE_JSON_H
 #define ST_BASE_JSON_H
 
+#include "base/oid.h"
 #include "base/rd.h"
 #include "base/utf8.h"
 
@@ -101,6 +102,7 @@ void st_jw_real(struct st_jw *w, double v); /* %.17g; nan, inf and -inf as strin
 void st_jw_bool(struct st_jw *w, bool v);
 void st_jw_null(struct st_jw *w);
 void st_jw_raw(struct st_jw *w, const char *p, size_t len); /* one value, already JSON */
+void st_jw_oid(struct st_jw *w, const struct st_oid *id);   /* 64 hex digits */
 /* "key": s where s is UTF-8, else "key_hex": the bytes in hex. */
 void st_jw_name(struct st_jw *w, const char *key, const char *s, size_t len);
 

@@ -272,3 +272,11 @@ void st_jw_name(struct st_jw *w, const char *key, const char *s, size_t len)
 	st_jw_key(w, hex);
 	put_hex(w, s, len);
 }
+
+void st_jw_oid(struct st_jw *w, const struct st_oid *id)
+{
+	char hex[ST_OID_HEX + 1];
+
+	st_oid_hex(id, hex);
+	st_jw_stringn(w, hex, ST_OID_HEX);
+}

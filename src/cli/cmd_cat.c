@@ -21,7 +21,8 @@ const struct cli_doc doc_cat = {
 		"\n"
 		"REV::TENSOR looks for it in every model file of the version; a sharded model's\n"
 		"index file stands for its shards. TENSOR may be a glob, but must mean one tensor.\n"
-		"Instead of REV:PATH the path of a file may be given.\n"
+		"Instead of REV:PATH the path of a file may be given, also where there is no\n"
+		"repository. A tensor comes row-major and little-endian, however its file has it.\n"
 		"\n"
 		"NumPy has no bf16 and fp8: with --as npy such a tensor comes as unsigned\n"
 		"integers of the same width.",

@@ -23,7 +23,7 @@ const struct cli_command cli_commands[] = {
 	  &doc_show },
 	{ "ls", cmd_ls, MAY_REPO, GROUP_HISTORY, "List the files or tensors of a version",
 	  &doc_ls },
-	{ "cat", cmd_cat, NEED_REPO, GROUP_HISTORY,
+	{ "cat", cmd_cat, MAY_REPO, GROUP_HISTORY,
 	  "Write a file or tensor of a version to standard output", &doc_cat },
 	{ "checkout", cmd_checkout, NEED_REPO, GROUP_HISTORY,
 	  "Go to a version, or write one elsewhere", &doc_checkout },
@@ -34,6 +34,8 @@ const struct cli_command cli_commands[] = {
 	  &doc_inspect },
 	{ "hash", cmd_hash, NEED_NOTHING, GROUP_FILES, "BLAKE3 of files or of their tensors",
 	  &doc_hash },
+	{ "scan", cmd_scan, MAY_REPO, GROUP_FILES, "Show what loading a file in Python would run",
+	  &doc_scan },
 
 	{ "fsck", cmd_fsck, NEED_REPO, GROUP_KEEP, "Verify everything that is stored", &doc_fsck },
 	{ "gc", cmd_gc, NEED_REPO, GROUP_KEEP, "Remove what no version needs, merge small packs",
@@ -45,6 +47,8 @@ const struct cli_command cli_commands[] = {
 
 	{ "debug-man", cmd_debug_man, NEED_NOTHING, GROUP_HIDDEN,
 	  "Write the manual pages into a directory", &doc_debug_man },
+	{ "debug-patch", cmd_debug_patch, NEED_NOTHING, GROUP_HIDDEN,
+	  "Copy a model file with other values for some tensors", &doc_debug_patch },
 	{ "debug-completion", cmd_debug_completion, NEED_NOTHING, GROUP_HIDDEN,
 	  "Write the bash completion to standard output", &doc_debug_completion },
 	{ 0 },

@@ -4,10 +4,14 @@
 #define ST_FORMAT_FORMAT_H
 
 #include "base/buf.h"
-#include "tensor/layout.h"
+#include "tensor/gather.h"
 #include "tensor/source.h"
 
-#define ST_PROBE_LEN 64 /* bytes of the file's head that probe may see */
+#define ST_PROBE_LEN 512 /* bytes of the file's head that probe may see */
+
+struct st_run { /* bytes of a file */
+	uint64_t off, n;
+};
 
 struct st_format {
 	const char *name;  /* unique; stored in manifests */
@@ -18,6 +22,11 @@ struct st_format {
 	 * only what it must; memory is bounded by limit bytes and the number of tensors. */
 	int (*parse)(struct st_layout *out, const struct st_source *src, uint64_t limit,
 		     struct st_err *e);
+	/* MAY be NULL: nothing in a file depends on the bytes of its tensors. Runs of the file,
+	 * sorted and disjoint, hold new tensor bytes: makes its checksums agree. fd is open for
+	 * reading and writing; src reads it. */
+	int (*patch)(int fd, const struct st_source *src, const struct st_run *runs, size_t n,
+		     uint64_t limit, struct st_err *e);
 };
 
 extern const struct st_format *const st_formats[]; /* ends with NULL */
@@ -29,6 +38,12 @@ const struct st_format *st_format_get(const char *name);
 /* parse, st_layout_finish, and the file's name before any message. */
 ST_MUST int st_format_parse(const struct st_format *f, struct st_layout *out,
 			    const struct st_source *src, uint64_t limit, struct st_err *e);
+/*
+ * The row-major little-endian bytes of a tensor of a layout that was parsed from src, wherever the
+ * file has them; room as for st_tensor_each.
+ */
+ST_MUST int st_format_each(const struct st_tensor *t, const struct st_source *src, size_t room,
+			   st_bytes_fn cb, void *arg, struct st_err *e);
 
 /*
  * Sharded models: "<stem>.safetensors.index.json" beside its shards is one logical model.

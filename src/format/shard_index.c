@@ -26,7 +26,8 @@ static bool ends_with(const char *s, size_t n, const char *tail)
 	return n >= t && memcmp(s + n - t, tail, t) == 0;
 }
 
-/* After "<stem>.safetensors.": "index.json", or with a variant "index.V.json", "V.index.json". */
+/* After "<stem>.safetensors." or another suffix of models: "index.json", or with a variant
+ * "index.V.json", "V.index.json". */
 static bool is_index_tail(const char *s)
 {
 	size_t n = strlen(s);
@@ -47,17 +48,25 @@ static bool is_index_tail(const char *s)
 	return n && !memchr(variant, '.', n);
 }
 
+static bool has_index_tail(const char *base, const char *mark)
+{
+	/* + 1: the stem is not empty */
+	for (const char *hit = strstr(base + 1, mark); hit; hit = strstr(hit + 1, mark))
+		if (is_index_tail(hit + strlen(mark)))
+			return true;
+	return false;
+}
+
 bool st_shard_index_name(const char *path)
 {
-	static const char mark[] = ".safetensors.";
+	static const char *const marks[] = { ".safetensors.", ".bin.", ".pt.", ".pth." };
 	const char *base = strrchr(path, '/');
-	const char *hit;
 
 	base = base ? base + 1 : path;
-	if (!*base)
-		return false;
-	hit = strstr(base + 1, mark); /* + 1: the stem is not empty */
-	return hit && is_index_tail(hit + strlen(mark));
+	for (size_t i = 0; *base && i < sizeof(marks) / sizeof(*marks); i++)
+		if (has_index_tail(base, marks[i]))
+			return true;
+	return false;
 }
 
 struct parser {

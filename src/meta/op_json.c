@@ -47,14 +47,6 @@ static int check(const struct st_op *op, enum st_code code, struct st_err *e)
 	return check_refs(op, code, e);
 }
 
-static void put_oid(struct st_jw *w, const struct st_oid *id)
-{
-	char hex[ST_OID_HEX + 1];
-
-	st_oid_hex(id, hex);
-	st_jw_stringn(w, hex, ST_OID_HEX);
-}
-
 static void put_oids(struct st_jw *w, const char *key, const struct st_oid *ids, size_t n)
 {
 	if (n == 0)
@@ -62,7 +54,7 @@ static void put_oids(struct st_jw *w, const char *key, const struct st_oid *ids,
 	st_jw_key(w, key);
 	st_jw_array(w);
 	for (size_t i = 0; i < n; i++)
-		put_oid(w, &ids[i]);
+		st_jw_oid(w, &ids[i]);
 	st_jw_close_array(w);
 }
 
@@ -94,7 +86,7 @@ static void put_versions(struct st_jw *w, const struct st_op *op)
 	for (size_t i = 0; i < op->nversions; i++) {
 		st_jw_object(w);
 		st_jw_key(w, "commit");
-		put_oid(w, &op->versions[i].commit);
+		st_jw_oid(w, &op->versions[i].commit);
 		put_text(w, "label", op->versions[i].label);
 		st_jw_close_object(w);
 	}
@@ -123,7 +115,7 @@ int st_op_encode(struct st_buf *out, const struct st_op *op, struct st_err *e)
 	put_oids(&w, "commits", op->commits, op->ncommits);
 	if (op->has_index) {
 		st_jw_key(&w, "index_tree");
-		put_oid(&w, &op->index_tree);
+		st_jw_oid(&w, &op->index_tree);
 	}
 	put_oids(&w, "packs_added", op->packs_added, op->npacks_added);
 	put_oids(&w, "packs_removed", op->packs_removed, op->npacks_removed);
@@ -202,22 +194,6 @@ static void get_versions(struct st_canon *c, struct st_op *op)
 	op->nversions = op->versions ? n : 0;
 }
 
-/* Only the text that st_time_format writes: one instant, one spelling. */
-static void get_time(struct st_canon *c, struct st_op *op)
-{
-	const char *s = need_text(c, "time");
-	char again[40];
-
-	if (!s)
-		return;
-	if (st_time_parse(s, strlen(s), &op->time_ns)) {
-		st_time_format(op->time_ns, again);
-		if (strcmp(s, again) == 0)
-			return;
-	}
-	st_canon_fail(c, "not a time in canonical form before");
-}
-
 static void get_op(struct st_canon *c, struct st_op *op)
 {
 	st_canon_object(c);
@@ -227,7 +203,7 @@ static void get_op(struct st_canon *c, struct st_op *op)
 	st_canon_oids(c, "packs_removed", &op->packs_removed, &op->npacks_removed);
 	st_canon_oids(c, "records", &op->records, &op->nrecords);
 	get_refs(c, op);
-	get_time(c, op);
+	st_canon_time(c, "time", &op->time_ns);
 	st_canon_type(c, TYPE);
 	op->verb = need_text(c, "verb");
 	get_versions(c, op);

@@ -26,28 +26,6 @@ bool st_page_ends(const struct st_segment *s, size_t count)
 	return st_get64(hash) % CUT_EVERY == 0;
 }
 
-/* Bytes from the lowest to the end of the highest element of a strided view; false: it wraps. */
-static bool strided_span(const struct st_view *v, uint64_t *out)
-{
-	uint64_t lo = 0, hi = 0, step, reach, elem = st_dtype_info(v->dtype)->bits / 8;
-	unsigned i;
-
-	for (i = 0; i < v->ndim; i++)
-		if (v->shape[i] == 0) {
-			*out = 0;
-			return true;
-		}
-	for (i = 0; i < v->ndim; i++) {
-		bool down = v->strides[i] < 0;
-
-		step = down ? -(uint64_t)v->strides[i] : (uint64_t)v->strides[i];
-		if (!st_mul_u64(v->shape[i] - 1, step, &reach) ||
-		    !st_add_u64(down ? lo : hi, reach, down ? &lo : &hi))
-			return false;
-	}
-	return st_add_u64(lo, hi, &hi) && st_add_u64(hi, 1, &hi) && st_mul_u64(hi, elem, out);
-}
-
 static int bad_view(const struct st_view *v, enum st_code code, const char *what, struct st_err *e)
 {
 	struct st_quote q;
@@ -63,7 +41,8 @@ static int check_length(const struct st_view *v, enum st_code code, struct st_er
 	if (v->strides) {
 		if (st_dtype_info(v->dtype)->bits % 8)
 			return bad_view(v, code, "strides on elements that are not whole bytes", e);
-		if (!strided_span(v, &n) || n > v->nbytes)
+		if (!st_shape_span(v->shape, v->strides, v->ndim, &n) ||
+		    !st_mul_u64(n, st_dtype_info(v->dtype)->bits / 8, &n) || n > v->nbytes)
 			return bad_view(v, code, "its strides reach beyond its bytes", e);
 		return ST_OK;
 	}
@@ -93,6 +72,19 @@ static int check_view(const struct st_view *v, const struct st_segment *s, enum 
 	return ST_OK;
 }
 
+static int check_detached(const struct st_segment *s, enum st_code code, struct st_err *e)
+{
+	const struct st_view *v = s->views;
+
+	if (s->size || s->nviews != 1 || !st_oid_is_zero(&s->id))
+		return st_fail(e, code, "a detached tensor that covers bytes");
+	if ((unsigned)v->dtype >= ST_NDTYPES || v->ndim > ST_MAX_NDIM)
+		return bad_view(v, code, "bad dtype or number of dimensions", e);
+	if (v->offset || v->strides || v->big_endian || st_oid_is_zero(&v->id))
+		return bad_view(v, code, "detached, but says how it lies", e);
+	return check_length(v, code, e);
+}
+
 int st_segment_check(const struct st_segment *s, enum st_code code, struct st_err *e)
 {
 	int rc = ST_OK;
@@ -102,6 +94,8 @@ int st_segment_check(const struct st_segment *s, enum st_code code, struct st_er
 			return st_fail(e, code, "glue that is empty or holds a tensor");
 		return ST_OK;
 	}
+	if (s->detached)
+		return check_detached(s, code, e);
 	if (st_oid_is_zero(&s->id))
 		return st_fail(e, code, "extent of id zero");
 	for (size_t i = 0; rc == ST_OK && i < s->nviews; i++)
@@ -165,11 +159,8 @@ int st_manifest_check(const struct st_manifest *m, enum st_code code, struct st_
 
 static void put_oid(struct st_jw *w, const char *key, const struct st_oid *id)
 {
-	char hex[ST_OID_HEX + 1];
-
-	st_oid_hex(id, hex);
 	st_jw_key(w, key);
-	st_jw_stringn(w, hex, ST_OID_HEX);
+	st_jw_oid(w, id);
 }
 
 static void put_u64(struct st_jw *w, const char *key, uint64_t v)
@@ -267,6 +258,12 @@ static void put_view(struct st_jw *w, const struct st_view *v, const struct st_s
 static void put_segment(struct st_jw *w, const struct st_segment *s)
 {
 	st_jw_object(w);
+	if (s->detached) {
+		st_jw_key(w, "detached");
+		put_view(w, s->views, s);
+		st_jw_close_object(w);
+		return;
+	}
 	if (s->glue) {
 		put_u64(w, "glue", s->size);
 	} else {

@@ -4,9 +4,11 @@
  * tensors. A root object names the format, the glue blob and the pages; each page is an object of
  * at most ST_PAGE_MAX segments in file order. A segment is an extent (an object) or a range of
  * glue; glue ranges follow one another in the glue blob, so a length is enough. Tensors are views
- * of the extent they are listed with. A page ends after at least ST_PAGE_MIN segments where the
- * hash of the segment's first tensor name (of its id if it has none) is 0 modulo 512, else at
- * ST_PAGE_MAX: so a change, an insertion too, rewrites one or two pages and not all that follow.
+ * of the extent they are listed with; one whose bytes are no run of the file (compressed, or text)
+ * is a detached segment, which covers nothing. A page ends after at least ST_PAGE_MIN segments
+ * where the hash of the segment's first tensor name (of its id if it has none) is 0 modulo 512,
+ * else at ST_PAGE_MAX: so a change, an insertion too, rewrites one or two pages and not all that
+ * follow.
  */
 #ifndef ST_MODEL_MANIFEST_H
 #define ST_MODEL_MANIFEST_H
@@ -37,6 +39,7 @@ struct st_view { /* one tensor, inside the extent it is listed with */
 
 struct st_segment {
 	bool glue;
+	bool detached; /* size 0, id zero, one view that says what the tensor is and nothing else */
 	uint64_t size;
 	struct st_oid id;      /* extents */
 	struct st_view *views; /* extents of model files */

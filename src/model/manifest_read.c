@@ -206,11 +206,23 @@ static void get_views(struct st_canon *c, struct st_segment *s, struct views *al
 	s->nviews = all->n;
 }
 
+static void get_detached(struct st_canon *c, struct st_segment *s)
+{
+	s->detached = true;
+	s->views = st_arena_alloc(c->arena, sizeof(*s->views), c->err);
+	if (!s->views)
+		return;
+	get_view(c, s->views, s);
+	s->nviews = 1;
+}
+
 static void get_segment(struct st_canon *c, struct st_segment *s, struct views *all)
 {
 	*s = (struct st_segment){ 0 };
 	st_canon_object(c);
-	if (st_canon_key(c, "glue")) {
+	if (st_canon_key(c, "detached")) {
+		get_detached(c, s);
+	} else if (st_canon_key(c, "glue")) {
 		s->glue = true;
 		s->size = st_canon_u64(c);
 	} else {

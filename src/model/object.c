@@ -77,20 +77,12 @@ static int check(const struct st_commit *c, enum st_code code, struct st_err *e)
 	return rc == ST_OK ? check_ids(c, code, e) : rc;
 }
 
-static void put_oid(struct st_jw *w, const struct st_oid *id)
-{
-	char hex[ST_OID_HEX + 1];
-
-	st_oid_hex(id, hex);
-	st_jw_stringn(w, hex, ST_OID_HEX);
-}
-
 static void put_optional(struct st_jw *w, const char *key, const struct st_oid *id)
 {
 	if (st_oid_is_zero(id))
 		return;
 	st_jw_key(w, key);
-	put_oid(w, id);
+	st_jw_oid(w, id);
 }
 
 static void put_author(struct st_jw *w, const struct st_commit *c)
@@ -111,7 +103,7 @@ static void put_config(struct st_jw *w, const struct st_commit *c)
 	st_jw_key(w, "config");
 	st_jw_object(w);
 	st_jw_key(w, "id");
-	put_oid(w, &c->config);
+	st_jw_oid(w, &c->config);
 	st_jw_key(w, "name");
 	st_jw_string(w, c->config_name);
 	st_jw_close_object(w);
@@ -126,7 +118,7 @@ static void put_lineage(struct st_jw *w, const struct st_commit *c)
 	for (size_t i = 0; i < c->nlineage; i++) {
 		st_jw_object(w);
 		st_jw_key(w, "commit");
-		put_oid(w, &c->lineage[i].commit);
+		st_jw_oid(w, &c->lineage[i].commit);
 		st_jw_key(w, "kind");
 		st_jw_string(w, c->lineage[i].kind);
 		st_jw_close_object(w);
@@ -154,7 +146,7 @@ static void put_parents(struct st_jw *w, const struct st_commit *c)
 	st_jw_key(w, "parents");
 	st_jw_array(w);
 	for (size_t i = 0; i < c->nparents; i++)
-		put_oid(w, &c->parents[i]);
+		st_jw_oid(w, &c->parents[i]);
 	st_jw_close_array(w);
 }
 
@@ -181,7 +173,7 @@ int st_commit_encode(struct st_buf *out, const struct st_commit *c, struct st_er
 	st_jw_key(&w, "time");
 	st_jw_string(&w, time);
 	st_jw_key(&w, "tree");
-	put_oid(&w, &c->tree);
+	st_jw_oid(&w, &c->tree);
 	st_jw_key(&w, "type");
 	st_jw_string(&w, TYPE);
 	if (c->tz_minutes) {
@@ -263,25 +255,6 @@ static void get_optional(struct st_canon *c, const char *key, struct st_oid *out
 		st_canon_oid(c, out);
 }
 
-/* Only the text that st_time_format writes: one instant, one spelling. */
-static void get_time(struct st_canon *c, struct st_commit *out)
-{
-	const char *s;
-	char again[40];
-
-	st_canon_need(c, "time");
-	s = st_canon_text(c);
-	if (!s)
-		return;
-	if (!st_time_parse(s, strlen(s), &out->time_ns)) {
-		st_canon_fail(c, "expected a time before");
-		return;
-	}
-	st_time_format(out->time_ns, again);
-	if (strcmp(s, again) != 0)
-		st_canon_fail(c, "time not in canonical form before");
-}
-
 static void get_zone(struct st_canon *c, struct st_commit *out)
 {
 	int64_t tz;
@@ -307,7 +280,7 @@ static void get_commit(struct st_canon *c, struct st_commit *out)
 	get_params(c, out);
 	st_canon_oids(c, "parents", &out->parents, &out->nparents);
 	get_optional(c, "run", &out->run);
-	get_time(c, out);
+	st_canon_time(c, "time", &out->time_ns);
 	st_canon_need(c, "tree");
 	st_canon_oid(c, &out->tree);
 	st_canon_type(c, TYPE);

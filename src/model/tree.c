@@ -84,12 +84,9 @@ static int entry_cmp(const void *a, const void *b)
 
 static void put_entry(struct st_jw *w, const struct st_tree_entry *en)
 {
-	char hex[ST_OID_HEX + 1];
-
 	st_jw_object(w);
-	st_oid_hex(&en->id, hex);
 	st_jw_key(w, "id");
-	st_jw_stringn(w, hex, ST_OID_HEX);
+	st_jw_oid(w, &en->id);
 	st_jw_key(w, "mode");
 	st_jw_u64(w, en->mode);
 	st_jw_name(w, "name", en->name, en->name_len);

@@ -27,50 +27,53 @@ struct wanted { /* the one tensor that cat was asked for */
 	bool exact;
 	const char *path; /* of the file being looked through */
 	struct st_oid file, found_in;
-	uint64_t n, off, nbytes;
-	enum st_dtype dtype;
-	unsigned ndim;
+	uint64_t n;
+	struct st_tensor t; /* of the first match; its arrays are below, its name is cut */
+	bool detached;	    /* only a parser of the file can read it */
+	struct st_buf name;
+	char *file_path; /* of a plain file: where it was found */
 	uint64_t shape[ST_MAX_NDIM];
-	bool strided, big_endian;
+	int64_t strides[ST_MAX_NDIM];
 	char places[400];
 	size_t places_len;
 };
 
-static void take(struct wanted *w, const strata_tensor *t, enum st_dtype dtype, bool big_endian)
+static int take(struct wanted *w, const struct st_tensor *t, struct st_err *e)
 {
 	size_t left = sizeof(w->places) - w->places_len;
-	int n = 0;
+	int n = 0, rc;
 
 	if (!st_name_matches(w->s, w->exact, t->name, t->name_len))
-		return;
+		return ST_OK;
 	if (w->n < PLACES)
 		n = snprintf(w->places + w->places_len, left, "%s%s::%.*s", w->n ? ", " : "",
-			     t->path, (int)t->name_len, t->name);
+			     w->path, (int)t->name_len, t->name);
 	if (n > 0)
 		w->places_len += (size_t)n < left ? (size_t)n : left - 1;
 	if (w->n++)
-		return;
+		return ST_OK;
 	w->found_in = w->file;
-	w->off = t->offset;
-	w->nbytes = t->nbytes;
-	w->dtype = dtype;
-	w->ndim = t->ndim;
+	w->t = *t;
+	w->detached = t->where != ST_IN_FILE;
+	rc = st_buf_add(&w->name, t->name, t->name_len, e);
+	w->t.name = (const char *)w->name.p;
 	memcpy(w->shape, t->shape, t->ndim * sizeof(*t->shape));
-	w->strided = !t->has_offset;
-	w->big_endian = big_endian;
+	w->t.shape = w->shape;
+	if (t->strides) {
+		memcpy(w->strides, t->strides, t->ndim * sizeof(*t->strides));
+		w->t.strides = w->strides;
+	}
+	return rc;
 }
 
 static int take_view(void *arg, const struct st_view *v, const struct st_segment *seg,
 		     uint64_t seg_off, struct st_err *e)
 {
 	struct wanted *w = arg;
-	struct st_tensor_text text;
-	strata_tensor t;
+	struct st_tensor t;
 
-	(void)e;
-	st_tensor_from_view(&t, &text, w->path, v, seg, seg_off);
-	take(w, &t, v->dtype, v->big_endian);
-	return ST_OK;
+	st_view_tensor(&t, v, seg, seg_off);
+	return take(w, &t, e);
 }
 
 static int look_into(void *arg, const struct st_stage_row *row, struct st_vfile *f,
@@ -95,21 +98,18 @@ static int judge(const struct wanted *w, struct st_err *e)
 		return st_fail(e, ST_EUSAGE,
 			       "'%.*s' matches %" PRIu64 " tensors, cat writes one at a time: %s%s",
 			       len, w->s->name, w->n, w->places, w->n > PLACES ? ", ..." : "");
-	if (w->strided || w->big_endian)
-		return st_fail(e, ST_EFORMAT, "'%.*s' is not one little-endian run of its file",
-			       len, w->s->name);
 	return ST_OK;
 }
 
 static int write_npy_header(const struct wanted *w, struct cat *c, struct st_err *e)
 {
-	uint64_t flat = w->nbytes;
-	bool whole = st_dtype_info(w->dtype)->bits % 8 == 0 && w->dtype != ST_OPAQUE;
+	uint64_t flat = st_tensor_logical_size(&w->t);
+	bool whole = st_dtype_info(w->t.dtype)->bits % 8 == 0 && w->t.dtype != ST_OPAQUE;
 	struct st_buf b;
 	int rc;
 
 	st_buf_init(&b, 1 << 20);
-	rc = whole ? st_npy_header(&b, w->dtype, w->shape, w->ndim, e) :
+	rc = whole ? st_npy_header(&b, w->t.dtype, w->shape, w->t.ndim, e) :
 		     st_npy_header(&b, ST_U8, &flat, 1, e);
 	if (rc == ST_OK && c->write(c->arg, b.p, b.len) != 0)
 		rc = ST_ENO;
@@ -138,16 +138,82 @@ static int find_stored(struct st_repo *r, struct wanted *w, struct st_err *e)
 	return rc == ST_OK ? judge(w, e) : rc;
 }
 
-static int stream(struct st_repo *r, const struct st_oid *file, const struct wanted *w,
-		  struct cat *c, struct st_err *e)
+static int write_bytes(void *arg, const void *p, size_t n, struct st_err *e)
+{
+	return write_piece(arg, p, n, 0, e);
+}
+
+static int add_to_spool(void *arg, const void *p, size_t n, uint64_t off, struct st_err *e)
+{
+	(void)off;
+	return st_spool_add(arg, p, n, e);
+}
+
+/* A run of the file as a source; with it, the tensor that lies in it. */
+static int each_of_run(struct st_vfile *f, struct st_spool *s, const struct wanted *w,
+		       struct cat *c, struct st_err *e)
+{
+	struct st_tensor t = w->t;
+	struct st_source src;
+	int rc = st_vfile_stream(f, t.offset, t.nbytes, add_to_spool, s, e);
+
+	t.offset = 0;
+	st_spool_source(s, &src, w->s->path);
+	return rc == ST_OK ? st_tensor_each(&t, &src, ST_FRAME_LEN, write_bytes, c, e) : rc;
+}
+
+static const struct st_tensor *same_tensor(const struct st_layout *l, const struct wanted *w)
+{
+	for (size_t i = 0; i < l->ntensors; i++)
+		if (l->tensors[i].name_len == w->name.len &&
+		    memcmp(l->tensors[i].name, w->name.p, w->name.len) == 0)
+			return &l->tensors[i];
+	return NULL;
+}
+
+/* What the manifest cannot say where to find, the format's parser can. */
+static int each_parsed(struct st_vfile *f, const struct st_ctx *ctx, struct st_spool *s,
+		       const struct wanted *w, struct cat *c, struct st_err *e)
+{
+	const struct st_format *fmt = st_format_get(st_vfile_manifest(f)->format);
+	const struct st_tensor *t;
+	struct st_layout l;
+	struct st_source src;
+	int rc;
+
+	if (!fmt)
+		return st_fail(e, ST_ENOTFOUND, "this strata does not know the format '%s'",
+			       st_vfile_manifest(f)->format);
+	st_layout_init(&l);
+	rc = st_vfile_stream(f, 0, st_vfile_size(f), add_to_spool, s, e);
+	st_spool_source(s, &src, "the stored file");
+	if (rc == ST_OK)
+		rc = st_format_parse(fmt, &l, &src, ctx->memory / 2, e);
+	t = rc == ST_OK ? same_tensor(&l, w) : NULL;
+	if (rc == ST_OK && !t)
+		rc = st_fail(e, ST_ECORRUPT, "the file no longer has the tensor of its manifest");
+	if (rc == ST_OK)
+		rc = st_format_each(t, &src, ST_FRAME_LEN, write_bytes, c, e);
+	st_layout_release(&l);
+	return rc;
+}
+
+static int stream_tensor(struct st_repo *r, const struct wanted *w, struct cat *c, struct st_err *e)
 {
 	struct st_vfile *f;
-	int rc = st_vfile_open(&f, r, file, e);
+	struct st_spool s;
+	int rc = st_vfile_open(&f, r, &w->found_in, e);
 
 	if (rc != ST_OK)
 		return rc;
-	rc = st_vfile_stream(f, w ? w->off : 0, w ? w->nbytes : st_vfile_size(f), write_piece, c,
-			     e);
+	st_spool_init(&s, (size_t)(r->ctx.memory / 8), r->dir);
+	if (st_tensor_plain(&w->t))
+		rc = st_vfile_stream(f, w->t.offset, w->t.nbytes, write_piece, c, e);
+	else if (w->detached)
+		rc = each_parsed(f, &r->ctx, &s, w, c, e);
+	else
+		rc = each_of_run(f, &s, w, c, e);
+	st_spool_release(&s);
 	st_vfile_close(f);
 	return rc;
 }
@@ -156,11 +222,29 @@ static int cat_tensor(struct st_repo *r, const struct st_spec *s, strata_cat_as 
 		      struct st_err *e)
 {
 	struct wanted w = { .s = s };
-	int rc = find_stored(r, &w, e);
+	int rc;
 
+	st_buf_init(&w.name, (size_t)1 << 30);
+	rc = find_stored(r, &w, e);
 	if (rc == ST_OK && as == STRATA_CAT_NPY)
 		rc = write_npy_header(&w, c, e);
-	return rc == ST_OK ? stream(r, &w.found_in, &w, c, e) : rc;
+	if (rc == ST_OK)
+		rc = stream_tensor(r, &w, c, e);
+	st_buf_release(&w.name);
+	return rc;
+}
+
+static int stream_file(struct st_repo *r, const struct st_oid *file, struct cat *c,
+		       struct st_err *e)
+{
+	struct st_vfile *f;
+	int rc = st_vfile_open(&f, r, file, e);
+
+	if (rc != ST_OK)
+		return rc;
+	rc = st_vfile_stream(f, 0, st_vfile_size(f), write_piece, c, e);
+	st_vfile_close(f);
+	return rc;
 }
 
 static int cat_file(struct st_repo *r, const struct st_spec *s, struct cat *c, struct st_err *e)
@@ -172,7 +256,7 @@ static int cat_file(struct st_repo *r, const struct st_spec *s, struct cat *c, s
 		rc = st_fail(e, ST_EUSAGE, "'%.*s' is %zu files: cat writes one", (int)s->path_len,
 			     s->path, x.nrows);
 	if (rc == ST_OK)
-		rc = stream(r, &x.rows[0].id, NULL, c, e);
+		rc = stream_file(r, &x.rows[0].id, c, e);
 	st_index_release(&x);
 	return rc;
 }
@@ -196,41 +280,56 @@ static int copy_range(const struct st_source *src, uint64_t off, uint64_t n, str
 	return rc;
 }
 
-static void find_plain(const struct st_plainfile *f, struct wanted *w)
+static int find_plain(void *arg, const char *path, const struct st_plainfile *f, struct st_err *e)
 {
-	strata_tensor t;
-	size_t i;
+	struct wanted *w = arg;
+	int rc = ST_OK;
 
-	for (i = 0; i < f->layout.ntensors; i++) {
-		st_tensor_from_layout(&t, w->path, &f->layout.tensors[i]);
-		take(w, &t, f->layout.tensors[i].dtype, f->layout.tensors[i].big_endian);
+	if (!f->format)
+		return st_fail(e, ST_EFORMAT, "%s is not a model file that strata knows", path);
+	w->path = path;
+	for (size_t i = 0; rc == ST_OK && i < f->layout.ntensors; i++) {
+		rc = take(w, &f->layout.tensors[i], e);
+		if (rc == ST_OK && w->n && !w->file_path && !(w->file_path = st_strdup(path, e)))
+			rc = e->code;
 	}
+	return rc;
+}
+
+/* The file again, which is now known to be the one: its tensor refers to what its parser found. */
+static int write_plain(const struct st_ctx *ctx, const struct wanted *w, struct cat *c,
+		       struct st_err *e)
+{
+	const struct st_tensor *t = NULL;
+	struct st_plainfile f;
+	int rc = st_plainfile_open(&f, ctx, w->file_path, e);
+
+	if (rc == ST_OK)
+		t = same_tensor(&f.layout, w);
+	if (rc == ST_OK && (!t || st_tensor_logical_size(t) != st_tensor_logical_size(&w->t)))
+		rc = st_fail(e, ST_ECHANGED, "%s changed while it was read", w->file_path);
+	if (rc == ST_OK)
+		rc = st_format_each(t, &f.src, ST_FRAME_LEN, write_bytes, c, e);
+	st_plainfile_close(&f);
+	return rc;
 }
 
 static int plain_tensor(const struct st_ctx *ctx, const char *path, struct wanted *w,
 			strata_cat_as as, struct cat *c, struct st_err *e)
 {
-	struct st_plainfile f;
-	int rc = st_plainfile_open(&f, ctx, path, e);
+	int rc;
 
-	if (rc == ST_OK && !f.format)
-		rc = st_fail(e, ST_EFORMAT, "%s is not a model file that strata knows", path);
-	w->path = path;
 	w->exact = true;
-	if (rc == ST_OK)
-		find_plain(&f, w);
+	rc = st_each_plainfile(ctx, path, find_plain, w, NULL, e);
 	if (rc == ST_OK && w->n == 0) {
 		w->exact = false;
-		find_plain(&f, w);
+		rc = st_each_plainfile(ctx, path, find_plain, w, NULL, e);
 	}
 	if (rc == ST_OK)
 		rc = judge(w, e);
 	if (rc == ST_OK && as == STRATA_CAT_NPY)
 		rc = write_npy_header(w, c, e);
-	if (rc == ST_OK)
-		rc = copy_range(&f.src, w->off, w->nbytes, c, e);
-	st_plainfile_close(&f);
-	return rc;
+	return rc == ST_OK ? write_plain(ctx, w, c, e) : rc;
 }
 
 static int cat_plain(const struct st_ctx *ctx, const struct st_spec *s, strata_cat_as as,
@@ -244,6 +343,7 @@ static int cat_plain(const struct st_ctx *ctx, const struct st_spec *s, strata_c
 	if (!path)
 		return e->code;
 	path[s->path_len] = 0;
+	st_buf_init(&w.name, (size_t)1 << 30);
 	if (s->name) {
 		rc = plain_tensor(ctx, path, &w, as, c, e);
 	} else {
@@ -253,11 +353,13 @@ static int cat_plain(const struct st_ctx *ctx, const struct st_spec *s, strata_c
 			st_source_close(&src);
 		}
 	}
+	st_buf_release(&w.name);
+	free(w.file_path);
 	free(path);
 	return rc == ST_OK || rc == ST_ENO ? rc : st_err_named_path(e);
 }
 
-int st_verb_cat(struct st_repo *r, const char *spec, strata_cat_as as,
+int st_verb_cat(struct st_repo *r, const struct st_ctx *ctx, const char *spec, strata_cat_as as,
 		int (*write)(void *arg, const void *p, size_t n), void *arg, struct st_err *e)
 {
 	struct cat c = { write, arg };
@@ -273,6 +375,6 @@ int st_verb_cat(struct st_repo *r, const char *spec, strata_cat_as as,
 	if (as == STRATA_CAT_NPY && !s.name)
 		return st_fail(e, ST_EUSAGE, "--as npy wants a tensor: REV:path::name");
 	if (s.plain)
-		return cat_plain(&r->ctx, &s, as, &c, e);
+		return cat_plain(ctx, &s, as, &c, e);
 	return s.name ? cat_tensor(r, &s, as, &c, e) : cat_file(r, &s, &c, e);
 }

@@ -330,6 +330,23 @@ static void release_plan(struct checkout *c)
 	st_pathspec_free(c->ps);
 }
 
+/* The transaction, and what to go to; target is initialised here. */
+static int begin(struct checkout *c, struct st_txn *t, const char *rev, struct st_oid *commit,
+		 struct st_index *target, struct st_err *e)
+{
+	int rc;
+
+	st_index_init(target);
+	rc = st_txn_begin(t, c->r, "checkout", e);
+	if (rc == ST_OK)
+		rc = st_txn_index(t, e);
+	if (rc == ST_OK)
+		rc = target_of(c->r, rev, commit, target, e);
+	c->now = &t->index;
+	c->target = target;
+	return rc;
+}
+
 static int checkout_version(struct st_repo *r, const char *rev, const strata_checkout_options *o,
 			    strata_checkout_result *res, struct st_err *e)
 {
@@ -337,19 +354,10 @@ static int checkout_version(struct st_repo *r, const char *rev, const strata_che
 	struct st_index target;
 	struct st_oid commit;
 	struct st_txn t;
-	int rc;
+	int rc = begin(&c, &t, rev, &commit, &target, e);
 
-	st_index_init(&target);
-	rc = st_txn_begin(&t, r, "checkout", e);
 	if (rc == ST_OK)
-		rc = st_txn_index(&t, e);
-	if (rc == ST_OK)
-		rc = target_of(r, rev, &commit, &target, e);
-	if (rc == ST_OK) {
-		c.now = &t.index;
-		c.target = &target;
 		rc = plan(&c, e);
-	}
 	if (rc == ST_OK)
 		rc = carry_out(&c, e);
 	if (rc == ST_OK) {
@@ -420,18 +428,10 @@ static int checkout_paths(struct st_repo *r, const char *rev, const strata_check
 	struct st_index target;
 	struct st_oid commit;
 	struct st_txn t;
-	int rc;
+	int rc = begin(&c, &t, rev, &commit, &target, e);
 
-	st_index_init(&target);
-	rc = st_txn_begin(&t, r, "checkout", e);
-	if (rc == ST_OK)
-		rc = st_txn_index(&t, e);
-	if (rc == ST_OK)
-		rc = target_of(r, rev, &commit, &target, e);
 	if (rc == ST_OK)
 		rc = st_pathspec_new(&c.ps, r, o->paths, o->npaths, e);
-	c.now = &t.index;
-	c.target = &target;
 	if (rc == ST_OK)
 		rc = plan(&c, e);
 	if (rc == ST_OK)

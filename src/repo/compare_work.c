@@ -52,7 +52,7 @@ static int match(struct st_repo *r, const struct st_plainfile *f, const struct s
 			continue;
 		}
 		both++;
-		rc = st_hash_range(&r->ctx, &f->src, t->offset, t->nbytes, &id, e);
+		rc = st_hash_tensor(&r->ctx, &f->src, t, &id, e);
 		if (rc == ST_OK && st_oid_eq(&id, &s->ids[at]))
 			n->unchanged++;
 		else

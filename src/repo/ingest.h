@@ -76,6 +76,8 @@ struct st_frame_job {
 struct st_filesink {
 	struct st_ingest *g;
 	const char *path;
+	const struct st_layout *layout; /* of a model */
+	const struct st_oid *ids;	/* of its tensors, as st_plan has them */
 	struct st_manifest_writer mw;
 	/* digest of the segments, compared after reading the manifest back */
 	struct st_blake3 *check;
@@ -97,6 +99,9 @@ ST_MUST int st_filesink_frame(struct st_filesink *s, const struct st_frame_job *
 			      struct st_err *e);
 /* An extent of no bytes. */
 ST_MUST int st_filesink_empty(struct st_filesink *s, const struct st_piece *p, struct st_err *e);
+/* A tensor that is no run of the file; after all pieces. */
+ST_MUST int st_filesink_detached(struct st_filesink *s, const struct st_tensor *t,
+				 const struct st_oid *id, struct st_err *e);
 /* Glue, manifest, recipe. Reads the manifest back and compares. */
 ST_MUST int st_filesink_finish(struct st_filesink *s, const struct st_oid *file, uint64_t size,
 			       const char *metadata, size_t metadata_len, struct st_err *e);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "format/format.h"
 #include "repo/ingest.h"
+#include "repo/scan_verb.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@ struct big {
 	uint8_t (*file_cvs)[ST_OID_LEN]; /* one a frame of the file, filled by the workers */
 	size_t piece;			 /* next piece whose frames are to be given out */
 	uint64_t frame;			 /* next frame of it */
-	uint64_t cut;			 /* chunks: where the next one starts */
+	uint64_t cut;			 /* of a piece in chunks: where the next one starts */
 	struct st_obj *base;		 /* of the piece in hand */
 };
 
@@ -248,8 +249,8 @@ static int add_run(struct st_slab *s, const struct st_piece *p, struct st_err *e
 }
 
 /*
- * The candidate base of a whole-tensor extent, opened; NULL when there is none of the same size. A
- * base that cannot be read is no base: the tensor is stored by itself.
+ * The candidate base of an extent that a tensor covers, opened; NULL if there is none of the size.
+ * A base that cannot be read is no base: the tensor is stored by itself.
  */
 static int open_base(struct big *f, const struct st_piece *p, struct st_err *e)
 {
@@ -260,12 +261,14 @@ static int open_base(struct big *f, const struct st_piece *p, struct st_err *e)
 	int rc = ST_OK;
 
 	f->base = NULL;
-	if (p->ntensors != 1 || p->size == 0)
+	if (p->ntensors == 0 || p->size == 0)
 		return ST_OK;
 	if (!g->bases)
 		rc = st_bases_new(&g->bases, g->r, e);
-	if (rc == ST_OK)
-		rc = st_bases_find(g->bases, f->path, p->tensors, &id, &found, e);
+	/* Any of several names of the same bytes may be the one they had before. */
+	for (size_t i = 0; rc == ST_OK && !found && i < p->ntensors; i++)
+		if (p->tensors[i].nbytes == p->size)
+			rc = st_bases_find(g->bases, f->path, &p->tensors[i], &id, &found, e);
 	if (rc != ST_OK || !found)
 		return rc;
 	rc = st_obj_open(&f->base, g->r->odb, &id, &bad);
@@ -306,6 +309,28 @@ static int give_frames(struct big *f, struct st_slab *s, const struct st_piece *
 	return rc;
 }
 
+static int give_chunks(struct big *f, struct st_slab *s, const struct st_piece *p, bool *whole,
+		       struct st_err *e)
+{
+	uint64_t end = p->off + p->size, seen = s->off + s->filled;
+	struct st_frame_job j = { 0 };
+	int rc = ST_OK;
+
+	if (f->cut < p->off)
+		f->cut = p->off;
+	if (seen > end)
+		seen = end;
+	while (rc == ST_OK && f->cut < end && f->cut < s->off + s->len) {
+		j.at = (size_t)(f->cut - s->off);
+		j.len = st_cdc_next(&f->g->cdc, s->mem + j.at, (size_t)(seen - f->cut));
+		j.size = j.len;
+		f->cut += j.len;
+		rc = add_job(s, &j, e);
+	}
+	*whole = f->cut >= end;
+	return rc;
+}
+
 static int give_pieces(struct big *f, struct st_slab *s, struct st_err *e)
 {
 	uint64_t end = s->off + s->len;
@@ -320,6 +345,8 @@ static int give_pieces(struct big *f, struct st_slab *s, struct st_err *e)
 		if (p->glue) {
 			rc = add_run(s, p, e);
 			whole = p->off + p->size <= end;
+		} else if (p->chunks) {
+			rc = give_chunks(f, s, p, &whole, e);
 		} else {
 			rc = give_frames(f, s, p, &whole, e);
 		}
@@ -327,21 +354,6 @@ static int give_pieces(struct big *f, struct st_slab *s, struct st_err *e)
 			break;
 		f->piece++;
 		f->frame = 0;
-	}
-	return rc;
-}
-
-static int give_chunks(struct big *f, struct st_slab *s, struct st_err *e)
-{
-	struct st_frame_job j = { 0 };
-	int rc = ST_OK;
-
-	while (rc == ST_OK && f->cut < s->off + s->len) {
-		j.at = (size_t)(f->cut - s->off);
-		j.len = st_cdc_next(&f->g->cdc, s->mem + j.at, s->filled - j.at);
-		j.size = j.len;
-		f->cut += j.len;
-		rc = add_job(s, &j, e);
 	}
 	return rc;
 }
@@ -367,7 +379,7 @@ static int next_slab(struct big *f, struct st_slab **cur, struct st_err *e)
 	int rc;
 
 	*cur = NULL;
-	rc = f->format ? give_pieces(f, s, e) : give_chunks(f, s, e);
+	rc = give_pieces(f, s, e);
 	if (rc == ST_OK && s->off + s->len < f->size) {
 		n = take_slab(f->g, e);
 		if (!n)
@@ -421,12 +433,20 @@ static int look_inside(struct big *f, struct st_err *e)
 	int rc;
 
 	st_source_init_fd(&src, f->fd, f->size, f->path);
-	rc = st_format_probe(&f->format, &src, f->path, e);
+	rc = st_scan_warn(&f->g->r->ctx, &src, f->path, &f->g->r->config, e);
+	if (rc == ST_OK)
+		rc = st_format_probe(&f->format, &src, f->path, e);
 	if (rc != ST_OK || !f->format)
 		return rc;
 	rc = st_format_parse(f->format, &f->layout, &src, f->g->r->ctx.memory / 4, &bad);
-	if (rc == ST_OK)
-		return st_plan_make(&f->plan, &f->layout, e);
+	if (rc == ST_OK) {
+		rc = st_plan_make(&f->plan, &f->layout, e);
+		if (rc == ST_OK)
+			rc = st_plan_ids(&f->plan, &f->g->r->ctx, &f->layout, &src, &bad);
+		if (rc == ST_OK || e->code != ST_OK)
+			return rc;
+		st_plan_release(&f->plan);
+	}
 	st_layout_release(&f->layout);
 	st_layout_init(&f->layout);
 	f->format = NULL;
@@ -468,8 +488,12 @@ static int ingest_pieces(struct big *f, struct st_oid *id, struct st_err *e)
 	if (!f->file_cvs)
 		return e->code;
 	rc = st_filesink_init(&f->sink, f->g, f->path, f->format ? f->format->name : "chunks", e);
+	f->sink.layout = &f->layout;
+	f->sink.ids = f->plan.ids;
 	if (rc == ST_OK)
 		rc = run_slabs(f, e);
+	for (size_t i = f->plan.in_file; rc == ST_OK && i < f->layout.ntensors; i++)
+		rc = st_filesink_detached(&f->sink, &f->layout.tensors[i], &f->plan.ids[i], e);
 	if (rc == ST_OK) {
 		file_id(f, id);
 		rc = st_filesink_finish(&f->sink, id, f->size, f->layout.metadata,
@@ -500,6 +524,8 @@ static int ingest_open(struct big *f, struct st_ingested *got, struct st_err *e)
 		return st_fail(e, ST_EFORMAT, "%s is not a regular file", f->path);
 	f->size = (uint64_t)f->st.st_size;
 	rc = look_inside(f, e);
+	if (rc == ST_OK && !f->format)
+		rc = st_plan_chunks(&f->plan, f->size, e);
 	if (rc == ST_OK)
 		rc = !f->format && f->size <= ST_SMALL_MAX ? ingest_whole(f, &got->id, e) :
 							     ingest_pieces(f, &got->id, e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/blake3.h"
 #include "repo/ingest.h"
+#include "tensor/gather.h"
 
 static int put_meta(void *arg, const void *p, size_t n, struct st_oid *id, struct st_err *e)
 {
@@ -39,9 +40,11 @@ static void note(struct st_blake3 *h, bool glue, uint64_t size, const struct st_
 	st_blake3_update(h, b, sizeof(b));
 }
 
-static void fill_view(struct st_view *v, const struct st_tensor *t, const struct st_piece *p,
-		      const struct st_oid *extent)
+static void fill_view(const struct st_filesink *s, struct st_view *v, const struct st_tensor *t,
+		      const struct st_piece *p, const struct st_oid *extent)
 {
+	const struct st_oid *own = &s->ids[t - s->layout->tensors];
+
 	*v = (struct st_view){ .name = t->name,
 			       .name_len = t->name_len,
 			       .dtype = t->dtype,
@@ -51,7 +54,7 @@ static void fill_view(struct st_view *v, const struct st_tensor *t, const struct
 			       .big_endian = t->big_endian,
 			       .offset = t->offset - p->off,
 			       .nbytes = t->nbytes,
-			       .id = *extent };
+			       .id = st_oid_is_zero(own) ? *extent : *own };
 }
 
 static int add_extent(struct st_filesink *s, const struct st_piece *p, uint64_t size,
@@ -67,7 +70,7 @@ static int add_extent(struct st_filesink *s, const struct st_piece *p, uint64_t 
 			return e->code;
 		seg.nviews = p->ntensors;
 		for (i = 0; i < p->ntensors; i++)
-			fill_view(&seg.views[i], &p->tensors[i], p, id);
+			fill_view(s, &seg.views[i], &p->tensors[i], p, id);
 	}
 	note(s->check, false, size, id);
 	rc = st_manifest_writer_add(&s->mw, &seg, e);
@@ -84,6 +87,22 @@ int st_filesink_glue(struct st_filesink *s, const struct st_piece *p, const void
 	if (rc != ST_OK || !last)
 		return rc;
 	note(s->check, true, p->size, NULL);
+	return st_manifest_writer_add(&s->mw, &seg, e);
+}
+
+int st_filesink_detached(struct st_filesink *s, const struct st_tensor *t, const struct st_oid *id,
+			 struct st_err *e)
+{
+	struct st_view v = { .name = t->name,
+			     .name_len = t->name_len,
+			     .dtype = t->dtype,
+			     .ndim = t->ndim,
+			     .shape = t->shape,
+			     .nbytes = st_tensor_logical_size(t),
+			     .id = *id };
+	struct st_segment seg = { .detached = true, .views = &v, .nviews = 1 };
+
+	note(s->check, false, 0, &seg.id);
 	return st_manifest_writer_add(&s->mw, &seg, e);
 }
 

@@ -5,6 +5,7 @@
 #include "base/blake3.h"
 #include "base/file.h"
 #include "format/format.h"
+#include "format/scan.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 struct small {
 	char *path, *full;
 	bool follow;
-	bool model; /* turned out to be one: goes the other way */
+	bool model; /* turned out to be one, or to hold pickles: goes the other way */
 	struct stat st;
 	uint8_t *raw, *enc;
 	size_t n;
@@ -76,6 +77,12 @@ static int read_once(struct small *f, struct st_err *e)
 	return rc;
 }
 
+/* Those are looked into, for the warning, on the calling thread. */
+static bool may_be_pickle(const struct small *f)
+{
+	return (f->n > 2 && f->raw[0] == 0x80 && f->raw[1] <= 5) || st_scan_claimed(f->path);
+}
+
 static int encode_one(struct st_ingest *g, struct small *f, unsigned worker, struct st_err *e)
 {
 	struct st_frame_in in = { .raw = f->raw, .n = f->n, .width = 1, .level = 1 };
@@ -87,8 +94,8 @@ static int encode_one(struct st_ingest *g, struct small *f, unsigned worker, str
 
 	st_source_init_mem(&src, f->raw, f->n, f->path);
 	rc = st_format_probe(&format, &src, f->path, e);
-	if (rc != ST_OK || format) {
-		f->model = format != NULL;
+	if (rc != ST_OK || format || may_be_pickle(f)) {
+		f->model = rc == ST_OK;
 		return rc;
 	}
 	st_blake3(f->raw, f->n, f->row.cv);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "format/format.h"
+#include "tensor/gather.h"
 
 #include <dirent.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ struct inspect {
 	int (*info)(void *arg, const strata_inspection *i);
 	int (*tensor)(void *arg, const strata_tensor *t);
 	void *arg;
+	struct st_buf *meta;
 	strata_dtype_total dtypes[ST_NDTYPES];
 	strata_inspection out;
 };
@@ -35,10 +37,10 @@ static int tally(struct inspect *x, const char *path, const struct st_layout *l)
 		d->dtype = st_dtype_info(t->dtype)->name;
 		d->tensors++;
 		d->elements += numel;
-		d->bytes += t->nbytes;
+		d->bytes += st_tensor_logical_size(t);
 		x->out.tensors++;
 		x->out.elements += numel;
-		x->out.tensor_bytes += t->nbytes;
+		x->out.tensor_bytes += st_tensor_logical_size(t);
 		st_tensor_from_layout(&out, path, t);
 		if (x->tensor && x->tensor(x->arg, &out) != 0)
 			return ST_ENO;
@@ -46,100 +48,94 @@ static int tally(struct inspect *x, const char *path, const struct st_layout *l)
 	return ST_OK;
 }
 
-static int add_file(struct inspect *x, const char *path, bool main, struct st_buf *meta,
-		    struct st_err *e)
+static int add_file(void *arg, const char *path, const struct st_plainfile *f, struct st_err *e)
 {
-	struct st_plainfile f;
-	int rc = st_plainfile_open(&f, x->ctx, path, e);
+	struct inspect *x = arg;
 
-	x->out.size += f.size;
-	if (rc == ST_OK && f.format) {
-		x->out.format = f.format->name;
-		if (main && f.layout.metadata)
-			rc = st_buf_add(meta, f.layout.metadata, f.layout.metadata_len, e);
-		if (rc == ST_OK)
-			rc = tally(x, path, &f.layout);
-	} else if (rc == ST_OK && !main) {
-		rc = st_fail(e, ST_EFORMAT, "%s: a shard that is not a model file", path);
-	}
-	st_plainfile_close(&f);
-	return rc == ST_OK || rc == ST_ENO ? rc : st_err_named_path(e);
+	x->out.size += f->size;
+	if (!f->format)
+		return ST_OK;
+	x->out.format = f->format->name;
+	if (f->layout.metadata && !x->meta->len && !st_shard_index_name(x->out.path) &&
+	    st_buf_add(x->meta, f->layout.metadata, f->layout.metadata_len, e) != ST_OK)
+		return e->code;
+	return tally(x, path, &f->layout);
 }
 
-static char *beside(const char *path, const char *name, struct st_err *e)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir, *out;
+/* Index file, safetensors, any other model: the first of these that the directory has. */
+enum rank {
+	RANK_NONE,
+	RANK_OTHER,
+	RANK_SAFETENSORS,
+	RANK_INDEX
+};
 
-	if (!slash)
-		return st_strdup(name, e);
-	dir = st_memdup(path, (size_t)(slash - path) + 1, e);
-	if (!dir)
-		return NULL;
-	dir[slash - path] = 0;
-	out = st_path_join(*dir ? dir : "/", name, e);
-	free(dir);
-	return out;
-}
-
-static int add_shards(struct inspect *x, const char *path, struct st_err *e)
+static enum rank rank_of(const char *path, struct st_err *e)
 {
-	struct st_shard_index idx;
-	struct st_buf b;
-	char *shard;
-	size_t i;
+	const struct st_format *f = NULL;
+	struct st_source src;
+	struct stat st;
 	int rc;
 
-	st_buf_init(&b, (size_t)256 << 20);
-	rc = st_file_slurp(&b, path, e);
+	if (st_shard_index_name(path))
+		return RANK_INDEX;
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return RANK_NONE;
+	rc = st_source_open_file(&src, path, e);
 	if (rc == ST_OK)
-		rc = st_shard_index_parse(&idx, b.p, b.len, e);
-	st_buf_release(&b);
-	if (rc != ST_OK)
-		return st_wrap(e, "%s", path);
-	x->out.shards = idx.nshards;
-	for (i = 0; rc == ST_OK && i < idx.nshards; i++) {
-		shard = beside(path, idx.shards[i], e);
-		rc = shard ? add_file(x, shard, false, NULL, e) : (int)e->code;
-		free(shard);
-	}
-	st_shard_index_release(&idx);
-	return rc;
+		rc = st_format_probe(&f, &src, path, e);
+	st_source_close(&src);
+	if (rc != ST_OK || !f)
+		return RANK_NONE;
+	return strcmp(f->name, "safetensors") == 0 ? RANK_SAFETENSORS : RANK_OTHER;
 }
 
-/* The model of a directory: its index file, else its only model file. */
+struct found {
+	char *path;
+	enum rank rank;
+	size_t n; /* of that rank */
+};
+
+/* path becomes its. */
+static void judge_entry(struct found *f, char *path, struct st_err *e)
+{
+	enum rank rank = path ? rank_of(path, e) : RANK_NONE;
+
+	if (rank == f->rank)
+		f->n++;
+	if (rank > f->rank) {
+		free(f->path);
+		*f = (struct found){ path, rank, 1 };
+	} else {
+		free(path);
+	}
+}
+
+/* The model of a directory; the caller's. */
 static int find_model(char **out, const char *dir, struct st_err *e)
 {
-	DIR *d = opendir(dir);
+	struct found f = { 0 };
 	struct dirent *de;
-	char *index = NULL, *model = NULL;
-	size_t models = 0;
+	DIR *d = opendir(dir);
 
 	*out = NULL;
 	if (!d)
 		return st_fail_os(e, "read directory %s", dir);
-	while ((de = readdir(d)) && e->code == ST_OK) {
-		if (st_shard_index_name(de->d_name) && !index) {
-			index = st_path_join(dir, de->d_name, e);
-		} else if (strstr(de->d_name, ".safetensors") && !st_shard_index_name(de->d_name)) {
-			if (models++ == 0)
-				model = st_path_join(dir, de->d_name, e);
-		}
-	}
+	while ((de = readdir(d)) && e->code == ST_OK)
+		judge_entry(&f, st_path_join(dir, de->d_name, e), e);
 	closedir(d);
-	if (index || models == 1) {
-		*out = index ? index : model;
-		if (index)
-			free(model);
-		return e->code;
-	}
-	free(model);
-	return st_fail(e, ST_ENOTFOUND,
-		       models ? "%s holds several model files: name one" : "%s holds no model file",
-		       dir);
+	if (e->code == ST_OK && f.n == 0)
+		st_fail(e, ST_ENOTFOUND, "%s holds no model file", dir);
+	else if (e->code == ST_OK && f.n > 1)
+		st_fail(e, ST_ENOTFOUND, "%s holds several model files: name one", dir);
+	if (e->code != ST_OK)
+		free(f.path);
+	else
+		*out = f.path;
+	return e->code;
 }
 
-static int inspect_path(struct inspect *x, const char *path, struct st_buf *meta, struct st_err *e)
+static int inspect_path(struct inspect *x, const char *path, struct st_err *e)
 {
 	struct stat st;
 	char *model;
@@ -151,13 +147,11 @@ static int inspect_path(struct inspect *x, const char *path, struct st_buf *meta
 	if (S_ISDIR(st.st_mode)) {
 		rc = find_model(&model, path, e);
 		if (rc == ST_OK)
-			rc = inspect_path(x, model, meta, e);
+			rc = inspect_path(x, model, e);
 		free(model);
 		return rc;
 	}
-	if (st_shard_index_name(path))
-		return add_shards(x, path, e);
-	return add_file(x, path, true, meta, e);
+	return st_each_plainfile(x->ctx, path, add_file, x, &x->out.shards, e);
 }
 
 static void squeeze_dtypes(struct inspect *x)
@@ -180,9 +174,10 @@ int st_verb_inspect(const struct st_ctx *ctx, const char *path,
 	int rc;
 
 	st_buf_init(&meta, (size_t)128 << 20);
+	x.meta = &meta;
 	x.out.path = path;
 	x.out.format = "";
-	rc = inspect_path(&x, path, &meta, e);
+	rc = inspect_path(&x, path, e);
 	if (rc == ST_OK && meta.len && !(x.out.metadata = st_buf_cstr(&meta, e)))
 		rc = e->code;
 	squeeze_dtypes(&x);
@@ -239,30 +234,39 @@ int st_verb_hash(const struct st_ctx *ctx, const char *path, char hex[STRATA_HEX
 	return st_err_named_path(e);
 }
 
+struct hashing {
+	const struct st_ctx *ctx;
+	int (*tensor)(void *arg, const strata_tensor *t);
+	void *arg;
+};
+
+static int hash_file(void *arg, const char *path, const struct st_plainfile *f, struct st_err *e)
+{
+	const struct hashing *h = arg;
+	char hex[STRATA_HEX];
+	struct st_oid id;
+	strata_tensor out;
+	int rc = ST_OK;
+
+	if (!f->format)
+		return st_fail(e, ST_EFORMAT, "%s is not a model file that strata knows", path);
+	for (size_t i = 0; rc == ST_OK && i < f->layout.ntensors; i++) {
+		rc = st_hash_tensor(h->ctx, &f->src, &f->layout.tensors[i], &id, e);
+		if (rc != ST_OK)
+			break;
+		st_oid_hex(&id, hex);
+		st_tensor_from_layout(&out, path, &f->layout.tensors[i]);
+		out.id = hex;
+		rc = h->tensor(h->arg, &out) ? ST_ENO : ST_OK;
+	}
+	return rc;
+}
+
 int st_verb_hash_tensors(const struct st_ctx *ctx, const char *path,
 			 int (*tensor)(void *arg, const strata_tensor *t), void *arg,
 			 struct st_err *e)
 {
-	char hex[STRATA_HEX];
-	struct st_plainfile f;
-	struct st_oid id;
-	strata_tensor out;
-	size_t i;
-	int rc = st_plainfile_open(&f, ctx, path, e);
+	struct hashing h = { ctx, tensor, arg };
 
-	if (rc == ST_OK && !f.format)
-		rc = st_fail(e, ST_EFORMAT, "%s is not a model file that strata knows", path);
-	for (i = 0; rc == ST_OK && i < f.layout.ntensors; i++) {
-		const struct st_tensor *t = &f.layout.tensors[i];
-
-		rc = st_hash_range(ctx, &f.src, t->offset, t->nbytes, &id, e);
-		if (rc != ST_OK)
-			break;
-		st_oid_hex(&id, hex);
-		st_tensor_from_layout(&out, path, t);
-		out.id = hex;
-		rc = tensor(arg, &out) ? ST_ENO : ST_OK;
-	}
-	st_plainfile_close(&f);
-	return rc == ST_OK || rc == ST_ENO ? rc : st_err_named_path(e);
+	return st_each_plainfile(ctx, path, hash_file, &h, NULL, e);
 }

@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/pool.h"
 #include "format/format.h"
+#include "tensor/gather.h"
+#include "tensor/quote.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -156,20 +158,11 @@ int st_each_model(struct st_repo *r, const struct st_index *x,
 		  void *arg, bool *any, struct st_err *e)
 {
 	struct st_vfile *f;
-	size_t i;
-	bool has;
 	int rc = ST_OK;
 
-	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
-		if (x->rows[i].mode == ST_MODE_LINK)
-			continue;
-		rc = st_odb_has(r->odb, &x->rows[i].id, ST_ENTRY_RECIPE, &has, e);
-		if (rc != ST_OK || !has)
-			continue;
-		rc = st_vfile_open(&f, r, &x->rows[i].id, e);
-		if (rc != ST_OK)
-			break;
-		if (st_vfile_is_model(f)) {
+	for (size_t i = 0; rc == ST_OK && i < x->nrows; i++) {
+		rc = st_vfile_open_model(&f, r, &x->rows[i], e);
+		if (f) {
 			*any = true;
 			rc = cb(arg, &x->rows[i], f, e);
 		}
@@ -187,24 +180,8 @@ bool st_name_matches(const struct st_spec *s, bool exact, const char *name, size
 	return st_glob_match(s->name, s->name_len, name, len);
 }
 
-void st_tensor_from_view(strata_tensor *out, struct st_tensor_text *text, const char *path,
-			 const struct st_view *v, const struct st_segment *seg, uint64_t seg_off)
-{
-	(void)seg;
-	st_oid_hex(&v->id, text->id);
-	*out = (strata_tensor){ .path = path,
-				.name = v->name,
-				.name_len = v->name_len,
-				.dtype = st_dtype_info(v->dtype)->name,
-				.ndim = v->ndim,
-				.shape = v->shape,
-				.nbytes = v->nbytes,
-				.id = text->id,
-				.has_offset = !v->strides,
-				.offset = seg_off + v->offset };
-}
-
-void st_tensor_from_layout(strata_tensor *out, const char *path, const struct st_tensor *t)
+static void show_tensor(strata_tensor *out, const char *path, const struct st_tensor *t,
+			const char *id)
 {
 	*out = (strata_tensor){ .path = path,
 				.name = t->name,
@@ -212,42 +189,40 @@ void st_tensor_from_layout(strata_tensor *out, const char *path, const struct st
 				.dtype = st_dtype_info(t->dtype)->name,
 				.ndim = t->ndim,
 				.shape = t->shape,
-				.nbytes = t->nbytes,
-				.id = "",
-				.has_offset = !t->strides,
+				.nbytes = st_tensor_logical_size(t),
+				.id = id,
+				.has_offset = t->where == ST_IN_FILE && !t->strides,
 				.offset = t->offset };
 }
 
-int st_plainfile_open(struct st_plainfile *f, const struct st_ctx *ctx, const char *path,
-		      struct st_err *e)
+void st_view_tensor(struct st_tensor *out, const struct st_view *v, const struct st_segment *seg,
+		    uint64_t seg_off)
 {
-	struct stat st;
-	int rc;
-
-	*f = (struct st_plainfile){ .fd = -1 };
-	st_layout_init(&f->layout);
-	/* A FIFO must not make us wait for its writer. */
-	rc = st_open_read(&f->fd, path, O_NONBLOCK, e);
-	if (rc != ST_OK)
-		return rc;
-	if (fstat(f->fd, &st) != 0)
-		return st_fail_os(e, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return st_fail(e, ST_EFORMAT, "%s is not a regular file", path);
-	f->size = (uint64_t)st.st_size;
-	st_source_init_fd(&f->src, f->fd, f->size, path);
-	rc = st_format_probe(&f->format, &f->src, path, e);
-	if (rc == ST_OK && f->format)
-		rc = st_format_parse(f->format, &f->layout, &f->src, ctx->memory / 2, e);
-	return rc;
+	*out = (struct st_tensor){ .name = v->name,
+				   .name_len = v->name_len,
+				   .dtype = v->dtype,
+				   .ndim = v->ndim,
+				   .shape = v->shape,
+				   .strides = v->strides,
+				   .big_endian = v->big_endian,
+				   .where = seg->detached ? ST_HELD : ST_IN_FILE,
+				   .offset = seg_off + v->offset,
+				   .nbytes = v->nbytes };
 }
 
-void st_plainfile_close(struct st_plainfile *f)
+void st_tensor_from_view(strata_tensor *out, struct st_tensor_text *text, const char *path,
+			 const struct st_view *v, const struct st_segment *seg, uint64_t seg_off)
 {
-	st_layout_release(&f->layout);
-	if (f->fd >= 0)
-		close(f->fd);
-	f->fd = -1;
+	struct st_tensor t;
+
+	st_oid_hex(&v->id, text->id);
+	st_view_tensor(&t, v, seg, seg_off);
+	show_tensor(out, path, &t, text->id);
+}
+
+void st_tensor_from_layout(strata_tensor *out, const char *path, const struct st_tensor *t)
+{
+	show_tensor(out, path, t, "");
 }
 
 struct range {
@@ -299,4 +274,32 @@ int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_
 	free(h.bufs);
 	free(h.cvs);
 	return rc;
+}
+
+static int hash_bytes(void *arg, const void *p, size_t n, struct st_err *e)
+{
+	(void)e;
+	st_blake3_update(arg, p, n);
+	return ST_OK;
+}
+
+int st_hash_tensor(const struct st_ctx *ctx, const struct st_source *src, const struct st_tensor *t,
+		   struct st_oid *out, struct st_err *e)
+{
+	struct st_quote q;
+	struct st_blake3 *h;
+	int rc;
+
+	if (st_tensor_plain(t))
+		return st_hash_range(ctx, src, t->offset, t->nbytes, out, e);
+	h = st_calloc(1, sizeof(*h), e);
+	if (!h)
+		return e->code;
+	st_blake3_init(h);
+	rc = st_check_cancel(ctx, e);
+	if (rc == ST_OK)
+		rc = st_format_each(t, src, ST_FRAME_LEN, hash_bytes, h, e);
+	st_blake3_final(h, out->b);
+	free(h);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "tensor %s", st_quote(&q, t->name, t->name_len));
 }

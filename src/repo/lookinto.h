@@ -29,6 +29,10 @@ ST_MUST int st_each_model(struct st_repo *r, const struct st_index *x,
 /* An exact tensor name comes before a glob. */
 bool st_name_matches(const struct st_spec *s, bool exact, const char *name, size_t len);
 
+/* A stored view as a tensor of its file. A detached one has no bytes here: ST_HELD without them. */
+void st_view_tensor(struct st_tensor *out, const struct st_view *v, const struct st_segment *seg,
+		    uint64_t seg_off);
+
 struct st_tensor_text {
 	char id[STRATA_HEX];
 };
@@ -36,7 +40,7 @@ void st_tensor_from_view(strata_tensor *out, struct st_tensor_text *text, const 
 			 const struct st_view *v, const struct st_segment *seg, uint64_t seg_off);
 void st_tensor_from_layout(strata_tensor *out, const char *path, const struct st_tensor *t);
 
-/* A plain file: opened, probed, parsed. format NULL: ordinary. */
+/* plainfile.c: a plain file, opened, probed, parsed. format NULL: ordinary. */
 struct st_plainfile {
 	int fd;
 	uint64_t size;
@@ -47,8 +51,19 @@ struct st_plainfile {
 ST_MUST int st_plainfile_open(struct st_plainfile *f, const struct st_ctx *ctx, const char *path,
 			      struct st_err *e);
 void st_plainfile_close(struct st_plainfile *f);
+/*
+ * The model at path: one file, which need be no model, or all shards that an index file names. cb
+ * gets each, with its own path. *shards (or NULL): how many, 0 when path is no index file.
+ */
+typedef int (*st_plainfile_fn)(void *arg, const char *path, const struct st_plainfile *f,
+			       struct st_err *e);
+ST_MUST int st_each_plainfile(const struct st_ctx *ctx, const char *path, st_plainfile_fn cb,
+			      void *arg, size_t *shards, struct st_err *e);
 /* BLAKE3 of a range. */
 ST_MUST int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_t off,
 			  uint64_t n, struct st_oid *out, struct st_err *e);
+/* The logical id of a tensor of a layout parsed from src. */
+ST_MUST int st_hash_tensor(const struct st_ctx *ctx, const struct st_source *src,
+			   const struct st_tensor *t, struct st_oid *out, struct st_err *e);
 
 #endif

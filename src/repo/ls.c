@@ -129,17 +129,20 @@ static int tensors_of_version(struct st_repo *r, const struct st_spec *s, struct
 	return ST_OK;
 }
 
-static int list_plain(const struct st_plainfile *f, struct listing *l)
+static int list_plain(void *arg, const char *path, const struct st_plainfile *f, struct st_err *e)
 {
+	struct listing *l = arg;
 	strata_tensor t;
 	size_t i;
 
+	if (!f->format)
+		return st_fail(e, ST_EFORMAT, "%s is not a model file that strata knows", path);
 	for (i = 0; i < f->layout.ntensors; i++) {
 		if (!st_name_matches(l->s, l->exact, f->layout.tensors[i].name,
 				     f->layout.tensors[i].name_len))
 			continue;
 		l->shown++;
-		st_tensor_from_layout(&t, l->path, &f->layout.tensors[i]);
+		st_tensor_from_layout(&t, path, &f->layout.tensors[i]);
 		if (l->cb(l->arg, &t) != 0)
 			return ST_ENO;
 	}
@@ -149,30 +152,23 @@ static int list_plain(const struct st_plainfile *f, struct listing *l)
 static int tensors_of_plain(const struct st_ctx *ctx, const struct st_spec *s, struct listing *l,
 			    struct st_err *e)
 {
-	struct st_plainfile f;
 	char *path = st_memdup(s->path, s->path_len + 1, e);
 	int rc;
 
 	if (!path)
 		return e->code;
 	path[s->path_len] = 0;
-	l->path = path;
-	rc = st_plainfile_open(&f, ctx, path, e);
-	if (rc == ST_OK && !f.format)
-		rc = st_fail(e, ST_EFORMAT, "%s is not a model file that strata knows", path);
 	l->exact = s->name != NULL;
-	if (rc == ST_OK)
-		rc = list_plain(&f, l);
+	rc = st_each_plainfile(ctx, path, list_plain, l, NULL, e);
 	if (rc == ST_OK && l->exact && !l->shown) {
 		l->exact = false;
-		rc = list_plain(&f, l);
+		rc = st_each_plainfile(ctx, path, list_plain, l, NULL, e);
 	}
 	if (rc == ST_OK && s->name && !l->shown)
 		rc = st_fail(e, ST_ENOTFOUND, "'%.*s' matches no tensor of %s", (int)s->name_len,
 			     s->name, path);
-	st_plainfile_close(&f);
 	free(path);
-	return rc == ST_OK || rc == ST_ENO ? rc : st_err_named_path(e);
+	return rc;
 }
 
 int st_verb_tensors(struct st_repo *r, const struct st_ctx *ctx, const char *spec,

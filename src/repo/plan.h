@@ -5,10 +5,12 @@
 
 #include "repo/repo.h"
 #include "tensor/layout.h"
+#include "tensor/source.h"
 
 struct st_piece {
 	uint64_t off, size;
 	bool glue;
+	bool chunks;			 /* no tensors, and too much for glue: cut by content */
 	unsigned width;			 /* element width for the codec */
 	const struct st_tensor *tensors; /* views of this extent, in the layout's array */
 	size_t ntensors;
@@ -17,10 +19,18 @@ struct st_piece {
 struct st_plan {
 	struct st_piece *pieces; /* in file order; they cover the file */
 	size_t n, cap;
+	size_t in_file; /* the layout's tensors from here on are detached */
+	/* One for each tensor of the layout: its logical id, or zero where it is its extent's. */
+	struct st_oid *ids;
 };
 
 /* Overlapping tensors fuse into one extent. l must be finished and outlive the plan. */
 ST_MUST int st_plan_make(struct st_plan *p, const struct st_layout *l, struct st_err *e);
+/* The plan of an ordinary file: chunks. */
+ST_MUST int st_plan_chunks(struct st_plan *p, uint64_t size, struct st_err *e);
+/* Reads what is no whole plain extent and fills ids. */
+ST_MUST int st_plan_ids(struct st_plan *p, const struct st_ctx *ctx, const struct st_layout *l,
+			const struct st_source *src, struct st_err *e);
 void st_plan_release(struct st_plan *p);
 
 /*

@@ -61,14 +61,18 @@ static int wrap_object(const struct st_oid *id, const char *kind, struct st_err 
 	return st_wrap(e, "%s %.12s", kind, hex);
 }
 
+static int load(struct st_repo *r, const struct st_oid *id, struct st_buf *b, struct st_err *e)
+{
+	st_buf_init(b, META_MAX);
+	return st_odb_get(r->odb, id, b, e);
+}
+
 int st_repo_commit_load(struct st_repo *r, const struct st_oid *id, struct st_commit *out,
 			struct st_err *e)
 {
 	struct st_buf b;
-	int rc;
+	int rc = load(r, id, &b, e);
 
-	st_buf_init(&b, META_MAX);
-	rc = st_odb_get(r->odb, id, &b, e);
 	if (rc == ST_OK)
 		rc = st_commit_parse(out, b.p, b.len, e);
 	st_buf_release(&b);
@@ -79,10 +83,8 @@ int st_repo_tree_load(struct st_repo *r, const struct st_oid *id, struct st_tree
 		      struct st_err *e)
 {
 	struct st_buf b;
-	int rc;
+	int rc = load(r, id, &b, e);
 
-	st_buf_init(&b, META_MAX);
-	rc = st_odb_get(r->odb, id, &b, e);
 	if (rc == ST_OK)
 		rc = st_tree_parse(out, b.p, b.len, e);
 	st_buf_release(&b);

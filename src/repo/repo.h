@@ -221,6 +221,10 @@ void st_ingest_on_done(struct st_ingest *g,
 struct st_vfile;
 ST_MUST int st_vfile_open(struct st_vfile **out, struct st_repo *r, const struct st_oid *file,
 			  struct st_err *e);
+/* Of a row that is a model file; else *out is NULL, and that is no failure. */
+struct st_stage_row;
+ST_MUST int st_vfile_open_model(struct st_vfile **out, struct st_repo *r,
+				const struct st_stage_row *row, struct st_err *e);
 void st_vfile_close(struct st_vfile *f);
 uint64_t st_vfile_size(const struct st_vfile *f);
 struct st_manifest;

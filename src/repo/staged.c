@@ -96,20 +96,13 @@ static void keep_stats(struct st_index *x, const struct st_index *old)
 int st_staged_mark_models(struct st_repo *r, struct st_index *x, struct st_err *e)
 {
 	struct st_vfile *f;
-	bool has;
-	size_t i;
 	int rc = ST_OK;
 
-	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
-		if (x->rows[i].mode == ST_MODE_LINK || (x->rows[i].flags & ST_INDEX_MODEL))
+	for (size_t i = 0; rc == ST_OK && i < x->nrows; i++) {
+		if (x->rows[i].flags & ST_INDEX_MODEL)
 			continue;
-		rc = st_odb_has(r->odb, &x->rows[i].id, ST_ENTRY_RECIPE, &has, e);
-		if (rc != ST_OK || !has)
-			continue;
-		rc = st_vfile_open(&f, r, &x->rows[i].id, e);
-		if (rc != ST_OK)
-			break;
-		if (st_vfile_is_model(f))
+		rc = st_vfile_open_model(&f, r, &x->rows[i], e);
+		if (f)
 			x->rows[i].flags |= ST_INDEX_MODEL;
 		st_vfile_close(f);
 	}

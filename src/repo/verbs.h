@@ -39,9 +39,9 @@ ST_MUST int st_verb_ls(struct st_repo *r, const char *spec,
 ST_MUST int st_verb_tensors(struct st_repo *r, const struct st_ctx *ctx, const char *spec,
 			    int (*cb)(void *arg, const strata_tensor *t), void *arg,
 			    struct st_err *e);
-ST_MUST int st_verb_cat(struct st_repo *r, const char *spec, strata_cat_as as,
-			int (*write)(void *arg, const void *p, size_t n), void *arg,
-			struct st_err *e);
+ST_MUST int st_verb_cat(struct st_repo *r, const struct st_ctx *ctx, const char *spec,
+			strata_cat_as as, int (*write)(void *arg, const void *p, size_t n),
+			void *arg, struct st_err *e);
 ST_MUST int st_verb_inspect(const struct st_ctx *ctx, const char *path,
 			    int (*info)(void *arg, const strata_inspection *i),
 			    int (*tensor)(void *arg, const strata_tensor *t), void *arg,
@@ -51,6 +51,13 @@ ST_MUST int st_verb_hash(const struct st_ctx *ctx, const char *path, char hex[ST
 ST_MUST int st_verb_hash_tensors(const struct st_ctx *ctx, const char *path,
 				 int (*tensor)(void *arg, const strata_tensor *t), void *arg,
 				 struct st_err *e);
+ST_MUST int st_verb_patch(const struct st_ctx *ctx, const char *path,
+			  const strata_tensor_edit *edits, size_t n, const char *out,
+			  struct st_err *e);
+/* setting: the value of scan.allow, or NULL. */
+ST_MUST int st_verb_scan(const struct st_ctx *ctx, const char *path, const strata_scan_options *o,
+			 const char *setting, int (*cb)(void *arg, const strata_scan_find *f),
+			 void *arg, strata_scan_result *res, struct st_err *e);
 ST_MUST int st_verb_fsck(struct st_repo *r, unsigned flags,
 			 int (*cb)(void *arg, const strata_fault *f), void *arg,
 			 strata_fsck_result *res, struct st_err *e);

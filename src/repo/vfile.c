@@ -62,6 +62,25 @@ int st_vfile_open(struct st_vfile **out, struct st_repo *r, const struct st_oid 
 	return ST_OK;
 }
 
+int st_vfile_open_model(struct st_vfile **out, struct st_repo *r, const struct st_stage_row *row,
+			struct st_err *e)
+{
+	bool has;
+	int rc;
+
+	*out = NULL;
+	if (row->mode == ST_MODE_LINK)
+		return ST_OK;
+	rc = st_odb_has(r->odb, &row->id, ST_ENTRY_RECIPE, &has, e);
+	if (rc == ST_OK && has)
+		rc = st_vfile_open(out, r, &row->id, e);
+	if (rc == ST_OK && *out && !st_vfile_is_model(*out)) {
+		st_vfile_close(*out);
+		*out = NULL;
+	}
+	return rc;
+}
+
 void st_vfile_close(struct st_vfile *f)
 {
 	if (!f)

@@ -47,7 +47,7 @@ unsigned st_dtype_width(enum st_dtype t)
 	unsigned bits = st_dtype_info(t)->bits;
 
 	/* A complex number is two floats, whose like bytes belong together. */
-	if (t == ST_C64 || t == ST_C128)
+	if (t == ST_C32 || t == ST_C64 || t == ST_C128)
 		bits /= 2;
 	return bits < 8 ? 1 : bits / 8;
 }

@@ -47,6 +47,25 @@ bool st_shape_nbytes(const uint64_t *shape, unsigned ndim, enum st_dtype t, uint
 	return true;
 }
 
+bool st_shape_span(const uint64_t *shape, const int64_t *strides, unsigned ndim, uint64_t *out)
+{
+	uint64_t lo = 0, hi = 0, step, reach;
+
+	*out = 0;
+	for (unsigned i = 0; i < ndim; i++)
+		if (shape[i] == 0)
+			return true;
+	for (unsigned i = 0; i < ndim; i++) {
+		bool down = strides[i] < 0;
+
+		step = down ? -(uint64_t)strides[i] : (uint64_t)strides[i];
+		if (!st_mul_u64(shape[i] - 1, step, &reach) ||
+		    !st_add_u64(down ? lo : hi, reach, down ? &lo : &hi))
+			return false;
+	}
+	return st_add_u64(lo, hi, &hi) && st_add_u64(hi, 1, out);
+}
+
 static int by_name(const struct st_tensor *a, const struct st_tensor *b)
 {
 	size_t both = a->name_len < b->name_len ? a->name_len : b->name_len;
@@ -57,6 +76,12 @@ static int by_name(const struct st_tensor *a, const struct st_tensor *b)
 
 static int by_place(const struct st_tensor *a, const struct st_tensor *b)
 {
+	if (a->where != b->where)
+		return a->where < b->where ? -1 : 1;
+	if (a->where == ST_HELD)
+		return 0; /* lies nowhere: stays in order of addition */
+	if (a->where == ST_PACKED && a->packed->offset != b->packed->offset)
+		return a->packed->offset < b->packed->offset ? -1 : 1;
 	if (a->offset != b->offset)
 		return a->offset < b->offset ? -1 : 1;
 	if (a->nbytes != b->nbytes)
@@ -184,26 +209,61 @@ static int unique_names(struct st_layout *l, struct st_err *e)
 
 #define MAX_DIM ((uint64_t)1 << 53) /* what canonical JSON can say exactly */
 
-static int check_ranges(const struct st_layout *l, struct st_err *e)
+/* An expanded tensor (stride 0) can claim any size; whoever reads it would never end. */
+#define MAX_REPEAT 16
+#define MAX_REPEAT_SLACK ((uint64_t)1 << 30)
+
+static int bad_tensor(const struct st_tensor *t, const char *what, struct st_err *e)
 {
 	struct st_quote q;
 
-	for (size_t i = 0; i < l->ntensors; i++) {
-		const struct st_tensor *t = &l->tensors[i];
+	return st_fail(e, ST_EFORMAT, "tensor %s, %" PRIu64 " bytes at offset %" PRIu64 ": %s",
+		       st_quote(&q, t->name, t->name_len), t->nbytes, t->offset, what);
+}
 
-		for (unsigned d = 0; d < t->ndim; d++)
-			if (t->shape[d] > MAX_DIM)
-				return st_fail(e, ST_EFORMAT,
-					       "tensor %s: dimension %" PRIu64 " is beyond 2^53",
-					       st_quote(&q, t->name, t->name_len), t->shape[d]);
-		if (t->offset > l->size || t->nbytes > l->size - t->offset)
+static int check_strides(const struct st_layout *l, const struct st_tensor *t, struct st_err *e)
+{
+	uint64_t n, size, bits = st_dtype_info(t->dtype)->bits;
+
+	if (t->where == ST_HELD || bits % 8)
+		return bad_tensor(t, "strides on what has none", e);
+	if (!st_shape_span(t->shape, t->strides, t->ndim, &n) || !st_mul_u64(n, bits / 8, &n) ||
+	    n > t->nbytes)
+		return bad_tensor(t, "its strides reach beyond its bytes", e);
+	if (!st_shape_nbytes(t->shape, t->ndim, t->dtype, &n))
+		return bad_tensor(t, "its shape exceeds 64 bits", e);
+	if (!st_mul_u64(l->size, MAX_REPEAT, &size) || !st_add_u64(size, MAX_REPEAT_SLACK, &size) ||
+	    n <= size)
+		return ST_OK;
+	return bad_tensor(t, "it repeats its bytes beyond all measure", e);
+}
+
+static int check_tensor(const struct st_layout *l, const struct st_tensor *t, struct st_err *e)
+{
+	uint64_t room = t->where == ST_PACKED ? t->packed->usize : l->size;
+	struct st_quote q;
+
+	for (unsigned d = 0; d < t->ndim; d++)
+		if (t->shape[d] > MAX_DIM)
 			return st_fail(e, ST_EFORMAT,
-				       "tensor %s: %" PRIu64 " bytes at offset %" PRIu64
-				       " reach past the end of the file at %" PRIu64,
-				       st_quote(&q, t->name, t->name_len), t->nbytes, t->offset,
-				       l->size);
-	}
-	return ST_OK;
+				       "tensor %s: dimension %" PRIu64 " is beyond 2^53",
+				       st_quote(&q, t->name, t->name_len), t->shape[d]);
+	if (t->where != ST_HELD && (t->offset > room || t->nbytes > room - t->offset))
+		return st_fail(e, ST_EFORMAT,
+			       "tensor %s: %" PRIu64 " bytes at offset %" PRIu64
+			       " reach past the end of the %s at %" PRIu64,
+			       st_quote(&q, t->name, t->name_len), t->nbytes, t->offset,
+			       t->where == ST_PACKED ? "compressed member" : "file", room);
+	return t->strides ? check_strides(l, t, e) : ST_OK;
+}
+
+static int check_ranges(const struct st_layout *l, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < l->ntensors; i++)
+		rc = check_tensor(l, &l->tensors[i], e);
+	return rc;
 }
 
 int st_layout_finish(struct st_layout *l, struct st_err *e)

@@ -100,3 +100,55 @@ void st_source_init_mem(struct st_source *s, const void *p, uint64_t size, const
 {
 	*s = (struct st_source){ .ops = &mem_ops, .size = size, .name = name, .fd = -1, .mem = p };
 }
+
+void st_spool_init(struct st_spool *s, size_t room, const char *dir)
+{
+	*s = (struct st_spool){ .fd = -1, .room = room, .dir = dir };
+	st_buf_init(&s->mem, room);
+}
+
+static int to_file(struct st_spool *s, struct st_err *e)
+{
+	char *path;
+	int rc = st_file_temp(&s->fd, &path, s->dir, ST_TEMP_PREFIX, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (unlink(path) != 0)
+		rc = st_fail_os(e, "remove %s", path);
+	free(path);
+	if (rc == ST_OK)
+		rc = st_write_full(s->fd, s->mem.p, s->mem.len, "a temporary file", e);
+	st_buf_release(&s->mem);
+	return rc;
+}
+
+int st_spool_add(struct st_spool *s, const void *p, size_t n, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	if (s->fd < 0 && n > s->room - s->mem.len)
+		rc = to_file(s, e);
+	if (rc == ST_OK)
+		rc = s->fd < 0 ? st_buf_add(&s->mem, p, n, e) :
+				 st_write_full(s->fd, p, n, "a temporary file", e);
+	if (rc == ST_OK)
+		s->size += n;
+	return rc;
+}
+
+void st_spool_source(const struct st_spool *s, struct st_source *out, const char *name)
+{
+	if (s->fd < 0)
+		st_source_init_mem(out, s->mem.p, s->size, name);
+	else
+		st_source_init_fd(out, s->fd, s->size, name);
+}
+
+void st_spool_release(struct st_spool *s)
+{
+	st_buf_release(&s->mem);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}

@@ -6,7 +6,7 @@
 #ifndef ST_TENSOR_SOURCE_H
 #define ST_TENSOR_SOURCE_H
 
-#include "base/err.h"
+#include "base/buf.h"
 
 struct st_source;
 
@@ -34,5 +34,22 @@ ST_MUST int st_source_open_file(struct st_source *s, const char *path, struct st
 void st_source_init_fd(struct st_source *s, int fd, uint64_t size, const char *name);
 void st_source_init_mem(struct st_source *s, const void *p, uint64_t size, const char *name);
 void st_source_close(struct st_source *s);
+
+/*
+ * Bytes that come in order and are wanted at random: kept in memory up to `room`, beyond it in a
+ * file without a name in dir, gone when closed.
+ */
+struct st_spool {
+	struct st_buf mem;
+	int fd;
+	uint64_t size;
+	size_t room;
+	const char *dir; /* borrowed */
+};
+void st_spool_init(struct st_spool *s, size_t room, const char *dir);
+ST_MUST int st_spool_add(struct st_spool *s, const void *p, size_t n, struct st_err *e);
+/* A view of what came so far, valid until the spool changes or is released. */
+void st_spool_source(const struct st_spool *s, struct st_source *out, const char *name);
+void st_spool_release(struct st_spool *s);
 
 #endif

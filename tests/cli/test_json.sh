@@ -27,6 +27,11 @@ documented() {
 	strata inspect --json -t m.safetensors >../inspect
 	strata hash --json m.safetensors >../hash
 	strata hash --json --tensors m.safetensors >../hash-tensors
+	python3 -c 'import pickle, os; print(pickle.dumps([os.system, eval], 0).decode())' >e.pkl
+	strata scan --json e.pkl m.safetensors >../scan || [ $? -eq 1 ]
+	head -c 9 e.pkl >x.pkl
+	strata scan --json x.pkl >>../scan || [ $? -eq 4 ]
+	rm e.pkl x.pkl
 	strata stats --json >../stats
 	strata gc --json --prune=now >../gc
 	strata config --list --json >../config
@@ -40,7 +45,8 @@ documented() {
 		'show: kind version/version=show' 'show: kind file/file=show' ls=ls \
 		'ls --tensors=ls-tensors' inspect/file=inspect \
 		'inspect --tensors: kind tensor/tensor=inspect' hash=hash \
-		'hash --tensors=hash-tensors' stats=stats 'fsck: kind fault/fault=fsck' \
+		'hash --tensors=hash-tensors' 'scan: kind find/find=scan' \
+		'scan: kind summary/summary=scan' stats=stats 'fsck: kind fault/fault=fsck' \
 		'fsck: kind summary/summary=fsck' gc=gc config=config version=version
 }
 

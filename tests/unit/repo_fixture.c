@@ -69,6 +69,20 @@ void tr_close(struct trepo *t)
 	OK(st_remove_tree(t->dir, &e));
 }
 
+int tr_enter(struct trepo *t)
+{
+	tr_open(t);
+	return chdir(t->dir);
+}
+
+int tr_leave(struct trepo *t)
+{
+	if (chdir("/") != 0)
+		return -1;
+	tr_close(t);
+	return 0;
+}
+
 void tr_reopen(struct trepo *t)
 {
 	st_repo_close(t->r);
@@ -218,7 +232,7 @@ int tr_cat(struct trepo *t, const char *spec, struct st_buf *out)
 	struct st_err e = { 0 };
 
 	st_buf_init(out, (size_t)256 << 20);
-	return st_verb_cat(t->r, spec, STRATA_CAT_RAW, take, &s, &e);
+	return st_verb_cat(t->r, &t->r->ctx, spec, STRATA_CAT_RAW, take, &s, &e);
 }
 
 void tr_check(struct trepo *t, const char *spec, const struct st_buf *want)
@@ -395,4 +409,32 @@ int tr_fsck_shown(struct trepo *t, unsigned flags)
 void tr_sound(struct trepo *t)
 {
 	assert_int_equal(tr_fsck_shown(t, STRATA_FSCK_FULL), ST_OK);
+}
+
+void tr_text(struct trepo *t, const char *name, const char *text)
+{
+	tr_write(t, name, text, strlen(text));
+}
+
+void tr_holds(const struct trepo *t, const char *name, const char *text)
+{
+	struct st_buf b;
+
+	tr_read(t, name, &b);
+	assert_int_equal(b.len, strlen(text));
+	assert_memory_equal(b.p, text, b.len);
+	st_buf_release(&b);
+}
+
+bool tr_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+void tr_version(struct trepo *t)
+{
+	tr_add(t, NULL);
+	tr_commit(t, NULL);
 }

@@ -16,9 +16,13 @@ struct trepo {
 void tr_open(struct trepo *t);	/* makes it */
 void tr_close(struct trepo *t); /* and removes it */
 void tr_reopen(struct trepo *t);
+/* The same, and its directory the current one; what cmocka's setup and teardown return. */
+int tr_enter(struct trepo *t);
+int tr_leave(struct trepo *t);
 void tr_path(const struct trepo *t, const char *name, char *out, size_t size);
 
 void tr_write(struct trepo *t, const char *name, const void *p, size_t n);
+void tr_text(struct trepo *t, const char *name, const char *text);
 /* Bytes that do not compress, the same for the same seed. */
 void tr_random(struct trepo *t, const char *name, uint64_t seed, size_t n);
 /*
@@ -29,10 +33,13 @@ void tr_random(struct trepo *t, const char *name, uint64_t seed, size_t n);
 void tr_model(struct trepo *t, const char *name, const uint64_t *seeds, size_t n, size_t bytes,
 	      uint64_t tail);
 void tr_read(const struct trepo *t, const char *name, struct st_buf *out);
+void tr_holds(const struct trepo *t, const char *name, const char *text);
+bool tr_there(const char *path); /* a link that leads nowhere too */
 
 void tr_add(struct trepo *t, const char *name); /* NULL: everything, removals too */
 void tr_rm_cached(struct trepo *t, const char *name);
 void tr_commit(struct trepo *t, char version[32]); /* version may be NULL */
+void tr_version(struct trepo *t);		   /* everything, removals too */
 /* What a stored file holds; the code of the failure if it cannot be read. */
 int tr_cat(struct trepo *t, const char *spec, struct st_buf *out);
 /* Fails the test unless the stored file equals n bytes at p. */

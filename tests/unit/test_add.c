@@ -20,21 +20,13 @@ static struct trepo t;
 static int setup(void **state)
 {
 	(void)state;
-	tr_open(&t);
-	return chdir(t.dir);
+	return tr_enter(&t);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	if (chdir("/") != 0)
-		return -1;
-	tr_close(&t);
-	return 0;
-}
-static void put(const char *name, const char *text)
-{
-	tr_write(&t, name, text, strlen(text));
+	return tr_leave(&t);
 }
 
 static int add(const char *path, unsigned flags, strata_add_result *res)
@@ -72,14 +64,14 @@ static void all_and_update(void **state)
 	strata_add_result res;
 
 	(void)state;
-	put("a", "one");
-	put("b", "one");
+	tr_text(&t, "a", "one");
+	tr_text(&t, "b", "one");
 	assert_int_equal(add(NULL, STRATA_ADD_ALL, &res), ST_OK);
 	assert_int_equal(res.files, 2);
 	tr_commit(&t, NULL);
-	put("a", "two");
+	tr_text(&t, "a", "two");
 	assert_int_equal(unlink("b"), 0);
-	put("c", "new");
+	tr_text(&t, "c", "new");
 	status_is(" M a| D b|?? c|");
 	assert_int_equal(add(NULL, STRATA_ADD_UPDATE, &res), ST_OK);
 	assert_int_equal(res.files, 1);
@@ -97,19 +89,19 @@ static void directory_and_file(void **state)
 	strata_add_result res;
 
 	(void)state;
-	put("a", "file");
+	tr_text(&t, "a", "file");
 	assert_int_equal(add(".", 0, &res), ST_OK);
 	tr_commit(&t, NULL);
 	assert_int_equal(unlink("a"), 0);
 	assert_int_equal(mkdir("a", 0777), 0);
-	put("a/b", "in");
+	tr_text(&t, "a/b", "in");
 	status_is(" D a|?? a/|");
 	assert_int_equal(add("a", 0, &res), ST_OK);
 	status_is("D  a|A  a/b|");
 	tr_commit(&t, NULL);
 	assert_int_equal(unlink("a/b"), 0);
 	assert_int_equal(rmdir("a"), 0);
-	put("a", "file");
+	tr_text(&t, "a", "file");
 	assert_int_equal(add("a", 0, &res), ST_OK);
 	status_is("A  a|D  a/b|");
 	tr_commit(&t, NULL);
@@ -125,7 +117,7 @@ static void links_and_others(void **state)
 	assert_int_equal(symlink("/", "out"), 0);
 	assert_int_equal(symlink("in", "inside"), 0);
 	assert_int_equal(symlink("nowhere", "dangling"), 0);
-	put("in", "x");
+	tr_text(&t, "in", "x");
 	assert_int_equal(add(".", 0, &res), ST_OK);
 	assert_int_equal(res.files, 4);
 	assert_int_equal(t.warnings, 2); /* the pipe, the link out of the tree */
@@ -139,7 +131,7 @@ static void behind_a_link(void **state)
 
 	(void)state;
 	assert_int_equal(mkdir("d", 0777), 0);
-	put("d/f", "x");
+	tr_text(&t, "d/f", "x");
 	assert_int_equal(add(".", 0, &res), ST_OK);
 	tr_commit(&t, NULL);
 	assert_int_equal(rename("d", "e"), 0);
@@ -156,10 +148,10 @@ static void ignored(void **state)
 	strata_add_result res;
 
 	(void)state;
-	put(".strataignore", "*.o\nbuild/\n");
+	tr_text(&t, ".strataignore", "*.o\nbuild/\n");
 	assert_int_equal(mkdir("build", 0777), 0);
-	put("build/x", "x");
-	put("a.o", "x");
+	tr_text(&t, "build/x", "x");
+	tr_text(&t, "a.o", "x");
 	status_is("?? .strataignore|");
 	assert_int_equal(add(".", 0, &res), ST_OK);
 	assert_int_equal(res.files, 1);
@@ -177,7 +169,7 @@ static void odd_names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 6; i++)
-		put(names[i], names[i]);
+		tr_text(&t, names[i], names[i]);
 	assert_int_equal(add(".", 0, &res), ST_OK);
 	assert_int_equal(res.files, 6);
 	tr_commit(&t, NULL);

@@ -20,45 +20,13 @@ static struct trepo t;
 static int setup(void **state)
 {
 	(void)state;
-	tr_open(&t);
-	return chdir(t.dir);
+	return tr_enter(&t);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	if (chdir("/") != 0)
-		return -1;
-	tr_close(&t);
-	return 0;
-}
-
-static void put(const char *name, const char *text)
-{
-	tr_write(&t, name, text, strlen(text));
-}
-
-static void version(void)
-{
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
-}
-
-static void holds(const char *name, const char *text)
-{
-	struct st_buf b;
-
-	tr_read(&t, name, &b);
-	assert_int_equal(b.len, strlen(text));
-	assert_memory_equal(b.p, text, b.len);
-	st_buf_release(&b);
-}
-
-static bool there(const char *name)
-{
-	struct stat st;
-
-	return lstat(name, &st) == 0;
+	return tr_leave(&t);
 }
 
 static int go(const char *rev, bool force, const char *to)
@@ -98,70 +66,70 @@ static unsigned differences(void)
 static void back_and_forth(void **state)
 {
 	(void)state;
-	put("a", "one");
-	put("b", "same");
+	tr_text(&t, "a", "one");
+	tr_text(&t, "b", "same");
 	assert_int_equal(chmod("b", 0755), 0);
 	assert_int_equal(symlink("b", "l"), 0);
-	version();
-	put("a", "two");
-	put("c", "new");
+	tr_version(&t);
+	tr_text(&t, "a", "two");
+	tr_text(&t, "c", "new");
 	assert_int_equal(unlink("l"), 0);
-	version();
+	tr_version(&t);
 	assert_int_equal(go("v1", false, NULL), ST_OK);
-	holds("a", "one");
-	assert_true(there("l") && !there("c"));
+	tr_holds(&t, "a", "one");
+	assert_true(tr_there("l") && !tr_there("c"));
 	assert_int_equal(differences(), 0);
 	assert_int_equal(go("main", false, NULL), ST_OK);
-	holds("a", "two");
-	assert_true(!there("l") && there("c") && access("b", X_OK) == 0);
+	tr_holds(&t, "a", "two");
+	assert_true(!tr_there("l") && tr_there("c") && access("b", X_OK) == 0);
 	assert_int_equal(differences(), 0);
 }
 
 static void directory_and_file(void **state)
 {
 	(void)state;
-	put("a", "file");
-	version();
+	tr_text(&t, "a", "file");
+	tr_version(&t);
 	assert_int_equal(unlink("a"), 0);
 	assert_int_equal(mkdir("a", 0777), 0);
 	assert_int_equal(mkdir("a/c", 0777), 0);
-	put("a/b", "in");
-	put("a/c/d", "deep");
-	version();
+	tr_text(&t, "a/b", "in");
+	tr_text(&t, "a/c/d", "deep");
+	tr_version(&t);
 	assert_int_equal(go("v1", false, NULL), ST_OK);
-	holds("a", "file");
+	tr_holds(&t, "a", "file");
 	assert_int_equal(go("v2", false, NULL), ST_OK);
-	holds("a/c/d", "deep");
-	put("a/new", "untracked");
+	tr_holds(&t, "a/c/d", "deep");
+	tr_text(&t, "a/new", "untracked");
 	assert_int_equal(go("v1", false, NULL), ST_EREFUSED);
 	assert_int_equal(go("v1", true, NULL), ST_EREFUSED); /* not even then is it lost */
 	assert_int_equal(go_path("v1", "a"), ST_EREFUSED);
-	holds("a/new", "untracked");
-	holds("a/b", "in");
+	tr_holds(&t, "a/new", "untracked");
+	tr_holds(&t, "a/b", "in");
 	assert_int_equal(unlink("a/new"), 0);
 	assert_int_equal(mkdir("a/empty", 0777), 0);
 	assert_int_equal(go("v1", false, NULL), ST_OK);
-	holds("a", "file");
+	tr_holds(&t, "a", "file");
 }
 
 static void nothing_is_lost(void **state)
 {
 	(void)state;
-	put("a", "one");
-	version();
-	put("a", "two");
-	put("new", "n");
-	version();
-	put("a", "mine");
+	tr_text(&t, "a", "one");
+	tr_version(&t);
+	tr_text(&t, "a", "two");
+	tr_text(&t, "new", "n");
+	tr_version(&t);
+	tr_text(&t, "a", "mine");
 	assert_int_equal(go("v1", false, NULL), ST_EREFUSED);
-	holds("a", "mine");
-	assert_true(there("new"));
+	tr_holds(&t, "a", "mine");
+	assert_true(tr_there("new"));
 	assert_int_equal(go("v1", true, NULL), ST_OK);
-	holds("a", "one");
-	put("new", "untracked");
+	tr_holds(&t, "a", "one");
+	tr_text(&t, "new", "untracked");
 	assert_int_equal(go("v2", false, NULL), ST_EREFUSED);
-	holds("new", "untracked");
-	put("new", "n"); /* already what it would become */
+	tr_holds(&t, "new", "untracked");
+	tr_text(&t, "new", "n"); /* already what it would become */
 	assert_int_equal(go("v2", false, NULL), ST_OK);
 }
 
@@ -169,37 +137,37 @@ static void nothing_is_lost(void **state)
 static void behind_a_link(void **state)
 {
 	(void)state;
-	put("k", "k");
-	version();
+	tr_text(&t, "k", "k");
+	tr_version(&t);
 	assert_int_equal(mkdir("d", 0777), 0);
-	put("d/f", "one");
-	version();
+	tr_text(&t, "d/f", "one");
+	tr_version(&t);
 	assert_int_equal(mkdir("other", 0777), 0);
 	assert_int_equal(rename("d/f", "other/f"), 0);
 	assert_int_equal(rmdir("d"), 0);
 	assert_int_equal(symlink("other", "d"), 0);
 	assert_int_equal(go("v1", false, NULL), ST_OK);
-	holds("other/f", "one");
+	tr_holds(&t, "other/f", "one");
 	assert_int_equal(go("v2", false, NULL), ST_EREFUSED);
 	assert_int_equal(go("v2", true, NULL), ST_EREFUSED);
-	holds("other/f", "one");
-	assert_true(there("d"));
+	tr_holds(&t, "other/f", "one");
+	assert_true(tr_there("d"));
 }
 
 static void elsewhere(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir("d", 0777), 0);
-	put("d/f", "one");
-	version();
+	tr_text(&t, "d/f", "one");
+	tr_version(&t);
 	assert_int_equal(go("v1", false, "x/y"), ST_OK);
-	holds("x/y/d/f", "one");
+	tr_holds(&t, "x/y/d/f", "one");
 	assert_int_equal(go("v1", false, "x/y"), ST_OK);
-	put("x/y/d/f", "two");
+	tr_text(&t, "x/y/d/f", "two");
 	assert_int_equal(go("v1", false, "x/y"), ST_EREFUSED);
-	holds("x/y/d/f", "two");
+	tr_holds(&t, "x/y/d/f", "two");
 	assert_int_equal(mkdir("z", 0777), 0);
-	put("z/d", "a file");
+	tr_text(&t, "z/d", "a file");
 	assert_int_equal(go("v1", false, "z"), ST_EREFUSED);
 }
 
@@ -209,8 +177,8 @@ static void head_stays_on_its_branch(void **state)
 	struct st_head head;
 
 	(void)state;
-	put("a", "one");
-	version();
+	tr_text(&t, "a", "one");
+	tr_version(&t);
 	assert_int_equal(go("HEAD", false, NULL), ST_OK);
 	assert_int_equal(st_repo_head(t.r, &head, &e), ST_OK);
 	assert_false(head.detached);
@@ -226,15 +194,15 @@ static void head_stays_on_its_branch(void **state)
 static void index_stays_a_tree(void **state)
 {
 	(void)state;
-	put("a", "file");
-	version();
+	tr_text(&t, "a", "file");
+	tr_version(&t);
 	assert_int_equal(unlink("a"), 0);
 	assert_int_equal(mkdir("a", 0777), 0);
-	put("a/b", "in");
-	version();
+	tr_text(&t, "a/b", "in");
+	tr_version(&t);
 	assert_int_equal(unlink("a/b"), 0);
 	assert_int_equal(go_path("v1", "a"), ST_OK);
-	holds("a", "file");
+	tr_holds(&t, "a", "file");
 	tr_commit(&t, NULL);
 	assert_int_equal(differences(), 0);
 }
@@ -242,9 +210,9 @@ static void index_stays_a_tree(void **state)
 static void leftovers(void **state)
 {
 	(void)state;
-	put("a", "one");
-	version();
-	put(ST_WORK_TEMP "0123", "half a file");
+	tr_text(&t, "a", "one");
+	tr_version(&t);
+	tr_text(&t, ST_WORK_TEMP "0123", "half a file");
 	assert_int_equal(differences(), 0);
 }
 

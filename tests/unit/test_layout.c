@@ -229,6 +229,75 @@ static void test_shapes(void **state)
 	}
 }
 
+static void test_strides(void **state)
+{
+	static const uint64_t shape[] = { 3, 4 }, wide[] = { 1 << 20, 1 << 20 };
+	static const struct {
+		const uint64_t *shape;
+		int64_t strides[2];
+		uint64_t nbytes;
+		enum st_dtype dtype;
+		enum st_where where;
+		const char *why; /* NULL: fine */
+	} rows[] = {
+		{ shape, { 1, 3 }, 48, ST_F32, ST_IN_FILE, NULL },
+		{ shape, { 0, 0 }, 4, ST_F32, ST_IN_FILE, NULL },
+		{ shape, { -4, 1 }, 48, ST_F32, ST_IN_FILE, NULL },
+		{ shape, { 1, 3 }, 47, ST_F32, ST_IN_FILE, "reach beyond its bytes" },
+		{ shape, { 5, 1 }, 48, ST_F32, ST_IN_FILE, "reach beyond its bytes" },
+		{ shape, { INT64_MAX, 1 }, 48, ST_F32, ST_IN_FILE, "reach beyond its bytes" },
+		{ shape, { INT64_MIN, 1 }, 48, ST_F32, ST_IN_FILE, "reach beyond its bytes" },
+		{ shape, { 1, 3 }, 48, ST_F4, ST_IN_FILE, "strides on what has none" },
+		{ shape, { 1, 3 }, 48, ST_F32, ST_HELD, "strides on what has none" },
+		{ wide, { 0, 0 }, 4, ST_F32, ST_IN_FILE, "repeats its bytes" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct st_err e = { 0 };
+		struct st_layout l;
+
+		st_layout_init(&l);
+		add(&l, "t", 0, rows[i].nbytes);
+		l.size = 48;
+		l.tensors[0].shape = rows[i].shape;
+		l.tensors[0].strides = rows[i].strides;
+		l.tensors[0].ndim = 2;
+		l.tensors[0].dtype = rows[i].dtype;
+		l.tensors[0].where = rows[i].where;
+		assert_int_equal(st_layout_finish(&l, &e), rows[i].why ? ST_EFORMAT : ST_OK);
+		if (rows[i].why && !strstr(e.msg, rows[i].why))
+			fail_msg("row %zu: %s", i, e.msg);
+		st_layout_release(&l);
+	}
+}
+
+/* Those inside a compressed member are measured against it, held ones against nothing. */
+static void test_detached(void **state)
+{
+	static const struct st_packed packed = { .usize = 100 };
+	struct st_err e = { 0 };
+	struct st_layout l;
+
+	(void)state;
+	st_layout_init(&l);
+	l.size = 10;
+	add(&l, "packed", 60, 40);
+	l.tensors[0].where = ST_PACKED;
+	l.tensors[0].packed = &packed;
+	add(&l, "held", 0, 1000);
+	l.tensors[1].where = ST_HELD;
+	add(&l, "in file", 9, 1);
+	assert_int_equal(st_layout_finish(&l, &e), ST_OK);
+	assert_string_equal(l.tensors[0].name, "in file");
+	assert_string_equal(l.tensors[1].name, "held");
+	assert_string_equal(l.tensors[2].name, "packed");
+	l.tensors[2].offset = 61;
+	assert_int_equal(st_layout_finish(&l, &e), ST_EFORMAT);
+	assert_non_null(strstr(e.msg, "end of the compressed member at 100"));
+	st_layout_release(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +308,8 @@ int main(void)
 		cmocka_unit_test(test_names_with_nul),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_strides),
+		cmocka_unit_test(test_detached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

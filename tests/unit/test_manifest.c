@@ -67,7 +67,9 @@ static const char page_text[] =
 	"\"strides\":[-1]}]},"
 	"{\"id\":\"" B "\",\"size\":0,\"views\":["
 	"{\"dtype\":\"f16\",\"name\":\"empty\",\"shape\":[0,5]}]},"
-	"{\"glue\":1},{\"id\":\"" A "\",\"size\":9}],\"type\":\"strata.page/1\"}";
+	"{\"glue\":1},{\"id\":\"" A "\",\"size\":9},"
+	"{\"detached\":{\"dtype\":\"f32\",\"id\":\"" B "\",\"name\":\"d\",\"nbytes\":24,"
+	"\"shape\":[6]}}],\"type\":\"strata.page/1\"}";
 
 static void make_page(struct st_manifest_writer *w, const struct st_oid *third, struct st_err *e)
 {
@@ -87,6 +89,7 @@ static void make_page(struct st_manifest_writer *w, const struct st_oid *third, 
 		{ "\xff", 1, ST_U8, 1, s4, NULL, false, 8, 4, oid(0xaa) },
 		{ "", 0, ST_I16, 1, s4, down, false, 0, 8, oid(0xaa) },
 	};
+	struct st_view away = { "d", 1, ST_F32, 1, s6, NULL, false, 0, 24, oid(0xbb) };
 	struct st_view none = { "empty", 5, ST_F16, 2, s05, NULL, false, 0, 0, *third };
 	struct st_segment segs[] = {
 		{ .glue = true, .size = 96 },
@@ -95,6 +98,7 @@ static void make_page(struct st_manifest_writer *w, const struct st_oid *third, 
 		{ .size = 0, .id = oid(0xbb), .views = &none, .nviews = 1 },
 		{ .glue = true, .size = 1 },
 		{ .size = 9, .id = oid(0xaa) },
+		{ .detached = true, .views = &away, .nviews = 1 },
 	};
 
 	for (size_t i = 0; i < COUNT(segs); i++)
@@ -131,7 +135,7 @@ static void test_write_and_read(void **state)
 	assert_string_equal(m.format, "safetensors");
 	assert_int_equal(m.size, 96 + 24 + 24 + 1 + 9);
 	assert_int_equal(m.glue_size, 97);
-	assert_int_equal(m.tensors, 6);
+	assert_int_equal(m.tensors, 7);
 	assert_int_equal(m.npages, 1);
 	assert_memory_equal(m.graph.b, oid(0xdd).b, 32);
 	assert_string_equal(m.metadata, metadata);
@@ -143,7 +147,9 @@ static void test_write_and_read(void **state)
 
 	if (st_page_parse(&p, s.objects[0].p, s.objects[0].len, &m.pages[0], &e) != ST_OK)
 		fail_msg("%s", e.msg);
-	assert_int_equal(p.n, 6);
+	assert_int_equal(p.n, 7);
+	assert_true(p.segs[6].detached);
+	assert_int_equal(p.segs[6].views[0].nbytes, 24);
 	assert_int_equal(p.segs[2].nviews, 4);
 	assert_true(p.segs[2].views[0].big_endian);
 	assert_int_equal(p.segs[2].views[1].strides[1], 3);
@@ -364,6 +370,17 @@ static void test_pages_refused(void **state)
 		{ "\"offset\":8", "\"offset\":9007199254740992", ST_ECORRUPT },
 		{ ",\"views\":[{\"dtype\":\"f16\",\"name\":\"empty\",\"shape\":[0,5]}]",
 		  ",\"views\":[]", ST_ECORRUPT },
+		{ "\"nbytes\":24,\"shape\":[6]}}", "\"shape\":[6]}}", ST_ECORRUPT },
+		{ "\"nbytes\":24,\"shape\":[6]}}", "\"shape\":[0]}}", ST_OK },
+		{ "\"nbytes\":24,\"shape\":[6]}}", "\"nbytes\":20,\"shape\":[6]}}", ST_ECORRUPT },
+		{ "\"nbytes\":24,\"shape\":[6]}}", "\"nbytes\":24,\"shape\":[6],\"strides\":[1]}}",
+		  ST_ECORRUPT },
+		{ "\"nbytes\":24,\"shape\":[6]}}", "\"nbytes\":24,\"offset\":1,\"shape\":[6]}}",
+		  ST_ECORRUPT },
+		{ "{\"detached\":{\"dtype\"", "{\"detached\":{\"big_endian\":true,\"dtype\"",
+		  ST_ECORRUPT },
+		{ "\"id\":\"" B "\",\"name\":\"d\"", "\"name\":\"d\"", ST_ECORRUPT },
+		{ "\"shape\":[6]}}]", "\"shape\":[6]},\"size\":1}]", ST_EFORMAT },
 		{ "page/1", "page/2", ST_EFORMAT },
 	};
 	char text[8192];

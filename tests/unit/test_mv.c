@@ -20,45 +20,13 @@ static struct trepo t;
 static int setup(void **state)
 {
 	(void)state;
-	tr_open(&t);
-	return chdir(t.dir);
+	return tr_enter(&t);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	if (chdir("/") != 0)
-		return -1;
-	tr_close(&t);
-	return 0;
-}
-
-static void put(const char *name, const char *text)
-{
-	tr_write(&t, name, text, strlen(text));
-}
-
-static void version(void)
-{
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
-}
-
-static void holds(const char *name, const char *text)
-{
-	struct st_buf b;
-
-	tr_read(&t, name, &b);
-	assert_int_equal(b.len, strlen(text));
-	assert_memory_equal(b.p, text, b.len);
-	st_buf_release(&b);
-}
-
-static bool there(const char *name)
-{
-	struct stat st;
-
-	return lstat(name, &st) == 0;
+	return tr_leave(&t);
 }
 
 static int mv(const char *a, const char *b, bool force)
@@ -80,16 +48,16 @@ static void moves(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir("d", 0777), 0);
-	put("a", "one");
-	put("b", "two");
-	version();
+	tr_text(&t, "a", "one");
+	tr_text(&t, "b", "two");
+	tr_version(&t);
 	assert_int_equal(mv("a", "d", false), ST_OK);
-	holds("d/a", "one");
+	tr_holds(&t, "d/a", "one");
 	assert_int_equal(mv("d/a", "b", false), ST_EREFUSED);
 	assert_int_equal(mv("d/a", "b", true), ST_OK);
-	holds("b", "one");
+	tr_holds(&t, "b", "one");
 	assert_int_equal(mv("b", "x/y/z", false), ST_OK);
-	holds("x/y/z", "one");
+	tr_holds(&t, "x/y/z", "one");
 	assert_int_equal(mv("nothing", "q", false), ST_ENOTFOUND);
 	tr_commit(&t, NULL);
 }
@@ -101,14 +69,14 @@ static void no_place(void **state)
 	(void)state;
 	assert_int_equal(mkdir("out", 0777), 0);
 	assert_int_equal(symlink("out", "l"), 0);
-	put("a", "one");
-	put("b", "two");
-	version();
+	tr_text(&t, "a", "one");
+	tr_text(&t, "b", "two");
+	tr_version(&t);
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 		assert_int_equal(mv("a", places[i], false), ST_EREFUSED);
-		holds("a", "one");
+		tr_holds(&t, "a", "one");
 	}
-	assert_false(there("out/a"));
+	assert_false(tr_there("out/a"));
 	tr_sound(&t);
 }
 
@@ -116,19 +84,19 @@ static void removes(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir("d", 0777), 0);
-	put("d/f", "one");
-	put("k", "k");
-	version();
+	tr_text(&t, "d/f", "one");
+	tr_text(&t, "k", "k");
+	tr_version(&t);
 	assert_int_equal(rm("d", 0), ST_EUSAGE);
-	put("d/f", "two");
+	tr_text(&t, "d/f", "two");
 	assert_int_equal(rm("d/f", 0), ST_EREFUSED);
-	holds("d/f", "two");
+	tr_holds(&t, "d/f", "two");
 	assert_int_equal(rm("d/f", STRATA_RM_CACHED), ST_OK);
-	holds("d/f", "two");
+	tr_holds(&t, "d/f", "two");
 	tr_add(&t, NULL);
 	assert_int_equal(rm("d", STRATA_RM_RECURSIVE), ST_EREFUSED);
 	assert_int_equal(rm("d", STRATA_RM_RECURSIVE | STRATA_RM_FORCE), ST_OK);
-	assert_false(there("d"));
+	assert_false(tr_there("d"));
 	assert_int_equal(rm("d", STRATA_RM_RECURSIVE), ST_ENOTFOUND);
 }
 
@@ -136,12 +104,12 @@ static void not_behind_a_link(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir("d", 0777), 0);
-	put("d/f", "one");
-	version();
+	tr_text(&t, "d/f", "one");
+	tr_version(&t);
 	assert_int_equal(rename("d", "e"), 0);
 	assert_int_equal(symlink("e", "d"), 0);
 	assert_int_equal(rm("d/f", STRATA_RM_FORCE), ST_OK);
-	holds("e/f", "one");
+	tr_holds(&t, "e/f", "one");
 }
 
 int main(void)

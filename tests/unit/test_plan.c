@@ -20,18 +20,15 @@ static struct trepo t;
 static int setup(void **state)
 {
 	(void)state;
-	tr_open(&t);
-	return chdir(t.dir);
+	return tr_enter(&t);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	if (chdir("/") != 0)
-		return -1;
-	tr_close(&t);
-	return 0;
+	return tr_leave(&t);
 }
+
 static bool base_of(const char *path, const char *name, uint64_t bytes, struct st_oid *id)
 {
 	struct st_tensor tensor = { .name = name, .name_len = strlen(name), .nbytes = bytes };
@@ -116,9 +113,76 @@ static void pieces(void **state)
 	assert_int_equal(p.pieces[2].width, 4);
 	piece_is(&p.pieces[3], 16, 4, true, 0);
 	piece_is(&p.pieces[4], 20, 14, false, 2);
-	assert_int_equal(p.pieces[4].width, 1);
+	assert_int_equal(p.pieces[4].width, 2);
 	piece_is(&p.pieces[5], 34, 4, false, 1);
 	piece_is(&p.pieces[6], 38, 2, true, 0);
+	st_plan_release(&p);
+}
+
+/* Elements of one width whose bytes interleave, or of two widths, are plain bytes to the codec. */
+static void widths(void **state)
+{
+	static const struct {
+		struct st_tensor a, b;
+		unsigned width;
+	} rows[] = {
+		{ { .nbytes = 8, .dtype = ST_F32 }, { .nbytes = 16, .dtype = ST_I32 }, 4 },
+		{ { .nbytes = 8, .dtype = ST_F32 }, { .nbytes = 16, .dtype = ST_U8 }, 1 },
+		{ { .nbytes = 8, .dtype = ST_F32 },
+		  { .offset = 4, .nbytes = 8, .dtype = ST_F32 },
+		  4 },
+		{ { .nbytes = 8, .dtype = ST_F32 },
+		  { .offset = 2, .nbytes = 8, .dtype = ST_F32 },
+		  1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct st_tensor v[] = { rows[i].a, rows[i].b };
+		struct st_layout l;
+		struct st_plan p;
+		struct st_err e = { 0 };
+
+		st_layout_init(&l);
+		l.tensors = v;
+		l.ntensors = 2;
+		l.size = 16;
+		assert_int_equal(st_plan_make(&p, &l, &e), ST_OK);
+		assert_int_equal(p.pieces[0].ntensors, 2);
+		assert_int_equal(p.pieces[0].width, rows[i].width);
+		st_plan_release(&p);
+	}
+}
+
+/* What no tensor covers is glue as long as memory can hold it, then it is cut into chunks. */
+static void gaps(void **state)
+{
+	struct st_tensor v[101];
+	struct st_layout l;
+	struct st_plan p;
+	struct st_err e = { 0 };
+	uint64_t glue = 0, at = 0;
+	size_t chunks = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 100; i++)
+		v[i] = (struct st_tensor){ .offset = (i + 1) << 20, .nbytes = 16, .dtype = ST_U8 };
+	v[100] = (struct st_tensor){ .dtype = ST_U8, .where = ST_HELD, .nbytes = 5 };
+	st_layout_init(&l);
+	l.tensors = v;
+	l.ntensors = 101;
+	l.size = (uint64_t)1 << 30;
+	assert_int_equal(st_plan_make(&p, &l, &e), ST_OK);
+	assert_int_equal(p.in_file, 100);
+	for (size_t i = 0; i < p.n; i++) {
+		assert_int_equal(p.pieces[i].off, at);
+		at += p.pieces[i].size;
+		glue += p.pieces[i].glue ? p.pieces[i].size : 0;
+		chunks += p.pieces[i].chunks;
+	}
+	assert_int_equal(at, l.size);
+	assert_int_equal(chunks, 100 - 64 + 1); /* the file's rest is one */
+	assert_true(glue > (uint64_t)60 << 20 && glue <= (uint64_t)64 << 20);
 	st_plan_release(&p);
 }
 
@@ -127,6 +191,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(order, setup, teardown),
 		cmocka_unit_test_setup_teardown(pieces, setup, teardown),
+		cmocka_unit_test(widths),
+		cmocka_unit_test(gaps),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

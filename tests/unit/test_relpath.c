@@ -20,18 +20,15 @@ static struct trepo t;
 static int setup(void **state)
 {
 	(void)state;
-	tr_open(&t);
-	return chdir(t.dir);
+	return tr_enter(&t);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	if (chdir("/") != 0)
-		return -1;
-	tr_close(&t);
-	return 0;
+	return tr_leave(&t);
 }
+
 /* A user's path as one of the tree; NULL: refused. */
 static void is(const char *given, const char *want)
 {

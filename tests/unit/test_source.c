@@ -168,6 +168,45 @@ static void test_not_regular(void **state)
 	refuse(dir, "missing", ST_EIO, "No such file");
 }
 
+/* In memory at first, then in a file that has no name; every byte at every time. */
+static void test_spool(void **state)
+{
+	struct st_err e = { 0 };
+	struct st_source s;
+	struct st_spool sp;
+	char buf[16];
+
+	st_spool_init(&sp, 10, *state);
+	for (size_t i = 0; i < 10; i++) {
+		assert_int_equal(st_spool_add(&sp, content + i, 1, &e), ST_OK);
+		assert_int_equal(sp.fd, -1);
+	}
+	st_spool_source(&sp, &s, "spool");
+	check_reads(&s);
+	assert_int_equal(st_spool_add(&sp, "abc", 3, &e), ST_OK);
+	assert_true(sp.fd >= 0);
+	assert_int_equal(st_spool_add(&sp, "de", 2, &e), ST_OK);
+	st_spool_source(&sp, &s, "spool");
+	assert_int_equal(s.size, 15);
+	assert_int_equal(st_source_read(&s, buf, 15, 0, &e), ST_OK);
+	assert_memory_equal(buf, "0123456789abcde", 15);
+	assert_int_equal(rmdir(*state), 0); /* nothing in it */
+	assert_int_equal(mkdir(*state, 0700), 0);
+	st_spool_release(&sp);
+}
+
+static void test_spool_without_room(void **state)
+{
+	struct st_err e = { 0 };
+	struct st_spool sp;
+
+	(void)state;
+	st_spool_init(&sp, 2, "/nonexistent");
+	assert_int_equal(st_spool_add(&sp, "a", 1, &e), ST_OK);
+	assert_int_equal(st_spool_add(&sp, "bc", 2, &e), ST_EIO);
+	st_spool_release(&sp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +215,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_file, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_shrunk, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_not_regular, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_spool, make_dir, remove_dir),
+		cmocka_unit_test(test_spool_without_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

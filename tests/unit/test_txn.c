@@ -23,21 +23,13 @@ static struct trepo t;
 static int setup(void **state)
 {
 	(void)state;
-	tr_open(&t);
-	return chdir(t.dir);
+	return tr_enter(&t);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	if (chdir("/") != 0)
-		return -1;
-	tr_close(&t);
-	return 0;
-}
-static void put(const char *name, const char *text)
-{
-	tr_write(&t, name, text, strlen(text));
+	return tr_leave(&t);
 }
 
 static struct st_repo *again(void)
@@ -143,7 +135,7 @@ static void moved(void **state)
 	struct st_txn txn;
 
 	(void)state;
-	put("a", "one");
+	tr_text(&t, "a", "one");
 	tr_add(&t, NULL);
 	tr_commit(&t, NULL);
 	assert_int_equal(st_txn_begin(&txn, t.r, "test", &e), ST_OK);

@@ -22,22 +22,13 @@ static struct trepo t;
 static int setup(void **state)
 {
 	(void)state;
-	tr_open(&t);
-	return chdir(t.dir);
+	return tr_enter(&t);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	if (chdir("/") != 0)
-		return -1;
-	tr_close(&t);
-	return 0;
-}
-
-static void put(const char *name, const char *text)
-{
-	tr_write(&t, name, text, strlen(text));
+	return tr_leave(&t);
 }
 
 static enum st_work_state state_of(const char *name, bool *by_stat)
@@ -72,14 +63,14 @@ static void states(void **state)
 	bool by_stat;
 
 	(void)state;
-	put("a", "one");
+	tr_text(&t, "a", "one");
 	assert_int_equal(symlink("a", "l"), 0);
 	tr_add(&t, NULL);
 	assert_int_equal(state_of("a", &by_stat), ST_WORK_CLEAN);
 	assert_int_equal(state_of("l", &by_stat), ST_WORK_CLEAN);
-	put("a", "two"); /* as long as before, perhaps in the same tick */
+	tr_text(&t, "a", "two"); /* as long as before, perhaps in the same tick */
 	assert_int_equal(state_of("a", &by_stat), ST_WORK_CHANGED);
-	put("a", "one");
+	tr_text(&t, "a", "one");
 	assert_int_equal(chmod("a", 0755), 0);
 	assert_int_equal(state_of("a", &by_stat), ST_WORK_CHANGED);
 	assert_int_equal(unlink("a"), 0);
@@ -90,7 +81,7 @@ static void states(void **state)
 	assert_int_equal(mkdir("a", 0777), 0);
 	assert_int_equal(state_of("a", &by_stat), ST_WORK_MISSING);
 	assert_int_equal(unlink("l"), 0);
-	put("l", "a");
+	tr_text(&t, "l", "a");
 	assert_int_equal(state_of("l", &by_stat), ST_WORK_TYPE);
 }
 
@@ -104,12 +95,12 @@ static void racy(void **state)
 	bool by_stat;
 
 	(void)state;
-	put("old", "o");
+	tr_text(&t, "old", "o");
 	age("old");
-	put("a", "one");
+	tr_text(&t, "a", "one");
 	tr_add(&t, NULL);
 	assert_int_equal(nanosleep(&nap, NULL), 0);
-	put("b", "b");
+	tr_text(&t, "b", "b");
 	tr_add(&t, "b");
 	assert_int_equal(state_of("a", &by_stat), ST_WORK_CLEAN);
 	assert_false(by_stat);
@@ -124,7 +115,7 @@ static void links_above(void **state)
 
 	(void)state;
 	assert_int_equal(mkdir("d", 0777), 0);
-	put("d/f", "one");
+	tr_text(&t, "d/f", "one");
 	tr_add(&t, NULL);
 	assert_int_equal(state_of("d/f", &by_stat), ST_WORK_CLEAN);
 	assert_int_equal(rename("d", "e"), 0);
