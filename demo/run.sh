@@ -69,6 +69,13 @@ proof() { # TEXT COMMAND...: the command's success is the proof
 }
 field() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",]*\).*/\1/p" "$2"; }
 bytes_of() { find "$@" -type f -exec cat {} + | wc -c; }
+id_in() { # REV:FILE TENSOR
+	strata ls "$1" --tensors --json | sed -n "/\"name\":\"$2\"/s/.*\"id\":\"\([0-9a-f]*\)\".*/\1/p"
+}
+same_tensor() { # REV:FILE TENSOR REV:FILE TENSOR
+	one=$(id_in "$1" "$2") two=$(id_in "$3" "$4")
+	[ -n "$one" ] && [ "$one" = "$two" ]
+}
 same_files() { # DIR CHECKPOINT
 	for f in "$2"/*; do
 		cmp "$1/${f##*/}" "$f" || return 1
@@ -78,7 +85,8 @@ same_files() { # DIR CHECKPOINT
 printf '%sstrata%s  version control for neural networks\n' "$bold" "$off"
 printf '%sA small transformer learned to write licence texts. Five checkpoints of that run lie in\n' "$dim"
 printf 'demo/checkpoints: three while all of it learned on the GNU licences, two while only its last\n'
-printf 'block was fine-tuned on others. Every line after a $ is run as it stands.%s\n' "$off"
+printf 'block was fine-tuned on others; beside those two lies checkpoint.pt, with which PyTorch could\n'
+printf 'go on. Every line after a $ is run as it stands.%s\n' "$off"
 
 part '1. Every checkpoint becomes a version'
 cd "$tmp"
@@ -97,19 +105,29 @@ run 'strata ls HEAD'
 run "strata ls HEAD:model.safetensors --tensors | grep 'layers.2.*weight'"
 run 'strata stats'
 
-part '3. One tensor out of one old version, without the rest of the file'
+part '3. What PyTorch itself saved: weights and optimizer in a pickle, which nobody runs here'
+run 'strata scan checkpoint.pt'
+run "strata ls HEAD:checkpoint.pt --tensors | grep 'attn_in.weight\\|state.2[.]'"
+run 'strata show HEAD'
+weight=layers.2.attn_in.weight
+proof 'a weight in checkpoint.pt and in model.safetensors is one object' \
+	same_tensor HEAD:checkpoint.pt "model.$weight" HEAD:model.safetensors "$weight"
+weight=model.layers.0.mlp_in.weight
+proof 'and so are the frozen blocks of the last two checkpoints' \
+	same_tensor v4:checkpoint.pt "$weight" v5:checkpoint.pt "$weight"
+
+part '4. One tensor out of one old version, without the rest of the file'
 tensor=layers.2.attn_in.weight
 run "strata cat v2:model.safetensors::$tensor --as npy > w.npy"
 run "head -c 128 w.npy | tr -cd '[:print:]\\n'"
 run 'od -A n -t f4 -j 128 -N 16 w.npy'
 rm w.npy
-id=$(strata ls v2:model.safetensors --tensors --json |
-	sed -n "/\"name\":\"$tensor\"/s/.*\"id\":\"\([0-9a-f]*\)\".*/\1/p")
+id=$(id_in v2:model.safetensors "$tensor")
 run "strata cat v2:model.safetensors::$tensor | b3sum"
 proof 'the id that strata gives this tensor is what b3sum says of its bytes' \
 	[ "$id" = "$(strata cat "v2:model.safetensors::$tensor" | b3sum | cut -d' ' -f1)" ]
 
-part '4. An accident: four bytes in the middle of the weights'
+part '5. An accident: four bytes in the middle of the weights'
 run "printf '\\377\\377\\377\\377' |
     dd of=model.safetensors bs=1 seek=700000 conv=notrunc status=none"
 run 'strata status'
@@ -119,7 +137,7 @@ run 'strata restore model.safetensors'
 proof 'the file is the last checkpoint again (cmp)' \
 	cmp model.safetensors "$checkpoints/step-2000/model.safetensors"
 
-part '5. Back to an old version'
+part '6. Back to an old version'
 run 'strata restore --source v2 .'
 run 'b3sum model.safetensors'
 proof 'all files are those of step 800 (cmp)' same_files . "$checkpoints/step-0800"
@@ -127,7 +145,7 @@ proof 'and b3sum knows the hash from the day of the training' \
 	[ "$(b3sum <model.safetensors | cut -d' ' -f1)" = \
 	"$(awk '$2 == "step-0800/model.safetensors" { print $1 }' "$checkpoints/B3SUMS")" ]
 
-part '6. All of them, and the store itself'
+part '7. All of them, and the store itself'
 n=0
 for dir in "$checkpoints"/step-*; do
 	n=$((n + 1))

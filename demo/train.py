@@ -5,7 +5,9 @@
 A character-level transformer learns to write licence texts, from the files that every Debian system
 carries in /usr/share/common-licenses. Steps 1 to 1200 train all of it on the GNU licences; steps 1201
 to 2000 fine-tune its last block on the other licences, with everything below frozen. Five checkpoints
-are written the way a training script would: weights as safetensors, configuration, vocabulary, metrics.
+are written the way a training script would: weights as safetensors, configuration, vocabulary, metrics;
+and while fine-tuning checkpoint.pt, with which the training could go on: weights, the optimizer's
+state and the state of the random numbers.
 
     /usr/bin/python3 -m venv --system-site-packages VENV    # Debian's python3-torch, libopenblas0
     VENV/bin/pip install safetensors
@@ -156,6 +158,16 @@ def save(out, model, cfg, vocab, metrics):
     write_json(folder / "metrics.json", metrics)
 
 
+def save_checkpoint(out, model, opt, gen, metrics):
+    torch.save({
+        "step": metrics["step"],
+        "phase": metrics["phase"],
+        "model": model.state_dict(),
+        "optimizer": opt.state_dict(),
+        "batches": gen.get_state(),
+    }, out / f"step-{metrics['step']:04d}" / "checkpoint.pt")
+
+
 def train(out):
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
@@ -192,6 +204,8 @@ def train(out):
                 "sample": write_some(model, vocab, context),
             }
             save(out, model, cfg, vocab, metrics)
+            if phase == "finetune":
+                save_checkpoint(out, model, opt, gen, metrics)
             print(json.dumps(metrics), flush=True)
             recent.clear()
         if step == FREEZE_AFTER:
