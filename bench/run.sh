@@ -5,7 +5,7 @@
 # line means. A peer that is not there is reported as missing, an aim that is not reached as MISSED.
 #
 #	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G'	how much
-#	PARTS='file files log memory'	which parts
+#	PARTS='file files torch log memory'	which parts
 #	SKIP='dvc oxen borg restic git'	peers to leave out
 #	BENCH_DIR=DIR	where to work; a real disk, with five times SIZE free
 set -u
@@ -14,7 +14,7 @@ here=$PWD/bench
 export LC_ALL=C
 
 SIZE=${SIZE:-2G} FILES=${FILES:-20000} VERSIONS=${VERSIONS:-10000} ROUNDS=${ROUNDS:-3}
-PARTS=${PARTS:-file files log memory}
+PARTS=${PARTS:-file files torch log memory}
 MEMORY_SIZES=${MEMORY_SIZES:-$([ "$SIZE" = 2G ] && echo 1G 8G || echo "$SIZE")}
 STRATA=${STRATA:-$PWD/build/strata}
 build=${ST_BUILD:-$PWD/build}
@@ -233,6 +233,43 @@ part_files() {
 	fi
 }
 
+# --- a PyTorch checkpoint --------------------------------------------------------------------
+
+add_to_new() { # FILE: into a repository of its own, unmeasured up to here
+	in_dir "$work/r/strata" strata_add_commit --fast "$1"
+}
+
+part_torch() {
+	local a=$work/in/a.safetensors pt=$work/in/a.pt i WARM_MIB=0
+	say "a PyTorch checkpoint of $SIZE with 2,000 tensors, $ROUNDS rounds"
+	mkdir -p "$work/in" "$work/r"
+	"$gen" --tensors 2000 "$SIZE" "$a" 2>>"$log" || die "gen_model failed ($log)"
+	if ! /usr/bin/python3 "$here/make_pt.py" "$a" "$pt" 2>>"$log"; then
+		head_line 'A PyTorch checkpoint'
+		line 'inspect' - 'python3-torch' missing - - 'not measured'
+		count missing
+		return
+	fi
+	strata inspect "$pt" >>"$log" || die "strata inspect failed ($log)"
+	for ((i = 1; i <= 20; i++)); do
+		timed strata.inspect quietly strata inspect "$pt"
+	done
+	WARM_MIB=$(($(stat -c %s "$a") * 5 / 2 >> 20))
+	for ((i = 1; i <= ROUNDS; i++)); do
+		say "  round $i"
+		new_strata strata && cp "$pt" "$work/r/strata/m.pt"
+		timed strata.pt add_to_new m.pt
+		new_strata strata && cp "$a" "$work/r/strata/m.safetensors"
+		timed strata.safetensors add_to_new m.safetensors
+	done
+	peer_done strata
+	rm -rf "$work/in"
+
+	head_line "A PyTorch checkpoint of $SIZE, 2,000 tensors"
+	limit 'inspect, median of 20' "$(median strata.inspect)" "$(seconds "$(median strata.inspect)")" 50000 '< 50 ms'
+	compare 'add --fast + commit of .pt' strata.pt 'the same as safetensors' strata.safetensors 1.1
+}
+
 # --- a long history --------------------------------------------------------------------------
 
 git_history() {
@@ -327,7 +364,7 @@ printf '%s; %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | 
 	"$(df --output=fstype "$work" | tail -n 1)"
 peer_versions
 printf 'median of %s interleaved rounds; ratio = strata / the other, below 1 is faster\n' "$ROUNDS"
-for part in file files log memory; do
+for part in file files torch log memory; do
 	! want "$part" || "part_$part"
 done
 printf '\n'
