@@ -143,8 +143,11 @@ static int read_pickle(struct st_scan_run *x, const struct st_scan_place *pl, ui
 	return rc;
 }
 
-/* Random bytes may look like a global; Python cannot import most of these. */
-static bool names_something(const struct st_pickle *p)
+/*
+ * Random bytes may look like a global; Python cannot import most of these. Extension codes are one
+ * byte and nobody registers any, so in what neither begins nor ends as a pickle they are chance.
+ */
+static bool names_something(const struct st_pickle *p, bool whole)
 {
 	const char *s;
 	size_t i;
@@ -153,6 +156,9 @@ static bool names_something(const struct st_pickle *p)
 		s = p->globals[i].module;
 		if (!s)
 			return true;
+		if (!whole && p->protocol == 0 && strcmp(s, "copyreg") == 0 &&
+		    strncmp(p->globals[i].name, "extension:", 10) == 0)
+			continue;
 		if (!*s || (*s >= '0' && *s <= '9'))
 			continue;
 		while (*s == '.' || *s == '_' || (*s & 0x80) || (*s >= '0' && *s <= '9') ||
@@ -197,7 +203,7 @@ int st_scan_look(struct st_scan_run *x, const struct st_scan_place *pl, uint64_t
 
 	s->whole = rc == ST_OK && s->why.code == ST_OK;
 	s->end = s->p.end;
-	s->pickle = rc == ST_OK && (sure || s->whole) && names_something(&s->p);
+	s->pickle = rc == ST_OK && (sure || s->whole) && names_something(&s->p, s->whole);
 	if (sure && s->whole)
 		s->pickle = true;
 	if (s->pickle)

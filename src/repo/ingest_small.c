@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small ordinary files, in batches: a worker opens, reads, hashes and encodes each one whole. */
 #include "repo/ingest.h"
+#include "repo/scan_verb.h"
 
 #include "base/blake3.h"
 #include "base/file.h"
@@ -16,7 +17,7 @@
 struct small {
 	char *path, *full;
 	bool follow;
-	bool model; /* turned out to be one, or to hold pickles: goes the other way */
+	bool model; /* turned out to be one, or dangerous to load: goes the other way */
 	struct stat st;
 	uint8_t *raw, *enc;
 	size_t n;
@@ -77,10 +78,25 @@ static int read_once(struct small *f, struct st_err *e)
 	return rc;
 }
 
-/* Those are looked into, for the warning, on the calling thread. */
-static bool may_be_pickle(const struct small *f)
+static void note_warning(void *arg, const char *msg)
 {
-	return (f->n > 2 && f->raw[0] == 0x80 && f->raw[1] <= 5) || st_scan_claimed(f->path);
+	(void)msg;
+	*(bool *)arg = true;
+}
+
+/* Is there something to warn of? The calling thread says it, which looks again. */
+static int is_alarming(const struct st_ingest *g, const struct small *f,
+		       const struct st_source *src, bool *yes, struct st_err *e)
+{
+	const struct st_ctx ctx = {
+		.jobs = 1, .memory = g->r->ctx.memory, .arg = yes, .warn = note_warning
+	};
+	bool pickle = f->n > 2 && f->raw[0] == 0x80 && f->raw[1] <= 5;
+
+	*yes = false;
+	if (!pickle && !st_scan_claimed(f->path))
+		return ST_OK;
+	return st_scan_warn(&ctx, src, f->path, &g->r->config, e);
 }
 
 static int encode_one(struct st_ingest *g, struct small *f, unsigned worker, struct st_err *e)
@@ -89,12 +105,15 @@ static int encode_one(struct st_ingest *g, struct small *f, unsigned worker, str
 	const struct st_format *format;
 	struct st_source src;
 	enum st_coding coding;
+	bool alarming = false;
 	size_t stored;
 	int rc;
 
 	st_source_init_mem(&src, f->raw, f->n, f->path);
 	rc = st_format_probe(&format, &src, f->path, e);
-	if (rc != ST_OK || format || may_be_pickle(f)) {
+	if (rc == ST_OK && !format)
+		rc = is_alarming(g, f, &src, &alarming, e);
+	if (rc != ST_OK || format || alarming) {
 		f->model = rc == ST_OK;
 		return rc;
 	}
