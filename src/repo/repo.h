@@ -136,6 +136,12 @@ enum st_work_state {
  */
 ST_MUST int st_work_check(struct st_repo *r, struct st_stage_row *row, enum st_work_state *state,
 			  bool *refreshed, struct st_err *e);
+/*
+ * Which rows' stat data prove them clean, on ctx->jobs threads: *clean, one a row, is the caller's.
+ * The others are for st_work_check.
+ */
+ST_MUST int st_work_prove(struct st_repo *r, const struct st_index *x, bool **clean,
+			  struct st_err *e);
 void st_row_set_stat(struct st_stage_row *row, const struct stat *st);
 void st_row_distrust(struct st_stage_row *row, int64_t since);
 /* Is a directory above path, in the tree, a link? Then the file there is not the tree's. */

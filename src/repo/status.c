@@ -15,6 +15,7 @@ struct status {
 	struct st_repo *r;
 	unsigned flags;
 	struct st_pathspec *ps;
+	bool some; /* paths were named */
 	struct st_index head, staged; /* head is left empty when it is the same tree */
 	bool same_tree;
 	bool refreshed;
@@ -60,8 +61,9 @@ static char worktree_letter(enum st_work_state state)
 static int tracked(struct status *s, struct st_err *e)
 {
 	enum st_work_state state;
+	bool *clean = NULL;
 	size_t i;
-	int rc = ST_OK;
+	int rc = s->some ? ST_OK : st_work_prove(s->r, &s->staged, &clean, e);
 
 	for (i = 0; rc == ST_OK && i < s->staged.nrows; i++) {
 		struct st_stage_row *row = &s->staged.rows[i];
@@ -71,7 +73,9 @@ static int tracked(struct status *s, struct st_err *e)
 			continue;
 		l.head = s->same_tree ? row :
 					st_index_find(&s->head, row->path, row->path_len, NULL);
-		rc = st_work_check(s->r, row, &state, &s->refreshed, e);
+		state = ST_WORK_CLEAN;
+		if (!clean || !clean[i])
+			rc = st_work_check(s->r, row, &state, &s->refreshed, e);
 		if (rc != ST_OK)
 			break;
 		l.staged = staged_letter(l.head, row);
@@ -79,6 +83,7 @@ static int tracked(struct status *s, struct st_err *e)
 		if (l.staged != ' ' || l.worktree != ' ')
 			rc = add_line(s, &l, e);
 	}
+	free(clean);
 	for (i = 0; rc == ST_OK && i < s->head.nrows; i++) {
 		struct line l = { .path = s->head.rows[i].path,
 				  .head = &s->head.rows[i],
@@ -275,7 +280,7 @@ static int load_head(struct status *s, struct st_err *e)
 int st_verb_status(struct st_repo *r, const char *const *paths, size_t n, unsigned flags,
 		   int (*cb)(void *arg, const strata_status_entry *en), void *arg, struct st_err *e)
 {
-	struct status s = { .r = r, .flags = flags };
+	struct status s = { .r = r, .flags = flags, .some = n > 0 };
 	int rc;
 
 	st_arena_init(&s.arena);

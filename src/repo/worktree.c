@@ -3,6 +3,7 @@
 #include "repo/lookinto.h"
 
 #include "base/file.h"
+#include "base/pool.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -177,5 +178,70 @@ int st_work_check(struct st_repo *r, struct st_stage_row *row, enum st_work_stat
 		rc = check_content(r, row, full, &st, state, refreshed, e);
 	}
 	free(full);
+	return rc;
+}
+
+#define PROVE_ROWS ((size_t)256) /* that a thread looks at in one go */
+
+struct proving {
+	struct st_repo *mine; /* one a thread: what it remembers of directories */
+	const struct st_index *x;
+	bool *clean;
+};
+
+static bool is_proven(struct st_repo *mine, const struct st_stage_row *row)
+{
+	struct st_err ignored = { 0 };
+	bool away = true, clean = false;
+	struct stat st;
+	char *full;
+
+	if (!(row->flags & ST_INDEX_STAT))
+		return false;
+	full = st_work_path(mine, row->path, &ignored);
+	if (full && row_behind_link(mine, row, &away, &ignored) == ST_OK && !away)
+		clean = ((row->flags & ST_INDEX_DEREF) ? stat(full, &st) : lstat(full, &st)) == 0 &&
+			kind_of_change(row, &st) == ST_WORK_CLEAN && stat_proves(row, &st);
+	free(full);
+	return clean;
+}
+
+static int prove_some(void *arg, uint64_t part, unsigned worker, struct st_err *e)
+{
+	struct proving *p = arg;
+	size_t i = (size_t)part * PROVE_ROWS, end = i + PROVE_ROWS;
+
+	(void)e;
+	for (; i < end && i < p->x->nrows; i++)
+		p->clean[i] = is_proven(&p->mine[worker], &p->x->rows[i]);
+	return ST_OK;
+}
+
+int st_work_prove(struct st_repo *r, const struct st_index *x, bool **clean, struct st_err *e)
+{
+	struct proving p = { .x = x };
+	unsigned jobs = r->ctx.jobs ? r->ctx.jobs : 1, i;
+	uint64_t parts = (x->nrows + PROVE_ROWS - 1) / PROVE_ROWS;
+	int rc = ST_OK;
+
+	if (parts < jobs)
+		jobs = parts ? (unsigned)parts : 1;
+	*clean = p.clean = st_calloc(x->nrows, sizeof(*p.clean), e);
+	p.mine = st_calloc(jobs, sizeof(*p.mine), e);
+	for (i = 0; p.mine && i < jobs; i++) {
+		p.mine[i] = *r;
+		p.mine[i].plain_dir = NULL;
+	}
+	if (e->code != ST_OK)
+		rc = e->code;
+	else
+		rc = st_parallel(jobs, parts, prove_some, &p, e);
+	for (i = 0; p.mine && i < jobs; i++)
+		free(p.mine[i].plain_dir);
+	free(p.mine);
+	if (rc != ST_OK) {
+		free(p.clean);
+		*clean = NULL;
+	}
 	return rc;
 }
