@@ -15,7 +15,7 @@ struct status {
 	struct st_repo *r;
 	unsigned flags;
 	struct st_pathspec *ps;
-	bool some; /* paths were named */
+	bool some;		      /* paths were named */
 	struct st_index head, staged; /* head is left empty when it is the same tree */
 	bool same_tree;
 	bool refreshed;
