@@ -9,7 +9,11 @@
 
 #include "base/file.h"
 
-#define NEAR 16 /* elements this close are read together with what lies between them */
+/* Elements that begin this close are read together with what lies between them: it costs less than a
+ * system call for each. */
+#define NEAR 1024
+
+#define SMALL_RUN ((uint64_t)8 << 20)
 
 struct dim {
 	uint64_t n;
@@ -61,21 +65,34 @@ static void to_or_from_big(const struct st_tensor *t, uint8_t *p, size_t n)
 
 /* ---- one run of elements ---- */
 
+/* As many elements at a time as tmp holds with all between them. */
+static int read_near(struct mover *m, uint64_t off, const struct dim *d, uint8_t *dst,
+		     struct st_err *e)
+{
+	size_t elem = m->elem, step = (size_t)d->src * elem;
+	uint64_t most = step ? (m->room - elem) / step + 1 : d->n, n;
+	int rc = ST_OK;
+
+	for (uint64_t i = 0; rc == ST_OK && i < d->n; i += n) {
+		n = d->n - i < most ? d->n - i : most;
+		rc = st_source_read(m->src, m->tmp, (size_t)(n - 1) * step + elem, off + i * step,
+				    e);
+		for (uint64_t k = 0; rc == ST_OK && k < n; k++)
+			memcpy(dst + (i + k) * d->dst * elem, m->tmp + k * step, elem);
+	}
+	return rc;
+}
+
 static int read_run(struct mover *m, uint64_t off, const struct dim *d, uint8_t *dst,
 		    struct st_err *e)
 {
-	size_t elem = m->elem, step = (size_t)d->src * elem;
-	uint64_t span = ((d->n - 1) * (uint64_t)d->src + 1) * elem;
+	size_t elem = m->elem;
 	int rc = ST_OK;
 
 	if (d->src == 1 && d->dst == 1)
-		return st_source_read(m->src, dst, (size_t)span, off, e);
-	if (d->src >= 0 && d->src <= NEAR && span <= m->room) {
-		rc = st_source_read(m->src, m->tmp, (size_t)span, off, e);
-		for (size_t i = 0; rc == ST_OK && i < d->n; i++)
-			memcpy(dst + i * d->dst * elem, m->tmp + i * step, elem);
-		return rc;
-	}
+		return st_source_read(m->src, dst, (size_t)d->n * elem, off, e);
+	if (d->src >= 0 && (uint64_t)d->src <= NEAR / elem)
+		return read_near(m, off, d, dst, e);
 	for (uint64_t i = 0; rc == ST_OK && i < d->n; i++)
 		rc = st_source_read(m->src, dst + i * d->dst * elem, elem,
 				    off + i * (uint64_t)d->src * elem, e);
@@ -314,6 +331,24 @@ static int move(struct mover *m, size_t room, const struct user *u, struct st_er
 	return rc;
 }
 
+/* Elements that lie about in a small run, perhaps each of them many times, come from memory. */
+static int each_of_small(const struct st_tensor *t, const struct st_source *src, size_t room,
+			 const struct user *u, struct st_err *e)
+{
+	uint8_t *run = st_malloc((size_t)t->nbytes, e);
+	struct st_tensor in_memory = *t;
+	struct st_source mem;
+	struct mover m = { .t = &in_memory, .src = &mem, .fd = -1 };
+	int rc = run ? st_source_read(src, run, (size_t)t->nbytes, t->offset, e) : (int)e->code;
+
+	st_source_init_mem(&mem, run, t->nbytes, src->name);
+	in_memory.offset = 0;
+	if (rc == ST_OK)
+		rc = move(&m, room, u, e);
+	free(run);
+	return rc;
+}
+
 int st_tensor_each(const struct st_tensor *t, const struct st_source *src, size_t room,
 		   st_bytes_fn cb, void *arg, struct st_err *e)
 {
@@ -322,6 +357,8 @@ int st_tensor_each(const struct st_tensor *t, const struct st_source *src, size_
 
 	if (t->where == ST_HELD)
 		return t->nbytes ? cb(arg, t->held, (size_t)t->nbytes, e) : ST_OK;
+	if (t->strides && t->nbytes && t->nbytes <= SMALL_RUN)
+		return each_of_small(t, src, room, &u, e);
 	return move(&m, room, &u, e);
 }
 

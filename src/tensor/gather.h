@@ -22,7 +22,7 @@ typedef int (*st_fill_fn)(void *arg, void *p, size_t n, struct st_err *e);
 
 /*
  * Hands them to cb in order, in pieces of at most `room` bytes (at least ST_GATHER_MIN; the memory
- * this takes is about twice that). src: what t->offset counts in; not used for a held tensor. Reads
+ * this takes is about twice that, and up to 8 MiB for a strided one). src: what t->offset counts in; not used for a held tensor. Reads
  * each run of the source once or a few times, whatever the strides.
  */
 ST_MUST int st_tensor_each(const struct st_tensor *t, const struct st_source *src, size_t room,

@@ -209,8 +209,11 @@ static int unique_names(struct st_layout *l, struct st_err *e)
 
 #define MAX_DIM ((uint64_t)1 << 53) /* what canonical JSON can say exactly */
 
-/* An expanded tensor (stride 0) can claim any size; whoever reads it would never end. */
-#define MAX_REPEAT 16
+/*
+ * An expanded tensor (stride 0) can claim any size, and so can many that overlap or lie in one
+ * compressed member; whoever reads all of them would never end.
+ */
+#define MAX_REPEAT 64
 #define MAX_REPEAT_SLACK ((uint64_t)1 << 30)
 
 static int bad_tensor(const struct st_tensor *t, const char *what, struct st_err *e)
@@ -221,9 +224,9 @@ static int bad_tensor(const struct st_tensor *t, const char *what, struct st_err
 		       st_quote(&q, t->name, t->name_len), t->nbytes, t->offset, what);
 }
 
-static int check_strides(const struct st_layout *l, const struct st_tensor *t, struct st_err *e)
+static int check_strides(const struct st_tensor *t, struct st_err *e)
 {
-	uint64_t n, size, bits = st_dtype_info(t->dtype)->bits;
+	uint64_t n, bits = st_dtype_info(t->dtype)->bits;
 
 	if (t->where == ST_HELD || bits % 8)
 		return bad_tensor(t, "strides on what has none", e);
@@ -232,10 +235,29 @@ static int check_strides(const struct st_layout *l, const struct st_tensor *t, s
 		return bad_tensor(t, "its strides reach beyond its bytes", e);
 	if (!st_shape_nbytes(t->shape, t->ndim, t->dtype, &n))
 		return bad_tensor(t, "its shape exceeds 64 bits", e);
-	if (!st_mul_u64(l->size, MAX_REPEAT, &size) || !st_add_u64(size, MAX_REPEAT_SLACK, &size) ||
-	    n <= size)
+	return ST_OK;
+}
+
+/* Bytes that it takes to read every tensor once; inflating starts at the member's beginning. */
+static int check_cost(const struct st_layout *l, struct st_err *e)
+{
+	uint64_t cost = 0, most, n;
+
+	if (!st_mul_u64(l->size, MAX_REPEAT, &most) || !st_add_u64(most, MAX_REPEAT_SLACK, &most))
 		return ST_OK;
-	return bad_tensor(t, "it repeats its bytes beyond all measure", e);
+	for (size_t i = 0; i < l->ntensors; i++) {
+		const struct st_tensor *t = &l->tensors[i];
+
+		if (!t->strides || !st_shape_nbytes(t->shape, t->ndim, t->dtype, &n))
+			n = t->nbytes;
+		if (!st_add_u64(cost, n, &cost) ||
+		    (t->where == ST_PACKED && !st_add_u64(cost, t->offset, &cost)) || cost > most)
+			return bad_tensor(t,
+					  "up to here the tensors repeat the file's bytes beyond "
+					  "all measure",
+					  e);
+	}
+	return ST_OK;
 }
 
 static int check_tensor(const struct st_layout *l, const struct st_tensor *t, struct st_err *e)
@@ -254,7 +276,7 @@ static int check_tensor(const struct st_layout *l, const struct st_tensor *t, st
 			       " reach past the end of the %s at %" PRIu64,
 			       st_quote(&q, t->name, t->name_len), t->nbytes, t->offset,
 			       t->where == ST_PACKED ? "compressed member" : "file", room);
-	return t->strides ? check_strides(l, t, e) : ST_OK;
+	return t->strides ? check_strides(t, e) : ST_OK;
 }
 
 static int check_ranges(const struct st_layout *l, struct st_err *e)
@@ -270,6 +292,8 @@ int st_layout_finish(struct st_layout *l, struct st_err *e)
 {
 	int rc = check_ranges(l, e);
 
+	if (rc == ST_OK)
+		rc = check_cost(l, e);
 	if (rc == ST_OK)
 		rc = sort(l, e);
 	if (rc == ST_OK)

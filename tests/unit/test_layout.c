@@ -249,7 +249,7 @@ static void test_strides(void **state)
 		{ shape, { INT64_MIN, 1 }, 48, ST_F32, ST_IN_FILE, "reach beyond its bytes" },
 		{ shape, { 1, 3 }, 48, ST_F4, ST_IN_FILE, "strides on what has none" },
 		{ shape, { 1, 3 }, 48, ST_F32, ST_HELD, "strides on what has none" },
-		{ wide, { 0, 0 }, 4, ST_F32, ST_IN_FILE, "repeats its bytes" },
+		{ wide, { 0, 0 }, 4, ST_F32, ST_IN_FILE, "repeat the file's bytes" },
 	};
 
 	(void)state;
