@@ -5,7 +5,7 @@
 # line means. A peer that is not there is reported as missing, an aim that is not reached as MISSED.
 #
 #	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G'	how much
-#	PARTS='file files torch log memory'	which parts
+#	PARTS='file files torch diff log memory'	which parts
 #	SKIP='dvc oxen borg restic git'	peers to leave out
 #	BENCH_DIR=DIR	where to work; a real disk, with five times SIZE free
 set -u
@@ -14,7 +14,7 @@ here=$PWD/bench
 export LC_ALL=C
 
 SIZE=${SIZE:-2G} FILES=${FILES:-20000} VERSIONS=${VERSIONS:-10000} ROUNDS=${ROUNDS:-3}
-PARTS=${PARTS:-file files torch log memory}
+PARTS=${PARTS:-file files torch diff log memory}
 MEMORY_SIZES=${MEMORY_SIZES:-$([ "$SIZE" = 2G ] && echo 1G 8G || echo "$SIZE")}
 STRATA=${STRATA:-$PWD/build/strata}
 build=${ST_BUILD:-$PWD/build}
@@ -270,6 +270,49 @@ part_torch() {
 	compare 'add --fast + commit of .pt' strata.pt 'the same as safetensors' strata.safetensors 1.1
 }
 
+# --- differences ----------------------------------------------------------------------------
+
+b3sum_both() { b3sum "$1" "$2"; }
+diff_files() { strata diff --json "$1" "$2"; }
+diff_versions() { in_dir "$work/r/strata" strata diff --json v1 v2; }
+diff_numpy() { "$python" "$here/diff_numpy.py" "$1" "$2"; }
+
+part_diff() {
+	local a=$work/in/a.safetensors b=$work/in/b.safetensors r=$work/r/strata i
+	say "diff of two files of $SIZE, $ROUNDS rounds"
+	mkdir -p "$work/in" "$work/r"
+	"$gen" "$SIZE" "$a" 2>>"$log" || die "gen_model failed ($log)"
+	"$gen" --mutate 1 2 "$SIZE" "$b" 2>>"$log" || die "gen_model failed ($log)"
+	"$python" -c 'import numpy' 2>>"$log" || missing[numpy]='not installed'
+	for ((i = 1; i <= ROUNDS; i++)); do
+		say "  round $i"
+		cat "$a" "$b" >/dev/null
+		timed strata.diff diff_files "$a" "$b"
+		timed b3sum.both b3sum_both "$a" "$b"
+		have numpy && timed numpy.diff diff_numpy "$a" "$b"
+	done
+	! have time || peak diff strata diff --json "$a" "$b"
+	new_strata strata
+	mv "$a" "$r/m.safetensors"
+	in_dir "$r" strata_add_commit --fast m.safetensors >>"$log" 2>&1
+	"$gen" --mutate 0.1 2 "$SIZE" "$r/m.safetensors" 2>>"$log" || die "gen_model failed ($log)"
+	in_dir "$r" strata_add_commit --fast m.safetensors >>"$log" 2>&1
+	for ((i = 1; i <= ROUNDS; i++)); do
+		timed strata.diff.versions diff_versions
+	done
+	peer_done strata
+	rm -rf "$work/in"
+
+	head_line "diff of two bf16 files of $SIZE, all tensors changed"
+	compare 'diff --json' strata.diff 'b3sum of both' b3sum.both 2
+	compare '' strata.diff 'NumPy script' numpy.diff 0.2
+	compare 'of two versions, 10 % changed' strata.diff.versions 'diff of all' strata.diff -
+	if have time; then
+		i=$(awk '$1 == "diff" { print $2 }' "$peaks")
+		limit 'peak memory' "$i" "$((i / 1024)) MiB" 262144 '<= 256 MiB'
+	fi
+}
+
 # --- a long history --------------------------------------------------------------------------
 
 git_history() {
@@ -364,7 +407,7 @@ printf '%s; %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | 
 	"$(df --output=fstype "$work" | tail -n 1)"
 peer_versions
 printf 'median of %s interleaved rounds; ratio = strata / the other, below 1 is faster\n' "$ROUNDS"
-for part in file files torch log memory; do
+for part in file files torch diff log memory; do
 	! want "$part" || "part_$part"
 done
 printf '\n'

@@ -20,6 +20,7 @@ build			pkg-config	cmd:pkg-config
 build			libzstd-dev	pc:libzstd
 build			libsqlite3-dev	pc:sqlite3
 build			zlib1g-dev	pc:zlib
+build			libyaml-dev	pc:yaml-0.1
 demo,test,bench		b3sum		cmd:b3sum
 test,bench		python3		cmd:python3
 test,bench		python3-venv	-
@@ -31,6 +32,9 @@ test,bench		strace		cmd:strace
 test,bench		zstd		cmd:zstd
 test			man-db		cmd:man
 test			binutils	cmd:nm
+test			chromium	cmd:chromium
+test			chromium-driver	cmd:chromedriver
+test			fonts-dejavu-core	-
 test,lint		g++		cmd:g++
 test,lint		clang-format	cmd:clang-format
 lint			python3		cmd:python3

@@ -3,6 +3,7 @@
 #ifndef STRATA_H
 #define STRATA_H
 
+#include <strata/diff.h>
 #include <strata/error.h>
 #include <strata/history.h>
 #include <strata/json.h>

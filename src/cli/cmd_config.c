@@ -25,6 +25,7 @@ const struct cli_doc doc_config = {
 		"  user.name, user.email   who makes versions\n"
 		"  store.mode              fast: hash and copy only, do not compress\n"
 		"  scan.allow              globs of what 'strata scan' takes for safe\n"
+		"  distance.TERM           weight of a term of 'strata distance' (1)\n"
 		"  core.lockTimeout        seconds to wait for another process (10)\n"
 		"\n"
 		"Exit status 1: the setting is not set.",

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 struct values {
-	bool oneline, json, stat;
+	bool oneline, json, stat, distance;
 	const char *limit;
 };
 
@@ -15,6 +15,8 @@ static const struct cli_option options[] = {
 	  "at most N versions; also -5" },
 	{ 0, "stat", OPT_FLAG, offsetof(struct values, stat), NULL,
 	  "how many files each version changed" },
+	{ 0, "distance", OPT_FLAG, offsetof(struct values, distance), NULL,
+	  "how far each version is from its first parent, as 'strata distance'" },
 	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL, "one JSON object a version" },
 	{ 0 },
 };
@@ -40,7 +42,24 @@ struct log {
 	struct cli *c;
 	const struct values *v;
 	bool any;
+	strata_repo *other; /* for distances: c->repo is in the middle of the list */
+	double weights[STRATA_DISTANCE_TERMS];
+	strata_error *err;
 };
+
+/* False: not asked for, or no parent. A failure is in l->err. */
+static bool distance_of(struct log *l, const strata_version *v, double *out)
+{
+	strata_distance d;
+
+	if (!l->other || !v->nparents)
+		return false;
+	if (strata_distance_between(l->other, v->parents[0], v->commit, l->weights, NULL, &d,
+				    l->err) != STRATA_OK)
+		return false;
+	*out = d.distance;
+	return true;
+}
 
 static int show_oneline(struct cli *c, const strata_version *v)
 {
@@ -53,19 +72,34 @@ static int show_oneline(struct cli *c, const strata_version *v)
 static int show(void *arg, const strata_version *v)
 {
 	struct log *l = arg;
+	double apart = 0;
+	bool known = distance_of(l, v, &apart);
 
+	if (l->err->code != STRATA_OK)
+		return 1;
 	if (l->v->json) {
 		strata_json_object(l->c->json);
 		version_json(l->c->json, v);
+		if (l->v->distance) {
+			strata_json_key(l->c->json, "distance");
+			known ? strata_json_real(l->c->json, apart) : strata_json_null(l->c->json);
+		}
 		strata_json_end_object(l->c->json);
 		return cli_emit(l->c);
 	}
-	if (l->v->oneline)
+	if (l->v->oneline) {
+		if (known)
+			printf("%.4f ", apart);
+		else if (l->v->distance)
+			fputs("     - ", stdout);
 		return show_oneline(l->c, v);
+	}
 	if (l->any)
 		fputc('\n', stdout);
 	l->any = true;
 	version_head(l->c, v);
+	if (known)
+		printf("Distance: %.6f from its parent\n", apart);
 	if (v->has_files)
 		version_files(&v->files);
 	version_message(v->message);
@@ -111,11 +145,20 @@ static int sort_out(struct cli *c, const struct cli_args *a, strata_log_options 
 	return STRATA_OK;
 }
 
+static int prepare_distances(struct log *l, strata_error *err)
+{
+	int rc = strata_distance_weights(l->c->repo, NULL, l->weights, err);
+
+	return rc == STRATA_OK ? strata_open(&l->other, NULL, strata_repo_dir(l->c->repo),
+					     &l->c->options, err) :
+				 rc;
+}
+
 int cmd_log(struct cli *c, int argc, char **argv, strata_error *err)
 {
 	struct values v = { 0 };
 	strata_log_options o = { 0 };
-	struct log l = { .c = c, .v = &v };
+	struct log l = { .c = c, .v = &v, .err = err };
 	struct cli_args a;
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
 
@@ -125,8 +168,14 @@ int cmd_log(struct cli *c, int argc, char **argv, strata_error *err)
 		rc = sort_out(c, &a, &o, err);
 	if (rc != STRATA_OK)
 		return rc;
+	if (v.distance)
+		rc = prepare_distances(&l, err);
+	if (rc != STRATA_OK)
+		return rc;
 	o.files = v.stat || v.json;
 	cli_pager_start(c);
 	/* To the library, a limit of 0 is none. */
-	return strata_log(c->repo, &o, v.limit && !o.limit ? show_none : show, &l, err);
+	rc = strata_log(c->repo, &o, v.limit && !o.limit ? show_none : show, &l, err);
+	strata_close(l.other);
+	return err->code != STRATA_OK ? err->code : rc;
 }

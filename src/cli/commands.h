@@ -16,6 +16,8 @@ CLI_COMMAND(config);
 CLI_COMMAND(debug_completion);
 CLI_COMMAND(debug_man);
 CLI_COMMAND(debug_patch);
+CLI_COMMAND(diff);
+CLI_COMMAND(distance);
 CLI_COMMAND(fsck);
 CLI_COMMAND(gc);
 CLI_COMMAND(hash);

@@ -58,6 +58,16 @@ ST_MUST int st_verb_patch(const struct st_ctx *ctx, const char *path,
 ST_MUST int st_verb_scan(const struct st_ctx *ctx, const char *path, const strata_scan_options *o,
 			 const char *setting, int (*cb)(void *arg, const strata_scan_find *f),
 			 void *arg, strata_scan_result *res, struct st_err *e);
+/* Total is filled on success. */
+ST_MUST int st_verb_diff(struct st_repo *r, const struct st_ctx *ctx, const char *a, const char *b,
+			 const strata_diff_options *o, const strata_diff_handler *h, void *arg,
+			 strata_diff_total *total, struct st_err *e);
+ST_MUST int st_verb_distance(struct st_repo *r, const struct st_ctx *ctx, const char *a,
+			     const char *b, const double *weights, strata_distance *out,
+			     struct st_err *e);
+/* config may be NULL. */
+ST_MUST int st_verb_distance_weights(const struct st_config *config, const char *file,
+				     double *weights, struct st_err *e);
 ST_MUST int st_verb_fsck(struct st_repo *r, unsigned flags,
 			 int (*cb)(void *arg, const strata_fault *f), void *arg,
 			 strata_fsck_result *res, struct st_err *e);

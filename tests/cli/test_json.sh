@@ -25,6 +25,13 @@ documented() {
 	strata ls --json >../ls
 	strata ls --tensors --json >../ls-tensors
 	strata inspect --json -t m.safetensors >../inspect
+	echo '{"x": 1}' >c.json
+	mkdir ../other
+	model ../other/m.safetensors a:F32:64,64:1 b:F32:64:2
+	strata diff --json --rank v1 >../diff
+	strata diff --json m.safetensors ../other/m.safetensors >>../diff
+	strata distance --json v1 v2 >../distance
+	echo '{}' >c.json
 	strata hash --json m.safetensors >../hash
 	strata hash --json --tensors m.safetensors >../hash-tensors
 	python3 -c 'import pickle, os; print(pickle.dumps([os.system, eval], 0).decode())' >e.pkl
@@ -42,7 +49,10 @@ documented() {
 	strata fsck --json >../fsck || [ $? -eq 1 ]
 	cd ..
 	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log \
-		'show: kind version/version=show' 'show: kind file/file=show' ls=ls \
+		'show: kind version/version=show' 'show: kind file/file=show' \
+		'diff: kind tensor/tensor=diff' 'diff: kind config/config=diff' \
+		'diff: kind file/file=diff' 'diff: kind summary/summary=diff' \
+		'distance/distance=distance' ls=ls \
 		'ls --tensors=ls-tensors' inspect/file=inspect \
 		'inspect --tensors: kind tensor/tensor=inspect' hash=hash \
 		'hash --tensors=hash-tensors' 'scan: kind find/find=scan' \

@@ -1,0 +1,296 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+# a.safetensors and b.safetensors: one changed, one added, one removed, one renamed, one as it was.
+pair() {
+	model a.safetensors same:F32:40,3:1 w:BF16:30,30:2 gone:I8:7:3 old.name:F32:9,9:4 --meta epoch=1
+	model b.safetensors same:F32:40,3:1 w:BF16:30,30:5 new.name:F32:9,9:4 fresh:F32:2:6 --meta epoch=2
+}
+
+summary() { # key=value of the summary line of the last JSON
+	tail -n 1 "$t_tmp/out" | grep -Eq "\"$1\":$2[,}]" || { t_show && echo "no $1 $2" && return 1; }
+}
+
+also() { # another line of the output before
+	grep -Eq -e "$1" "$t_tmp/out" || { t_show && echo "no line matches $1" && return 1; }
+}
+
+equal() {
+	pair
+	out '' strata diff a.safetensors a.safetensors
+	rc 0 strata diff --exit-code a.safetensors a.safetensors
+	cp a.safetensors c.safetensors
+	out '' strata diff a.safetensors c.safetensors
+	rc 0 strata diff --json a.safetensors c.safetensors
+	[ "$(wc -l <"$t_tmp/out")" -eq 1 ]
+	summary differs false
+	summary unchanged 4
+	summary mad 0
+	match '^=  w ' strata diff --all a.safetensors c.safetensors
+}
+
+two_files() {
+	pair
+	rc 1 strata diff --exit-code a.safetensors b.safetensors
+	match '^M  w  *[0-9.]+%  .*[0-9]$' strata diff a.safetensors b.safetensors
+	also '^renamed    new.name  was old.name$'
+	also '^           identical content$'
+	match '^added      fresh  f32 \[2\]$' strata diff a.safetensors b.safetensors
+	also '^removed    gone  i8 \[7\]$'
+	match '^  metadata.epoch: "1" -> "2"$' strata diff a.safetensors b.safetensors
+	also '^Tensors: 1 changed, 1 added, 1 removed, 1 renamed, 1 unchanged$'
+	strata diff a.safetensors b.safetensors >wide
+	awk 'length > 80 { print; bad = 1 } END { exit bad }' wide
+}
+
+json() {
+	pair
+	rc 0 strata diff --json a.safetensors b.safetensors
+	summary added 1
+	summary removed 1
+	summary changed 1
+	summary renamed 1
+	summary unchanged 1
+	summary differs true
+	python3 - "$t_tmp/out" <<-'EOT'
+	import json, struct, sys, math
+	lines = [json.loads(l) for l in open(sys.argv[1])]
+	t = {l["name"]: l for l in lines if l["kind"] == "tensor"}
+	assert sorted((l["status"], n) for n, l in t.items()) == [
+	    ("added", "fresh"), ("changed", "w"), ("removed", "gone"), ("renamed", "new.name")], t
+	assert t["fresh"]["a"] is None and t["fresh"]["mad"] is None and t["gone"]["b"] is None
+	assert t["new.name"]["a"]["name"] == "old.name"
+	assert [l for l in lines if l["kind"] == "config"] == [
+	    {"kind": "config", "path": "b.safetensors", "key": "metadata.epoch", "status": "changed",
+	     "a": "1", "b": "2"}]
+	def load(path):
+	    b = open(path, "rb").read()
+	    n = struct.unpack("<Q", b[:8])[0]
+	    o = json.loads(b[8:8 + n])["w"]["data_offsets"]
+	    raw = b[8 + n + o[0]:8 + n + o[1]]
+	    return [struct.unpack("<f", b"\0\0" + raw[i:i + 2])[0] for i in range(0, len(raw), 2)]
+	p, q = load("a.safetensors"), load("b.safetensors")
+	d = [y - x for x, y in zip(p, q)]
+	w = t["w"]
+	def near(got, want):
+	    assert abs(got - want) <= 1e-12 * abs(want), (got, want)
+	assert w["numel"] == 900 and w["nonfinite"] == 0
+	assert w["changed"] == sum(x != y for x, y in zip(p, q))
+	near(w["l1"], math.fsum(map(abs, d)))
+	near(w["mad"], math.fsum(map(abs, d)) / 900)
+	near(w["l2"], math.sqrt(math.fsum(x * x for x in d)))
+	near(w["rel_l2"], w["l2"] / math.sqrt(math.fsum(x * x for x in p)))
+	near(w["max_abs"], max(map(abs, d)))
+	near(w["cosine"], math.fsum(x * y for x, y in zip(p, q)) /
+	     math.sqrt(math.fsum(x * x for x in p) * math.fsum(y * y for y in q)))
+	EOT
+}
+
+options() {
+	pair
+	match '^M\*  w ' strata diff --epsilon 1e-3 a.safetensors b.safetensors
+	also '^Points:  1 tensor with D above 0.001$'
+	match '^M  w ' strata diff --epsilon 10 a.safetensors b.safetensors
+	also '^Points:  0 tensors'
+	match '^Tensors: 1 changed$' strata diff --tensor 'w*' a.safetensors b.safetensors
+	match '^Tensors: 1 changed, 1 unchanged$' strata diff --tensor w --tensor same a.safetensors b.safetensors
+	rc 0 strata diff --exit-code --tensor same a.safetensors b.safetensors
+	rc 0 strata diff --json --top 1 a.safetensors b.safetensors
+	[ "$(grep -c '"kind":"tensor"' "$t_tmp/out")" -eq 1 ]
+	grep -q '"name":"w"' "$t_tmp/out"
+	match '^w +1 ' strata diff --stat a.safetensors b.safetensors
+	out b.safetensors strata diff --name-only a.safetensors b.safetensors
+	match '^M  w .* 100% +(29|30)$' strata diff --rank a.safetensors b.safetensors
+	rc 0 strata diff --html p.html a.safetensors b.safetensors
+	grep -q 'new.name' p.html
+	fails grep -Eq 'src="http|href="http' p.html
+}
+
+threads() {
+	model a.safetensors w:F32:700,700:1 v:F16:300001:2
+	model b.safetensors w:F32:700,700:3 v:F16:300001:4
+	strata --jobs 1 diff --json a.safetensors b.safetensors >one
+	strata --jobs 5 diff --json a.safetensors b.safetensors | cmp - one
+}
+
+bad_input() {
+	pair
+	mkdir d
+	rc 2 strata diff d a.safetensors
+	err 'is a directory and .* is a file' strata diff d a.safetensors
+	rc 2 strata diff a.safetensors d
+	for t_e in -1 nan x inf ''; do
+		rc 2 strata diff --epsilon "$t_e" a.safetensors b.safetensors
+	done
+	rc 2 strata diff --top many a.safetensors b.safetensors
+	rc 2 strata diff --tensor 'zz*' a.safetensors b.safetensors
+	err "'zz\*' matches no tensor" strata diff --tensor 'zz*' a.safetensors b.safetensors
+	rc 2 strata diff a.safetensors nowhere.safetensors
+	rc 2 strata diff a.safetensors b.safetensors d
+	rc 2 strata diff a.safetensors
+	rc 3 strata diff
+	head -c 60 a.safetensors >cut.safetensors
+	rc 4 strata diff a.safetensors cut.safetensors
+	err cut.safetensors strata diff a.safetensors cut.safetensors
+	rc 4 strata diff cut.safetensors a.safetensors
+	mkfifo pipe
+	rc 4 strata diff a.safetensors pipe
+	rc 2 strata diff --json --stat a.safetensors b.safetensors
+	rc 2 strata diff a.safetensors b.safetensors -- a.safetensors
+	echo '{"weight_map":{"a":"none.safetensors"}}' >m.safetensors.index.json
+	err 'none.safetensors' strata diff m.safetensors.index.json a.safetensors
+}
+
+nothing_in_common() {
+	model a.safetensors x:F32:3:1
+	model b.safetensors y:F32:2:2
+	match 'no tensor in common' strata diff a.safetensors b.safetensors
+	rc 1 strata diff --exit-code a.safetensors b.safetensors
+}
+
+damaged_in_directory() {
+	mkdir a b
+	model a/m.safetensors x:F32:3:1
+	head -c 20 a/m.safetensors >b/m.safetensors
+	rc 0 strata diff --json a b
+	grep -q 'b/m.safetensors.*ordinary file' "$t_tmp/err"
+	summary files 1
+}
+
+directories() {
+	mkdir a b
+	pair
+	mv a.safetensors a/m.safetensors
+	mv b.safetensors b/other.safetensors
+	echo '{"lr": 1e-3, "n": [1, {"k": null}]}' >a/c.json
+	echo '{"lr": 0.001, "n": [1, {"k": true}], "z": 1}' >b/c.json
+	printf 'a: 1\nb: {c: [x]}\n' >a/c.yaml
+	printf 'b:\n  c:\n  - y\na: 1\n' >b/c.yaml
+	printf 'one\ntwo\nthree\n' >a/t.txt
+	printf 'one\n2\nthree\nfour\n' >b/t.txt
+	printf 'a\0b' >a/raw
+	printf 'a\0c' >b/raw
+	echo new >b/new
+	out '{"kind":"config","path":"b/c.json","key":"n[1].k","status":"changed","a":null,"b":true}
+{"kind":"config","path":"b/c.json","key":"z","status":"added","a":null,"b":1}
+{"kind":"config","path":"b/c.yaml","key":"b.c[0]","status":"changed","a":"x","b":"y"}' sh -c \
+		'strata diff --json a b | grep config | grep "c.json\|c.yaml"'
+	match '"key":"line 2","status":"changed","a":"two","b":"2"' strata diff --json a b
+	also '"key":"line 4","status":"added","a":null,"b":"four"'
+	match '"path":"b/raw","a_path":"a/raw","status":"changed","model":false,"a_bytes":3,"b_bytes":3,"a_id":"[0-9a-f]{64}"' strata diff --json a b
+	also '"path":"b/new","a_path":null,"status":"added"'
+	summary renamed 1
+	match '^M  w ' strata diff a b
+	match '^  two$|^  - two$' strata diff a b
+	out 'b/c.json' strata diff --name-only a b -- c.json
+	rc 2 strata diff a b -- nowhere
+}
+
+shards() {
+	mkdir one two
+	model one/model.safetensors a:F32:4:1 b:F32:5:2 c:F32:6:3
+	model two/model-00001-of-00002.safetensors a:F32:4:1 b:F32:5:2
+	model two/model-00002-of-00002.safetensors c:F32:6:3
+	echo '{"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00001-of-00002.safetensors","c":"model-00002-of-00002.safetensors"}}' \
+		>two/model.safetensors.index.json
+	match '^Tensors: none differs, 3 unchanged$' strata diff one two
+	match '^Tensors: none differs, 3 unchanged$' strata diff one/model.safetensors \
+		two/model.safetensors.index.json
+	repo r
+	cp -r ../one m
+	strata add .
+	strata commit -q -m one
+	rm -r m
+	cp -r ../two m
+	strata add -A .
+	match '^Tensors: none differs, 3 unchanged$' strata diff --staged
+	strata commit -q -m two
+	match '^Tensors: none differs, 3 unchanged$' strata diff v1 v2
+	fails grep -q '^M' "$t_tmp/out"
+}
+
+versions() {
+	repo
+	model m.safetensors w:F32:300,300:1 b:BF16:400,300:2 c:F32:3:3
+	echo '{"lr": 1}' >c.json
+	ln -s c.json l
+	out '' strata diff
+	strata add .
+	match '"status":"added"' strata diff --staged --json
+	strata commit -q -m one
+	out '' strata diff
+	out '' strata diff --staged
+	out '' strata diff HEAD
+	model m.safetensors w:F32:300,300:1 b:BF16:400,300:5 c:F32:3:3
+	out 'm.safetensors' strata diff --name-only
+	match '^Tensors: 1 changed, 2 unchanged$' strata diff
+	out '' strata diff --staged
+	strata diff --json >../work
+	strata add .
+	out '' strata diff
+	match '^M  b ' strata diff --staged
+	match '^M  b ' strata diff --cached v1
+	echo '{"lr": 2}' >c.json
+	strata commit -q -m two
+	strata diff --json v1 v2 | grep '"name":"b"' >../stored
+	grep -Eq '"mad":0.02' ../stored
+	python3 - <<-'EOT'
+	import json
+	a, b = (json.loads(l) for l in (open("../stored").readline(), [l for l in open("../work") if '"name":"b"' in l][0]))
+	assert all(a[k] == b[k] for k in ("mad", "l1", "l2", "rel_l2", "max_abs", "cosine", "changed")), (a, b)
+	EOT
+	out 'c.json' strata diff --name-only
+	out 'c.json
+m.safetensors' strata diff --name-only v1
+	out 'm.safetensors' strata diff --name-only v1..v2
+	out 'm.safetensors' strata diff --name-only v1 -- m.safetensors
+	out 'm.safetensors' strata diff --name-only v1 m.safetensors
+	out 'c.json' strata diff c.json --name-only
+	out 'm.safetensors' strata diff --name-only v1:m.safetensors
+	match '^M  b ' strata diff v1:m.safetensors v2:m.safetensors
+	out '' strata diff v2:m.safetensors ./m.safetensors
+	rc 1 strata diff --exit-code v1 v2
+	rc 2 strata diff v1 v2 -- nowhere
+	rc 2 strata diff v1...v2
+	rc 2 strata diff v9
+	rc 2 strata diff --staged v1 v2
+	rc 2 strata diff v1 v2 --tensor zz
+	out '' strata diff v1 v2 --tensor c
+	rm l
+	echo x >l
+	match '"path":"l","a_path":null,"status":"typechanged"' strata diff --json
+	mkdir ../out
+	strata checkout --to ../out/v v1
+	out '' strata diff v1 ../out/v
+	match '^M  b ' strata diff v2 ../out/v
+}
+
+# Of equal tensors nothing is read: their object may even be damaged.
+reads_what_changed() {
+	repo
+	model m.safetensors big:F32:500,500:1 b:F32:300:2
+	strata add .
+	strata commit -q -m one
+	model m.safetensors big:F32:500,500:1 b:F32:300:3
+	strata commit -q -a -m two
+	pack=$(ls -S .strata/packs/*.pack | head -n 1)
+	chmod u+w "$pack"
+	printf '\377\377\377' | dd of="$pack" bs=1 seek=$(($(wc -c <"$pack") / 2)) conv=notrunc 2>/dev/null
+	match '^M  b ' strata diff v1 v2
+	rc 5 strata diff --all v1 v2
+}
+
+it 'equal files say nothing' equal
+it 'two files' two_files
+it 'the figures are those of exact sums' json
+it 'options' options
+it 'the same digits for any number of threads' threads
+it 'bad input' bad_input
+it 'nothing in common' nothing_in_common
+it 'a damaged file among others' damaged_in_directory
+it 'directories, configuration and text' directories
+it 'shards are one model' shards
+it 'versions, index and working tree' versions
+it 'only what changed is read' reads_what_changed
+finish
