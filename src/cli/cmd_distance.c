@@ -84,7 +84,8 @@ static int show(struct distance *x, const char *a, const char *b, strata_error *
 		if (t->known)
 			printf("  %-14s %.6f  weight %.3g\n", t->name, t->delta, t->weight);
 		else
-			printf("  %-14s not recorded\n", t->name);
+			printf("  %-14s %s\n", t->name,
+			       i < 3 ? "nothing to compare" : "not recorded");
 	}
 	return STRATA_OK;
 }

@@ -189,20 +189,29 @@ static const struct section sections[] = {
 	{ "Ignored:", "strata add -f PATH... begins to track", ignored_letter, COLOR_DIM },
 };
 
+/* Of a file that is a model before and after, and is not the same. */
+static void show_tensors(const strata_tensor_counts *n)
+{
+	char tensors[160];
+
+	if (n->added || n->changed || n->removed)
+		human_tensors(tensors, sizeof(tensors), n);
+	else
+		snprintf(tensors, sizeof(tensors), "configuration changed");
+	printf("  (%s)", tensors);
+}
+
 static void show_entry(struct cli *c, const struct section *sec, const struct entry *en)
 {
 	const char *what = word(sec->letter(en));
-	char tensors[160];
 
 	printf("  %s", color_on(c, sec->color));
 	if (what)
 		printf("%-8s  ", what);
 	name_put(stdout, en->path);
 	fputs(color_off(c, sec->color), stdout);
-	if (en->has_tensors && what && sec->letter(en) == 'M') {
-		human_tensors(tensors, sizeof(tensors), &en->tensors);
-		printf("  (%s)", tensors);
-	}
+	if (en->has_tensors && what && sec->letter(en) == 'M')
+		show_tensors(&en->tensors);
 	fputc('\n', stdout);
 }
 

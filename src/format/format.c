@@ -55,14 +55,56 @@ int st_format_parse(const struct st_format *f, struct st_layout *out, const stru
 	return st_wrap(e, "%s", src->name);
 }
 
-static int add_to_spool(void *arg, const void *p, size_t n, struct st_err *e)
+void st_format_reader_init(struct st_format_reader *r, const struct st_source *src,
+			   const struct st_ctx *ctx)
 {
-	return st_spool_add(arg, p, n, e);
+	*r = (struct st_format_reader){ .ctx = ctx, .src = src };
 }
 
-/* Strides jump about: not in data that inflate from front to back only. */
-static int each_spooled(const struct st_tensor *t, const struct st_source *inflated, size_t room,
-			st_bytes_fn cb, void *arg, struct st_err *e)
+static void drop_spool(struct st_format_reader *r)
+{
+	if (r->spooled)
+		st_spool_release(&r->spool);
+	r->spooled = false;
+}
+
+static void close_member(struct st_format_reader *r)
+{
+	drop_spool(r);
+	if (r->open)
+		st_source_close(&r->inflated);
+	r->open = false;
+}
+
+void st_format_reader_release(struct st_format_reader *r)
+{
+	close_member(r);
+}
+
+static int open_member(struct st_format_reader *r, const struct st_packed *p, struct st_err *e)
+{
+	int rc;
+
+	if (r->open && r->packed.offset == p->offset && r->packed.csize == p->csize &&
+	    r->packed.usize == p->usize && r->packed.crc == p->crc)
+		return ST_OK;
+	close_member(r);
+	rc = st_inflate_open(&r->inflated, r->src, p, e);
+	r->open = rc == ST_OK;
+	r->packed = *p;
+	return rc;
+}
+
+static int add_to_spool(void *arg, const void *p, size_t n, struct st_err *e)
+{
+	struct st_format_reader *r = arg;
+	int rc = r->ctx ? st_check_cancel(r->ctx, e) : ST_OK;
+
+	return rc == ST_OK ? st_spool_add(&r->spool, p, n, e) : rc;
+}
+
+static int fill_spool(struct st_format_reader *r, const struct st_tensor *t, size_t room,
+		      struct st_err *e)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct st_tensor run = { .name = t->name,
@@ -70,34 +112,54 @@ static int each_spooled(const struct st_tensor *t, const struct st_source *infla
 				 .dtype = ST_OPAQUE,
 				 .offset = t->offset,
 				 .nbytes = t->nbytes };
-	struct st_source src;
-	struct st_spool s;
 	int rc;
 
-	st_spool_init(&s, SPOOL_ROOM, tmp && *tmp ? tmp : "/tmp");
-	rc = st_tensor_each(&run, inflated, room, add_to_spool, &s, e);
-	run = *t;
-	run.offset = 0;
-	st_spool_source(&s, &src, inflated->name);
-	if (rc == ST_OK)
-		rc = st_tensor_each(&run, &src, room, cb, arg, e);
-	st_spool_release(&s);
+	drop_spool(r);
+	st_spool_init(&r->spool, room < SPOOL_ROOM / 8 ? room * 8 : SPOOL_ROOM,
+		      tmp && *tmp ? tmp : "/tmp");
+	r->spooled = true;
+	r->run = (struct st_run){ t->offset, t->nbytes };
+	rc = st_tensor_each(&run, &r->inflated, room, add_to_spool, r, e);
+	if (rc != ST_OK)
+		drop_spool(r);
 	return rc;
+}
+
+static bool in_spool(const struct st_format_reader *r, const struct st_tensor *t)
+{
+	return r->spooled && t->offset >= r->run.off &&
+	       t->offset + t->nbytes <= r->run.off + r->run.n;
+}
+
+int st_format_reader_each(struct st_format_reader *r, const struct st_tensor *t, size_t room,
+			  st_bytes_fn cb, void *arg, struct st_err *e)
+{
+	struct st_tensor in_run = *t;
+	struct st_source src;
+	int rc;
+
+	if (t->where != ST_PACKED)
+		return st_tensor_each(t, r->src, room, cb, arg, e);
+	rc = open_member(r, t->packed, e);
+	if (rc == ST_OK && t->strides && !in_spool(r, t))
+		rc = fill_spool(r, t, room, e);
+	if (rc != ST_OK)
+		return rc;
+	if (!in_spool(r, t))
+		return st_tensor_each(t, &r->inflated, room, cb, arg, e);
+	in_run.offset -= r->run.off;
+	st_spool_source(&r->spool, &src, r->inflated.name);
+	return st_tensor_each(&in_run, &src, room, cb, arg, e);
 }
 
 int st_format_each(const struct st_tensor *t, const struct st_source *src, size_t room,
 		   st_bytes_fn cb, void *arg, struct st_err *e)
 {
-	struct st_source inflated;
+	struct st_format_reader r;
 	int rc;
 
-	if (t->where != ST_PACKED)
-		return st_tensor_each(t, src, room, cb, arg, e);
-	rc = st_inflate_open(&inflated, src, t->packed, e);
-	if (rc != ST_OK)
-		return rc;
-	rc = t->strides ? each_spooled(t, &inflated, room, cb, arg, e) :
-			  st_tensor_each(t, &inflated, room, cb, arg, e);
-	st_source_close(&inflated);
+	st_format_reader_init(&r, src, NULL);
+	rc = st_format_reader_each(&r, t, room, cb, arg, e);
+	st_format_reader_release(&r);
 	return rc;
 }

@@ -4,6 +4,7 @@
 #define ST_FORMAT_FORMAT_H
 
 #include "base/buf.h"
+#include "base/ctx.h"
 #include "tensor/gather.h"
 #include "tensor/source.h"
 
@@ -44,6 +45,26 @@ ST_MUST int st_format_parse(const struct st_format *f, struct st_layout *out,
  */
 ST_MUST int st_format_each(const struct st_tensor *t, const struct st_source *src, size_t room,
 			   st_bytes_fn cb, void *arg, struct st_err *e);
+/*
+ * The same for one tensor after the other. Those of one compressed member, in the layout's order,
+ * do not each inflate it from its beginning. Strides jump about, so a strided tensor in such a
+ * member goes into a spool first: as much memory again as eight rooms, at most 32 MiB, and beyond
+ * it a temporary file. ctx, which may be NULL, says whether to stop meanwhile.
+ */
+struct st_format_reader {
+	const struct st_ctx *ctx;
+	const struct st_source *src;
+	struct st_packed packed; /* the member that is open */
+	struct st_source inflated;
+	bool open, spooled;
+	struct st_spool spool;
+	struct st_run run; /* of the member: what the spool holds */
+};
+void st_format_reader_init(struct st_format_reader *r, const struct st_source *src,
+			   const struct st_ctx *ctx);
+ST_MUST int st_format_reader_each(struct st_format_reader *r, const struct st_tensor *t,
+				  size_t room, st_bytes_fn cb, void *arg, struct st_err *e);
+void st_format_reader_release(struct st_format_reader *r);
 
 /*
  * Sharded models: "<stem>.safetensors.index.json" beside its shards is one logical model.

@@ -156,6 +156,56 @@ static int find_prefix(struct archive *a)
 	return ST_OK;
 }
 
+static int fold(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c;
+}
+
+static int by_folded(const struct st_zip_member *a, const struct st_zip_member *b)
+{
+	size_t both = a->name_len < b->name_len ? a->name_len : b->name_len;
+
+	for (size_t i = 0; i < both; i++)
+		if (fold(a->name[i]) != fold(b->name[i]))
+			return fold(a->name[i]) < fold(b->name[i]) ? -1 : 1;
+	return (a->name_len > b->name_len) - (a->name_len < b->name_len);
+}
+
+/* The elements point into one array: what is equal stays in the directory's order. */
+static int by_folded_stable(const void *pa, const void *pb)
+{
+	const struct st_zip_member *a = *(const struct st_zip_member *const *)pa;
+	const struct st_zip_member *b = *(const struct st_zip_member *const *)pb;
+	int c = by_folded(a, b);
+
+	return c ? c : (a > b) - (a < b);
+}
+
+/* PyTorch finds members whatever their case, the first that fits: of two such it may load the one
+ * that is not meant here. */
+static int check_case(const struct archive *a)
+{
+	const struct st_zip_member **order = st_calloc(a->zip.n, sizeof(*order), a->e);
+	struct st_quote q, r;
+
+	if (!order)
+		return a->e->code;
+	for (size_t i = 0; i < a->zip.n; i++)
+		order[i] = &a->zip.members[i];
+	if (a->zip.n)
+		qsort(order, a->zip.n, sizeof(*order), by_folded_stable);
+	for (size_t i = 1; i < a->zip.n && a->e->code == ST_OK; i++)
+		if (by_folded(order[i - 1], order[i]) == 0)
+			st_fail(a->e, ST_EFORMAT,
+				"members %s and %s, in the directory at offset %" PRIu64
+				", differ in nothing but case",
+				st_quote(&q, order[i - 1]->name, order[i - 1]->name_len),
+				st_quote(&r, order[i]->name, order[i]->name_len),
+				order[i]->central);
+	free(order);
+	return a->e->code;
+}
+
 /* <prefix>/<dir><key>; *m NULL: there is none. */
 static int find_member(struct archive *a, const struct st_zip_member **m, const char *dir,
 		       const char *key, size_t key_len)
@@ -317,7 +367,9 @@ static int walk_pickle(struct archive *a, struct st_torch *t, uint64_t off, uint
 
 static int walk_member(struct archive *a, const struct st_zip_member *m, bool constants)
 {
-	struct st_torch t = { .l = a->l, .src = a->src, .limit = a->limit, .e = a->e };
+	struct st_torch t = {
+		.l = a->l, .src = a->src, .oddity = a->zip.oddity, .limit = a->limit, .e = a->e
+	};
 	struct st_source inflated;
 	struct st_quote q;
 	int rc;
@@ -342,6 +394,8 @@ static int walk_archive(struct archive *a)
 	const struct st_zip_member *object, *constants;
 	int rc = find_prefix(a);
 
+	if (rc == ST_OK)
+		rc = check_case(a);
 	if (rc == ST_OK)
 		rc = read_byteorder(a);
 	if (rc == ST_OK)

@@ -47,6 +47,7 @@ struct st_torch {
 	uint64_t limit; /* of memory */
 	/* When not in_file: the member that the pickle is inflated from, or NULL. */
 	const struct st_packed *packed;
+	const char *oddity; /* of the archive, for the metadata; or NULL */
 	struct st_err *e;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The metadata of a checkpoint: {"config": ..., "notes": {...}, "opaque": [...]}, keys sorted, no
- * white space. What does not fit is left out, the largest first.
+ * The metadata of a checkpoint: {"config": ..., "notes": {...}, "oddity": "...", "opaque": [...]},
+ * keys sorted, no white space. What does not fit is left out, the largest first.
  */
 #include "format/torch_walk.h"
 
@@ -130,6 +130,10 @@ static int put_all(struct st_buf *b, const struct st_twalk *t, const struct st_c
 	put_config(&w, t, config, level);
 	if (t->nnotes && level < NO_NOTES)
 		put_notes(&w, t);
+	if (t->t->oddity) {
+		st_jw_key(&w, "oddity");
+		st_jw_string(&w, t->t->oddity);
+	}
 	if (t->opaque.count && level < NO_OPAQUE && put_opaque(&w, t) != ST_OK)
 		return e->code;
 	st_jw_close_object(&w);

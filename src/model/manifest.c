@@ -8,6 +8,8 @@
 
 #define CUT_EVERY 512 /* one segment in so many may end a page */
 #define FORMAT_MAX 32
+#define SEGMENT_WEIGHT 128
+#define VIEW_WEIGHT 256
 
 bool st_page_ends(const struct st_segment *s, size_t count)
 {
@@ -24,6 +26,15 @@ bool st_page_ends(const struct st_segment *s, size_t count)
 	else
 		memcpy(hash, s->id.b, sizeof(hash));
 	return st_get64(hash) % CUT_EVERY == 0;
+}
+
+uint64_t st_segment_weight(const struct st_segment *s)
+{
+	uint64_t weight = SEGMENT_WEIGHT + s->nviews * (uint64_t)VIEW_WEIGHT;
+
+	for (size_t i = 0; i < s->nviews; i++)
+		weight += s->views[i].name_len;
+	return weight;
 }
 
 static int bad_view(const struct st_view *v, enum st_code code, const char *what, struct st_err *e)

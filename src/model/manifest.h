@@ -7,8 +7,8 @@
  * of the extent they are listed with; one whose bytes are no run of the file (compressed, or text)
  * is a detached segment, which covers nothing. A page ends after at least ST_PAGE_MIN segments
  * where the hash of the segment's first tensor name (of its id if it has none) is 0 modulo 512,
- * else at ST_PAGE_MAX: so a change, an insertion too, rewrites one or two pages and not all that
- * follow.
+ * else at ST_PAGE_MAX, and before a segment that would make it heavier than ST_PAGE_WEIGHT: so a
+ * change, an insertion too, rewrites one or two pages and not all that follow.
  */
 #ifndef ST_MODEL_MANIFEST_H
 #define ST_MODEL_MANIFEST_H
@@ -20,6 +20,7 @@
 
 #define ST_PAGE_MIN 256
 #define ST_PAGE_MAX 1024
+#define ST_PAGE_WEIGHT ((uint64_t)1 << 20)
 #define ST_MANIFEST_BYTES ((size_t)64 << 20) /* most that a page or a root may take, encoded */
 
 struct st_view { /* one tensor, inside the extent it is listed with */
@@ -79,6 +80,7 @@ typedef int (*st_put_fn)(void *arg, const void *p, size_t n, struct st_oid *id, 
 struct st_manifest_writer {
 	struct st_manifest m;
 	struct st_page page;
+	uint64_t weight; /* of its segments */
 	st_put_fn put;
 	void *arg;
 };
@@ -99,6 +101,8 @@ void st_manifest_writer_release(struct st_manifest_writer *w);
 
 /* Does a page end with this segment, its count-th (from 1)? */
 bool st_page_ends(const struct st_segment *s, size_t count);
+/* Roughly what it takes, encoded: 128, and for each view 256 and the length of its name. */
+uint64_t st_segment_weight(const struct st_segment *s);
 
 /* What writer and reader both demand of a segment; code is for whichever of them asks. Sizes
  * must not wrap, views must lie in their extent and be as long as shape and dtype say (opaque

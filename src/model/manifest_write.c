@@ -86,16 +86,21 @@ static int flush_page(struct st_manifest_writer *w, struct st_err *e)
 	w->m.pages[w->m.npages++] = ref;
 	st_page_release(&w->page);
 	page_init(&w->page);
+	w->weight = 0;
 	return ST_OK;
 }
 
 int st_manifest_writer_add(struct st_manifest_writer *w, const struct st_segment *s,
 			   struct st_err *e)
 {
+	uint64_t weight = st_segment_weight(s);
 	int rc = st_segment_check(s, ST_EUSAGE, e);
 
+	if (rc == ST_OK && w->page.n > 0 && w->weight + weight > ST_PAGE_WEIGHT)
+		rc = flush_page(w, e);
 	if (rc != ST_OK)
 		return rc;
+	w->weight += weight;
 	if (!st_add_u64(w->m.size, s->size, &w->m.size))
 		return st_fail(e, ST_ELIMIT, "file of more than 2^64 bytes");
 	if (s->glue)

@@ -3,6 +3,7 @@
 #include "repo/lookinto.h"
 
 #include "format/format.h"
+#include "repo/reparse.h"
 
 #include <stdio.h>
 
@@ -143,77 +144,57 @@ static int write_bytes(void *arg, const void *p, size_t n, struct st_err *e)
 	return write_piece(arg, p, n, 0, e);
 }
 
-static int add_to_spool(void *arg, const void *p, size_t n, uint64_t off, struct st_err *e)
-{
-	(void)off;
-	return st_spool_add(arg, p, n, e);
-}
-
 /* A run of the file as a source; with it, the tensor that lies in it. */
-static int each_of_run(struct st_vfile *f, struct st_spool *s, const struct wanted *w,
-		       struct cat *c, struct st_err *e)
+static int each_of_run(struct st_repo *r, struct st_vfile *f, const struct wanted *w, struct cat *c,
+		       struct st_err *e)
 {
 	struct st_tensor t = w->t;
 	struct st_source src;
-	int rc = st_vfile_stream(f, t.offset, t.nbytes, add_to_spool, s, e);
-
-	t.offset = 0;
-	st_spool_source(s, &src, w->s->path);
-	return rc == ST_OK ? st_tensor_each(&t, &src, ST_FRAME_LEN, write_bytes, c, e) : rc;
-}
-
-static const struct st_tensor *same_tensor(const struct st_layout *l, const struct wanted *w)
-{
-	for (size_t i = 0; i < l->ntensors; i++)
-		if (l->tensors[i].name_len == w->name.len &&
-		    memcmp(l->tensors[i].name, w->name.p, w->name.len) == 0)
-			return &l->tensors[i];
-	return NULL;
-}
-
-/* What the manifest cannot say where to find, the format's parser can. */
-static int each_parsed(struct st_vfile *f, const struct st_ctx *ctx, struct st_spool *s,
-		       const struct wanted *w, struct cat *c, struct st_err *e)
-{
-	const struct st_format *fmt = st_format_get(st_vfile_manifest(f)->format);
-	const struct st_tensor *t;
-	struct st_layout l;
-	struct st_source src;
+	struct st_spool s;
 	int rc;
 
-	if (!fmt)
-		return st_fail(e, ST_ENOTFOUND, "this strata does not know the format '%s'",
-			       st_vfile_manifest(f)->format);
-	st_layout_init(&l);
-	rc = st_vfile_stream(f, 0, st_vfile_size(f), add_to_spool, s, e);
-	st_spool_source(s, &src, "the stored file");
+	st_spool_init(&s, (size_t)(r->ctx.memory / 8), r->dir);
+	rc = st_vfile_stream(f, t.offset, t.nbytes, st_spool_sink, &s, e);
+	t.offset = 0;
+	st_spool_source(&s, &src, w->s->path);
 	if (rc == ST_OK)
-		rc = st_format_parse(fmt, &l, &src, ctx->memory / 2, e);
-	t = rc == ST_OK ? same_tensor(&l, w) : NULL;
-	if (rc == ST_OK && !t)
-		rc = st_fail(e, ST_ECORRUPT, "the file no longer has the tensor of its manifest");
+		rc = st_tensor_each(&t, &src, ST_FRAME_LEN, write_bytes, c, e);
+	st_spool_release(&s);
+	return rc;
+}
+
+static int each_parsed(struct st_repo *r, struct st_vfile *f, const struct wanted *w, struct cat *c,
+		       struct st_err *e)
+{
+	const struct st_tensor *t = NULL;
+	struct st_reparse x;
+	int rc = st_reparse_open(&x, r, f, e);
+
+	if (rc == ST_OK) {
+		t = st_reparse_find(&x, (const char *)w->name.p, w->name.len);
+		if (!t)
+			rc = st_fail(e, ST_ECORRUPT,
+				     "the file no longer has the tensor of its manifest");
+	}
 	if (rc == ST_OK)
-		rc = st_format_each(t, &src, ST_FRAME_LEN, write_bytes, c, e);
-	st_layout_release(&l);
+		rc = st_format_each(t, &x.src, ST_FRAME_LEN, write_bytes, c, e);
+	st_reparse_close(&x);
 	return rc;
 }
 
 static int stream_tensor(struct st_repo *r, const struct wanted *w, struct cat *c, struct st_err *e)
 {
 	struct st_vfile *f;
-	struct st_spool s;
 	int rc = st_vfile_open(&f, r, &w->found_in, e);
 
 	if (rc != ST_OK)
 		return rc;
-	st_spool_init(&s, (size_t)(r->ctx.memory / 8), r->dir);
 	if (st_tensor_plain(&w->t))
 		rc = st_vfile_stream(f, w->t.offset, w->t.nbytes, write_piece, c, e);
 	else if (w->detached)
-		rc = each_parsed(f, &r->ctx, &s, w, c, e);
+		rc = each_parsed(r, f, w, c, e);
 	else
-		rc = each_of_run(f, &s, w, c, e);
-	st_spool_release(&s);
+		rc = each_of_run(r, f, w, c, e);
 	st_vfile_close(f);
 	return rc;
 }
@@ -294,6 +275,15 @@ static int find_plain(void *arg, const char *path, const struct st_plainfile *f,
 			rc = e->code;
 	}
 	return rc;
+}
+
+static const struct st_tensor *same_tensor(const struct st_layout *l, const struct wanted *w)
+{
+	for (size_t i = 0; i < l->ntensors; i++)
+		if (l->tensors[i].name_len == w->name.len &&
+		    memcmp(l->tensors[i].name, w->name.p, w->name.len) == 0)
+			return &l->tensors[i];
+	return NULL;
 }
 
 /* The file again, which is now known to be the one: its tensor refers to what its parser found. */

@@ -4,13 +4,15 @@
  *
  *	structure	share of tensors without a counterpart of the same name, shape and type
  *	parameters	mean over all elements of ||q - p|| / (||p|| + ||q||) of their tensor, which
- *			is 0 for an equal and 1 for a missing one
+ *			is 0 for an equal and 1 for a missing one; an element that is not finite on
+ *			a side counts as missing
  *	configuration	k / (k + 10) for k settings, lines and other files that differ
  */
 #include "repo/verbs.h"
 
 #include "base/file.h"
 #include "base/json.h"
+#include "format/format.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,7 +54,7 @@ static int on_file(void *arg, const strata_diff_file *f)
 {
 	struct distance *d = arg;
 
-	if (f->model)
+	if (f->model || st_shard_index_name(f->path)) /* which shard holds what is no setting */
 		return 0;
 	d->files++;
 	d->in_file = true;
@@ -63,7 +65,8 @@ static int on_setting(void *arg, const strata_diff_setting *s)
 {
 	struct distance *d = arg;
 
-	(void)s;
+	if (st_shard_index_name(s->path))
+		return 0;
 	if (d->in_file)
 		d->files--; /* its settings stand for it */
 	d->in_file = false;
@@ -75,16 +78,19 @@ static int on_tensor(void *arg, const strata_diff_entry *t)
 {
 	const strata_diff_figures *f = t->figures;
 	struct distance *d = arg;
-	double apart;
+	double norms, apart;
 
 	d->in_file = false;
-	if (!f) {
-		d->lone += t->a ? elements(t->a) : 0;
-		d->lone += t->b && !t->a ? elements(t->b) : 0;
+	if (!f ||
+	    f->numel + f->nonfinite == 0) { /* on one side only, or not comparable as numbers */
+		d->lone += fmax(t->a ? elements(t->a) : 0, t->b ? elements(t->b) : 0);
 		return 0;
 	}
-	apart = f->norm_a + f->norm_b > 0 ? f->l2 / (f->norm_a + f->norm_b) : 0;
+	norms = f->norm_a + f->norm_b;
+	apart = norms > 0 ? f->l2 / norms : 0;
 	d->moved += (double)f->numel * (isfinite(apart) ? fmin(apart, 1) : 1);
+	/* Of what is not finite nothing can be said but that it differs. */
+	d->lone += (double)(f->nonfinite < f->changed ? f->nonfinite : f->changed);
 	return 0;
 }
 
@@ -210,8 +216,9 @@ int st_verb_distance_weights(const struct st_config *config, const char *file, d
 				     names[i]);
 		sum += i <= CONFIGURATION ? weights[i] : 0;
 	}
-	if (rc == ST_OK && !(sum > 0))
+	if (rc == ST_OK && !(sum > 0 && isfinite(sum)))
 		rc = st_fail(e, ST_EUSAGE,
-			     "structure, parameters or configuration needs a weight above 0");
+			     "structure, parameters or configuration needs a weight above 0, and "
+			     "all a finite sum");
 	return rc;
 }

@@ -50,7 +50,15 @@ struct st_fsck_place {		    /* who needs a faulty object or pack */
 /* places: one for each queued fault; strings live in f->text. */
 ST_MUST int st_fsck_find(struct st_fsck *f, struct st_fsck_place *places, struct st_err *e);
 
-/* fsck_full.c: decodes every object, rebuilds every file. */
+struct st_fsck_entry { /* of a file, for faults */
+	struct st_oid id, pack;
+	uint64_t offset;
+};
+/* fsck_ids.c: computes the logical ids that the manifest of a model file claims and no object
+ * proves. v: open, and known to give the file's bytes. */
+ST_MUST int st_fsck_ids(struct st_fsck *f, struct st_vfile *v, const struct st_fsck_entry *at,
+			struct st_err *e);
+/* fsck_full.c: decodes every object, rebuilds every file, computes logical ids. */
 ST_MUST int st_fsck_full(struct st_fsck *f, struct st_err *e);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The long check: every object is decoded, which verifies each frame against the object's id, and
- * every file with a recipe is rebuilt and hashed. Small objects are shared out among the threads,
+ * every file with a recipe is rebuilt and hashed, with those of its tensors that are no object of
+ * their own. Small objects are shared out among the threads,
  * big ones are decoded by all of them, frame by frame.
  */
 #include "repo/fsck.h"
@@ -232,21 +233,37 @@ static int hash_piece(void *arg, const void *p, size_t n, uint64_t off, struct s
 	return st_check_cancel(&b->x->f->r->ctx, e);
 }
 
-static int rebuild(struct full *x, const struct st_oid *id, struct st_err *e)
+static int rebuild(struct full *x, struct st_vfile *v, const struct st_oid *id, struct st_err *e)
 {
 	struct rebuilt b = { .x = x };
-	struct st_vfile *v;
 	struct st_oid got;
-	int rc = st_vfile_open(&v, x->f->r, id, e);
+	int rc;
 
-	if (rc != ST_OK)
-		return rc;
 	st_blake3_init(&b.hash);
 	rc = st_vfile_stream(v, 0, st_vfile_size(v), hash_piece, &b, e);
-	st_vfile_close(v);
 	st_blake3_final(&b.hash, got.b);
 	if (rc == ST_OK && !st_oid_eq(&got, id))
 		rc = st_fail(e, ST_ECORRUPT, "its recipe gives other bytes");
+	return rc;
+}
+
+/* A file that cannot be rebuilt is one fault; each false id of one that can is one of its own. */
+static int check_file(struct full *x, const struct item *it, struct st_err *e)
+{
+	const struct st_fsck_entry at = { it->id, x->pack, it->offset };
+	struct st_err why = { 0 };
+	struct st_vfile *v;
+	int rc = st_vfile_open(&v, x->f->r, &it->id, &why);
+
+	if (rc == ST_OK)
+		rc = rebuild(x, v, &it->id, &why);
+	if (rc == ST_OK && st_vfile_is_model(v))
+		rc = st_fsck_ids(x->f, v, &at, e);
+	else if (st_is_damage(rc))
+		rc = report(x, it, ST_ROLE_FILE, why.msg, e);
+	else if (rc != ST_OK)
+		*e = why;
+	st_vfile_close(v);
 	return rc;
 }
 
@@ -255,17 +272,9 @@ static int rebuild_pack(struct full *x, struct st_err *e)
 	size_t i;
 	int rc = ST_OK;
 
-	for (i = 0; rc == ST_OK && i < x->n; i++) {
-		struct st_err why = { 0 };
-
-		if (x->items[i].kind != ST_ENTRY_RECIPE)
-			continue;
-		rc = rebuild(x, &x->items[i].id, &why);
-		if (st_is_damage(rc))
-			rc = report(x, &x->items[i], ST_ROLE_FILE, why.msg, e);
-		else if (rc != ST_OK)
-			*e = why;
-	}
+	for (i = 0; rc == ST_OK && i < x->n; i++)
+		if (x->items[i].kind == ST_ENTRY_RECIPE)
+			rc = check_file(x, &x->items[i], e);
 	return rc;
 }
 

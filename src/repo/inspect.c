@@ -62,13 +62,32 @@ static int add_file(void *arg, const char *path, const struct st_plainfile *f, s
 	return tally(x, path, &f->layout);
 }
 
-/* Index file, safetensors, any other model: the first of these that the directory has. */
+/* What a directory has of these, the last counts: beside a trainer's model lie its optimizer, its
+ * arguments and so on, in PyTorch's format too. */
 enum rank {
 	RANK_NONE,
 	RANK_OTHER,
+	RANK_PYTORCH_MODEL,
 	RANK_SAFETENSORS,
-	RANK_INDEX
+	RANK_SAFETENSORS_MODEL,
+	RANK_INDEX,
+	RANK_SAFETENSORS_INDEX
 };
+
+static bool is_named(const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(slash ? slash + 1 : path, name) == 0;
+}
+
+static enum rank rank_of_model(const char *path, const struct st_format *f)
+{
+	if (strcmp(f->name, "safetensors") == 0)
+		return is_named(path, "model.safetensors") ? RANK_SAFETENSORS_MODEL :
+							     RANK_SAFETENSORS;
+	return is_named(path, "pytorch_model.bin") ? RANK_PYTORCH_MODEL : RANK_OTHER;
+}
 
 static enum rank rank_of(const char *path, struct st_err *e)
 {
@@ -78,7 +97,8 @@ static enum rank rank_of(const char *path, struct st_err *e)
 	int rc;
 
 	if (st_shard_index_name(path))
-		return RANK_INDEX;
+		return is_named(path, "model.safetensors.index.json") ? RANK_SAFETENSORS_INDEX :
+									RANK_INDEX;
 	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
 		return RANK_NONE;
 	rc = st_source_open_file(&src, path, e);
@@ -87,7 +107,7 @@ static enum rank rank_of(const char *path, struct st_err *e)
 	st_source_close(&src);
 	if (rc != ST_OK || !f)
 		return RANK_NONE;
-	return strcmp(f->name, "safetensors") == 0 ? RANK_SAFETENSORS : RANK_OTHER;
+	return rank_of_model(path, f);
 }
 
 struct found {
@@ -243,6 +263,7 @@ struct hashing {
 static int hash_file(void *arg, const char *path, const struct st_plainfile *f, struct st_err *e)
 {
 	const struct hashing *h = arg;
+	struct st_format_reader r;
 	char hex[STRATA_HEX];
 	struct st_oid id;
 	strata_tensor out;
@@ -250,8 +271,9 @@ static int hash_file(void *arg, const char *path, const struct st_plainfile *f, 
 
 	if (!f->format)
 		return st_fail(e, ST_EFORMAT, "%s is not a model file that strata knows", path);
+	st_format_reader_init(&r, &f->src, h->ctx);
 	for (size_t i = 0; rc == ST_OK && i < f->layout.ntensors; i++) {
-		rc = st_hash_tensor(h->ctx, &f->src, &f->layout.tensors[i], &id, e);
+		rc = st_hash_tensor_with(h->ctx, &r, &f->layout.tensors[i], &id, e);
 		if (rc != ST_OK)
 			break;
 		st_oid_hex(&id, hex);
@@ -259,6 +281,7 @@ static int hash_file(void *arg, const char *path, const struct st_plainfile *f, 
 		out.id = hex;
 		rc = h->tensor(h->arg, &out) ? ST_ENO : ST_OK;
 	}
+	st_format_reader_release(&r);
 	return rc;
 }
 

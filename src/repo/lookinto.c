@@ -276,30 +276,62 @@ int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_
 	return rc;
 }
 
+/* A strided tensor takes nine rooms, and eight more where it is compressed. */
+#define ROOMS 32
+#define MOST_ROOM ((size_t)8 << 20)
+
+struct hashing {
+	const struct st_ctx *ctx;
+	struct st_blake3 h;
+};
+
 static int hash_bytes(void *arg, const void *p, size_t n, struct st_err *e)
 {
-	(void)e;
-	st_blake3_update(arg, p, n);
-	return ST_OK;
+	struct hashing *x = arg;
+
+	st_blake3_update(&x->h, p, n);
+	return st_check_cancel(x->ctx, e);
+}
+
+static size_t room_for(const struct st_ctx *ctx, const struct st_tensor *t)
+{
+	uint64_t room = ctx->memory / ROOMS;
+
+	if (!t->strides || room < ST_FRAME_LEN)
+		return ST_FRAME_LEN;
+	return room < MOST_ROOM ? (size_t)room : MOST_ROOM;
+}
+
+int st_hash_tensor_with(const struct st_ctx *ctx, struct st_format_reader *r,
+			const struct st_tensor *t, struct st_oid *out, struct st_err *e)
+{
+	struct st_quote q;
+	struct hashing *x;
+	int rc;
+
+	if (st_tensor_plain(t))
+		return st_hash_range(ctx, r->src, t->offset, t->nbytes, out, e);
+	x = st_calloc(1, sizeof(*x), e);
+	if (!x)
+		return e->code;
+	x->ctx = ctx;
+	st_blake3_init(&x->h);
+	rc = st_check_cancel(ctx, e);
+	if (rc == ST_OK)
+		rc = st_format_reader_each(r, t, room_for(ctx, t), hash_bytes, x, e);
+	st_blake3_final(&x->h, out->b);
+	free(x);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "tensor %s", st_quote(&q, t->name, t->name_len));
 }
 
 int st_hash_tensor(const struct st_ctx *ctx, const struct st_source *src, const struct st_tensor *t,
 		   struct st_oid *out, struct st_err *e)
 {
-	struct st_quote q;
-	struct st_blake3 *h;
+	struct st_format_reader r;
 	int rc;
 
-	if (st_tensor_plain(t))
-		return st_hash_range(ctx, src, t->offset, t->nbytes, out, e);
-	h = st_calloc(1, sizeof(*h), e);
-	if (!h)
-		return e->code;
-	st_blake3_init(h);
-	rc = st_check_cancel(ctx, e);
-	if (rc == ST_OK)
-		rc = st_format_each(t, src, ST_FRAME_LEN, hash_bytes, h, e);
-	st_blake3_final(h, out->b);
-	free(h);
-	return rc == ST_OK ? ST_OK : st_wrap(e, "tensor %s", st_quote(&q, t->name, t->name_len));
+	st_format_reader_init(&r, src, ctx);
+	rc = st_hash_tensor_with(ctx, &r, t, out, e);
+	st_format_reader_release(&r);
+	return rc;
 }

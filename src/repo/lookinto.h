@@ -65,5 +65,9 @@ ST_MUST int st_hash_range(const struct st_ctx *ctx, const struct st_source *src,
 /* The logical id of a tensor of a layout parsed from src. */
 ST_MUST int st_hash_tensor(const struct st_ctx *ctx, const struct st_source *src,
 			   const struct st_tensor *t, struct st_oid *out, struct st_err *e);
+/* The same for one after the other. Takes about half of ctx->memory for one that is strided. */
+struct st_format_reader;
+ST_MUST int st_hash_tensor_with(const struct st_ctx *ctx, struct st_format_reader *r,
+				const struct st_tensor *t, struct st_oid *out, struct st_err *e);
 
 #endif

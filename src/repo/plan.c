@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/plan.h"
 
+#include "base/pool.h"
+#include "format/format.h"
 #include "repo/lookinto.h"
 #include "tensor/gather.h"
+
+#include <stdatomic.h>
+#include <time.h>
 
 /* Glue is held in memory until its file ends: a gap larger than the first is chunks, and so is one
  * that is not tiny once there is much glue already. */
@@ -92,22 +97,137 @@ int st_plan_make(struct st_plan *p, const struct st_layout *l, struct st_err *e)
 	return rc;
 }
 
-int st_plan_ids(struct st_plan *p, const struct st_ctx *ctx, const struct st_layout *l,
-		const struct st_source *src, struct st_err *e)
+/* ---- ids ---- */
+
+/*
+ * Tensors are hashed on all threads. What the caller's functions say is asked for on its own thread
+ * only: the first worker is that thread, and once it has nothing left to hash it watches over the
+ * others. So after the tasks come as many watches as there are workers; each takes one, since none
+ * is over before all tasks are.
+ */
+struct hashers {
+	struct st_plan *plan;
+	const struct st_ctx *ctx;
+	const struct st_layout *l;
+	const struct st_source *src;
+	uint64_t memory; /* for each */
+	size_t *want;	 /* tensors to hash, in the layout's order */
+	size_t *tasks;	 /* where in it they begin; one more at the end */
+	size_t nwant, ntasks;
+	atomic_size_t done;
+	atomic_bool failed, stop;
+};
+
+static bool must_stop(void *arg)
 {
+	return atomic_load(&((struct hashers *)arg)->stop);
+}
+
+static bool must_stop_caller(void *arg)
+{
+	struct hashers *h = arg;
+
+	if (h->ctx->cancelled && h->ctx->cancelled(h->ctx->arg))
+		atomic_store(&h->stop, true);
+	return must_stop(arg);
+}
+
+static int watch(struct hashers *h, const struct st_ctx *ctx, struct st_err *e)
+{
+	static const struct timespec pause = { .tv_nsec = 2000000 };
 	int rc = ST_OK;
 
-	p->ids = st_calloc(l->ntensors, sizeof(*p->ids), e);
-	if (!p->ids)
-		return e->code;
+	while (rc == ST_OK && atomic_load(&h->done) < h->ntasks && !atomic_load(&h->failed)) {
+		nanosleep(&pause, NULL);
+		rc = st_check_cancel(ctx, e);
+	}
+	return rc;
+}
+
+static int hash_some(void *arg, uint64_t i, unsigned worker, struct st_err *e)
+{
+	struct hashers *h = arg;
+	const struct st_ctx ctx = { .jobs = 1,
+				    .memory = h->memory,
+				    .arg = h,
+				    .cancelled = worker ? must_stop : must_stop_caller };
+	struct st_format_reader r;
+	int rc = ST_OK;
+
+	if (i >= h->ntasks)
+		return watch(h, &ctx, e);
+	st_format_reader_init(&r, h->src, &ctx);
+	for (size_t k = h->tasks[i]; rc == ST_OK && k < h->tasks[i + 1]; k++)
+		rc = st_hash_tensor_with(&ctx, &r, &h->l->tensors[h->want[k]],
+					 &h->plan->ids[h->want[k]], e);
+	st_format_reader_release(&r);
+	if (rc != ST_OK)
+		atomic_store(&h->failed, true);
+	atomic_fetch_add(&h->done, 1);
+	return rc;
+}
+
+/* Tensors of one compressed member stay together; a large plain one takes all threads itself. */
+static int add_task(struct hashers *h, const struct st_tensor *t, struct st_err *e)
+{
+	const struct st_tensor *last = h->nwant ? &h->l->tensors[h->want[h->nwant - 1]] : NULL;
+	size_t i = (size_t)(t - h->l->tensors);
+	int rc = st_check_cancel(h->ctx, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (st_tensor_plain(t) && t->nbytes > ST_FRAME_LEN)
+		return st_hash_tensor(h->ctx, h->src, t, &h->plan->ids[i], e);
+	if (!last || t->where != ST_PACKED || last->where != ST_PACKED ||
+	    t->packed->offset != last->packed->offset)
+		h->tasks[h->ntasks++] = h->nwant;
+	h->want[h->nwant++] = i;
+	return ST_OK;
+}
+
+static int find_tasks(struct hashers *h, struct st_err *e)
+{
+	const struct st_plan *p = h->plan;
+	int rc = ST_OK;
+
 	for (size_t k = 0; rc == ST_OK && k < p->n; k++)
 		for (size_t i = 0; rc == ST_OK && i < p->pieces[k].ntensors; i++) {
 			const struct st_tensor *t = &p->pieces[k].tensors[i];
 
 			if (!st_tensor_plain(t) || t->nbytes != p->pieces[k].size)
-				rc = st_hash_tensor(ctx, src, t, &p->ids[t - l->tensors], e);
+				rc = add_task(h, t, e);
 		}
-	for (size_t i = p->in_file; rc == ST_OK && i < l->ntensors; i++)
-		rc = st_hash_tensor(ctx, src, &l->tensors[i], &p->ids[i], e);
+	for (size_t i = p->in_file; rc == ST_OK && i < h->l->ntensors; i++)
+		rc = add_task(h, &h->l->tensors[i], e);
+	h->tasks[h->ntasks] = h->nwant;
+	return rc;
+}
+
+static int run_tasks(struct hashers *h, struct st_err *e)
+{
+	unsigned jobs = h->ctx->jobs ? h->ctx->jobs : 1;
+
+	if (h->ntasks == 0)
+		return ST_OK;
+	if (jobs > h->ntasks)
+		jobs = (unsigned)h->ntasks;
+	h->memory = h->ctx->memory / jobs;
+	return st_parallel(jobs, h->ntasks + jobs, hash_some, h, e);
+}
+
+int st_plan_ids(struct st_plan *p, const struct st_ctx *ctx, const struct st_layout *l,
+		const struct st_source *src, struct st_err *e)
+{
+	struct hashers h = { .plan = p, .ctx = ctx, .l = l, .src = src };
+	int rc;
+
+	p->ids = st_calloc(l->ntensors, sizeof(*p->ids), e);
+	h.want = p->ids ? st_calloc(l->ntensors + 1, sizeof(*h.want), e) : NULL;
+	h.tasks = h.want ? st_calloc(l->ntensors + 1, sizeof(*h.tasks), e) : NULL;
+	rc = h.tasks ? find_tasks(&h, e) : (int)e->code;
+	if (rc == ST_OK)
+		rc = run_tasks(&h, e);
+	free(h.want);
+	free(h.tasks);
 	return rc;
 }

@@ -2,34 +2,33 @@
 /*
  * A strided tensor is moved block by block. A block is what fits into the buffer: some rows of one
  * dimension with all dimensions inside it. Its elements are visited in the order of the source,
- * not of the result, so that a transposed matrix is read in runs of a block's rows and not element
- * by element.
+ * not of the result, and read with all that lies between them as long as that is little, so that a
+ * transposed matrix costs one pass over its bytes for each block, in large reads.
  */
 #include "tensor/gather.h"
 
 #include "base/file.h"
+#include "tensor/rearrange.h"
 
-/* Elements that begin this close are read together with what lies between them: it costs less than a
- * system call for each. */
-#define NEAR 1024
-
-#define SMALL_RUN ((uint64_t)8 << 20)
-
-struct dim {
-	uint64_t n;
-	int64_t src; /* step in the source and in the block, in elements */
-	uint64_t dst;
-};
+/* Bytes between two elements that are rather read than skipped: about what a system call costs. */
+#define NEAR ((size_t)4 << 10)
+/* Read at once, and taken apart while it is in the cache. */
+#define WINDOW ((size_t)1 << 20)
+#define BLOCK_ROOMS 8
+#define MOST_ROOM ((size_t)1 << 30)
 
 struct mover {
 	const struct st_tensor *t;
 	const struct st_source *src; /* NULL: to fd */
+	const uint8_t *run;	     /* the tensor's bytes in memory, or NULL */
 	int fd;
 	const char *name;
-	size_t elem, room; /* room: bytes of block and of tmp, a multiple of elem */
+	size_t elem, piece; /* piece: bytes that the user gets or gives at once */
+	size_t room;	    /* of block, a multiple of elem */
+	size_t window;	    /* of tmp */
 	uint8_t *block, *tmp;
-	struct dim dims[ST_MAX_NDIM]; /* of the block in hand, the innermost last */
-	unsigned ndims;
+	struct st_axis axes[ST_MAX_NDIM]; /* of the block in hand, the source's innermost last */
+	unsigned naxes;
 };
 
 bool st_tensor_plain(const struct st_tensor *t)
@@ -46,158 +45,220 @@ uint64_t st_tensor_logical_size(const struct st_tensor *t)
 	return n;
 }
 
-static void swap_bytes(uint8_t *p, size_t n, size_t width)
-{
-	for (size_t at = 0; at < n; at += width)
-		for (size_t i = 0; i < width / 2; i++) {
-			uint8_t b = p[at + i];
-
-			p[at + i] = p[at + width - 1 - i];
-			p[at + width - 1 - i] = b;
-		}
-}
-
 static void to_or_from_big(const struct st_tensor *t, uint8_t *p, size_t n)
 {
 	if (t->big_endian && st_dtype_width(t->dtype) > 1)
-		swap_bytes(p, n, st_dtype_width(t->dtype));
+		st_swap_bytes(p, n, st_dtype_width(t->dtype));
 }
 
-/* ---- one run of elements ---- */
-
-/* As many elements at a time as tmp holds with all between them. */
-static int read_near(struct mover *m, uint64_t off, const struct dim *d, uint8_t *dst,
-		     struct st_err *e)
-{
-	size_t elem = m->elem, step = (size_t)d->src * elem;
-	uint64_t most = step ? (m->room - elem) / step + 1 : d->n, n;
-	int rc = ST_OK;
-
-	for (uint64_t i = 0; rc == ST_OK && i < d->n; i += n) {
-		n = d->n - i < most ? d->n - i : most;
-		rc = st_source_read(m->src, m->tmp, (size_t)(n - 1) * step + elem, off + i * step,
-				    e);
-		for (uint64_t k = 0; rc == ST_OK && k < n; k++)
-			memcpy(dst + (i + k) * d->dst * elem, m->tmp + k * step, elem);
-	}
-	return rc;
-}
-
-static int read_run(struct mover *m, uint64_t off, const struct dim *d, uint8_t *dst,
-		    struct st_err *e)
-{
-	size_t elem = m->elem;
-	int rc = ST_OK;
-
-	if (d->src == 1 && d->dst == 1)
-		return st_source_read(m->src, dst, (size_t)d->n * elem, off, e);
-	if (d->src >= 0 && (uint64_t)d->src <= NEAR / elem)
-		return read_near(m, off, d, dst, e);
-	for (uint64_t i = 0; rc == ST_OK && i < d->n; i++)
-		rc = st_source_read(m->src, dst + i * d->dst * elem, elem,
-				    off + i * (uint64_t)d->src * elem, e);
-	return rc;
-}
-
-static int write_run(struct mover *m, uint64_t off, const struct dim *d, const uint8_t *dst,
-		     struct st_err *e)
-{
-	size_t elem = m->elem;
-	int rc = ST_OK;
-
-	if (d->src == 1 && d->n * elem <= m->room) {
-		for (size_t i = 0; i < d->n; i++)
-			memcpy(m->tmp + i * elem, dst + i * d->dst * elem, elem);
-		return st_pwrite_full(m->fd, m->tmp, (size_t)d->n * elem, off, m->name, e);
-	}
-	for (uint64_t i = 0; rc == ST_OK && i < d->n; i++)
-		rc = st_pwrite_full(m->fd, dst + i * d->dst * elem, elem,
-				    off + i * (uint64_t)d->src * elem, m->name, e);
-	return rc;
-}
-
-/* ---- one block ---- */
+/* ---- the axes of a block ---- */
 
 static uint64_t magnitude(int64_t v)
 {
 	return v < 0 ? -(uint64_t)v : (uint64_t)v;
 }
 
-static void sort_dims(struct mover *m)
+static void sort_axes(struct mover *m)
 {
-	for (unsigned i = 1; i < m->ndims; i++) {
-		struct dim d = m->dims[i];
+	for (unsigned i = 1; i < m->naxes; i++) {
+		struct st_axis a = m->axes[i];
 		unsigned k = i;
 
-		for (; k && magnitude(m->dims[k - 1].src) < magnitude(d.src); k--)
-			m->dims[k] = m->dims[k - 1];
-		m->dims[k] = d;
+		for (; k && m->axes[k - 1].src < a.src; k--)
+			m->axes[k] = m->axes[k - 1];
+		m->axes[k] = a;
 	}
 }
 
 /* Neighbours that step through the source, and through the block, like one become one. */
-static void join_dims(struct mover *m)
+static void join_axes(struct mover *m)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < m->ndims; i++) {
-		struct dim *last = n ? &m->dims[n - 1] : NULL, d = m->dims[i];
+	for (unsigned i = 0; i < m->naxes; i++) {
+		struct st_axis *last = n ? &m->axes[n - 1] : NULL, a = m->axes[i];
 
-		if (last && last->src == d.src * (int64_t)d.n && last->dst == d.dst * d.n)
-			*last = (struct dim){ last->n * d.n, d.src, d.dst };
+		if (last && last->src == a.src * a.n && last->dst == a.dst * (int64_t)a.n)
+			*last = (struct st_axis){ last->n * a.n, a.src, a.dst };
 		else
-			m->dims[n++] = d;
+			m->axes[n++] = a;
 	}
-	m->ndims = n;
+	m->naxes = n;
 }
 
-/* Dimensions from `from` on, of which the first has n elements. */
-static void set_dims(struct mover *m, unsigned from, uint64_t n)
+/*
+ * Dimensions from `from` on, of which the first has n elements. An axis that goes backwards is
+ * walked from its other end: *off and *dst, of the block's first element, become those of its
+ * lowest one.
+ */
+static void set_axes(struct mover *m, unsigned from, uint64_t n, uint64_t *off, uint64_t *dst)
 {
 	const struct st_tensor *t = m->t;
-	uint64_t dst = 1;
+	uint64_t step = 1, count;
 
-	m->ndims = 0;
-	for (unsigned d = from; d < t->ndim; d++)
-		m->dims[m->ndims++] = (struct dim){ d == from ? n : t->shape[d], t->strides[d], 0 };
-	for (unsigned i = m->ndims; i-- > 0;) {
-		m->dims[i].dst = dst;
-		dst *= m->dims[i].n;
-	}
-	for (unsigned i = 0; i < m->ndims;) {
-		if (m->dims[i].n == 1) {
-			memmove(&m->dims[i], &m->dims[i + 1],
-				(m->ndims - i - 1) * sizeof(m->dims[0]));
-			m->ndims--;
-		} else {
-			i++;
+	m->naxes = 0;
+	*dst = 0;
+	for (unsigned d = t->ndim; d-- > from; step *= count) {
+		struct st_axis a = { .dst = (int64_t)step };
+
+		count = a.n = d == from ? n : t->shape[d];
+		if (a.n == 1)
+			continue;
+		a.src = magnitude(t->strides[d]);
+		if (t->strides[d] < 0) {
+			*off -= (a.n - 1) * a.src * m->elem;
+			*dst += (a.n - 1) * step;
+			a.dst = -a.dst;
 		}
+		m->axes[m->naxes++] = a;
 	}
-	sort_dims(m);
-	join_dims(m);
-	if (!m->ndims)
-		m->dims[m->ndims++] = (struct dim){ 1, 1, 1 };
+	sort_axes(m);
+	join_axes(m);
+	if (!m->naxes)
+		m->axes[m->naxes++] = (struct st_axis){ 1, 1, 1 };
 }
 
-/* off: of the block's first element. All sums were found to lie inside the tensor's run. */
-static int move_block(struct mover *m, uint64_t off, struct st_err *e)
+/* ---- reading a block ---- */
+
+/*
+ * What is taken apart at once: axes from `axis` on, n at a time of that one, read with all between
+ * them; and where that is little, `slices` of them along the axis before, each read by itself.
+ */
+struct chunk {
+	unsigned axis;
+	uint64_t n, span, slices; /* span: elements from the first to the last of a slice */
+};
+
+/* A run that needs no rearranging goes straight to its place. */
+static bool is_direct(const struct mover *m, const struct chunk *c)
 {
-	uint64_t at[ST_MAX_NDIM] = { 0 }, dst = 0;
-	unsigned last = m->ndims - 1, d;
+	const struct st_axis *a = &m->axes[m->naxes - 1];
+
+	return c->axis == m->naxes || (c->axis == m->naxes - 1 && a->src == 1 && a->dst == 1);
+}
+
+static struct chunk chunk_of(const struct mover *m)
+{
+	struct chunk c = { m->naxes, 1, 1, 1 };
+	uint64_t all = m->window / m->elem, fit;
+
+	for (unsigned i = m->naxes; i-- > 0;) {
+		const struct st_axis *a = &m->axes[i];
+
+		if (a->src > c.span && a->src - c.span > NEAR / m->elem)
+			break;
+		fit = a->src ? (all - c.span) / a->src + 1 : a->n;
+		c.axis = i;
+		c.n = a->n < fit ? a->n : fit;
+		c.span += (c.n - 1) * a->src;
+		if (c.n < a->n)
+			return c;
+	}
+	if (c.axis > 0 && !is_direct(m, &c)) {
+		fit = all / c.span;
+		c.slices = m->axes[c.axis - 1].n < fit ? m->axes[c.axis - 1].n : fit;
+	}
+	return c;
+}
+
+/* n of the chunk's outermost axis, and `slices`: they may be fewer at the end. */
+static int read_chunk(struct mover *m, const struct chunk *c, uint64_t n, uint64_t slices,
+		      uint64_t off, uint8_t *dst, struct st_err *e)
+{
+	unsigned from = c->slices > 1 ? c->axis - 1 : c->axis;
+	struct st_axis axes[ST_MAX_NDIM];
+	size_t size = (size_t)c->span * m->elem;
+	int rc = ST_OK;
+
+	if (is_direct(m, c))
+		return st_source_read(m->src, dst, (size_t)n * m->elem, off, e);
+	memcpy(axes, &m->axes[from], (m->naxes - from) * sizeof(*axes));
+	if (c->slices > 1) {
+		axes[0].n = slices;
+		axes[0].src = c->span;
+	} else {
+		axes[0].n = n;
+		size -= (size_t)((c->n - n) * axes[0].src) * m->elem;
+	}
+	for (uint64_t i = 0; rc == ST_OK && i < slices; i++)
+		rc = st_source_read(m->src, m->tmp + i * size, size,
+				    off + i * m->axes[from].src * m->elem, e);
+	if (rc == ST_OK)
+		st_rearrange(dst, m->tmp, m->elem, axes, m->naxes - from);
+	return rc;
+}
+
+/* off, dst: of the lowest element. All sums were found to lie inside the tensor's run. */
+static int read_block(struct mover *m, uint64_t off, uint64_t dst, struct st_err *e)
+{
+	uint64_t at[ST_MAX_NDIM] = { 0 };
+	const struct chunk c = chunk_of(m);
+	const unsigned outer = c.slices > 1 ? c.axis - 1 : c.axis; /* stepped by more than one */
+	const uint64_t steps = c.slices > 1 ? c.slices : c.n;
+	uint64_t left, step;
+	unsigned d;
+	int rc;
+
+	if (m->run) {
+		st_rearrange(m->block + dst * m->elem, m->run + off, m->elem, m->axes, m->naxes);
+		return ST_OK;
+	}
+	for (;;) {
+		left = outer < m->naxes ? m->axes[outer].n - at[outer] : 1;
+		left = left < steps ? left : steps;
+		rc = read_chunk(m, &c, c.slices > 1 ? c.n : left, c.slices > 1 ? left : 1, off,
+				m->block + dst * m->elem, e);
+		d = outer < m->naxes ? outer + 1 : m->naxes;
+		while (rc == ST_OK && d-- > 0) {
+			step = d == outer ? steps : 1;
+			at[d] += step;
+			off += step * m->axes[d].src * m->elem;
+			dst += step * (uint64_t)m->axes[d].dst;
+			if (at[d] < m->axes[d].n)
+				break;
+			off -= at[d] * m->axes[d].src * m->elem;
+			dst -= at[d] * (uint64_t)m->axes[d].dst;
+			at[d] = 0;
+		}
+		if (rc != ST_OK || d == UINT32_MAX)
+			return rc;
+	}
+}
+
+/* ---- writing a block ---- */
+
+static int write_run(struct mover *m, uint64_t off, const struct st_axis *a, const uint8_t *p,
+		     struct st_err *e)
+{
+	uint64_t most = a->src == 1 ? m->window / m->elem : 1, n;
+	const ptrdiff_t step = (ptrdiff_t)a->dst * (ptrdiff_t)m->elem;
+	int rc = ST_OK;
+
+	for (uint64_t i = 0; rc == ST_OK && i < a->n; i += n) {
+		n = a->n - i < most ? a->n - i : most;
+		for (uint64_t k = 0; k < n; k++)
+			memcpy(m->tmp + k * m->elem, p + (ptrdiff_t)(i + k) * step, m->elem);
+		rc = st_pwrite_full(m->fd, m->tmp, (size_t)n * m->elem, off + i * a->src * m->elem,
+				    m->name, e);
+	}
+	return rc;
+}
+
+static int write_block(struct mover *m, uint64_t off, uint64_t dst, struct st_err *e)
+{
+	uint64_t at[ST_MAX_NDIM] = { 0 };
+	unsigned last = m->naxes - 1, d;
 	int rc;
 
 	for (;;) {
-		uint8_t *p = m->block + dst * m->elem;
-
-		rc = m->src ? read_run(m, off, &m->dims[last], p, e) :
-			      write_run(m, off, &m->dims[last], p, e);
+		rc = write_run(m, off, &m->axes[last], m->block + dst * m->elem, e);
 		for (d = last; rc == ST_OK && d-- > 0;) {
-			off += (uint64_t)m->dims[d].src * m->elem;
-			dst += m->dims[d].dst;
-			if (++at[d] < m->dims[d].n)
+			off += m->axes[d].src * m->elem;
+			dst += (uint64_t)m->axes[d].dst;
+			if (++at[d] < m->axes[d].n)
 				break;
-			off -= (uint64_t)m->dims[d].src * m->elem * m->dims[d].n;
-			dst -= m->dims[d].dst * m->dims[d].n;
+			off -= at[d] * m->axes[d].src * m->elem;
+			dst -= at[d] * (uint64_t)m->axes[d].dst;
 			at[d] = 0;
 		}
 		if (rc != ST_OK || d == UINT32_MAX)
@@ -224,19 +285,46 @@ struct user {
 	void *arg;
 };
 
-static int one_block(struct mover *m, uint64_t off, size_t bytes, const struct user *u,
-		     struct st_err *e)
+static int take_block(struct mover *m, size_t bytes, const struct user *u, struct st_err *e)
 {
+	size_t n;
+	int rc = ST_OK;
+
+	to_or_from_big(m->t, m->block, bytes);
+	for (size_t i = 0; rc == ST_OK && i < bytes; i += n) {
+		n = bytes - i < m->piece ? bytes - i : m->piece;
+		rc = u->cb(u->arg, m->block + i, n, e);
+	}
+	return rc;
+}
+
+static int fill_block(struct mover *m, size_t bytes, const struct user *u, struct st_err *e)
+{
+	size_t n;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < bytes; i += n) {
+		n = bytes - i < m->piece ? bytes - i : m->piece;
+		rc = u->fill(u->arg, m->block + i, n, e);
+	}
+	to_or_from_big(m->t, m->block, bytes);
+	return rc;
+}
+
+/* Dimensions from `from` on, n of the first; off: of its first element. */
+static int one_block(struct mover *m, unsigned from, uint64_t n, uint64_t off, size_t bytes,
+		     const struct user *u, struct st_err *e)
+{
+	uint64_t dst;
 	int rc;
 
+	set_axes(m, from, n, &off, &dst);
 	if (m->src) {
-		rc = move_block(m, off, e);
-		to_or_from_big(m->t, m->block, bytes);
-		return rc == ST_OK ? u->cb(u->arg, m->block, bytes, e) : rc;
+		rc = read_block(m, off, dst, e);
+		return rc == ST_OK ? take_block(m, bytes, u, e) : rc;
 	}
-	rc = u->fill(u->arg, m->block, bytes, e);
-	to_or_from_big(m->t, m->block, bytes);
-	return rc == ST_OK ? move_block(m, off, e) : rc;
+	rc = fill_block(m, bytes, u, e);
+	return rc == ST_OK ? write_block(m, off, dst, e) : rc;
 }
 
 /* Splits at dimension `cut`: what lies inside it fits into the buffer `rows` times. */
@@ -251,8 +339,7 @@ static int each_block(struct mover *m, unsigned cut, uint64_t inner, uint64_t ro
 	for (;;) {
 		for (i = 0; rc == ST_OK && i < t->shape[cut]; i += n) {
 			n = t->shape[cut] - i < rows ? t->shape[cut] - i : rows;
-			set_dims(m, cut, n);
-			rc = one_block(m, off + i * (uint64_t)t->strides[cut] * m->elem,
+			rc = one_block(m, cut, n, off + i * (uint64_t)t->strides[cut] * m->elem,
 				       (size_t)(n * inner * m->elem), u, e);
 		}
 		for (d = cut; rc == ST_OK && d-- > 0;) {
@@ -273,10 +360,8 @@ static int move_strided(struct mover *m, const struct user *u, struct st_err *e)
 	uint64_t inner = 1, fit = m->room / m->elem;
 	unsigned cut = t->ndim;
 
-	if (t->ndim == 0) {
-		set_dims(m, 0, 1);
-		return one_block(m, t->offset, m->elem, u, e);
-	}
+	if (t->ndim == 0)
+		return one_block(m, 0, 1, t->offset, m->elem, u, e);
 	while (--cut > 0 && t->shape[cut] <= fit / inner)
 		inner *= t->shape[cut];
 	return each_block(m, cut, inner, fit / inner, u, e);
@@ -307,7 +392,7 @@ static int move_run(struct mover *m, const struct user *u, struct st_err *e)
 	return rc;
 }
 
-static int move(struct mover *m, size_t room, const struct user *u, struct st_err *e)
+static int move(struct mover *m, size_t room, size_t block, const struct user *u, struct st_err *e)
 {
 	uint64_t size = st_tensor_logical_size(m->t);
 	int rc;
@@ -315,13 +400,13 @@ static int move(struct mover *m, size_t room, const struct user *u, struct st_er
 	m->elem = st_dtype_info(m->t->dtype)->bits / 8;
 	if (m->elem == 0)
 		m->elem = 1; /* several in a byte: never strided */
-	if (room < ST_GATHER_MIN)
-		room = ST_GATHER_MIN;
-	m->room = size < room ? (size_t)size : room - room % m->elem;
+	m->piece = room - room % m->elem;
+	m->room = size < block ? (size_t)size : block - block % m->elem;
+	m->window = room < WINDOW ? m->piece : WINDOW;
 	if (m->room == 0)
 		return ST_OK;
 	m->block = st_malloc(m->room, e);
-	m->tmp = m->block && m->t->strides ? st_malloc(m->room, e) : NULL;
+	m->tmp = m->block && m->t->strides && !m->run ? st_malloc(m->window, e) : NULL;
 	if (e->code != ST_OK)
 		rc = e->code;
 	else
@@ -331,20 +416,25 @@ static int move(struct mover *m, size_t room, const struct user *u, struct st_er
 	return rc;
 }
 
-/* Elements that lie about in a small run, perhaps each of them many times, come from memory. */
-static int each_of_small(const struct st_tensor *t, const struct st_source *src, size_t room,
-			 const struct user *u, struct st_err *e)
+static size_t fit_room(size_t room)
+{
+	if (room < ST_GATHER_MIN)
+		return ST_GATHER_MIN;
+	return room < MOST_ROOM ? room : MOST_ROOM;
+}
+
+/* Elements that come many times each are taken from memory. */
+static int each_in_memory(const struct st_tensor *t, const struct st_source *src, size_t room,
+			  const struct user *u, struct st_err *e)
 {
 	uint8_t *run = st_malloc((size_t)t->nbytes, e);
 	struct st_tensor in_memory = *t;
-	struct st_source mem;
-	struct mover m = { .t = &in_memory, .src = &mem, .fd = -1 };
+	struct mover m = { .t = &in_memory, .src = src, .run = run, .fd = -1 };
 	int rc = run ? st_source_read(src, run, (size_t)t->nbytes, t->offset, e) : (int)e->code;
 
-	st_source_init_mem(&mem, run, t->nbytes, src->name);
 	in_memory.offset = 0;
 	if (rc == ST_OK)
-		rc = move(&m, room, u, e);
+		rc = move(&m, room, room, u, e);
 	free(run);
 	return rc;
 }
@@ -357,9 +447,12 @@ int st_tensor_each(const struct st_tensor *t, const struct st_source *src, size_
 
 	if (t->where == ST_HELD)
 		return t->nbytes ? cb(arg, t->held, (size_t)t->nbytes, e) : ST_OK;
-	if (t->strides && t->nbytes && t->nbytes <= SMALL_RUN)
-		return each_of_small(t, src, room, &u, e);
-	return move(&m, room, &u, e);
+	room = fit_room(room);
+	if (!t->strides)
+		return move(&m, room, room, &u, e);
+	if (t->nbytes && t->nbytes <= room * BLOCK_ROOMS && t->nbytes < st_tensor_logical_size(t))
+		return each_in_memory(t, src, room, &u, e);
+	return move(&m, room, room * BLOCK_ROOMS, &u, e);
 }
 
 int st_tensor_put(const struct st_tensor *t, int fd, const char *name, size_t room, st_fill_fn fill,
@@ -369,5 +462,6 @@ int st_tensor_put(const struct st_tensor *t, int fd, const char *name, size_t ro
 	struct mover m = { .t = t, .fd = fd, .name = name };
 
 	ST_BUG_ON(t->where != ST_IN_FILE);
-	return move(&m, room, &u, e);
+	room = fit_room(room);
+	return move(&m, room, t->strides ? room * BLOCK_ROOMS : room, &u, e);
 }

@@ -21,9 +21,11 @@ typedef int (*st_fill_fn)(void *arg, void *p, size_t n, struct st_err *e);
 #define ST_GATHER_MIN ((size_t)64 << 10)
 
 /*
- * Hands them to cb in order, in pieces of at most `room` bytes (at least ST_GATHER_MIN; the memory
- * this takes is about twice that, and up to 8 MiB for a strided one). src: what t->offset counts in; not used for a held tensor. Reads
- * each run of the source once or a few times, whatever the strides.
+ * Hands them to cb in order, in pieces of at most `room` bytes (at least ST_GATHER_MIN). It takes
+ * that much memory, and for a strided tensor up to nine times that: the more, the fewer passes over
+ * the source. src: what t->offset counts in; not used for a held tensor. Whatever the strides, a
+ * block of eight rooms is read front to back, in reads of up to a MiB where elements lie within
+ * some KiB of each other.
  */
 ST_MUST int st_tensor_each(const struct st_tensor *t, const struct st_source *src, size_t room,
 			   st_bytes_fn cb, void *arg, struct st_err *e);

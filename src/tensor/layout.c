@@ -216,6 +216,12 @@ static int unique_names(struct st_layout *l, struct st_err *e)
 #define MAX_REPEAT 64
 #define MAX_REPEAT_SLACK ((uint64_t)1 << 30)
 
+/* What a manifest can say of one extent and of a file (doc/format/manifest.md). */
+#define MAX_NAME ((size_t)64 << 10)
+#define MAX_GROUP ((uint64_t)63 << 20)
+#define MAX_METADATA ((uint64_t)48 << 20)
+#define VIEW_TEXT 180 /* of one tensor, without its name and numbers */
+
 static int bad_tensor(const struct st_tensor *t, const char *what, struct st_err *e)
 {
 	struct st_quote q;
@@ -265,6 +271,8 @@ static int check_tensor(const struct st_layout *l, const struct st_tensor *t, st
 	uint64_t room = t->where == ST_PACKED ? t->packed->usize : l->size;
 	struct st_quote q;
 
+	if (t->name_len > MAX_NAME)
+		return bad_tensor(t, "its name is longer than 64 KiB", e);
 	for (unsigned d = 0; d < t->ndim; d++)
 		if (t->shape[d] > MAX_DIM)
 			return st_fail(e, ST_EFORMAT,
@@ -288,9 +296,78 @@ static int check_ranges(const struct st_layout *l, struct st_err *e)
 	return rc;
 }
 
+/* At most what a string takes in JSON, where control characters are six bytes; one that is not
+ * UTF-8 is written in hexadecimal, two. */
+static uint64_t text_of(const char *s, size_t len)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		n += c < 0x20 || c == 0x7f ? 6 : c >= 0x80 || c == '"' || c == '\\' ? 2 : 1;
+	}
+	return n;
+}
+
+static uint64_t digits(uint64_t v)
+{
+	uint64_t n = 1;
+
+	while (v /= 10)
+		n++;
+	return n;
+}
+
+static uint64_t view_text(const struct st_tensor *t)
+{
+	uint64_t n = VIEW_TEXT + text_of(t->name, t->name_len) + digits(t->offset) +
+		     digits(t->nbytes);
+
+	for (unsigned d = 0; d < t->ndim; d++) {
+		n += 1 + digits(t->shape[d]);
+		if (t->strides)
+			n += 2 + digits(t->strides[d] < 0 ? -(uint64_t)t->strides[d] :
+							    (uint64_t)t->strides[d]);
+	}
+	return n;
+}
+
+/* Tensors that overlap are listed with one extent, which cannot be spread over pages. Sorted. */
+static int check_groups(const struct st_layout *l, struct st_err *e)
+{
+	uint64_t end = 0, text = 0;
+
+	for (size_t i = 0; i < l->ntensors && l->tensors[i].where == ST_IN_FILE; i++) {
+		const struct st_tensor *t = &l->tensors[i];
+
+		if (t->offset >= end)
+			text = 0;
+		if (t->offset + t->nbytes > end)
+			end = t->offset + t->nbytes;
+		text += view_text(t);
+		if (text > MAX_GROUP)
+			return bad_tensor(t, "too many tensors share bytes with it", e);
+	}
+	return ST_OK;
+}
+
+static int check_metadata(const struct st_layout *l, struct st_err *e)
+{
+	uint64_t n = l->metadata ? text_of(l->metadata, l->metadata_len) : 0;
+
+	if (n <= MAX_METADATA)
+		return ST_OK;
+	return st_fail(e, ST_EFORMAT,
+		       "its metadata take %" PRIu64 " bytes, more than a manifest holds", n);
+}
+
 int st_layout_finish(struct st_layout *l, struct st_err *e)
 {
 	int rc = check_ranges(l, e);
+
+	if (rc == ST_OK)
+		rc = check_metadata(l, e);
 
 	if (rc == ST_OK)
 		rc = check_cost(l, e);
@@ -299,5 +376,7 @@ int st_layout_finish(struct st_layout *l, struct st_err *e)
 	if (rc == ST_OK)
 		rc = unique_names(l, e);
 	/* A name that got a number may now stand wrongly among tensors of the same range. */
-	return rc == ST_OK ? sort(l, e) : rc;
+	if (rc == ST_OK)
+		rc = sort(l, e);
+	return rc == ST_OK ? check_groups(l, e) : rc;
 }

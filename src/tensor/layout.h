@@ -52,7 +52,9 @@ void st_layout_release(struct st_layout *l);
 /* A zeroed tensor at the end; NULL on failure. Valid until the next call. */
 ST_MUST struct st_tensor *st_layout_add(struct st_layout *l, struct st_err *e);
 /* Sorts, gives equal names "#2", "#3" in file order, checks that ranges lie inside the file and
- * strides inside their range, and that no tensor repeats its bytes without bound. */
+ * strides inside their range, that no tensor repeats its bytes without bound, and that a manifest
+ * can hold what there is to say: no name over 64 KiB, 48 MiB of metadata, 63 MiB about tensors that
+ * overlap. */
 ST_MUST int st_layout_finish(struct st_layout *l, struct st_err *e);
 /* Elements; false when the product wraps. */
 bool st_shape_numel(const uint64_t *shape, unsigned ndim, uint64_t *out);

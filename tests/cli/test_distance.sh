@@ -44,7 +44,26 @@ structure() {
 	grep -q '^  structure      0.666667' got
 	grep -q '^  parameters     0.800000' got
 	echo x >f && echo y >g
-	out '  structure      not recorded' sh -c 'strata distance f g | grep structure'
+	out '  structure      nothing to compare' sh -c 'strata distance f g | grep structure'
+}
+
+odd() {
+	# The same in both directions, also where shapes do not agree.
+	model one.safetensors a:F32:10:1 b:F32:10:2
+	model two.safetensors a:F32:10:1 b:F32:30:3
+	out "$(first strata distance one.safetensors two.safetensors)" first strata distance two.safetensors one.safetensors
+	# Nothing finite on one side is far, not near.
+	python3 - <<'P'
+import json, struct
+def write(path, value):
+    head = json.dumps({"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}).encode()
+    open(path, "wb").write(struct.pack("<Q", len(head)) + head + struct.pack("<4f", *[value] * 4))
+write("n.safetensors", float("nan"))
+write("m.safetensors", 1.0)
+P
+	out '  parameters     1.000000  weight 0.333' sh -c 'strata distance m.safetensors n.safetensors | grep parameters'
+	echo '{"parameters": 1e308, "structure": 1e308}' >w.json
+	rc 2 strata distance --weights w.json one.safetensors two.safetensors
 }
 
 weights() {
@@ -108,6 +127,7 @@ usage() {
 
 it 'is 0 between equals, symmetric, and what the formula says' laws
 it 'counts tensors that only one side has' structure
+it 'is symmetric and honest in odd cases' odd
 it 'weights from a file and from settings' weights
 it 'log --distance and --matrix' history
 it 'reports wrong use' usage

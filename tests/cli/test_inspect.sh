@@ -50,10 +50,34 @@ sharded() {
 	[ "$n" -eq "$(strata inspect --json model.safetensors.index.json | sed 's/.*"tensors":\([0-9]*\),.*/\1/')" ]
 }
 
+# What a directory's model is: an index, then safetensors, then PyTorch's; not an optimizer.
+directory() {
+	golden=$ST_SRC/tests/golden/pytorch
+	some=$(find "$golden" -name '*.pt' | head -n 1)
+	mkdir d
+	cp "$some" d/optimizer.pt
+	match '^d: torch' strata inspect d
+	cp "$some" d/rng_state.pth
+	rc 2 strata inspect d
+	err 'several model files: name one' strata inspect d
+	cp "$some" d/pytorch_model.bin
+	match '^d: torch' strata inspect d
+	model d/adapter.safetensors w:F32:3
+	match 'tensors   1, 3 elements' strata inspect d
+	model d/other.safetensors w:F32:5
+	rc 2 strata inspect d
+	model d/model.safetensors w:F32:7
+	match 'tensors   1, 7 elements' strata inspect d
+	cp "$ST_SRC"/tests/golden/safetensors/sharded/* d
+	cp d/model.safetensors.index.json d/pytorch_model.bin.index.json
+	match 'safetensors, .* 3 shards$' strata inspect d
+}
+
 it 'a summary' summary
 it '--tensors lists them' tensors
 it '--json' json
 it 'a damaged file: what and where, status 4, and on with the next' damaged
 it 'an ordinary file, none at all' ordinary
 it 'a sharded model is one' sharded
+it 'the model of a directory' directory
 finish

@@ -48,6 +48,17 @@ Nothing to commit, the working tree is clean." strata status
 	match "'strata commit -a' commits" strata status
 }
 
+configuration() {
+	repo
+	model m.safetensors a:F32:16:1 --meta step=1
+	strata add .
+	strata commit -m one
+	model m.safetensors a:F32:16:1 --meta step=2
+	match '^  changed   m.safetensors  \(configuration changed\)$' strata status
+	strata add .
+	match '^  changed   m.safetensors  \(configuration changed\)$' strata status
+}
+
 brief() {
 	setup
 	echo 2 >kept
@@ -112,6 +123,7 @@ touched() {
 
 it 'says everything, with tensors' long
 it 'says when there is nothing' clean
+it 'says when no tensor did change' configuration
 it '-s has two letters and a path' brief
 it '--json has one object a file' json
 it '--ignored shows what is ignored' ignored

@@ -7,13 +7,16 @@
 #include <cmocka.h>
 
 #include "repo_fixture.h"
+#include "zip_fixture.h"
 
 #include "base/file.h"
+#include "model/manifest.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define MIB ((size_t)1 << 20)
 
 static struct tfaults faults;
@@ -311,6 +314,178 @@ static void false_recipe(void **state)
 	tr_close(&t);
 }
 
+/* ---- logical ids ---- */
+
+static int keep(void *arg, const void *p, size_t n, struct st_oid *id, struct st_err *e)
+{
+	return st_writer_put(arg, NULL, p, n, id, e);
+}
+
+/* Makes a stored ordinary file a model, by a manifest of these segments. */
+static void plant(struct trepo *t, const struct st_oid *file, uint64_t size, const char *format,
+		  const struct st_segment *segs, size_t n)
+{
+	struct st_op op = { .verb = "test", .why = "test" };
+	struct st_manifest_writer mw;
+	struct st_err e = { 0 };
+	const struct st_oid *packs;
+	struct st_writer *w;
+	struct st_oid root;
+
+	assert_int_equal(st_writer_new(&w, t->r->odb, &t->r->ctx, &e), ST_OK);
+	assert_int_equal(st_manifest_writer_init(&mw, format, keep, w, &e), ST_OK);
+	for (size_t i = 0; i < n; i++)
+		if (st_manifest_writer_add(&mw, &segs[i], &e) != ST_OK)
+			fail_msg("%s", e.msg);
+	assert_int_equal(st_manifest_writer_finish(&mw, NULL, NULL, 0, &root, &e), ST_OK);
+	st_manifest_writer_release(&mw);
+	assert_int_equal(st_writer_recipe(w, file, size, &root, &e), ST_OK);
+	assert_int_equal(st_writer_seal(w, &packs, &op.npacks_added, &e), ST_OK);
+	op.packs_added = (struct st_oid *)packs;
+	assert_int_equal(st_repo_publish(t->r, &op, NULL, NULL, &e), ST_OK);
+	st_writer_free(w);
+}
+
+static void says(const strata_fault *f, const struct st_oid *file, const char *path,
+		 const char *what)
+{
+	char hex[ST_OID_HEX + 1];
+
+	st_oid_hex(file, hex);
+	assert_string_equal(f->object, hex);
+	assert_string_equal(f->version, "v1");
+	assert_string_equal(f->path, path);
+	if (!strstr(f->what, what))
+		fail_msg("%s", f->what);
+}
+
+/* 2 x 3 elements of 4 bytes, with and without their true ids in each way that tensors lie. */
+static void false_ids(void **state)
+{
+	static const uint64_t s32[] = { 3, 2 }, s6[] = { 6 }, s2[] = { 2 };
+	static const int64_t t13[] = { 1, 3 };
+	static const unsigned char order[] = { 0, 3, 1, 4, 2, 5 };
+	unsigned char bytes[24], turned[24], swapped[24];
+	struct st_oid file, turned_id, swapped_id, part_id;
+	strata_fsck_result res;
+	struct trepo t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)(i * 7 + 1);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		turned[i] = bytes[order[i / 4] * 4 + i % 4];
+		swapped[i] = bytes[i / 4 * 4 + 3 - i % 4];
+	}
+	st_oid_of(&turned_id, turned, 24);
+	st_oid_of(&swapped_id, swapped, 24);
+	st_oid_of(&part_id, bytes + 8, 8);
+	st_oid_of(&file, bytes, 24);
+	for (unsigned lie = 0; lie < 2; lie++) {
+		struct st_view v[] = {
+			{ "turned", 6, ST_F32, 2, s32, t13, false, 0, 24, turned_id },
+			{ "big\n", 4, ST_F32, 1, s6, NULL, true, 0, 24, swapped_id },
+			{ "part", 4, ST_F32, 1, s2, NULL, false, 8, 8, part_id },
+			{ "all", 3, ST_F32, 1, s6, NULL, false, 0, 24, file },
+		};
+		struct st_segment seg = { .size = 24, .id = file, .views = v, .nviews = 4 };
+
+		if (lie) {
+			v[0].id = file; /* as if no one had turned it */
+			v[1].id.b[5] ^= 1;
+			v[2].id = file;
+		}
+		tr_open(&t);
+		tr_write(&t, "w.dat", bytes, sizeof(bytes));
+		tr_add(&t, NULL);
+		tr_commit(&t, NULL);
+		plant(&t, &file, 24, "torch", &seg, 1);
+		assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_OK);
+		assert_int_equal(tr_fsck(&t, STRATA_FSCK_FULL, &faults, &res),
+				 lie ? ST_ENO : ST_OK);
+		assert_int_equal(faults.n, lie ? 3 : 0);
+		if (lie) {
+			says(&faults.first[0], &file, "w.dat",
+			     "tensor \"turned\": its bytes have the id ");
+			says(&faults.first[1], &file, "w.dat", "tensor \"big\\x0a\": ");
+			says(&faults.first[2], &file, "w.dat", "tensor \"part\": ");
+		}
+		tr_close(&t);
+	}
+}
+
+/* An archive that is an ordinary file to add, since its first member is none of NumPy's. */
+static void make_archive(struct trepo *t, const float *values, struct st_buf *out)
+{
+	static const char head[] = "\x93NUMPY\1\0\x76\0{'descr': '<f4', 'fortran_order': False, "
+				   "'shape': (4,), }";
+	char npy[128 + 16];
+	const struct zip_spec members[] = {
+		{ .name = "read.me", .data = "weights" },
+		{ .name = "w.npy", .data = npy, .how = DEFLATE, .len = sizeof(npy) },
+	};
+	struct zip_archive a;
+
+	memset(npy, ' ', 128);
+	memcpy(npy, head, sizeof(head) - 1);
+	npy[127] = '\n';
+	memcpy(npy + 128, values, 16);
+	a = zip_build(members, 2);
+	tr_write(t, "w.dat", a.b.p, a.b.len);
+	*out = a.b;
+}
+
+static void false_detached(void **state)
+{
+	static const float values[] = { 1, 2, 3, 4 };
+	static const uint64_t four[] = { 4 }, two[] = { 2 };
+	static const struct {
+		const char *name, *format, *why; /* NULL: true */
+		bool lie, other_shape;
+	} rows[] = {
+		{ "w", "npz", NULL, false, false },
+		{ "w", "npz", "tensor \"w\": its bytes have the id ", true, false },
+		{ "u", "npz", "tensor \"u\": its manifest has it, the file does not", false,
+		  false },
+		{ "w", "npz", "says another type or shape", false, true },
+		{ "w", "npy", "its format's parser refuses it: ", false, false },
+		{ "w", "later", NULL, true, false }, /* by another strata: not to be judged */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct st_view v = { .name = rows[i].name,
+				     .name_len = 1,
+				     .dtype = ST_F32,
+				     .ndim = 1,
+				     .shape = rows[i].other_shape ? two : four,
+				     .nbytes = rows[i].other_shape ? 8 : 16 };
+		struct st_segment segs[2] = { { 0 },
+					      { .detached = true, .views = &v, .nviews = 1 } };
+		strata_fsck_result res;
+		struct st_buf b;
+		struct trepo t;
+
+		tr_open(&t);
+		make_archive(&t, values, &b);
+		tr_add(&t, NULL);
+		tr_commit(&t, NULL);
+		st_oid_of(&v.id, values, sizeof(values));
+		v.id.b[31] ^= rows[i].lie;
+		st_oid_of(&segs[0].id, b.p, b.len);
+		segs[0].size = b.len;
+		plant(&t, &segs[0].id, b.len, rows[i].format, segs, 2);
+		if (tr_fsck(&t, STRATA_FSCK_FULL, &faults, &res) != (rows[i].why ? ST_ENO : ST_OK))
+			fail_msg("row %zu: %zu faults, %s", i, faults.n, faults.first[0].what);
+		assert_int_equal(faults.n, rows[i].why ? 1 : 0);
+		if (rows[i].why)
+			says(&faults.first[0], &segs[0].id, "w.dat", rows[i].why);
+		assert_int_equal(t.warnings, strcmp(rows[i].format, "later") == 0);
+		st_buf_release(&b);
+		tr_close(&t);
+	}
+}
+
 static int stop_at_once(void *arg, const strata_fault *f)
 {
 	(void)f;
@@ -378,6 +553,8 @@ int main(void)
 		cmocka_unit_test(missing_base),
 		cmocka_unit_test(damaged_log),
 		cmocka_unit_test(false_recipe),
+		cmocka_unit_test(false_ids),
+		cmocka_unit_test(false_detached),
 		cmocka_unit_test(caller_stops),
 		cmocka_unit_test(interrupted),
 	};

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ARENA ((size_t)4 << 20)
+#define ARENA ((size_t)6 << 20)
 
 static uint8_t *arena;
 
@@ -84,6 +84,19 @@ static const struct shape shapes[] = {
 	  { 20, 20020, 1, 1540, 77 },
 	  false },
 	{ "backwards", ST_I32, false, 1, { 30000 }, { -1 }, false },
+	/* Runs and results beyond the buffer of eight rooms, the window and the gap, in turn. */
+	{ "a large transposed", ST_F32, false, 2, { 900, 1500 }, { 1, 900 }, false },
+	{ "both backwards", ST_I16, true, 2, { 1100, 1300 }, { -1, -1100 }, false },
+	{ "rows longer than all buffers", ST_F64, false, 2, { 7, 90000 }, { 1, 7 }, false },
+	{ "rows far apart", ST_F64, false, 2, { 300, 700 }, { 1, 1000 }, false },
+	{ "elements far apart", ST_U8, false, 2, { 5, 700 }, { 1, 7000 }, false },
+	{ "runs far apart, rearranged", ST_F32, false, 3, { 90, 60, 50 }, { 1, 20000, 90 }, false },
+	{ "one column", ST_F32, false, 1, { 40000 }, { 32 }, false },
+	{ "columns permuted", ST_C128, true, 3, { 60, 50, 90 }, { 1, 5400, 60 }, false },
+	{ "expanded large", ST_U8, false, 3, { 3, 1000, 700 }, { 0, 1, 1000 }, false },
+	{ "expanded inside large", ST_F32, false, 3, { 600, 9, 500 }, { 1, 0, 600 }, false },
+	{ "sliding", ST_F32, false, 2, { 200000, 5 }, { 1, 1 }, false },
+	{ "sliding, large", ST_F32, false, 3, { 3, 180000, 2 }, { 1, 2, 400000 }, false },
 	{ "one way backwards", ST_I32, false, 2, { 100, 300 }, { 300, -1 }, false },
 	{ "dimensions of one", ST_F32, false, 4, { 1, 300, 1, 100 }, { 77, 1, 99, 300 }, false },
 	{ "nothing", ST_F32, false, 2, { 0, 5 }, { 5, 1 }, false },
@@ -191,6 +204,85 @@ static void gathers_what_the_strides_say(void **state)
 	}
 }
 
+static uint32_t next(uint32_t *x, uint32_t below)
+{
+	*x = *x * 1664525 + 1013904223;
+	return (*x >> 8) % below;
+}
+
+/* Dimensions laid out in any order with gaps, some of them backwards, expanded or overlapping. */
+static struct shape random_shape(uint32_t *x)
+{
+	static const enum st_dtype dtypes[] = { ST_U8, ST_BF16, ST_F32, ST_F64, ST_C64, ST_C128 };
+	static const uint32_t most[] = { 200000, 1200, 90, 30, 16 };
+	struct shape s = { .what = "random" };
+	unsigned order[5];
+	uint64_t step = 1;
+
+	s.dtype = dtypes[next(x, 6)];
+	s.big_endian = next(x, 3) == 0;
+	s.ndim = 1 + next(x, 5);
+	for (unsigned i = 0; i < s.ndim; i++) {
+		unsigned k = next(x, i + 1);
+
+		order[i] = order[k];
+		order[k] = i;
+	}
+	for (unsigned i = 0; i < s.ndim; i++) {
+		unsigned d = order[i], how = next(x, 12);
+
+		s.shape[d] = 1 + next(x, next(x, 4) ? most[s.ndim - 1] : 6);
+		if (how == 0 && s.shape[d] < 40)
+			continue; /* expanded */
+		s.strides[d] = (int64_t)(how == 1 ? step / 2 + 1 : step);
+		step = (uint64_t)s.strides[d] * s.shape[d] + (how == 2 ? next(x, 6000) : 0);
+		s.strides[d] *= how == 3 ? -1 : 1;
+	}
+	return s;
+}
+
+static bool fits(const struct shape *s)
+{
+	uint64_t span, size;
+
+	return st_shape_span(s->shape, s->strides, s->ndim, &span) &&
+	       st_shape_nbytes(s->shape, s->ndim, s->dtype, &size) && size <= 3 * ARENA / 2 &&
+	       span <= (ARENA - 200) / (st_dtype_info(s->dtype)->bits / 8);
+}
+
+static void gathers_any_strides(void **state)
+{
+	struct st_source src;
+	uint32_t x = 20260101;
+	size_t n = 0, large = 0;
+
+	(void)state;
+	st_source_init_mem(&src, arena, ARENA, "arena");
+	while (n < 400) {
+		struct shape s = random_shape(&x);
+		struct st_err e = { 0 };
+		struct st_tensor t;
+		struct got g = { 0 };
+		uint8_t *w;
+
+		if (!fits(&s))
+			continue;
+		t = tensor_of(&s);
+		g.room = st_tensor_logical_size(&t);
+		g.p = malloc(g.room);
+		w = malloc(g.room);
+		want(&s, &t, w);
+		assert_int_equal(st_tensor_each(&t, &src, 0, take, &g, &e), ST_OK);
+		if (g.n != g.room || memcmp(g.p, w, g.room) != 0)
+			fail_msg("random strides, number %zu", n);
+		large += g.room > 8 * ST_GATHER_MIN;
+		free(g.p);
+		free(w);
+		n++;
+	}
+	assert_in_range(large, 40, 400);
+}
+
 /* What was gathered, put back into zeros, is gathered again; nothing else is written. */
 static void puts_it_back(void **state)
 {
@@ -203,10 +295,14 @@ static void puts_it_back(void **state)
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		struct st_tensor t = tensor_of(&shapes[i]);
 		uint64_t size = st_tensor_logical_size(&t);
-		struct got g = { malloc(size + 1), 0, size }, again = { malloc(size + 1), 0, size };
+		struct got g = { NULL, 0, size }, again = { NULL, 0, size };
 		struct st_source src;
 		struct st_err e = { 0 };
 
+		if (strncmp(shapes[i].what, "sliding", 7) == 0)
+			continue; /* each place several times: a call each to write it */
+		g.p = malloc(size + 1);
+		again.p = malloc(size + 1);
 		st_source_init_mem(&src, arena, ARENA, "arena");
 		assert_int_equal(st_tensor_each(&t, &src, 0, take, &g, &e), ST_OK);
 		assert_int_equal(ftruncate(fd, 0), 0);
@@ -293,6 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gathers_what_the_strides_say),
+		cmocka_unit_test(gathers_any_strides),
 		cmocka_unit_test(puts_it_back),
 		cmocka_unit_test(other_elements_stay),
 		cmocka_unit_test(held),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tensor/layout.h"
@@ -298,6 +299,75 @@ static void test_detached(void **state)
 	st_layout_release(&l);
 }
 
+#define MIB ((size_t)1 << 20)
+
+/* A manifest must be able to hold what there is to say. */
+static void test_text(void **state)
+{
+	static const struct {
+		size_t name_len, n; /* so many overlapping tensors with names of this length */
+		unsigned char fill;
+		size_t metadata;
+		const char *why; /* NULL: fine */
+	} rows[] = {
+		{ 65536, 2, 'a', 0, NULL },
+		{ 65537, 1, 'a', 0, "its name is longer than 64 KiB" },
+		{ 65536, 900, 'a', 0, NULL },
+		{ 65536, 1100, 'a', 0, "too many tensors share bytes with it" },
+		{ 65536, 200, 1, 0, "too many tensors share bytes with it" },
+		{ 65536, 600, 0xff, 0, "too many tensors share bytes with it" },
+		{ 1, 1, 'a', 48 * MIB - 1000, NULL },
+		{ 1, 1, 'a', 48 * MIB + 1, "its metadata take" },
+	};
+	char *text = calloc(1, 49 * MIB);
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct st_err e = { 0 };
+		struct st_layout l;
+
+		memset(text, rows[i].fill, 49 * MIB);
+		st_layout_init(&l);
+		l.size = 100;
+		for (size_t k = 0; k < rows[i].n; k++) {
+			add(&l, "", 0, 4);
+			l.tensors[k].name = text + k; /* as many as the text has room for */
+			l.tensors[k].name_len = rows[i].name_len - (rows[i].n > 2 ? k : 0);
+		}
+		l.metadata = rows[i].metadata ? text : NULL;
+		l.metadata_len = rows[i].metadata;
+		if (st_layout_finish(&l, &e) != (rows[i].why ? ST_EFORMAT : ST_OK) ||
+		    (rows[i].why && !strstr(e.msg, rows[i].why)))
+			fail_msg("row %zu: %d %s", i, e.code, e.msg);
+		st_layout_release(&l);
+	}
+	free(text);
+}
+
+/* Those that lie one behind the other do not count together. */
+static void test_text_apart(void **state)
+{
+	char *text = calloc(1, MIB);
+	struct st_err e = { 0 };
+	struct st_layout l;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'a', MIB);
+	st_layout_init(&l);
+	l.size = 2000;
+	for (size_t k = 0; k < 1100; k++) {
+		add(&l, "", k, 1);
+		l.tensors[k].name = text;
+		l.tensors[k].name_len = 65536 - k;
+	}
+	if (st_layout_finish(&l, &e) != ST_OK)
+		fail_msg("%s", e.msg);
+	st_layout_release(&l);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +380,8 @@ int main(void)
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_strides),
 		cmocka_unit_test(test_detached),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/blake3.h"
@@ -269,6 +270,75 @@ static void test_pages(void **state)
 	shelf_clear(&inserted);
 }
 
+static int measure(void *arg, const void *p, size_t n, struct st_oid *id, struct st_err *e)
+{
+	size_t *most = arg;
+
+	(void)e;
+	st_oid_of(id, p, n);
+	if (n > *most)
+		*most = n;
+	return ST_OK;
+}
+
+/* Long names end a page early, and no page comes near what one may take. */
+static void test_long_names(void **state)
+{
+	enum {
+		LONGEST = 65536
+	};
+	static const uint64_t one[] = { 1 };
+	static const struct {
+		size_t name_len, n, nviews;
+		size_t pages; /* each but the last as heavy as can be */
+	} rows[] = {
+		{ LONGEST, 250, 1, 17 }, /* 15 to a page */
+		{ LONGEST, 15, 1, 1 },	 { LONGEST, 16, 1, 2 },
+		{ 400, 1024, 1, 1 }, /* what is usual ends by number */
+		{ 4, 4, 2000, 2 },   /* two of 508 KiB to a page */
+		{ 4, 3, 9000, 3 },   /* heavier than any page: alone in it */
+	};
+	char *name = malloc(LONGEST);
+
+	(void)state;
+	assert_non_null(name);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct st_view *v = calloc(rows[i].nviews, sizeof(*v));
+		struct st_segment seg = {
+			.size = 8, .id = oid(0xaa), .views = v, .nviews = rows[i].nviews
+		};
+		struct st_manifest_writer w;
+		struct st_err e = { 0 };
+		struct st_oid root;
+		size_t most = 0;
+
+		assert_non_null(v);
+		memset(name, 1, LONGEST); /* six bytes each, written out */
+		for (size_t k = 0; k < rows[i].nviews; k++)
+			v[k] = (struct st_view){ .name = name,
+						 .name_len = rows[i].name_len,
+						 .dtype = ST_F32,
+						 .ndim = 1,
+						 .shape = one,
+						 .nbytes = 4,
+						 .id = oid(0xbb) };
+		assert_int_equal(st_segment_weight(&seg),
+				 128 + rows[i].nviews * (256 + rows[i].name_len));
+		assert_int_equal(st_manifest_writer_init(&w, "torch", measure, &most, &e), ST_OK);
+		for (size_t k = 0; k < rows[i].n; k++)
+			if (st_manifest_writer_add(&w, &seg, &e) != ST_OK)
+				fail_msg("row %zu: %s", i, e.msg);
+		if (st_manifest_writer_finish(&w, NULL, NULL, 0, &root, &e) != ST_OK)
+			fail_msg("row %zu: %s", i, e.msg);
+		if (w.m.npages != rows[i].pages)
+			fail_msg("row %zu: %zu pages", i, w.m.npages);
+		assert_true(most < 8 * ST_PAGE_WEIGHT);
+		st_manifest_writer_release(&w);
+		free(v);
+	}
+	free(name);
+}
+
 static void test_put_fails(void **state)
 {
 	struct st_oid third = oid(0xbb), glue = oid(0xcc), root;
@@ -463,13 +533,10 @@ static void test_recipe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write_and_read),
-		cmocka_unit_test(test_empty_file),
-		cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_put_fails),
-		cmocka_unit_test(test_segments_refused),
-		cmocka_unit_test(test_pages_refused),
-		cmocka_unit_test(test_roots_refused),
+		cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_empty_file),
+		cmocka_unit_test(test_pages),	       cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_put_fails),      cmocka_unit_test(test_segments_refused),
+		cmocka_unit_test(test_pages_refused),  cmocka_unit_test(test_roots_refused),
 		cmocka_unit_test(test_recipe),
 	};
 

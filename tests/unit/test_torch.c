@@ -269,6 +269,19 @@ static const struct {
 	{ { { "x/version", TEXT("3\n"), false }, END }, "has no member data.pkl" },
 	{ { { "data.pkl", TEXT(OBJECT), false }, END }, "is in no directory" },
 	{ { PKL, A, B, { "y/version", TEXT("3"), false }, END }, "member \"y/version\"" },
+	{ { PKL, { "x/DATA/0", TEXT("XXXXYYYYZZZZ"), false }, A, B, END },
+	  "members \"x/DATA/0\" and \"x/data/0\", in the directory at offset" },
+	{ { PKL, A, B, { "x/Data.PKL", TEXT(OBJECT), false }, END },
+	  "members \"x/data.pkl\" and \"x/Data.PKL\"" },
+	{ { PKL,
+	    A,
+	    B,
+	    { "x/[", TEXT(""), false },
+	    { "x/{", TEXT(""), false },
+	    { "x/code/B.py", TEXT(""), false },
+	    { "x/code/b.PY", TEXT(""), false },
+	    END },
+	  "members \"x/code/B.py\" and \"x/code/b.PY\"" },
 	{ { PKL, A, END }, "storage \"1\", named at offset" },
 	{ { PKL, A, { "x/data/1", TEXT("123"), false }, END }, "storage \"1\": 3 bytes at offset" },
 	{ { PKL, A, B, ORDER("middle"), END }, "says neither little nor big" },
@@ -306,6 +319,28 @@ static void test_refused(void **state)
 }
 
 /* A class of tomorrow: the archive says how long its elements are. */
+/* What other readers may understand differently is told; of a usual archive nothing is. */
+static void test_oddity(void **state)
+{
+	static const struct member m[] = { PKL, A, B };
+	struct st_layout l;
+	struct st_err e;
+	struct file f;
+
+	(void)state;
+	build_members(&f, m, COUNT(m));
+	assert_int_equal(parse(&l, f.p, f.n, &e), ST_OK);
+	assert_true(!l.metadata || !strstr(l.metadata, "oddity"));
+	st_layout_release(&l);
+	f.p[30] = 'y'; /* the first local header's name */
+	assert_int_equal(parse(&l, f.p, f.n, &e), ST_OK);
+	assert_non_null(l.metadata);
+	if (!strstr(l.metadata, "\"oddity\":\"the local header of member \\\"x/data.pkl\\\" at "
+				"offset 0 has another name\""))
+		fail_msg("%s", l.metadata);
+	st_layout_release(&l);
+}
+
 static void test_unknown_class(void **state)
 {
 	static const struct member m[] = {
@@ -572,12 +607,12 @@ static void test_patch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),      cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_unknown_class), cmocka_unit_test(test_constants),
-		cmocka_unit_test(test_inflated),      cmocka_unit_test(test_probe),
-		cmocka_unit_test(test_plain),	      cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_flipped),	      cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_patch),
+		cmocka_unit_test(test_accepted),  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_oddity),	  cmocka_unit_test(test_unknown_class),
+		cmocka_unit_test(test_constants), cmocka_unit_test(test_inflated),
+		cmocka_unit_test(test_probe),	  cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_truncated), cmocka_unit_test(test_flipped),
+		cmocka_unit_test(test_memory),	  cmocka_unit_test(test_patch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
