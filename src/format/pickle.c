@@ -24,7 +24,7 @@
 #define FAR_ENTRY 160 /* bytes of an entry in st_map, with the room it keeps free */
 #define GLOBAL_ENTRY (2 * sizeof(struct st_pk_global) + FAR_ENTRY)
 
-int st_pk_bad_(struct st_pk_vm *vm, const char *where, const char *fmt, ...)
+int st_pk_bad_(struct st_pk_vm *vm, bool certain, const char *where, const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;
@@ -32,8 +32,15 @@ int st_pk_bad_(struct st_pk_vm *vm, const char *where, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	vm->out->doubt = vm->out->doubt || !certain;
 	return st_fail_(vm->e, where, ST_EFORMAT, 0, "%s at the %s at offset %" PRIu64, text,
 			vm->op->name, vm->at);
+}
+
+bool st_pk_lax(struct st_pk_vm *vm)
+{
+	vm->out->loosened = vm->out->loosened || vm->loose;
+	return vm->loose;
 }
 
 /* --- memory --- */
@@ -165,9 +172,9 @@ struct st_pk **st_pk_pop(struct st_pk_vm *vm, size_t n)
 
 	if (have < n) {
 		if (have == 0)
-			st_pk_bad(vm, "the stack is empty");
+			st_pk_dead(vm, "the stack is empty");
 		else
-			st_pk_bad(vm, "the stack has only %zu of %zu items", have, n);
+			st_pk_dead(vm, "the stack has only %zu of %zu items", have, n);
 		return NULL;
 	}
 	vm->n -= n;
@@ -177,7 +184,7 @@ struct st_pk **st_pk_pop(struct st_pk_vm *vm, size_t n)
 struct st_pk **st_pk_pop_mark(struct st_pk_vm *vm, size_t *n)
 {
 	if (vm->nmarks == 0) {
-		st_pk_bad(vm, "there is no MARK");
+		st_pk_dead(vm, "there is no MARK");
 		return NULL;
 	}
 	/* The stack may never have had an item; a caller must not take that for a failure. */
@@ -253,7 +260,10 @@ struct st_pk *st_pk_memo_get(struct st_pk_vm *vm, uint64_t i)
 		return vm->memo[i];
 	if (far_get(vm, i, &n))
 		return n;
-	st_pk_bad(vm, "the memo has no entry %" PRIu64, i);
+	if (vm->guessed)
+		st_pk_bad(vm, "the memo may have no entry %" PRIu64, i);
+	else
+		st_pk_dead(vm, "the memo has no entry %" PRIu64, i);
 	return NULL;
 }
 
@@ -384,10 +394,12 @@ static int run(struct st_pk_vm *vm, uint64_t off)
 	return ST_OK;
 }
 
-int st_pickle_parse(struct st_pickle *out, const struct st_source *src, uint64_t off, uint64_t end,
-		    const struct st_pickle_limits *lim, struct st_err *e)
+static int parse(struct st_pickle *out, const struct st_source *src, uint64_t off, uint64_t end,
+		 const struct st_pickle_limits *lim, bool loose, struct st_err *e)
 {
-	struct st_pk_vm vm = { .out = out, .e = e, .src = src, .end = end, .base = off };
+	struct st_pk_vm vm = {
+		.out = out, .e = e, .src = src, .end = end, .base = off, .loose = loose
+	};
 	int rc;
 
 	*out = (struct st_pickle){ .end = off };
@@ -402,11 +414,24 @@ int st_pickle_parse(struct st_pickle *out, const struct st_source *src, uint64_t
 	st_map_init(&vm.far);
 	st_buf_init(&vm.names, SIZE_MAX / 2);
 	rc = run(&vm, off);
+	out->doubt = rc == ST_ELIMIT || (rc != ST_OK && out->doubt);
 	out->end = rc == ST_OK ? st_pk_tell(&vm) : vm.at;
 	if (rc == ST_OK)
 		out->root = vm.stack[vm.n];
 	release(&vm);
 	return rc;
+}
+
+int st_pickle_parse(struct st_pickle *out, const struct st_source *src, uint64_t off, uint64_t end,
+		    const struct st_pickle_limits *lim, struct st_err *e)
+{
+	return parse(out, src, off, end, lim, false, e);
+}
+
+int st_pickle_parse_loose(struct st_pickle *out, const struct st_source *src, uint64_t off,
+			  uint64_t end, const struct st_pickle_limits *lim, struct st_err *e)
+{
+	return parse(out, src, off, end, lim, true, e);
 }
 
 void st_pickle_release(struct st_pickle *p)
@@ -447,20 +472,27 @@ static const struct {
 	{ "numpy.core", "numpy._core", true },
 };
 
+const char *st_pk_today(const char *module, const char **rest)
+{
+	for (size_t i = 0; i < sizeof(renamed) / sizeof(*renamed); i++) {
+		size_t old = strlen(renamed[i].old);
+
+		*rest = module + old;
+		if (strncmp(module, renamed[i].old, old) == 0 &&
+		    (**rest == 0 || (renamed[i].tree && **rest == '.')))
+			return renamed[i].today;
+	}
+	*rest = module;
+	return "";
+}
+
 static bool same_module(const char *have, const char *module)
 {
-	if (strcmp(have, module) == 0)
-		return true;
-	for (size_t i = 0; i < sizeof(renamed) / sizeof(*renamed); i++) {
-		size_t old = strlen(renamed[i].old), today = strlen(renamed[i].today);
+	const char *rest, *head = st_pk_today(have, &rest);
+	size_t n = strlen(head);
 
-		if (strncmp(have, renamed[i].old, old) == 0 &&
-		    strncmp(module, renamed[i].today, today) == 0 &&
-		    (have[old] == 0 || (renamed[i].tree && have[old] == '.')) &&
-		    strcmp(have + old, module + today) == 0)
-			return true;
-	}
-	return false;
+	return strcmp(have, module) == 0 ||
+	       (strncmp(module, head, n) == 0 && strcmp(module + n, rest) == 0);
 }
 
 bool st_pk_is_global(const struct st_pk *n, const char *module, const char *name)

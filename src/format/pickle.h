@@ -101,6 +101,8 @@ struct st_pickle {
 	unsigned protocol;  /* of the last PROTO; 0 when none */
 	uint64_t end;	    /* in the source, behind STOP; after a failure where it happened */
 	uint64_t buffers;   /* NEXT_BUFFER opcodes */
+	bool loosened;	    /* something was taken as Python may: st_pickle_parse_loose */
+	bool doubt;	    /* after a failure: Python 3 may not fail there */
 };
 
 struct st_pickle_limits {
@@ -115,6 +117,12 @@ struct st_pickle_limits {
  */
 ST_MUST int st_pickle_parse(struct st_pickle *out, const struct st_source *src, uint64_t off,
 			    uint64_t end, const struct st_pickle_limits *lim, struct st_err *e);
+/* For a scan: the same, but it goes on where only a spelling is not what a pickler writes and
+ * Python may take it (a number, a string, a frame longer than the rest): out->loosened then, and
+ * the values of these are not to be used. */
+ST_MUST int st_pickle_parse_loose(struct st_pickle *out, const struct st_source *src, uint64_t off,
+				  uint64_t end, const struct st_pickle_limits *lim,
+				  struct st_err *e);
 void st_pickle_release(struct st_pickle *p);
 
 /* Value under a string key of a DICT (the last of equal ones), or NULL; n may be any node. */
@@ -122,6 +130,8 @@ const struct st_pk *st_pk_get(const struct st_pk *n, const char *key);
 /* Is n a GLOBAL of that name, with Python 2's and NumPy 1's module names taken for today's
  * (__builtin__ is builtins, copy_reg copyreg, numpy.core numpy._core)? */
 bool st_pk_is_global(const struct st_pk *n, const char *module, const char *name);
+/* Today's name of a module, those same names taken: its head is returned, *rest follows it. */
+const char *st_pk_today(const char *module, const char **rest);
 /* Is n a loaded STR (or BYTES, for Python 2's) equal to s? */
 bool st_pk_is_str(const struct st_pk *n, const char *s);
 

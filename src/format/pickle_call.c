@@ -236,12 +236,16 @@ struct st_pk *st_pk_call(struct st_pk_vm *vm, enum st_pk_kind kind, bool fresh, 
 
 	st_pk_called(vm, fn); /* first: what follows may fail */
 	if (!is_callable(fn)) {
-		st_pk_bad(vm, "something that cannot be called");
+		st_pk_dead(vm, "something that cannot be called");
 		return NULL;
 	}
 	if (args->kind != ST_PK_TUPLE || (kwargs && kwargs->kind != ST_PK_DICT)) {
-		st_pk_bad(vm, "arguments that are no %s",
-			  args->kind != ST_PK_TUPLE ? "tuple" : "dictionary");
+		const char *what = args->kind != ST_PK_TUPLE ? "tuple" : "dictionary";
+
+		if (fn->kind != ST_PK_GLOBAL && fn->kind != ST_PK_CALL && fn->kind != ST_PK_OBJECT)
+			st_pk_dead(vm, "arguments that are no %s", what);
+		else
+			st_pk_bad(vm, "arguments that are no %s", what);
 		return NULL;
 	}
 	m = maker_for(fn, fresh, args, kwargs);

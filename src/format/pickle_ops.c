@@ -20,7 +20,7 @@ static int op_proto(struct st_pk_vm *vm)
 	if (st_pk_uint(vm, 1, &v) != ST_OK)
 		return vm->e->code;
 	if (v > 5)
-		return st_pk_bad(vm, "protocol %" PRIu64 " is unknown", v);
+		return st_pk_dead(vm, "protocol %" PRIu64 " is unknown", v);
 	vm->out->protocol = (unsigned)v;
 	return ST_OK;
 }
@@ -41,6 +41,8 @@ static int op_frame(struct st_pk_vm *vm)
 	if (st_pk_uint(vm, 8, &n) != ST_OK)
 		return vm->e->code;
 	left = vm->end - st_pk_tell(vm);
+	if (n > left && st_pk_lax(vm)) /* Python's own reader in Python does not look */
+		return ST_OK;
 	if (n > left)
 		return st_pk_bad(vm, "a frame of %" PRIu64 " bytes where %" PRIu64 " are left", n,
 				 left);
@@ -81,6 +83,20 @@ static int op_dup(struct st_pk_vm *vm)
 
 /* --- memo --- */
 
+/* As Python 3 would up to a NUL, whatever stands between; false where there are none. */
+static bool digits_of(const char *p, size_t len, uint64_t *v)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = *v = 0; i < len && p[i] && *v < UINT64_MAX / 100; i++)
+		if (p[i] >= '0' && p[i] <= '9') {
+			*v = *v * 10 + (uint64_t)(p[i] - '0');
+			any = true;
+		}
+	return any;
+}
+
 /* Python 2 compares the text and Python 3 the number, so only the one way to write it will do. */
 static int memo_number(struct st_pk_vm *vm, uint64_t *i)
 {
@@ -93,9 +109,15 @@ static int memo_number(struct st_pk_vm *vm, uint64_t *i)
 	p = st_pk_line(vm, false, &len);
 	if (!p || st_pk_decimal(vm, p, len, &n) != ST_OK)
 		return vm->e->code;
+	if (vm->loose) {
+		if (!digits_of(p, len, i))
+			return st_pk_dead(vm, "no number of the memo");
+		vm->guessed = vm->guessed || n.kind != ST_PK_INT || *i != (uint64_t)n.i;
+		return ST_OK;
+	}
+	*i = (uint64_t)n.i;
 	if (n.kind != ST_PK_INT || *p == '-')
 		return st_pk_bad(vm, "an entry of the memo that cannot be");
-	*i = (uint64_t)n.i;
 	return ST_OK;
 }
 
@@ -190,7 +212,7 @@ static int signed_len(struct st_pk_vm *vm, uint64_t *len)
 {
 	if (st_pk_uint(vm, 4, len) != ST_OK)
 		return vm->e->code;
-	return *len > INT32_MAX ? st_pk_bad(vm, "a negative length") : ST_OK;
+	return *len > INT32_MAX ? st_pk_dead(vm, "a negative length") : ST_OK;
 }
 
 static int binlong(struct st_pk_vm *vm, uint64_t len)
@@ -256,7 +278,7 @@ static int counted(struct st_pk_vm *vm, uint64_t len)
 	if (!n || st_pk_bytes(vm, len, &n->str) != ST_OK)
 		return vm->e->code;
 	if (vm->op->kind == ST_PK_STR && n->str.p && !st_pk_utf8(n->str.p, n->str.len))
-		return st_pk_bad(vm, "text that is no UTF-8");
+		return st_pk_dead(vm, "text that is no UTF-8");
 	return ST_OK;
 }
 
@@ -393,7 +415,10 @@ static int add(struct st_pk_vm *vm, enum st_pk_kind kind, struct st_pk *const *v
 		st_pk_called(vm, obj);
 		return ST_OK;
 	default:
-		return st_pk_bad(vm, "an item for %s", kind_names[obj->kind]);
+		/* the keys of a list may be indices, bytearrays take numbers */
+		if (obj->kind == ST_PK_BYTES || (pairs && obj->kind == ST_PK_LIST))
+			return st_pk_bad(vm, "an item for %s", kind_names[obj->kind]);
+		return st_pk_dead(vm, "an item for %s", kind_names[obj->kind]);
 	}
 }
 
@@ -468,7 +493,7 @@ static int op_ext(struct st_pk_vm *vm)
 	if (st_pk_uint(vm, vm->op->arg, &code) != ST_OK)
 		return vm->e->code;
 	if (code == 0 || code > INT32_MAX)
-		return st_pk_bad(vm, "an extension code that cannot be");
+		return st_pk_dead(vm, "an extension code that cannot be");
 	n = snprintf(name, sizeof(name), "extension:%" PRIu64, code);
 	return st_pk_push(vm, st_pk_global_node(vm, module, sizeof(module) - 1, name, (size_t)n));
 }
@@ -498,7 +523,7 @@ static int op_obj(struct st_pk_vm *vm)
 	if (!v)
 		return vm->e->code;
 	if (n == 0)
-		return st_pk_bad(vm, "an object without a class");
+		return st_pk_dead(vm, "an object without a class");
 	st_pk_called(vm, v[0]);
 	args = container(vm, ST_PK_TUPLE, v + 1, n - 1);
 	if (!args)
@@ -533,8 +558,11 @@ static int op_build(struct st_pk_vm *vm)
 		return vm->e->code;
 	vm->n++;
 	st_pk_called(vm, v[0]);
-	if (v[0]->kind < ST_PK_BYTES || v[0]->kind == ST_PK_BUFFER)
-		return st_pk_bad(vm, "a state for %s", kind_names[v[0]->kind]);
+	if (v[0]->kind < ST_PK_BYTES || v[0]->kind == ST_PK_BUFFER) {
+		if ((v[1]->kind == ST_PK_NONE || v[1]->kind >= ST_PK_TUPLE) && st_pk_lax(vm))
+			return ST_OK; /* an empty one does nothing */
+		return st_pk_dead(vm, "a state for %s", kind_names[v[0]->kind]);
+	}
 	v[0]->state = v[1];
 	return ST_OK;
 }
@@ -559,7 +587,7 @@ static int op_persid(struct st_pk_vm *vm)
 	if (!p)
 		return vm->e->code;
 	if (!st_pk_utf8(p, len))
-		return st_pk_bad(vm, "text that is no UTF-8");
+		return st_pk_dead(vm, "text that is no UTF-8");
 	id->str = (struct st_pk_str){ st_pk_dup(vm, p, len), len, off };
 	return id->str.p ? push_persid(vm, id) : vm->e->code;
 }

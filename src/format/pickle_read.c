@@ -106,6 +106,12 @@ const char *st_pk_line(struct st_pk_vm *vm, bool long_ones, size_t *len)
 			st_pk_bad(vm, "a line of more than %zu bytes", seen);
 			return NULL;
 		}
+		if (seen && seen == vm->end - st_pk_tell(vm) && st_pk_lax(vm)) {
+			/* Python's reader in Python cuts a last byte, newline or not */
+			*len = seen - 1;
+			vm->pos += seen;
+			return (const char *)vm->window + vm->pos - seen;
+		}
 		p = st_pk_fill(vm, seen + 1);
 		if (!p)
 			return NULL;

@@ -110,6 +110,17 @@ static bool all_digits(const char *p, size_t n)
 	return n > 0;
 }
 
+/* Up to a NUL, where Python's reader in C ends: nothing but these? */
+static bool only(const char *p, size_t n, const char *these)
+{
+	size_t i;
+
+	for (i = 0; i < n && p[i]; i++)
+		if (!strchr(these, p[i]))
+			return false;
+	return true;
+}
+
 /* Python would take 0x10 and 010 here, but writes neither. */
 int st_pk_decimal(struct st_pk_vm *vm, const char *p, size_t n, struct st_pk *out)
 {
@@ -118,15 +129,19 @@ int st_pk_decimal(struct st_pk_vm *vm, const char *p, size_t n, struct st_pk *ou
 
 	p += negative;
 	n -= negative;
+	out->kind = ST_PK_INT;
+	out->i = 0;
+	if ((!all_digits(p, n) || (n > 1 && *p == '0') || n > MAX_DIGITS) &&
+	    only(p, n, "0123456789abcdefABCDEFxXoOL_+- \t\v\f\r") && st_pk_lax(vm))
+		return ST_OK;
 	if (!all_digits(p, n))
-		return st_pk_bad(vm, "no decimal number");
+		return st_pk_dead(vm, "no decimal number");
 	if (n > 1 && *p == '0')
 		return st_pk_bad(vm, "a number that begins with 0");
 	if (n > 18)
 		return big_decimal(vm, p, n, negative, out);
 	for (size_t i = 0; i < n; i++)
 		v = v * 10 + (p[i] - '0');
-	out->kind = ST_PK_INT;
 	out->i = negative ? -v : v;
 	return ST_OK;
 }
@@ -134,10 +149,11 @@ int st_pk_decimal(struct st_pk_vm *vm, const char *p, size_t n, struct st_pk *ou
 int st_pk_float(struct st_pk_vm *vm, const char *p, size_t n, struct st_pk *out)
 {
 	char text[MAX_FLOAT + 1], *end;
+	bool lax = only(p, n, "0123456789aefintyAEFINTY_+-. \t\v\f\r") && vm->loose;
 	locale_t c;
 
 	if (n == 0 || n > MAX_FLOAT || memchr(p, 0, n) || strchr(" \t\v\f\r", *p))
-		return st_pk_bad(vm, "no floating-point number");
+		return lax && st_pk_lax(vm) ? ST_OK : st_pk_dead(vm, "no floating-point number");
 	memcpy(text, p, n);
 	text[n] = 0;
 	c = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* where the point is the point */
@@ -145,7 +161,7 @@ int st_pk_float(struct st_pk_vm *vm, const char *p, size_t n, struct st_pk *out)
 		return st_fail_os(vm->e, "C locale");
 	out->f = strtod_l(text, &end, c);
 	freelocale(c);
-	return *end ? st_pk_bad(vm, "no floating-point number") : ST_OK;
+	return *end && !(lax && st_pk_lax(vm)) ? st_pk_dead(vm, "no floating-point number") : ST_OK;
 }
 
 /* --- text --- */
@@ -307,7 +323,7 @@ static int decode(struct st_pk_vm *vm, bool (*fn)(struct sink *, const char *, s
 	struct sink count = { 0 }, out = { 0 };
 
 	if (!fn(&count, p, n))
-		return st_pk_bad(vm, "an escape that is none");
+		return st_pk_dead(vm, "an escape that is none");
 	if (count.n == SIZE_MAX)
 		return st_fail(vm->e, ST_ELIMIT, "text of %zu bytes", count.n);
 	out.p = st_pk_alloc(vm, count.n + 1, 1);
@@ -329,8 +345,11 @@ static int verbatim(struct st_pk_vm *vm, const char *p, size_t n, uint64_t off, 
 
 int st_pk_quoted(struct st_pk_vm *vm, const char *p, size_t n, uint64_t off, struct st_pk_str *s)
 {
+	/* some versions of Python cut blanks off */
+	while (n > 1 && (uint8_t)p[n - 1] <= ' ' && st_pk_lax(vm))
+		n--;
 	if (n < 2 || p[0] != p[n - 1] || (p[0] != '\'' && p[0] != '"'))
-		return st_pk_bad(vm, "a string without its quotes");
+		return st_pk_dead(vm, "a string without its quotes");
 	p++;
 	n -= 2;
 	return is_verbatim(p, n, false) ? verbatim(vm, p, n, off + 1, s) :

@@ -71,6 +71,8 @@ struct st_pk_vm {
 	bool stopped;
 
 	struct st_pickle_limits lim;
+	bool loose;   /* see st_pickle_parse_loose */
+	bool guessed; /* a number of the memo that is not spelled as it should be */
 	uint64_t steps;
 	uint64_t extra; /* bytes in use outside the arena */
 
@@ -85,9 +87,13 @@ struct st_pk_vm {
 };
 
 /* ST_EFORMAT: "<text> at the REDUCE at offset 40". */
-#define st_pk_bad(vm, ...) st_pk_bad_((vm), ST_HERE, __VA_ARGS__)
-__attribute__((format(printf, 3, 4))) int st_pk_bad_(struct st_pk_vm *vm, const char *where,
-						     const char *fmt, ...);
+#define st_pk_bad(vm, ...) st_pk_bad_((vm), false, ST_HERE, __VA_ARGS__)
+/* The same, and it is certain that Python 3 fails there, too. */
+#define st_pk_dead(vm, ...) st_pk_bad_((vm), true, ST_HERE, __VA_ARGS__)
+__attribute__((format(printf, 4, 5))) int st_pk_bad_(struct st_pk_vm *vm, bool certain,
+						     const char *where, const char *fmt, ...);
+/* Is what Python may take to be taken? */
+bool st_pk_lax(struct st_pk_vm *vm);
 
 /* --- pickle.c --- */
 

@@ -17,12 +17,15 @@
 #include "base/buf.h"
 #include "format/numpy.h"
 #include "format/pickle.h"
+#include "format/torch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
 #define TEXT 1024 /* of a reason */
+#define INFLATE_TIMES 32
+#define INFLATE_MORE ((uint64_t)32 << 20)
 
 struct head {
 	uint8_t p[ST_SCAN_HEAD];
@@ -117,6 +120,11 @@ static int tell_globals(struct st_scan_run *x, const struct st_scan_place *pl,
 
 /* ---- pickles ---- */
 
+int st_scan_cancel(const struct st_scan_run *x)
+{
+	return x->o->ctx ? st_check_cancel(x->o->ctx, x->e) : ST_OK;
+}
+
 static bool begins_pickle(const uint8_t *p, size_t n)
 {
 	return n >= 2 && p[0] == 0x80 && p[1] <= 5;
@@ -133,10 +141,13 @@ static int read_pickle(struct st_scan_run *x, const struct st_scan_place *pl, ui
 		.memory = (x->o->memory / 2) >> pl->depth,
 		.steps = pl->src->size - at,
 	};
-	int rc;
+	int rc = st_scan_cancel(x);
 
 	*why = (struct st_err){ 0 };
-	rc = st_pickle_parse(p, pl->src, at, pl->src->size, &lim, why);
+	*p = (struct st_pickle){ .end = at };
+	if (rc != ST_OK)
+		return rc;
+	rc = st_pickle_parse_loose(p, pl->src, at, pl->src->size, &lim, why);
 	if (rc == ST_OK || rc == ST_EFORMAT || rc == ST_ELIMIT)
 		return ST_OK;
 	*x->e = *why;
@@ -145,18 +156,20 @@ static int read_pickle(struct st_scan_run *x, const struct st_scan_place *pl, ui
 
 /*
  * Random bytes may look like a global; Python cannot import most of these. Extension codes are one
- * byte and nobody registers any, so in what neither begins nor ends as a pickle they are chance.
+ * byte and nobody registers any, so in what does not begin as a pickle they are chance.
  */
-static bool names_something(const struct st_pickle *p, bool whole)
+static bool names_something(const struct st_pickle *p)
 {
 	const char *s;
 	size_t i;
 
 	for (i = 0; i < p->nglobals; i++) {
 		s = p->globals[i].module;
-		if (!s)
+		if (!s && p->protocol)
 			return true;
-		if (!whole && p->protocol == 0 && strcmp(s, "copyreg") == 0 &&
+		if (!s) /* computed by something that is named, or by nothing */
+			continue;
+		if (p->protocol == 0 && strcmp(s, "copyreg") == 0 &&
 		    strncmp(p->globals[i].name, "extension:", 10) == 0)
 			continue;
 		if (!*s || (*s >= '0' && *s <= '9'))
@@ -170,30 +183,49 @@ static bool names_something(const struct st_pickle *p, bool whole)
 	return false;
 }
 
-static bool names_global(const struct st_pickle *p, const char *module, const char *name)
+static bool names_wrapper(const struct st_pickle *p)
 {
 	size_t i;
 
 	for (i = 0; i < p->nglobals; i++)
-		if (p->globals[i].module && strcmp(p->globals[i].module, module) == 0 &&
-		    p->globals[i].name && strcmp(p->globals[i].name, name) == 0)
+		if (p->globals[i].name && strstr(p->globals[i].name, "ArrayWrapper"))
 			return true;
 	return false;
 }
 
-/* A pickle runs what comes before the place where it breaks. */
-static int tell_broken(struct st_scan_run *x, const struct st_scan_place *pl,
-		       const struct st_pickle *p, const struct st_err *why)
+static bool calls_something(const struct st_pickle *p)
 {
-	int rc = tell_globals(x, pl, p);
+	size_t i;
+
+	for (i = 0; i < p->nglobals; i++)
+		if (p->globals[i].called)
+			return true;
+	return false;
+}
+
+/* joblib reads on behind the bytes of an array, which may hide opcodes or look like some. A pickle
+ * runs what comes before the place where it breaks. */
+static int tell_seen(struct st_scan_run *x, const struct st_scan_place *pl,
+		     const struct st_scan_seen *s)
+{
+	int rc = tell_globals(x, pl, &s->p);
 
 	if (rc != ST_OK)
 		return rc;
-	if (names_global(p, "joblib.numpy_pickle", "NumpyArrayWrapper"))
-		return st_scan_tell(x, pl, p->end, ST_SCAN_UNKNOWN,
-				    "joblib's arrays lie between the opcodes: not read to its end");
-	return st_scan_tell(x, pl, p->end, ST_SCAN_DANGEROUS,
-			    "the pickle breaks after it named these: %s", why->msg);
+	if (names_wrapper(&s->p))
+		return st_scan_tell(x, pl, s->end, ST_SCAN_UNKNOWN,
+				    "joblib's arrays lie between the opcodes, which are not told "
+				    "from these: not read as joblib does");
+	if (!s->whole && s->why.code == ST_ELIMIT)
+		return st_scan_tell(x, pl, s->end, ST_SCAN_UNKNOWN, "not read to its end: %s",
+				    s->why.msg);
+	if (!s->whole)
+		return st_scan_tell(x, pl, s->end, ST_SCAN_DANGEROUS,
+				    "the pickle breaks after it named these: %s", s->why.msg);
+	if (s->p.loosened)
+		return st_scan_tell(x, pl, s->end, ST_SCAN_UNKNOWN,
+				    "the pickle is spelled as none is written: readers may differ");
+	return ST_OK;
 }
 
 int st_scan_look(struct st_scan_run *x, const struct st_scan_place *pl, uint64_t at, bool sure,
@@ -203,12 +235,15 @@ int st_scan_look(struct st_scan_run *x, const struct st_scan_place *pl, uint64_t
 
 	s->whole = rc == ST_OK && s->why.code == ST_OK;
 	s->end = s->p.end;
-	s->pickle = rc == ST_OK && (sure || s->whole) && names_something(&s->p, s->whole);
-	if (sure && s->whole)
-		s->pickle = true;
-	if (s->pickle)
-		rc = s->whole ? tell_globals(x, pl, &s->p) : tell_broken(x, pl, &s->p, &s->why);
-	return rc;
+	s->pickle = rc == ST_OK &&
+		    (sure || s->whole || (pl->claim == ST_SCAN_BARE && calls_something(&s->p))) &&
+		    names_something(&s->p);
+	if (rc == ST_OK && sure && s->whole && !s->pickle) {
+		s->pickle = true; /* but two bytes of numbers may be one: it does not count */
+		if (s->p.protocol == 0 && pl->claim == ST_SCAN_MAY_BE && at == 0 && !pl->depth)
+			return ST_OK;
+	}
+	return s->pickle ? tell_seen(x, pl, s) : rc;
 }
 
 static int peek(struct st_scan_run *x, const struct st_scan_place *pl, uint64_t at, struct head *h)
@@ -263,11 +298,21 @@ int st_scan_behind(struct st_scan_run *x, const struct st_scan_place *pl, uint64
 	return rc;
 }
 
+/* Nothing is named up to where strata stops, but Python may go on. */
+static int doubtful(struct st_scan_run *x, const struct st_scan_place *pl,
+		    const struct st_scan_seen *s)
+{
+	if (x->spent) /* told at the end */
+		return ST_OK;
+	x->res->suspect++;
+	return st_scan_tell(x, pl, s->end, ST_SCAN_UNKNOWN, "not read to its end: %s", s->why.msg);
+}
+
 /* Although the name or the first bytes say so. */
 static int not_a_pickle(struct st_scan_run *x, const struct st_scan_place *pl, uint64_t at,
 			const struct st_err *why)
 {
-	if (pl->depth)
+	if (pl->depth || why->code == ST_ELIMIT)
 		return st_scan_tell(x, pl, at, ST_SCAN_UNKNOWN, "no pickle, or a damaged one: %s",
 				    why->msg);
 	*x->e = *why;
@@ -277,8 +322,7 @@ static int not_a_pickle(struct st_scan_run *x, const struct st_scan_place *pl, u
 static int scan_pickles(struct st_scan_run *x, const struct st_scan_place *pl, uint64_t at,
 			const struct head *head)
 {
-	bool marked = begins_pickle(head->p, head->n),
-	     sure = marked || pl->claim != ST_SCAN_NO_CLAIM;
+	bool marked = begins_pickle(head->p, head->n), sure = marked || pl->claim >= ST_SCAN_MAY_BE;
 	/* a frame after the protocol: no accident */
 	bool claimed = pl->claim == ST_SCAN_SAYS_SO || (marked && pl->claim == ST_SCAN_MAY_BE) ||
 		       (marked && head->n > 2 && head->p[1] >= 4 && head->p[2] == 0x95);
@@ -289,9 +333,12 @@ static int scan_pickles(struct st_scan_run *x, const struct st_scan_place *pl, u
 	if (head->n == 0 || (pl->depth && !sure))
 		return ST_OK;
 	rc = st_scan_look(x, pl, at, sure, &s);
-	if (rc == ST_OK && claimed && !s.pickle && !s.whole)
+	if (rc == ST_OK && sure && !s.pickle && s.p.doubt)
+		rc = doubtful(x, pl, &s);
+	else if (rc == ST_OK && claimed && !s.pickle && !s.whole)
 		rc = not_a_pickle(x, pl, at, &s.why);
-	torch = s.whole && st_scan_is_torch(s.p.root);
+	x->res->dead = rc == ST_EFORMAT;
+	torch = s.whole && st_torch_is_legacy(head->p, head->n);
 	st_pickle_release(&s.p);
 	if (rc != ST_OK || !s.pickle || !s.whole)
 		return rc;
@@ -329,6 +376,19 @@ static int read_npy(struct st_scan_run *x, const struct st_scan_place *pl, uint6
 	return rc;
 }
 
+/* What a second load from the open file would take. */
+static int behind_array(struct st_scan_run *x, const struct st_scan_place *pl, uint64_t at,
+			const struct head *head)
+{
+	struct st_scan_seen s;
+	int rc = st_scan_look(x, pl, at, begins_pickle(head->p, head->n), &s);
+
+	if (rc == ST_OK && s.pickle)
+		rc = st_scan_tell(x, pl, at, ST_SCAN_UNKNOWN, "a pickle behind the array");
+	st_pickle_release(&s.p);
+	return rc == ST_OK && s.pickle && s.whole ? st_scan_behind(x, pl, s.end, true) : rc;
+}
+
 /* np.save may be called several times on one file: arrays behind the first one count. */
 static int scan_npy(struct st_scan_run *x, const struct st_scan_place *pl)
 {
@@ -355,38 +415,48 @@ static int scan_npy(struct st_scan_run *x, const struct st_scan_place *pl)
 			return rc;
 		rc = peek(x, pl, at, &head);
 	} while (rc == ST_OK && begins_npy(head.p, head.n));
-	return rc;
+	return rc == ST_OK ? behind_array(x, pl, at, &head) : rc;
 }
 
 /* ---- what is it? ---- */
 
-static bool ends_in(const char *name, const char *const *ends)
+/* Length of that one of the endings that the name has; 0: none. */
+static size_t ending(const char *name, size_t n, const char *const *ends)
 {
-	size_t n = strlen(name), k;
+	size_t k;
 
 	for (; *ends; ends++) {
 		k = strlen(*ends);
-		if (n >= k && strcasecmp(name + n - k, *ends) == 0)
-			return true;
+		if (n >= k && strncasecmp(name + n - k, *ends, k) == 0)
+			return k;
 	}
-	return false;
+	return 0;
 }
 
 enum st_scan_claim st_scan_claim_of(const char *name)
 {
 	static const char *const sure[] = { ".pkl", ".pickle", ".p", ".joblib", "debug_pkl", NULL };
-	static const char *const maybe[] = { ".pt",  ".pth", ".bin",	".ckpt", ".dat", ".data",
-					     ".pk",  ".npy", ".npz",	".sav",	 ".mdl", ".model",
-					     ".tar", ".t7",  ".distcp", NULL };
+	static const char *const maybe[] = { ".pt",   ".pth",	  ".bin",    ".ckpt", ".dat",
+					     ".data", ".pk",	  ".npy",    ".npz",  ".sav",
+					     ".mdl",  ".model",	  ".tar",    ".t7",   ".distcp",
+					     ".th",   ".weights", ".params", NULL };
+	/* joblib and pandas open these as what is compressed */
+	static const char *const packed[] = { ".gz", ".bz2", ".xz",  ".lzma",
+					      ".z",  ".lz4", ".zst", NULL };
+	const char *base = strrchr(name, '/');
+	size_t n = strlen(name);
 
-	return ends_in(name, sure)  ? ST_SCAN_SAYS_SO :
-	       ends_in(name, maybe) ? ST_SCAN_MAY_BE :
-				      ST_SCAN_NO_CLAIM;
+	n -= ending(name, n, packed);
+	if (ending(name, n, sure))
+		return ST_SCAN_SAYS_SO;
+	if (ending(name, n, maybe))
+		return ST_SCAN_MAY_BE;
+	return strchr(base ? base + 1 : name, '.') ? ST_SCAN_NO_CLAIM : ST_SCAN_BARE;
 }
 
 bool st_scan_claimed(const char *name)
 {
-	return st_scan_claim_of(name) != ST_SCAN_NO_CLAIM;
+	return st_scan_claim_of(name) >= ST_SCAN_MAY_BE;
 }
 
 static const struct foreign {
@@ -402,11 +472,8 @@ static const struct foreign {
 	{ "BZh", 3, "bzip2", false },
 	{ "\x04\x22\x4d\x18", 4, "lz4", false },
 	{ "\x28\xb5\x2f\xfd", 4, "zstd", false },
-	{ "\x5d\x00\x00", 3, "lzma", false },
-	{ "\x78\x01", 2, "zlib", false },
-	{ "\x78\x5e", 2, "zlib", false },
-	{ "\x78\x9c", 2, "zlib", false },
-	{ "\x78\xda", 2, "zlib", false },
+	{ "\x5d\x00", 2, "lzma", false },
+	{ "\x78", 1, "zlib", false }, /* and a header that is a multiple of 31 */
 	{ "ZF0x", 4, "joblib 0.9", false },
 };
 
@@ -415,7 +482,8 @@ static const struct foreign *foreign_of(const struct head *h)
 	size_t i;
 
 	for (i = 0; i < sizeof(foreign) / sizeof(*foreign); i++)
-		if (h->n >= foreign[i].n && memcmp(h->p, foreign[i].bytes, foreign[i].n) == 0)
+		if (h->n >= foreign[i].n && memcmp(h->p, foreign[i].bytes, foreign[i].n) == 0 &&
+		    (foreign[i].n > 1 || (h->n > 1 && (h->p[0] << 8 | h->p[1]) % 31 == 0)))
 			return &foreign[i];
 	return NULL;
 }
@@ -427,8 +495,19 @@ static int tell_foreign(struct st_scan_run *x, const struct st_scan_place *pl,
 		return st_scan_tell(x, pl, 0, ST_SCAN_DANGEROUS,
 				    "a %s archive under the name of a model: not looked into",
 				    f->name);
+	x->res->suspect += pl->claim == ST_SCAN_SAYS_SO;
 	return st_scan_tell(x, pl, 0, ST_SCAN_UNKNOWN,
 			    "compressed as a whole (%s): not looked into", f->name);
+}
+
+/* tarfile takes it for an archive, other loaders for a pickle, whose opcodes the name is. */
+static int scan_tar(struct st_scan_run *x, const struct st_scan_place *pl, const struct head *h)
+{
+	struct st_scan_place also = *pl;
+	int rc = st_scan_tar(x, pl);
+
+	also.claim = ST_SCAN_MAY_BE;
+	return rc == ST_OK ? scan_pickles(x, &also, 0, h) : rc;
 }
 
 int st_scan_place(struct st_scan_run *x, const struct st_scan_place *pl)
@@ -443,11 +522,9 @@ int st_scan_place(struct st_scan_run *x, const struct st_scan_place *pl)
 		return st_scan_zip(x, pl);
 	if (begins_npy(h.p, h.n))
 		return scan_npy(x, pl);
-	if (st_scan_is_tar(h.p, h.n)) {
-		rc = st_scan_tar(x, pl);
-		return rc == ST_OK && begins_pickle(h.p, h.n) ? scan_pickles(x, pl, 0, &h) : rc;
-	}
-	f = pl->claim == ST_SCAN_NO_CLAIM ? NULL : foreign_of(&h);
+	if (st_scan_is_tar(h.p, h.n))
+		return scan_tar(x, pl, &h);
+	f = pl->claim < ST_SCAN_MAY_BE ? NULL : foreign_of(&h);
 	return f ? tell_foreign(x, pl, f) : scan_pickles(x, pl, 0, &h);
 }
 
@@ -462,6 +539,17 @@ int st_scan(const struct st_source *src, const struct st_scan_options *o,
 	int rc;
 
 	*res = (struct st_scan_result){ 0 };
+	if (!st_mul_u64(src->size, INFLATE_TIMES, &x.budget) ||
+	    !st_add_u64(x.budget, INFLATE_MORE, &x.budget))
+		x.budget = UINT64_MAX;
+	x.left = x.budget;
 	rc = st_scan_place(&x, &pl);
+	if (rc == ST_OK && x.spent) {
+		res->suspect++;
+		rc = st_scan_tell(&x, &pl, 0, ST_SCAN_UNKNOWN,
+				  "more than %" PRIu64
+				  " bytes to inflate: not looked into to its end",
+				  x.budget);
+	}
 	return rc == ST_EFORMAT || rc == ST_ELIMIT ? st_wrap(e, "%s", src->name) : rc;
 }

@@ -12,10 +12,13 @@ struct st_scan_run {
 	void *arg;
 	struct st_scan_result *res;
 	struct st_err *e;
+	uint64_t budget, left; /* bytes that may be inflated: all, and still */
+	bool spent;	       /* more were wanted: what is left is not looked at */
 };
 
 enum st_scan_claim { /* of a name: that a pickle is in it */
 	ST_SCAN_NO_CLAIM,
+	ST_SCAN_BARE,	/* a file without an ending: one that calls something will do */
 	ST_SCAN_MAY_BE, /* PyTorch's endings, which others use too */
 	ST_SCAN_SAYS_SO
 };
@@ -31,6 +34,8 @@ struct st_scan_place {
 #define ST_SCAN_HEAD 512 /* bytes that tell what something is: a block of tar */
 
 enum st_scan_claim st_scan_claim_of(const char *name);
+/* ST_EBUSY once the caller asked to stop. */
+ST_MUST int st_scan_cancel(const struct st_scan_run *x);
 /* Whatever lies there. */
 ST_MUST int st_scan_place(struct st_scan_run *x, const struct st_scan_place *pl);
 /* A find about bytes, not about a global. */
@@ -60,9 +65,7 @@ ST_MUST int st_scan_behind(struct st_scan_run *x, const struct st_scan_place *pl
 			   bool single);
 
 /* scan_torch.c */
-/* The magic number of the files of PyTorch before 1.6. */
-bool st_scan_is_torch(const struct st_pk *root);
-/* The rest of such a file, behind that number. */
+/* The rest of a file of PyTorch before 1.6, behind its magic number. */
 ST_MUST int st_scan_stacked(struct st_scan_run *x, const struct st_scan_place *pl, uint64_t at);
 /* Member "storages" or "tensors" of PyTorch 0.1, or whatever else has that name. */
 ST_MUST int st_scan_torch_member(struct st_scan_run *x, const struct st_scan_place *pl,

@@ -5,6 +5,7 @@
  * pickle does not name itself, and so is judged by its own name; and it touches no file, process or
  * network.
  */
+#include "format/pickle.h"
 #include "format/scan.h"
 
 #include <string.h>
@@ -353,19 +354,10 @@ struct module {
 
 static struct module today(const char *module)
 {
-	static const struct {
-		const char *was, *is;
-	} moved[] = {
-		{ "__builtin__", "builtins" },
-		{ "copy_reg", "copyreg" },
-		{ "numpy.core", "numpy._core" },
-	};
-	size_t i;
+	struct module m;
 
-	for (i = 0; i < COUNT(moved); i++)
-		if (is_or_below(module, moved[i].was))
-			return (struct module){ moved[i].is, module + strlen(moved[i].was) };
-	return (struct module){ "", module };
+	m.head = st_pk_today(module, &m.rest);
+	return m;
 }
 
 static bool same(const struct module *m, const char *s)

@@ -12,16 +12,6 @@
 
 #include "format/torch.h"
 
-bool st_scan_is_torch(const struct st_pk *root)
-{
-	static const uint8_t magic[] = {
-		0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19
-	};
-
-	return root && root->kind == ST_PK_BIGINT && root->str.p &&
-	       root->str.len >= sizeof(magic) && memcmp(root->str.p, magic, sizeof(magic)) == 0;
-}
-
 /* A pickle that must be there. *more: it is, whole. */
 static int must(struct st_scan_run *x, const struct st_scan_place *pl, uint64_t at,
 		struct st_scan_seen *s, bool *more)

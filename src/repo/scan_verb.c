@@ -65,9 +65,9 @@ int st_verb_scan(const struct st_ctx *ctx, const char *path, const strata_scan_o
 		 strata_scan_result *res, struct st_err *e)
 {
 	struct allow allow = { .setting = setting, .globs = o->allow, .n = o->nallow };
-	const struct st_scan_options so = { .allowed = allowed,
-					    .allowed_arg = &allow,
-					    .memory = ctx->memory };
+	const struct st_scan_options so = {
+		.allowed = allowed, .allowed_arg = &allow, .memory = ctx->memory, .ctx = ctx
+	};
 	struct verb v = { path, cb, arg };
 	struct st_scan_result found = { 0 };
 	struct st_source src;
@@ -128,9 +128,9 @@ int st_scan_warn(const struct st_ctx *ctx, const struct st_source *src, const ch
 		 const struct st_config *config, struct st_err *e)
 {
 	struct allow allow = { .setting = st_config_get(config, "scan.allow") };
-	const struct st_scan_options so = { .allowed = allowed,
-					    .allowed_arg = &allow,
-					    .memory = ctx->memory / 4 };
+	const struct st_scan_options so = {
+		.allowed = allowed, .allowed_arg = &allow, .memory = ctx->memory / 4, .ctx = ctx
+	};
 	struct warning w = { .worst = ST_SCAN_SAFE, .e = e };
 	struct st_scan_result found;
 	struct st_source named = *src;
@@ -142,9 +142,10 @@ int st_scan_warn(const struct st_ctx *ctx, const struct st_source *src, const ch
 	rc = st_scan(&named, &so, note, &w, &found, &why);
 	if (e->code != ST_OK)
 		rc = e->code;
-	else if (rc == ST_OK && (found.dangerous || (found.unknown && found.pickles)))
+	else if (rc == ST_OK &&
+		 (found.dangerous || (found.unknown && (found.pickles || found.suspect))))
 		say(ctx, path, &w);
-	else if ((rc == ST_EFORMAT || rc == ST_ELIMIT) && st_scan_claimed(path))
+	else if ((rc == ST_EFORMAT || rc == ST_ELIMIT) && st_scan_claimed(path) && !found.dead)
 		st_warn(ctx, "%s; what loading it in Python would run is not known", why.msg);
 	st_map_release(&w.names);
 	if (rc == ST_OK || rc == ST_EFORMAT || rc == ST_ELIMIT)

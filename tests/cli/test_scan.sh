@@ -6,7 +6,7 @@ TORCH_PYTHON=${TORCH_PYTHON:-/usr/bin/python3} # Debian's python3-torch belongs 
 
 make() { # pickles and archives of them, harmless ones and others, in the current directory
 	python3 - <<'PY'
-import collections, io, os, pickle, struct, tarfile, zipfile
+import collections, gzip, io, os, pickle, struct, tarfile, zipfile
 
 class Run:
     def __init__(self, f, *args): self.f, self.args = f, args
@@ -33,6 +33,14 @@ put("computed.pkl", b"\x80\x04]K\x01\x93.")
 put("own.pkl", b"\x80\x02cmymodel.net\nNet\n)\x81}b.")
 put("text.pkl", b"not a pickle at all")
 put("seven.pt", b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(64))
+put("spelled.bin", b"I 5\n0" + open("evil0.pkl", "rb").read())
+put("whole.pkl.gz", gzip.compress(data))
+put("weights", open("evil0.pkl", "rb").read()[:-1])
+zipped("bomb.pt", [("b/data.pkl", b"\x80\x02" + b"(1" * (24 << 20) + b"N.")], zipfile.ZIP_DEFLATED)
+with tarfile.open("link.pth", "w") as t:
+    link = tarfile.TarInfo("storages")
+    link.type, link.linkname = tarfile.LNKTYPE, "other"
+    t.addfile(link)
 zipped("data.pt", [("data/data.pkl", data), ("data/version", "3\n")])
 zipped("evil.pt", [("evil/data.pkl", pickle.dumps(evil, 2)), ("evil/data/0", bytes(64))])
 zipped("hidden.pt", [("h/data.pkl", data + pickle.dumps(evil, 2))])
@@ -75,7 +83,7 @@ dangerous() {
 	diff -u want "$t_tmp/out"
 	[ ! -s "$t_tmp/err" ]
 	for t_file in evil?.pkl nested.pkl cut.pkl computed.pkl hidden.pt deflated.zip noname.pt \
-		evil.tar evil.npy seven.pt; do
+		evil.tar evil.npy seven.pt spelled.bin weights; do
 		rc 1 strata scan "$t_file"
 		grep -q '^dangerous  ' "$t_tmp/out"
 		tail -n 1 "$t_tmp/out" | grep -q "^$t_file: loading it could run code: "
@@ -99,6 +107,10 @@ unknown() {
 	own.pkl: not known to be harmless: 1 unknown in 1 pickle
 	END
 	diff -u want "$t_tmp/out"
+	for t_file in whole.pkl.gz bomb.pt link.pth; do
+		rc 1 strata scan "$t_file"
+		grep -q "^$t_file: not known to be harmless: 1 unknown" "$t_tmp/out"
+	done
 }
 
 allowed() {

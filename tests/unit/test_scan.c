@@ -164,6 +164,43 @@ static const struct {
 	{ B("7z\xbc\xaf\x27\x1c\0\4rest"), "a.pt", 0, 0, 0, 1, "", "7-Zip" },
 	{ B("7z\xbc\xaf\x27\x1c\0\4rest"), "a.7z", 0, 0, 0, 0, NULL, NULL },
 	{ B("\x1f\x8b\x08\0rest"), "a.pkl", 0, 0, 1, 0, "", "gzip" },
+	{ B("\x1f\x8b\x08\0rest"), "a.pkl.gz", 0, 0, 1, 0, "", "gzip" },
+	{ B("\x1f\x8b\x08\0rest"), "a.txt.gz", 0, 0, 0, 0, NULL, NULL },
+	{ B("BZh91AY&SY"), "a.pkl.BZ2", 0, 0, 1, 0, "", "bzip2" },
+	{ B("\xfd\x37zXZ\0\0"), "a.joblib.xz", 0, 0, 1, 0, "", "xz" },
+	{ B("\x5d\0\x10\1\0\xff"), "a.pkl.lzma", 0, 0, 1, 0, "", "lzma" },
+	{ B("\x78\x9c\x01\0\0"), "a.pkl.z", 0, 0, 1, 0, "", "zlib" },
+	/* spelled as no pickler does, but Python takes it */
+	{ B("I 5\n0" SYSTEM "."), "a.pt", 1, 0, 1, 1, "", "spelled" },
+	{ B("I\0rest\n0" SYSTEM "."), "a.pt", 1, 0, 1, 1, "", "spelled" },
+	{ B("I0x10\n0" SYSTEM "."), "a.bin", 1, 0, 1, 1, "", "spelled" },
+	{ B("L 1_0L\n0" SYSTEM "."), "a.bin", 1, 0, 1, 1, "", "spelled" },
+	{ B("F1_0\n0" SYSTEM "."), "a.pth", 1, 0, 1, 1, "", "spelled" },
+	{ B("S'a' \n0" SYSTEM "."), "a.pth", 1, 0, 1, 1, "", "spelled" },
+	{ B("Np01\n0g1\n0" SYSTEM "."), "a.ckpt", 1, 0, 1, 1, "", "spelled" },
+	{ B("(I 7\n1" SYSTEM "."), "a.pt", 1, 0, 1, 1, "", "spelled" },
+	{ B("N}b0" SYSTEM "."), "a.pt", 1, 0, 1, 1, "", "spelled" },
+	{ B("\x95\xff\0\0\0\0\0\0\0" SYSTEM "."), "a.joblib", 1, 0, 1, 1, "", "spelled" },
+	{ B("\x80\2I 5\n0" SYSTEM "."), "a", 1, 0, 1, 1, "", "spelled" },
+	{ B("(S'true'\nios\nsystem"), "a.joblib", 1, 0, 0, 2, "", "breaks" },
+	{ B("\x96\1\0\0\0\0\0\0\0xK\1a0" SYSTEM "."), "a.pt", 0, 0, 1, 0, "", "not read" },
+	{ B("I zz\n0" SYSTEM "."), "a.pt", 0, 0, 0, 0, NULL, NULL }, /* no reader takes it */
+	/* cut, under names that others use too, and without an ending */
+	{ B(SYSTEM), "a.th", 1, 0, 0, 2, "", "breaks" },
+	{ B(SYSTEM), "a.weights", 1, 0, 0, 2, "", "breaks" },
+	{ B(SYSTEM), "a.params", 1, 0, 0, 2, "", "breaks" },
+	{ B(SYSTEM), "a.model", 1, 0, 0, 2, "", "breaks" },
+	{ B(SYSTEM), "d.x/weights", 1, 0, 0, 2, "", "breaks" },
+	{ B("cat\ndog\nrat\n"), "words", 0, 0, 0, 0, NULL, NULL }, /* called by nobody */
+	{ B(SYSTEM), "a.txt", 0, 0, 0, 0, NULL, NULL },
+	/* two bytes of numbers may be a pickle */
+	{ B("N.\xff\xff"), "a.bin", 0, 0, 1, 0, "", "2 bytes behind" },
+	{ B("\x82\5.\xff\xff"), "a.bin", 0, 0, 1, 0, "", "2 bytes behind" },
+	{ B("N." SYSTEM "."), "a.bin", 1, 0, 0, 1, "os.system", "runs commands" },
+	/* joblib goes on behind an array: the length takes what it runs for bytes */
+	{ B("\x80\x02]("
+	    "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}bB\x05\0\0\0cos\nse."),
+	  "a.joblib", 1, 1, 1, 0, "", "joblib" },
 };
 
 static void test_bytes(void **state)
@@ -336,8 +373,9 @@ static void check(const struct arc *a, const char *name, struct finds *x, uint64
 	int rc = scan(x, &r, a->file.p, a->file.len, name, NULL, &e);
 
 	if (rc != ST_OK || r.pickles != pickles || r.unknown != unknown || r.dangerous != dangerous)
-		fail_msg("%s: %d %s; %d pickles, %d unknown, %d dangerous", name, rc, e.msg,
-			 (int)r.pickles, (int)r.unknown, (int)r.dangerous);
+		fail_msg("%s: %d %s; %d pickles, %d unknown, %d dangerous; %s", name, rc, e.msg,
+			 (int)r.pickles, (int)r.unknown, (int)r.dangerous,
+			 x->n ? x->v[x->n - 1].why : "");
 }
 
 static void test_zip(void **state)
@@ -417,6 +455,120 @@ static void test_npy(void **state)
 	npy_objects(&a.file, "|O", B(SYSTEM "."), &a.e);
 	check(&a, "o.npy", &x, 1, 0, 1);
 	arc_release(&a);
+
+	/* nor need it have a header of its own */
+	arc_init(&a);
+	npy_objects(&a.file, "u1", B("12" EVIL), &a.e);
+	check(&a, "o.npy", &x, 1, 1, 1);
+	a.file.len -= sizeof(EVIL) - 1;
+	assert_int_equal(st_buf_addstr(&a.file, "anything", &a.e), ST_OK);
+	check(&a, "o.npy", &x, 0, 0, 0);
+	arc_release(&a);
+}
+
+/* Two directories: what another reader takes for the right one is not what is looked into. */
+static void test_zip_odd(void **state)
+{
+	static const struct zip_spec good[] = { MEMBER("w.npy", "no array", 0) };
+	static const struct zip_spec other[] = { MEMBER("readme.txt", "text", 0) };
+	static const char gap[46] = "";
+	struct finds x = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct arc a = zip_of(i == 2 ? good : other, 1), odd;
+		size_t end = a.file.len - 22;
+
+		arc_init(&odd);
+		assert_int_equal(st_buf_add(&odd.file, a.file.p, end, &a.e), ST_OK);
+		assert_int_equal(st_buf_add(&odd.file, gap, sizeof(gap), &a.e), ST_OK);
+		assert_int_equal(st_buf_add(&odd.file, a.file.p + end, 22, &a.e), ST_OK);
+		check(&odd, i == 0 ? "m.zip" : i == 1 ? "m.npz" : "m.zip", &x, 0, i != 0, 0);
+		if (i)
+			assert_non_null(strstr(x.v[0].why, "other readers"));
+		arc_release(&odd);
+		arc_release(&a);
+	}
+}
+
+/* What archives inflate to is counted, all of them together and nested ones, too. */
+static void test_budget(void **state)
+{
+	const size_t n = 3700000;
+	char *big = malloc(n);
+	struct zip_spec members[6], twice[2];
+	struct finds x = { 0 };
+	struct arc a, z;
+
+	(void)state;
+	assert_non_null(big);
+	for (size_t i = 2; i < n; i++)
+		big[i] = i % 2 ? '1' : '(';
+	memcpy(big, "\x80\2", 2);
+	memcpy(big + n - 2, "N.", 2);
+	for (size_t i = 0; i < COUNT(members); i++)
+		members[i] = (struct zip_spec){ .data = big, .len = n, .how = DEFLATE };
+	for (size_t i = 0; i < COUNT(members); i++)
+		assert_true(asprintf((char **)(uintptr_t)&members[i].name, "%zu.pkl", i) > 0);
+	a = zip_of(members, 6);
+	check(&a, "m.zip", &x, 6, 0, 0);
+	for (size_t i = 0; i < 2; i++)
+		twice[i] = (struct zip_spec){ .name = i ? "b.zip" : "a.zip",
+					      .data = (const char *)a.file.p,
+					      .len = a.file.len,
+					      .how = DEFLATE };
+	z = zip_of(twice, 2);
+	check(&z, "m.zip", &x, 9, 1, 0);
+	assert_non_null(strstr(x.v[0].why, "to inflate"));
+	arc_release(&z);
+	arc_release(&a);
+	for (size_t i = 0; i < COUNT(members); i++)
+		free((char *)(uintptr_t)members[i].name);
+	free(big);
+}
+
+static bool at_once(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+static void test_cancelled(void **state)
+{
+	const struct st_ctx ctx = { .jobs = 1, .memory = LIMIT, .cancelled = at_once };
+	const struct st_scan_options o = { .memory = LIMIT, .ctx = &ctx };
+	struct finds x = { 0 };
+	struct st_scan_result r;
+	struct st_err e = { 0 };
+	struct st_source s;
+
+	(void)state;
+	st_source_init_mem(&s, B(EVIL), "a.pkl");
+	assert_int_equal(st_scan(&s, &o, keep, &x, &r, &e), ST_EBUSY);
+	assert_int_equal(e.code, ST_EBUSY);
+	assert_int_equal(x.n, 0);
+}
+
+/* A pickle that takes more memory than there is may be harmless. */
+static void test_limits(void **state)
+{
+	static char p[600000];
+	const size_t n = sizeof("\x80\2cmine\nNet\n") - 1;
+	struct finds x = { 0 };
+	struct arc a;
+
+	(void)state;
+	arc_init(&a);
+	memset(p, 'N', sizeof(p));
+	memcpy(p, "\x80\2cmine\nNet\n", n);
+	assert_int_equal(st_buf_add(&a.file, p, sizeof(p), &a.e), ST_OK);
+	check(&a, "m.pkl", &x, 1, 2, 0);
+	assert_non_null(strstr(x.v[1].why, "not read to its end"));
+	memset(a.file.p, 'N', n);
+	check(&a, "m.pkl", &x, 0, 1, 0);
+	check(&a, "m.bin", &x, 0, 1, 0);
+	check(&a, "m.txt", &x, 0, 0, 0);
+	arc_release(&a);
 }
 
 static void test_tar(void **state)
@@ -430,9 +582,10 @@ static void test_tar(void **state)
 	tar_add(&a, "sys_info", B("\x80\x02}."));
 	tar_add(&a, "pickle", B(EVIL));
 	tar_add(&a, "old.pkl", B(SYSTEM "."));
-	tar_add(&a, "notes", B(SYSTEM)); /* broken, without a mark: not a pickle */
+	tar_add(&a, "notes", B("config = 1\n"));
+	tar_add(&a, "cut", B(SYSTEM)); /* whatever its name is */
 	assert_int_equal(st_buf_add(&a.file, zeros, sizeof(zeros), &a.e), ST_OK);
-	check(&a, "m.pth", &x, 3, 0, 2);
+	check(&a, "m.pth", &x, 4, 0, 4);
 	assert_string_equal(x.v[0].member, "pickle");
 	assert_string_equal(x.v[1].member, "old.pkl");
 	a.file.p[512 + 512 + 150] ^= 1; /* the sum of the second header */
@@ -447,6 +600,80 @@ static void test_tar(void **state)
 		"cos\nsystem\n(S'true'\ntR.",
 		B("x"));
 	check(&a, "m.pt", &x, 1, 1, 1);
+	arc_release(&a);
+}
+
+/* A header of it, with text that is not from tar_add. */
+static void tar_raw(struct arc *a, const char *name, char type, const char *size, const char *form,
+		    const void *p, size_t n)
+{
+	size_t at = a->file.len;
+	char *h, text[16];
+	unsigned sum = 0;
+
+	tar_add(a, name, p, n);
+	h = (char *)a->file.p + at;
+	h[156] = type;
+	if (size)
+		memcpy(h + 124, size, strlen(size) + 1);
+	memset(h + 148, ' ', 8);
+	for (size_t i = 0; i < 512; i++)
+		sum += (uint8_t)h[i];
+	snprintf(text, sizeof(text), "%s%05o", form, sum);
+	memset(h + 148, 0, 8);
+	memcpy(h + 148, text, strlen(text));
+}
+
+static void test_tar_odd(void **state)
+{
+	static const struct {
+		const char *name, *size, *form;
+		char type;
+		const char *p;
+		size_t n;
+		uint64_t pickles, unknown, dangerous;
+	} t[] = {
+		{ "a", NULL, "0", '0', B(EVIL), 1, 0, 1 },
+		{ "", NULL, "0", '0', B(EVIL), 1, 0, 1 }, /* a name may be empty */
+		{ "a", NULL, "+", '0', B(EVIL), 1, 1, 1 },
+		{ "a", NULL, "0o", '0', B(EVIL), 1, 1, 1 },
+		{ "a", "000_57", "0", '0', B(EVIL), 1, 1, 1 },
+		{ "a", NULL, "0", '7', B(EVIL), 1, 1, 1 },
+		{ "a", NULL, "0", 'S', B(EVIL), 1, 1, 1 },
+		{ "a", NULL, "0", '1', B(""), 0, 1, 0 },
+		{ "a", NULL, "0", '2', B(""), 0, 1, 0 },
+		{ "a", NULL, "0", '2', B(EVIL), 1, 1, 1 },
+		{ "a", NULL, "0", '5', B(""), 0, 0, 0 },
+		{ "a", NULL, "0", '5', B("x"), 0, 1, 0 },
+		{ "a/", NULL, "0", '\0', B("x"), 0, 1, 0 },
+		{ "g", NULL, "0", 'g', B("17 path=storages\n"), 0, 1, 0 },
+		{ "x", NULL, "0", 'x', B("17 path=storages\n"), 0, 0, 0 },
+		{ "x", NULL, "0", 'x', B("19 mtime=1600000.5\n"), 0, 0, 0 },
+		{ "x", NULL, "0", 'x', B("9 size=5\n"), 0, 1, 0 },
+		{ "x", NULL, "0", 'x', B("99 path=a\n"), 0, 1, 0 },
+		/* no number for Python, which then loads a pickle: no archive, and no pickle */
+		{ "a", "0x5", "0", '0', B("abc"), 0, 0, 0 },
+	};
+	struct finds x = { 0 };
+	struct arc a;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		arc_init(&a);
+		tar_raw(&a, t[i].name, t[i].type, t[i].size, t[i].form, t[i].p, t[i].n);
+		check(&a, "m.pt", &x, t[i].pickles, t[i].unknown, t[i].dangerous);
+		arc_release(&a);
+	}
+	/* its name is where a header before it says */
+	arc_init(&a);
+	tar_raw(&a, "", 'x', NULL, "0", B("17 path=storages\n"));
+	tar_add(&a, "", B("\x80\x02K\0.\x80\x02]."));
+	check(&a, "m.pt", &x, 2, 0, 0);
+	arc_release(&a);
+	arc_init(&a);
+	tar_raw(&a, "", 'L', NULL, "0", B("storages"));
+	tar_add(&a, "other", B("\x80\x02K\0.\x80\x02]."));
+	check(&a, "m.pt", &x, 2, 0, 0);
 	arc_release(&a);
 }
 
@@ -575,6 +802,9 @@ static void test_claimed(void **state)
 	assert_true(st_scan_claimed("dir.x/model.PT"));
 	assert_true(st_scan_claimed("m.pkl"));
 	assert_true(st_scan_claimed("code/a.py.debug_pkl"));
+	assert_true(st_scan_claimed("m.pkl.gz"));
+	assert_true(st_scan_claimed("m.TH"));
+	assert_false(st_scan_claimed("m.txt.gz"));
 	assert_false(st_scan_claimed("m.pt.zip"));
 	assert_false(st_scan_claimed("pt"));
 }
@@ -587,7 +817,9 @@ int main(void)
 		cmocka_unit_test(test_zip),	  cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_npy),	  cmocka_unit_test(test_tar),
 		cmocka_unit_test(test_torch_tar), cmocka_unit_test(test_judge),
-		cmocka_unit_test(test_claimed),
+		cmocka_unit_test(test_claimed),	  cmocka_unit_test(test_tar_odd),
+		cmocka_unit_test(test_zip_odd),	  cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_cancelled), cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

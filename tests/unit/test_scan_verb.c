@@ -85,6 +85,17 @@ static void test_warn(void **state)
 		{ B("7z\xbc\xaf\x27\x1c"), "a.pt", NULL,
 		  "a.pt: loading it in Python could run code (a 7-Zip archive under the name of a "
 		  "model: not looked into): 'strata scan a.pt' tells" },
+		{ B("\x1f\x8b\x08"), "a.pkl.gz", NULL,
+		  "a.pkl.gz: loading it in Python could run code (compressed as a whole (gzip): "
+		  "not looked into): 'strata scan a.pkl.gz' tells" },
+		/* read to where Python may go on */
+		{ B("\x96\1\0\0\0\0\0\0\0xK\1a0" OWN "."), "a.pt", NULL,
+		  "a.pt: loading it in Python could run code (not read to its end: an item for "
+		  "bytes at the APPEND at offset 12): 'strata scan a.pt' tells" },
+		/* a few bytes of numbers */
+		{ B("N.\xff\xff"), "a.bin", NULL, NULL },
+		{ B("\x80\2\xff\xff"), "a.bin", NULL, NULL },
+		{ B("I 5\n\xff\xff"), "a.bin", NULL, NULL },
 		/* too damaged to tell */
 		{ B("PK\3\4"), "a.zip", NULL, NULL },
 	};
