@@ -12,7 +12,8 @@
  * 	max_abs  max |q - p|
  * 	cosine   sum p q / sqrt(sum p^2 sum q^2)
  *
- * A figure that is undefined (0/0, nothing finite) is NaN here and null in JSON.
+ * A figure that is undefined (0/0, nothing finite) is NaN here and null in JSON. A pair whose equal
+ * ids spared the reading has rel_l2 0 and cosine 1, and all of its elements count as finite.
  */
 #ifndef STRATA_DIFF_H
 #define STRATA_DIFF_H
@@ -39,7 +40,7 @@ typedef struct strata_diff_figures {
 	uint64_t changed;   /* elements whose bits differ */
 	uint64_t nonfinite; /* elements not finite on a side */
 	double mad, l1, l2, rel_l2, max_abs, cosine;
-	double norm_a, norm_b;	     /* sqrt(sum p^2), sqrt(sum q^2) */
+	double norm_a, norm_b;	     /* sqrt(sum p^2), sqrt(sum q^2); 0 of what was not read */
 	uint64_t rows, rows_changed; /* of the first dimension; totals: 0 */
 	uint64_t rank;		     /* of the change, with options.rank; 0: not known */
 	bool rank_more;		     /* it is more than rank */
@@ -71,7 +72,8 @@ typedef struct strata_diff_file {
 	const char *a_path; /* when it differs (two plain files); else NULL */
 	bool model;	    /* its tensors are told one by one */
 	uint64_t a_size, b_size;
-	const char *a_id, *b_id; /* hex, or "" */
+	const char *a_mode, *b_mode; /* "file" "exec" "link"; NULL where absent */
+	const char *a_id, *b_id;     /* hex, or "" */
 } strata_diff_file;
 
 typedef struct strata_diff_total {

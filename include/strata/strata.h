@@ -9,7 +9,9 @@
 #include <strata/json.h>
 #include <strata/maintain.h>
 #include <strata/model.h>
+#include <strata/refs.h>
 #include <strata/repo.h>
+#include <strata/rewind.h>
 #include <strata/stage.h>
 #include <strata/version.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
-#include "cli/text.h"
+#include "cli/went.h"
 
 struct values {
 	bool force;
@@ -19,8 +19,9 @@ const struct cli_doc doc_checkout = {
 	.args = "REV [--] [PATH...]",
 	.options = options,
 	.text = "Makes the working tree that of a version. A branch is switched to; any other\n"
-		"revision detaches HEAD. Changes that are in no version are never overwritten\n"
-		"(exit status 7) unless -f is given; untracked files stay.\n"
+		"revision detaches HEAD. Local changes stay where both versions have the same\n"
+		"file; elsewhere they are never overwritten (exit status 7) unless -f is given.\n"
+		"Untracked files stay.\n"
 		"\n"
 		"With PATH only those files, in the working tree and in what is staged; HEAD\n"
 		"stays. With --to DIR the files go there: DIR is made, files in it that are equal\n"
@@ -38,40 +39,16 @@ const struct cli_doc doc_checkout = {
 		    "one file as it was in version 2\n",
 };
 
-static void counts(const strata_checkout_result *r)
-{
-	printf("%s file%s written, %s", human_number(r->written).s, plural(r->written),
-	       human_bytes(r->bytes).s);
-	if (r->kept)
-		printf("; %s kept", human_number(r->kept).s);
-	if (r->removed)
-		printf("; %s removed", human_number(r->removed).s);
-	fputc('\n', stdout);
-}
-
 static int summary(struct cli *c, const strata_checkout_options *o, const strata_checkout_result *r,
 		   strata_error *err)
 {
-	strata_head_info h;
-	human id;
-	int rc;
-
+	if (!o->to && !o->npaths)
+		return went_head(c, r, err);
 	if (o->to) {
 		name_put(stdout, o->to);
 		fputs(": ", stdout);
-	} else if (!o->npaths) {
-		rc = strata_head(c->repo, &h, err);
-		if (rc != STRATA_OK)
-			return rc;
-		id = human_id(h.commit);
-		if (h.detached)
-			printf("HEAD is detached at %s%s%s: ", h.version, *h.version ? " " : "",
-			       id.s);
-		else
-			printf("on branch %s, at %s%s%s: ", h.branch, h.version,
-			       *h.version ? " " : "", id.s);
 	}
-	counts(r);
+	went_counts(r);
 	return STRATA_OK;
 }
 

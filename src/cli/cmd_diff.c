@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct values {
 	bool staged, all, stat, names, rank, json, exit_code;
@@ -98,6 +100,8 @@ static int parse_options(const struct values *v, const struct cli_args *a, strat
 	if (v->names && (v->json || v->stat || v->html || v->tensors.n))
 		return cli_fail(err, STRATA_EUSAGE,
 				"--name-only goes with no other form and with no --tensor");
+	if (v->html && !*v->html)
+		return cli_fail(err, STRATA_EUSAGE, "--html takes the name of a file");
 	if (v->json && (v->stat || v->html))
 		return cli_fail(err, STRATA_EUSAGE, "--json goes without --stat and --html");
 	return STRATA_OK;
@@ -188,6 +192,15 @@ static void drop_unchanged(struct diff_collect *k)
 	k->ntensors = n;
 }
 
+/* This terminal or pipe, as /dev/stdout may be: the page is not followed by a text. */
+static bool is_stdout(const char *file)
+{
+	struct stat a, b;
+
+	return stat(file, &a) == 0 && !S_ISREG(a.st_mode) && fstat(STDOUT_FILENO, &b) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static int text_of(const struct run *x, struct diff_collect *k)
 {
 	const struct diff_view view = {
@@ -200,13 +213,15 @@ static int text_of(const struct run *x, struct diff_collect *k)
 	int rc = STRATA_OK;
 
 	if (x->v->html) {
+		bool here = is_stdout(x->v->html);
+
 		rc = page_of(x, k);
 		if (rc != STRATA_OK)
 			return rc;
 		if (!x->v->all)
 			drop_unchanged(k);
-		if (strncmp(x->v->html, "/dev/", 5) == 0)
-			return STRATA_OK; /* it may be this terminal or pipe */
+		if (here)
+			return STRATA_OK;
 	}
 	if (x->v->top)
 		diff_collect_top(k, x->top);

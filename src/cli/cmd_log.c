@@ -29,7 +29,9 @@ const struct cli_doc doc_log = {
 		"only versions that changed it.\n"
 		"\n"
 		"A revision is a branch, a version number (v12), at least six digits of an id,\n"
-		"HEAD or @, each with ~N or ^N for its ancestors.",
+		"HEAD or @, each with ~N or ^N for its ancestors. main@{2} is where main was two\n"
+		"moves ago, main@{yesterday} and main@{2026-11-20} where it was then (at the end of\n"
+		"that day); without a name it is the branch that is checked out.",
 	.examples = "strata log --oneline -5\n"
 		    "the last five versions\n"
 		    "strata log v3..HEAD\n"

@@ -9,8 +9,10 @@
 	int cmd_##name(struct cli *c, int argc, char **argv, strata_error *err)
 
 CLI_COMMAND(add);
+CLI_COMMAND(branch);
 CLI_COMMAND(cat);
 CLI_COMMAND(checkout);
+CLI_COMMAND(cherry_pick);
 CLI_COMMAND(commit);
 CLI_COMMAND(config);
 CLI_COMMAND(debug_completion);
@@ -27,12 +29,19 @@ CLI_COMMAND(inspect);
 CLI_COMMAND(log);
 CLI_COMMAND(ls);
 CLI_COMMAND(mv);
+CLI_COMMAND(reflog);
+CLI_COMMAND(reset);
 CLI_COMMAND(restore);
+CLI_COMMAND(revert);
 CLI_COMMAND(rm);
+CLI_COMMAND(rollback);
 CLI_COMMAND(scan);
 CLI_COMMAND(show);
 CLI_COMMAND(stats);
 CLI_COMMAND(status);
+CLI_COMMAND(switch);
+CLI_COMMAND(tag);
+CLI_COMMAND(undo);
 CLI_COMMAND(version);
 
 #undef CLI_COMMAND

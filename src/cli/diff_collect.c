@@ -113,6 +113,8 @@ static int take_file(void *arg, const strata_diff_file *f)
 	to->path = keep_text(k, f->path);
 	to->status = keep_text(k, f->status);
 	to->a_path = keep_text(k, f->a_path);
+	to->a_mode = keep_text(k, f->a_mode);
+	to->b_mode = keep_text(k, f->b_mode);
 	to->a_id = keep_text(k, f->a_id);
 	to->b_id = keep_text(k, f->b_id);
 	return done(k);

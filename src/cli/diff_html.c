@@ -70,7 +70,8 @@ static void put_facts(struct html *h, const strata_diff_total *t)
 		return;
 	h_put(h, "<dl class=\"facts\">\n");
 	put_fact(h, "elements compared", human_number(f->numel).s, "finite on both sides");
-	put_fact(h, "changed", percent_text(f->changed, f->numel).s, "elements whose bits differ");
+	put_fact(h, "changed", percent_text(f->changed, f->numel + f->nonfinite).s,
+		 "elements whose bits differ");
 	put_fact(h, "D", number_text(f->mad, 4).s, "mean of |q \u2212 p|");
 	put_fact(h, "L2", number_text(f->l2, 4).s, "root of the sum of (q \u2212 p)\u00b2");
 	put_fact(h, "relative L2", number_text(f->rel_l2, 4).s,
@@ -245,6 +246,7 @@ static int refuse(strata_error *err, const char *file, int os)
 	const char *hint = os == ENOENT || os == ENOTDIR ? "make its directory first" :
 			   os == EISDIR			 ? "name a file in it" :
 			   os == ENOSPC || os == EDQUOT	 ? "make room, or name another place" :
+			   os == ENXIO			 ? "nothing reads from it" :
 							   "name a file that can be written";
 	int rc = cli_fail(err, os == ENOSPC || os == EDQUOT ? STRATA_ENOSPC : STRATA_EIO,
 			  "cannot write the page %s: %s; %s", file, strerror(os), hint);
@@ -320,6 +322,19 @@ static int replace(const struct diff_page *p, const char *file, const struct sta
 	return rc;
 }
 
+/* A pipe that nobody reads is an error at once and not a wait; writing to it may wait. */
+static int open_stream(const char *file)
+{
+	int fd = open(file, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+	if (fd >= 0 && (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 int diff_html_write(const struct diff_page *p, const char *file, strata_error *err)
 {
 	struct stat st;
@@ -334,7 +349,7 @@ int diff_html_write(const struct diff_page *p, const char *file, strata_error *e
 	if (S_ISDIR(st.st_mode))
 		return refuse(err, file, EISDIR);
 	if (!S_ISREG(st.st_mode)) {
-		fd = open(file, O_WRONLY | O_CLOEXEC);
+		fd = open_stream(file);
 		return fd < 0 ? refuse(err, file, errno) : write_to(fd, p, file, false, err);
 	}
 	/* A link stays a link: what it leads to is replaced. */

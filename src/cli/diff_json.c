@@ -134,6 +134,8 @@ static int file(void *arg, const strata_diff_file *f)
 	jk_u64(j, "b_bytes", f->b_size);
 	jk_text(j, "a_id", *f->a_id ? f->a_id : NULL);
 	jk_text(j, "b_id", *f->b_id ? f->b_id : NULL);
+	jk_text(j, "a_mode", f->a_mode);
+	jk_text(j, "b_mode", f->b_mode);
 	strata_json_end_object(j);
 	return cli_emit(c);
 }

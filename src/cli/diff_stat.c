@@ -42,10 +42,9 @@ static void add_to(struct layer *l, const strata_diff_entry *t)
 	l->l1 += f->l1;
 	l->l2sq += f->l2 * f->l2;
 	l->max = fmax(l->max, f->max_abs);
-	if (f->l2 > 0 && isfinite(f->rel_l2)) /* the norm of a's side */
-		l->a2 += f->l2 / f->rel_l2 * (f->l2 / f->rel_l2);
-	else
-		l->norm_lost = true; /* not known of all its tensors */
+	l->a2 += f->norm_a * f->norm_a;
+	/* What is all zeros has no relative distance, and what was not read has 0. */
+	l->norm_lost = l->norm_lost || (!(f->norm_a > 0) && f->rel_l2 == 0);
 }
 
 enum {
@@ -115,11 +114,12 @@ static int layers(struct printing *p)
 	int rc = STRATA_OK;
 
 	for (size_t i = 0; v && i < p->n; i++) {
-		const strata_diff_entry *t = &p->k->tensors[p->items[i].i];
+		const strata_diff_entry *t;
 		const strata_diff_tensor *x;
 
 		if (p->items[i].kind != ITEM_TENSOR)
 			continue;
+		t = &p->k->tensors[p->items[i].i];
 		x = t->b ? t->b : t->a;
 		v[n].layer = strndup(x->name, diff_layer(x->name, x->name_len));
 		v[n].t = t;
@@ -144,10 +144,11 @@ static void settings_of(const struct printing *p)
 	const char *sep = ": ";
 
 	for (size_t i = 0; i < p->n; i++) {
-		const strata_diff_setting *s = &p->k->settings[p->items[i].i];
+		const strata_diff_setting *s;
 
 		if (p->items[i].kind != ITEM_SETTING)
 			continue;
+		s = &p->k->settings[p->items[i].i];
 		added += !s->a;
 		removed += !s->b;
 		changed += s->a && s->b;

@@ -391,6 +391,9 @@ void diff_heading(const struct cli *c, const char *path, const strata_diff_file 
 	printf("%s%s", b ? b : "?", color_off(c, COLOR_BOLD));
 	if (f && strcmp(f->status, "changed") != 0)
 		printf(": %s", strcmp(f->status, "typechanged") == 0 ? "link and file" : f->status);
+	else if (f && strcmp(f->a_mode, f->b_mode) != 0)
+		printf(": %s",
+		       strcmp(f->b_mode, "exec") == 0 ? "executable" : "no longer executable");
 	free(a);
 	free(b);
 }
@@ -415,6 +418,8 @@ static void sizes(const struct printing *p, const strata_diff_file *f)
 
 	for (size_t i = 0; i < p->n; i++)
 		tensors += p->items[i].kind == ITEM_TENSOR;
+	if (both && *f->a_id && strcmp(f->a_id, f->b_id) == 0)
+		return;
 	if ((p->n > 1 && (!tensors || by_tensor(p, f))) || (f->model && p->v->sorted))
 		return;
 	fputs("\n  ", stdout);

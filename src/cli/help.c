@@ -126,7 +126,7 @@ void cli_help_all(struct cli *c, FILE *f)
 		if (cmd->group != g)
 			title(c, f, cli_group_title(cmd->group));
 		g = cmd->group;
-		fprintf(f, "  %-12s%s\n", cmd->name, cmd->about);
+		fprintf(f, "  %-13s%s\n", cmd->name, cmd->about);
 	}
 	title(c, f, "Options of every command");
 	options(f, cli_global_options);

@@ -98,9 +98,11 @@ static int change_directory(struct cli *c, strata_error *err)
 int cli_unknown_command(const char *word, strata_error *err)
 {
 	static const char *const others[][2] = {
-		{ "switch", "checkout" }, { "reset", "restore --staged" },
-		{ "move", "mv" },	  { "unstage", "restore --staged" },
-		{ "history", "log" },	  { "remove", "rm" },
+		{ "reset", "restore --staged" },
+		{ "move", "mv" },
+		{ "unstage", "restore --staged" },
+		{ "history", "log" },
+		{ "remove", "rm" },
 		{ "stage", "add" },
 	};
 	const char *names[64], *near = NULL;

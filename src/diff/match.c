@@ -208,19 +208,21 @@ static int sample_group(const struct class *c, struct member *const *v, size_t n
 /* Of every member that has no partner yet. */
 static int sample_class(struct class *c, bool keep, struct st_err *e)
 {
-	size_t i, n = 0, total = c->na + c->nb, each = sample_units(c->units);
+	size_t i, n = 0, left = 0, total = c->na + c->nb, each = sample_units(c->units);
 	struct member *group[GROUP];
 	int rc = ST_OK;
 
+	for (i = 0; i < total; i++)
+		left += !c->v[i].paired;
 	if (keep)
-		c->samples = st_calloc(total, each * sizeof(double), e);
+		c->samples = st_calloc(left, each * sizeof(double), e);
 	if (keep && !c->samples)
 		return e->code;
-	for (i = 0; rc == ST_OK && i < total; i++) {
+	for (i = left = 0; rc == ST_OK && i < total; i++) {
 		if (c->v[i].paired)
 			continue;
 		if (keep)
-			c->v[i].v = c->samples + i * each;
+			c->v[i].v = c->samples + left++ * each;
 		group[n++] = &c->v[i];
 		if (n == GROUP) {
 			rc = sample_group(c, group, n, e);
@@ -482,6 +484,151 @@ static int by_content(struct class *c, struct st_err *e)
 	return rc;
 }
 
+/* ---- too many for each with each: the same name but for its beginning ---- */
+
+struct ending {
+	struct member *x;
+	const struct st_operand *t;
+	size_t best, affinity; /* where the name with the longest common end is */
+	bool tie;	       /* there are several */
+};
+
+/* As if names were read from behind. */
+static int cmp_endings(const void *pa, const void *pb)
+{
+	const struct ending *x = pa, *y = pb;
+	size_t n = affinity(x->t, y->t), nx = x->t->name_len - n, ny = y->t->name_len - n;
+
+	if (nx && ny)
+		return (uint8_t)x->t->name[nx - 1] < (uint8_t)y->t->name[ny - 1] ? -1 : 1;
+	if (nx || ny)
+		return nx ? 1 : -1;
+	return x->x->later ? (y->x->later ? 0 : 1) : y->x->later ? -1 : 0;
+}
+
+static void consider(struct ending *v, size_t i, size_t other)
+{
+	size_t n;
+
+	if (other == SIZE_MAX)
+		return;
+	n = affinity(v[i].t, v[other].t);
+	if (n > v[i].affinity) {
+		v[i].best = other;
+		v[i].affinity = n;
+		v[i].tie = false;
+	} else if (n == v[i].affinity && other != v[i].best) {
+		v[i].tie = true;
+	}
+}
+
+/* In order of endings what has the longest in common is next: two of the other side, before and
+ * behind, say which it is and whether there are more. */
+static void find_best(struct ending *v, size_t n)
+{
+	size_t last[2][2];
+
+	for (int back = 0; back < 2; back++) {
+		memset(last, 0xff, sizeof(last));
+		for (size_t k = 0; k < n; k++) {
+			size_t i = back ? n - 1 - k : k;
+			bool later = v[i].x->later;
+
+			consider(v, i, last[!later][0]);
+			consider(v, i, last[!later][1]);
+			last[later][1] = last[later][0];
+			last[later][0] = i;
+		}
+	}
+}
+
+static bool each_others_best(const struct ending *v, size_t i)
+{
+	const struct ending *b;
+
+	if (v[i].x->later || v[i].affinity == 0 || v[i].tie)
+		return false;
+	b = &v[v[i].best];
+	return !b->tie && b->best == i;
+}
+
+/* n members, by two: paired if they are close. */
+static int pair_close(const struct class *c, struct member **v, size_t n, double *samples,
+		      struct st_err *e)
+{
+	size_t i, each = sample_units(c->units);
+	double score;
+	int rc;
+
+	for (i = 0; i < n; i++)
+		v[i]->v = samples + i * each;
+	rc = n ? sample_group(c, v, n, e) : ST_OK;
+	for (i = 0; rc == ST_OK && i < n; i += 2) {
+		score = closeness(v[i], v[i + 1], each);
+		if (score > 0)
+			pair_up(c->m, v[i], v[i + 1], ST_CLOSE_CONTENT, score);
+	}
+	for (i = 0; i < n; i++)
+		v[i]->v = NULL;
+	return rc;
+}
+
+static int pair_endings(const struct class *c, const struct ending *v, size_t n, struct st_err *e)
+{
+	double *samples = st_calloc(GROUP, sample_units(c->units) * sizeof(*samples), e);
+	struct member *group[GROUP];
+	size_t k = 0;
+	int rc = samples ? ST_OK : (int)e->code;
+
+	for (size_t i = 0; rc == ST_OK && i < n; i++) {
+		if (!each_others_best(v, i))
+			continue;
+		group[k++] = v[i].x;
+		group[k++] = v[v[i].best].x;
+		if (k == GROUP) {
+			rc = pair_close(c, group, k, samples, e);
+			k = 0;
+		}
+	}
+	if (rc == ST_OK)
+		rc = pair_close(c, group, k, samples, e);
+	free(samples);
+	return rc;
+}
+
+static int by_ending(const struct class *c, struct st_err *e)
+{
+	struct ending *v = st_calloc(c->na + c->nb, sizeof(*v), e);
+	size_t n = 0;
+	int rc;
+
+	if (!v)
+		return e->code;
+	for (size_t i = 0; i < c->na + c->nb; i++)
+		if (!c->v[i].paired)
+			v[n++] = (struct ending){ .x = &c->v[i], .t = operand(c->m, &c->v[i]) };
+	if (n)
+		qsort(v, n, sizeof(*v), cmp_endings);
+	find_best(v, n);
+	rc = pair_endings(c, v, n, e);
+	free(v);
+	return rc;
+}
+
+/* What equal ids left over. */
+static int by_closeness(struct class *c, struct st_err *e)
+{
+	size_t na = 0, nb = 0;
+
+	for (size_t i = 0; i < c->na + c->nb; i++) {
+		na += !c->v[i].paired && !c->v[i].later;
+		nb += !c->v[i].paired && c->v[i].later;
+	}
+	if (na == 0 || nb == 0)
+		return ST_OK;
+	return na <= MANY && nb <= MANY ? by_content(c, e) : by_ending(c, e);
+}
+
 /* ---- classes ---- */
 
 static bool is_wanted(const struct matcher *m, const struct member *x)
@@ -508,13 +655,12 @@ static int match_class(struct matcher *m, struct member *v, size_t n, struct st_
 		wanted = is_wanted(m, &v[i]);
 	if (!wanted)
 		return ST_OK;
-	close = c.units >= LEAST && st_pair_numeric(operand(m, v)->dtype) && c.na <= MANY &&
-		c.nb <= MANY;
+	close = c.units >= LEAST && st_pair_numeric(operand(m, v)->dtype);
 	rc = st_check_cancel(m->ctx, e);
 	if (rc == ST_OK)
-		rc = by_id(&c, close, e);
+		rc = by_id(&c, close && c.na <= MANY && c.nb <= MANY, e);
 	if (rc == ST_OK && close)
-		rc = by_content(&c, e);
+		rc = by_closeness(&c, e);
 	free(c.samples);
 	return rc;
 }

@@ -183,15 +183,19 @@ static void plan(const struct run *r, const struct st_match *m, struct job *j)
 		j->reading = READ_ONE;
 	else if (numbers)
 		j->d.sums.numel = st_operand_units(a);
-	if (j->reading != READ_NONE)
+	j->d.read = j->reading != READ_NONE;
+	if (j->d.read)
 		j->units = st_operand_units(a);
+}
+
+static bool is_asked_for(const struct run *r, const struct st_side *s, size_t i)
+{
+	return i != ST_NO_OPERAND && r->o->wanted(r->o->wanted_arg, s->t[i].name, s->t[i].name_len);
 }
 
 static bool is_wanted(const struct run *r, const struct st_match *m)
 {
-	const struct st_operand *t = m->a != ST_NO_OPERAND ? &r->a->t[m->a] : &r->b->t[m->b];
-
-	return !r->o->wanted || r->o->wanted(r->o->wanted_arg, t->name, t->name_len);
+	return !r->o->wanted || is_asked_for(r, r->a, m->a) || is_asked_for(r, r->b, m->b);
 }
 
 /* An unchanged tensor that nobody asks for. */
@@ -211,6 +215,12 @@ static uint64_t bytes_of(const struct job *j, uint64_t n)
 
 /* ---- workers ---- */
 
+/* Which tensor it was is by chance when the file changes meanwhile. */
+static int unreadable(const struct st_operand *t, struct st_err *e)
+{
+	return e->code == ST_ECHANGED ? ST_ECHANGED : st_operand_wrap(t, e);
+}
+
 static int read_part(const struct part *p, uint8_t *a, uint8_t *b, struct st_err *e)
 {
 	const struct job *j = p->job;
@@ -218,10 +228,10 @@ static int read_part(const struct part *p, uint8_t *a, uint8_t *b, struct st_err
 	uint64_t from_a = p->at / 8 * bits_a, from_b = p->at / 8 * bits_b; /* at is a multiple */
 
 	if (st_source_read(&j->a, a, (p->n * bits_a + 7) / 8, from_a, e) != ST_OK)
-		return st_operand_wrap(j->d.a, e);
+		return unreadable(j->d.a, e);
 	if (j->reading == READ_BOTH &&
 	    st_source_read(&j->b, b, (p->n * bits_b + 7) / 8, from_b, e) != ST_OK)
-		return st_operand_wrap(j->d.b, e);
+		return unreadable(j->d.b, e);
 	return ST_OK;
 }
 
@@ -338,7 +348,7 @@ static int complete(struct run *r, struct job *j, struct st_err *e)
 	if (d->compared) {
 		d->rows_changed = j->row_bits ? j->rows.changed : 0;
 		d->cast = j->units && st_pair_numeric(d->a->dtype) &&
-			  st_operand_bits(d->a->dtype) != st_operand_bits(d->b->dtype) &&
+			  st_pair_component(d->a->dtype) != st_pair_component(d->b->dtype) &&
 			  d->sums.uncast == 0;
 	}
 	if (r->o->rank && j->reading == READ_BOTH && d->sums.changed)

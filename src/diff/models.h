@@ -59,8 +59,10 @@ struct st_tensor_delta {
 	 * pair by pair in row-major order. Of equal content that was not read: no difference, and
 	 * numel as if all were finite, but no dot, a2, b2 or nonfinite. */
 	bool compared;
+	bool read; /* else equal ids spared it */
 	struct st_pair_sums sums;
-	bool cast; /* two types, and the narrower is exactly the wider rounded */
+	/* Two types, and the narrower (st_pair_narrower) is exactly the wider rounded. */
+	bool cast;
 	/* Rows (the first dimension of b; a vector has one row an element, a scalar is one): all,
 	 * and those that changed somewhere, in value where the types differ. 0, 0 when not
 	 * compared. */
@@ -79,7 +81,7 @@ struct st_models_options {
 	bool histogram; /* fill sums.hist */
 	bool rank;
 	unsigned rank_max; /* 0: 64; at most 512 */
-	/* NULL: all. By a's name, or b's when there is no a. */
+	/* NULL: all. A pair is, if one of its names is. */
 	bool (*wanted)(void *arg, const char *name, size_t len);
 	void *wanted_arg;
 };
@@ -96,8 +98,9 @@ struct st_models_total {
 /*
  * Pairs by name; then what is left over by equal id; then by close content of equal shape and type:
  * cosine of a sample of 4,096 elements of at least 0.9, about zero and about the mean, and relative
- * distance of at most 0.5, best first; not constant, 16 elements or more; at most 256 candidates of
- * a shape and side, beyond that none. cb gets each pair in a's order, then what was added in b's,
+ * distance of at most 0.5, best first; not constant, 16 elements or more; of more than 256
+ * candidates of a shape and side only those whose names have the longest end in common, if there is
+ * one such. cb gets each pair in a's order, then what was added in b's,
  * once its figures are complete. Equal ids are not read (unless options.all wants the norms, which
  * takes reading one side). A cb that returns non-zero ends it with ST_ENO. Memory: a few chunks for
  * each of ctx->jobs threads; with options.rank about 130 MiB more at most and 2 MiB a thread.

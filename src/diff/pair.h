@@ -42,6 +42,10 @@ bool st_pair_numeric(enum st_dtype t);
 /* Elements as sums count them: two for a complex number, two in a byte of f4. */
 uint64_t st_pair_elements(enum st_dtype t, uint64_t numel);
 
+/* Is t a narrower type than u, so that numbers of u are rounded to t and not the other way? Fewer
+ * bits, or as many and fewer digits. Of two types that are numbers and not the same. */
+bool st_pair_narrower(enum st_dtype t, enum st_dtype u);
+
 /*
  * Sums of n elements (as st_pair_elements counts; at most ST_PAIR_CHUNK) that begin at a multiple
  * of ST_PAIR_LEAF of the tensor. a and b hold them row-major, little-endian, without alignment. For

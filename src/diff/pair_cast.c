@@ -173,6 +173,11 @@ static void cast_int64(struct st_pair_sums *out, const struct st_pair_block *nar
 	}
 }
 
+bool st_pair_narrower(enum st_dtype t, enum st_dtype u)
+{
+	return narrower(st_pair_component(t), st_pair_component(u));
+}
+
 void st_pair_cast(const struct st_pair_kernel *k, struct st_pair_sums *out,
 		  const struct st_pair_block *a, const struct st_pair_block *b, size_t n)
 {

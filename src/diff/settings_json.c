@@ -115,6 +115,10 @@ int st_settings_json(struct st_settings *s, const char *prefix, const void *p, s
 	struct reader r = { .depth = 0 };
 	int rc = st_build_init(&r.b, s, prefix, e);
 
+	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
+		p = (const char *)p + 3;
+		len -= 3;
+	}
 	st_json_init(&r.j, p, len, ST_SETTINGS_DEPTH, e);
 	if (rc == ST_OK)
 		rc = value(&r, e);

@@ -136,5 +136,9 @@ ST_MUST int st_catalog_loc_each(struct st_catalog *c, const struct st_oid *pack,
 /* Operations, for reflog. Adding one twice changes nothing. */
 ST_MUST int st_catalog_op_add(struct st_catalog *c, const struct st_op *op,
 			      const struct st_oplog_pos *at, struct st_err *e);
+/* Newest first, each with seq, time, who, verb, why and refs alone (borrowed during the call). */
+ST_MUST int st_catalog_op_each(struct st_catalog *c,
+			       int (*cb)(void *arg, const struct st_op *op, struct st_err *e),
+			       void *arg, struct st_err *e);
 
 #endif

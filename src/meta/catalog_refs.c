@@ -173,3 +173,39 @@ int st_catalog_op_add(struct st_catalog *c, const struct st_op *op, const struct
 	st_buf_release(&refs);
 	return rc;
 }
+
+/* Its strings stand in the statement's row, which stays until the next step. */
+static int give_op(struct st_query *q,
+		   int (*cb)(void *arg, const struct st_op *op, struct st_err *e), void *arg)
+{
+	struct st_op op = { .seq = st_column_u64(q, 0, INT64_MAX),
+			    .time_ns = st_column_i64(q, 1),
+			    .who = st_column_text(q, 2),
+			    .verb = st_column_text(q, 3),
+			    .why = st_column_text(q, 4) };
+	const char *refs = st_column_text(q, 5);
+	struct st_arena arena;
+	int rc = q->err->code;
+
+	st_arena_init(&arena);
+	if (rc == ST_OK)
+		rc = st_op_refs_parse(&op, &arena, refs, strlen(refs), q->err);
+	if (rc == ST_OK)
+		rc = cb(arg, &op, q->err);
+	st_arena_release(&arena);
+	return rc;
+}
+
+int st_catalog_op_each(struct st_catalog *c,
+		       int (*cb)(void *arg, const struct st_op *op, struct st_err *e), void *arg,
+		       struct st_err *e)
+{
+	struct st_query q;
+	int rc = ST_OK;
+
+	st_query_open(&q, c, SQL_OP_EACH, e);
+	while (rc == ST_OK && st_query_row(&q))
+		rc = give_op(&q, cb, arg);
+	st_query_close(&q);
+	return rc == ST_ENO && e->code == ST_OK ? ST_OK : rc == ST_OK ? (int)e->code : rc;
+}

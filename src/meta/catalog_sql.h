@@ -68,7 +68,10 @@
 			       "LEFT JOIN objects b ON b.oid = l.base "                            \
 			       "ORDER BY l.pack, l.offset")                                        \
 	X(OP_ADD, "INSERT INTO ops(seq, end, time, who, verb, why, refs) "                         \
-		  "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(seq) DO NOTHING")
+		  "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(seq) DO NOTHING")                       \
+	X(OP_EACH, "SELECT o.seq, o.time, w.name, v.name, o.why, o.refs FROM ops o "               \
+		   "CROSS JOIN names w ON w.nid = o.who "                                          \
+		   "CROSS JOIN names v ON v.nid = o.verb ORDER BY o.seq DESC")
 
 enum st_sql {
 #define ST_SQL_ENUM(name, text) SQL_##name,

@@ -150,13 +150,11 @@ static void get_index(struct st_canon *c, struct st_op *op)
 	op->has_index = true;
 }
 
-static void get_refs(struct st_canon *c, struct st_op *op)
+static void get_ref_array(struct st_canon *c, struct st_op *op)
 {
 	struct st_op_ref *v = NULL;
 	size_t n = 0, cap = 0;
 
-	if (!st_canon_key(c, "refs"))
-		return;
 	st_canon_array(c);
 	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK) {
 		st_canon_object(c);
@@ -166,10 +164,17 @@ static void get_refs(struct st_canon *c, struct st_op *op)
 		st_canon_close(c);
 		n++;
 	}
-	if (st_canon_ok(c) && n == 0)
-		st_canon_fail(c, "empty array");
 	op->refs = st_canon_keep(c, v, n, sizeof(*v));
 	op->nrefs = op->refs ? n : 0;
+}
+
+static void get_refs(struct st_canon *c, struct st_op *op)
+{
+	if (!st_canon_key(c, "refs"))
+		return;
+	get_ref_array(c, op);
+	if (st_canon_ok(c) && op->nrefs == 0)
+		st_canon_fail(c, "empty array");
 }
 
 static void get_versions(struct st_canon *c, struct st_op *op)
@@ -225,4 +230,21 @@ int st_op_parse(struct st_op *out, struct st_arena *arena, const void *p, size_t
 		return ST_OK;
 	*out = (struct st_op){ 0 };
 	return st_wrap(e, "parse " TYPE);
+}
+
+int st_op_refs_parse(struct st_op *op, struct st_arena *arena, const void *p, size_t len,
+		     struct st_err *e)
+{
+	struct st_canon c;
+
+	op->refs = NULL;
+	op->nrefs = 0;
+	st_canon_init(&c, p, len, arena, e);
+	get_ref_array(&c, op);
+	st_canon_end(&c);
+	if (e->code == ST_OK && check_refs(op, ST_ECORRUPT, e) == ST_OK)
+		return ST_OK;
+	op->refs = NULL;
+	op->nrefs = 0;
+	return st_wrap(e, "parse the refs of an operation");
 }

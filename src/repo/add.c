@@ -352,6 +352,8 @@ static int run(struct add *a, strata_add_result *res, struct st_err *e)
 	struct st_txn t;
 	int rc = st_txn_begin(&t, a->r, "add", e);
 
+	if (a->flags & ST_ADD_FOR_COMMIT)
+		t.op.why = "commit -a";
 	if (rc == ST_OK)
 		rc = st_staged_load(a->r, &a->old, e);
 	if (rc == ST_OK)

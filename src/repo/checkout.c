@@ -4,7 +4,8 @@
  * while something would be lost), then write; HEAD and index move last, so a kill in the middle
  * leaves the old version checked out with files that the next run finds equal already.
  */
-#include "repo/stage.h"
+#include "repo/moves.h"
+#include "repo/rewind.h"
 
 #include "base/file.h"
 
@@ -23,12 +24,13 @@ struct checkout {
 	struct st_index *target; /* what is wanted, sorted */
 	struct st_pathspec *ps;	 /* NULL: everything */
 	bool force;
+	struct st_local_files *local; /* NULL: those of `force` go without a word */
 	struct place *places;
 	size_t n, cap;
-	uint64_t bytes; /* to write */
-	size_t lost;	/* files with changes that would be overwritten */
-	char first_lost[512];
-	char *blocker;	     /* something that neither side knows ... */
+	uint64_t bytes;	     /* to write */
+	struct st_lost lost; /* with changes that would be overwritten */
+	bool stay;     /* rows that are the index's own already: their files are left as they are */
+	char *blocker; /* something that neither side knows ... */
 	const char *blocked; /* ... is where this must come */
 	strata_checkout_result *res;
 };
@@ -44,8 +46,13 @@ static int add_place(struct checkout *c, const struct place *p, struct st_err *e
 
 static void would_lose(struct checkout *c, const char *path)
 {
-	if (c->lost++ == 0)
-		snprintf(c->first_lost, sizeof(c->first_lost), "%s", path);
+	if (c->local && !c->local->refuse) {
+		c->local->found++;
+		if (c->local->cb)
+			c->local->cb(c->local->arg, path);
+		return;
+	}
+	st_lost_add(&c->lost, path);
 }
 
 /* Is what lies there something that the index does not have? */
@@ -92,14 +99,24 @@ static int is_equal(struct checkout *c, struct st_stage_row *want, const struct 
 	return rc;
 }
 
-/* Of what the index has and the target has not the plan disposes. */
+static bool spares(const struct checkout *c)
+{
+	return c->local && c->local->spare;
+}
+
+/* Of what the index has and the target has not the plan disposes: of all, or of what is clean. */
 static bool going(void *arg, const char *path)
 {
 	const struct checkout *c = arg;
 	size_t n = strlen(path);
 
-	return !c->ps && st_index_find(c->now, path, n, NULL) &&
-	       !st_index_find(c->target, path, n, NULL);
+	if (c->ps || !st_index_find(c->now, path, n, NULL) ||
+	    st_index_find(c->target, path, n, NULL))
+		return false;
+	for (size_t i = 0; spares(c) && i < c->n; i++)
+		if (!c->places[i].want && strcmp(c->places[i].have->path, path) == 0)
+			return true;
+	return !spares(c);
 }
 
 static int check_way(struct checkout *c, const struct st_stage_row *want, struct st_err *e)
@@ -110,6 +127,35 @@ static int check_way(struct checkout *c, const struct st_stage_row *want, struct
 	return st_write_blocked(c->r->work, want->path, going, c, &c->blocker, e);
 }
 
+/* Only what differs between the two indexes, and only where nothing of the user's is. */
+static int plan_spare(struct checkout *c, struct st_stage_row *want,
+		      const struct st_stage_row *have, struct st_err *e)
+{
+	struct place p = { .want = want, .have = have };
+	const char *path = want->path;
+	bool local = false;
+	char *by = NULL;
+	int rc;
+
+	if (have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode) {
+		*want = *have; /* with its stat data */
+		want->path = path;
+		return ST_OK;
+	}
+	rc = is_equal(c, want, have, &p.keep, e);
+	if (rc == ST_OK && !p.keep)
+		rc = is_local(c, have, path, &local, e);
+	if (rc == ST_OK && !p.keep && !local)
+		rc = st_write_blocked(c->r->work, path, going, c, &by, e);
+	if (local || by)
+		would_lose(c, path);
+	c->bytes += p.keep || local || by ? 0 : want->size;
+	if (rc == ST_OK && !local && !by)
+		rc = add_place(c, &p, e);
+	free(by);
+	return rc;
+}
+
 static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_err *e)
 {
 	struct place p = { .want = want };
@@ -117,13 +163,19 @@ static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_e
 	int rc;
 
 	p.have = st_index_find(c->now, want->path, want->path_len, NULL);
+	if (spares(c))
+		return plan_spare(c, want, p.have, e);
+	if (c->stay && p.have && st_oid_eq(&p.have->id, &want->id) && p.have->mode == want->mode) {
+		p.keep = true;
+		return add_place(c, &p, e);
+	}
 	rc = is_equal(c, want, p.have, &p.keep, e);
 	if (rc != ST_OK)
 		return rc;
 	if (!p.keep) {
 		c->bytes += want->size;
 		rc = check_way(c, want, e);
-		if (rc == ST_OK && !c->force)
+		if (rc == ST_OK && (!c->force || c->local))
 			rc = is_local(c, p.have, want->path, &local, e);
 		if (local)
 			would_lose(c, want->path);
@@ -137,35 +189,48 @@ static int plan_remove(struct checkout *c, const struct st_stage_row *have, stru
 	bool local = false;
 	int rc = ST_OK;
 
-	if (!c->force)
+	if (!c->force || c->local)
 		rc = is_local(c, have, have->path, &local, e);
 	if (local)
 		would_lose(c, have->path);
-	return rc == ST_OK ? add_place(c, &p, e) : rc;
+	if (rc != ST_OK || (local && spares(c)))
+		return rc;
+	return add_place(c, &p, e);
+}
+
+static int plan_removals(struct checkout *c, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < c->now->nrows; i++)
+		if (!st_index_find(c->target, c->now->rows[i].path, c->now->rows[i].path_len, NULL))
+			rc = plan_remove(c, &c->now->rows[i], e);
+	return rc;
 }
 
 static int plan(struct checkout *c, struct st_err *e)
 {
 	size_t i;
-	int rc = ST_OK;
+	int rc = spares(c) ? plan_removals(c, e) : ST_OK;
 
 	for (i = 0; rc == ST_OK && i < c->target->nrows; i++)
 		if (!c->ps || st_pathspec_match(c->ps, c->target->rows[i].path))
 			rc = plan_write(c, &c->target->rows[i], e);
-	for (i = 0; rc == ST_OK && !c->ps && i < c->now->nrows; i++)
-		if (!st_index_find(c->target, c->now->rows[i].path, c->now->rows[i].path_len, NULL))
-			rc = plan_remove(c, &c->now->rows[i], e);
+	if (rc == ST_OK && !c->ps && !spares(c))
+		rc = plan_removals(c, e);
 	if (rc == ST_OK && c->ps)
 		rc = st_pathspec_unmatched(c->ps, e);
 	if (rc == ST_OK && c->blocker)
 		rc = st_fail(e, ST_EREFUSED, "'%s' is in the way of '%s': move it away", c->blocker,
 			     c->blocked);
-	if (rc == ST_OK && c->lost)
-		rc = st_fail(e, ST_EREFUSED,
-			     "%zu file%s with changes that are not in a version would be "
-			     "overwritten, '%s' first: 'strata add' and 'strata commit' keep them, "
-			     "-f discards them",
-			     c->lost, c->lost == 1 ? "" : "s", c->first_lost);
+	if (rc == ST_OK)
+		rc = st_lost_refuse(&c->lost,
+				    c->local ?
+					    "'strata add' and 'strata commit' keep them, 'strata "
+					    "restore' discards them" :
+					    "'strata add' and 'strata commit' keep them, -f "
+					    "discards them",
+				    e);
 	return rc;
 }
 
@@ -259,14 +324,30 @@ static int carry_out(struct checkout *c, struct st_err *e)
 	return rc == ST_OK ? write_places(c, e) : rc;
 }
 
-static int target_of(struct st_repo *r, const char *rev, struct st_oid *commit, struct st_index *x,
-		     struct st_err *e)
+int st_checkout_index(struct st_repo *r, struct st_index *now, struct st_index *target,
+		      struct st_local_files *local, strata_checkout_result *res, struct st_err *e)
 {
-	struct st_oid tree;
-	int rc = st_resolve(r, rev, strlen(rev), commit, e);
+	struct checkout c = { .r = r,
+			      .now = now,
+			      .target = target,
+			      .force = local != NULL,
+			      .local = local,
+			      .res = res };
+	int rc = plan(&c, e);
 
 	if (rc == ST_OK)
-		rc = st_repo_commit_tree(r, commit, &tree, e);
+		rc = carry_out(&c, e);
+	free(c.places);
+	free(c.blocker);
+	return rc;
+}
+
+static int files_of(struct st_repo *r, const struct st_oid *commit, struct st_index *x,
+		    struct st_err *e)
+{
+	struct st_oid tree;
+	int rc = st_repo_commit_tree(r, commit, &tree, e);
+
 	if (rc == ST_OK)
 		rc = st_tree_to_index(r, &tree, x, e);
 	if (rc == ST_OK) {
@@ -274,6 +355,14 @@ static int target_of(struct st_repo *r, const char *rev, struct st_oid *commit, 
 		rc = st_index_sort(x, e);
 	}
 	return rc;
+}
+
+static int target_of(struct st_repo *r, const char *rev, struct st_oid *commit, struct st_index *x,
+		     struct st_err *e)
+{
+	int rc = st_resolve(r, rev, strlen(rev), commit, e);
+
+	return rc == ST_OK ? files_of(r, commit, x, e) : rc;
 }
 
 static bool is_branch(struct st_repo *r, const char *rev, char ref[300], struct st_err *e)
@@ -289,38 +378,6 @@ static bool is_branch(struct st_repo *r, const char *rev, char ref[300], struct 
 		found = false;
 	st_buf_release(&b);
 	return found;
-}
-
-/* HEAD's new value and its present one, as the operation log writes them. */
-static int move_head(struct st_txn *t, const char *rev, const struct st_oid *commit,
-		     struct st_err *e)
-{
-	char value[320], ref[300], why[400];
-	struct st_op_ref change = { .name = "HEAD", .value = value };
-	struct st_buf old;
-	bool found;
-	int rc;
-
-	st_buf_init(&old, 4096);
-	rc = st_catalog_ref_get(t->r->cat, "HEAD", &old, &found, e);
-	change.old = rc == ST_OK ? st_buf_cstr(&old, e) : NULL;
-	if (change.old) {
-		if (strcmp(rev, "HEAD") == 0 || strcmp(rev, "@") == 0)
-			snprintf(value, sizeof(value), "%s", change.old); /* stays on its branch */
-		else if (is_branch(t->r, rev, ref, e))
-			snprintf(value, sizeof(value), "ref:%s", ref);
-		else
-			st_oid_hex(commit, value);
-		snprintf(why, sizeof(why), "checkout %.300s", rev);
-		t->op.why = why;
-		t->op.refs = &change;
-		t->op.nrefs = strcmp(value, change.old) != 0;
-		rc = st_txn_publish(t, true, NULL, e);
-		t->op.refs = NULL;
-		t->op.why = t->op.verb;
-	}
-	st_buf_release(&old);
-	return e->code != ST_OK ? (int)e->code : rc;
 }
 
 static void release_plan(struct checkout *c)
@@ -347,15 +404,42 @@ static int begin(struct checkout *c, struct st_txn *t, const char *rev, struct s
 	return rc;
 }
 
-static int checkout_version(struct st_repo *r, const char *rev, const strata_checkout_options *o,
-			    strata_checkout_result *res, struct st_err *e)
+/* What is staged and what HEAD has decide with the target what becomes of the index. */
+static int join(struct checkout *c, struct st_index *target, struct st_err *e)
 {
-	struct checkout c = { .r = r, .force = o->force, .res = res };
+	struct st_index head, out;
+	int rc = st_head_index(c->r, &head, e);
+
+	st_index_init(&out);
+	if (rc == ST_OK)
+		rc = st_twoway(&head, c->now, target, &out, &c->lost, e);
+	st_index_release(&head);
+	st_index_release(rc == ST_OK ? target : &out);
+	if (rc == ST_OK)
+		*target = out;
+	c->stay = true;
+	return rc;
+}
+
+int st_go(struct st_repo *r, const struct st_go *g, strata_checkout_result *res, struct st_err *e)
+{
+	struct checkout c = { .r = r, .force = g->discard, .res = res };
 	struct st_index target;
 	struct st_oid commit;
 	struct st_txn t;
-	int rc = begin(&c, &t, rev, &commit, &target, e);
+	int rc = st_txn_begin(&t, r, g->verb, e);
 
+	st_index_init(&target);
+	c.now = &t.index;
+	c.target = &target;
+	if (rc == ST_OK)
+		rc = st_txn_index(&t, e);
+	if (rc == ST_OK)
+		rc = g->decide(g->arg, &t, &commit, e);
+	if (rc == ST_OK)
+		rc = files_of(r, &commit, &target, e);
+	if (rc == ST_OK && !g->discard)
+		rc = join(&c, &target, e);
 	if (rc == ST_OK)
 		rc = plan(&c, e);
 	if (rc == ST_OK)
@@ -366,11 +450,55 @@ static int checkout_version(struct st_repo *r, const char *rev, const strata_che
 		t.index = target;
 		st_index_init(&target);
 		if (rc == ST_OK)
-			rc = move_head(&t, rev, &commit, e);
+			rc = st_txn_publish(&t, true, NULL, e);
 	}
+	t.op.refs = NULL;
+	t.op.why = t.op.verb;
 	release_plan(&c);
 	st_index_release(&target);
 	st_txn_end(&t);
+	return rc;
+}
+
+struct to_version {
+	const char *rev;
+	char *old, value[320], why[400];
+	struct st_op_ref change;
+};
+
+/* HEAD's new value and its present one, as the operation log writes them. */
+static int head_to(void *arg, struct st_txn *t, struct st_oid *commit, struct st_err *e)
+{
+	struct to_version *v = arg;
+	char ref[300];
+	int rc = st_resolve(t->r, v->rev, strlen(v->rev), commit, e);
+
+	if (rc == ST_OK)
+		rc = st_ref_value(t->r, "HEAD", &v->old, e);
+	if (rc != ST_OK)
+		return rc;
+	if (strcmp(v->rev, "HEAD") == 0 || strcmp(v->rev, "@") == 0)
+		snprintf(v->value, sizeof(v->value), "%s", v->old); /* stays on its branch */
+	else if (is_branch(t->r, v->rev, ref, e))
+		snprintf(v->value, sizeof(v->value), "ref:%s", ref);
+	else
+		st_oid_hex(commit, v->value);
+	snprintf(v->why, sizeof(v->why), "checkout %.300s", v->rev);
+	v->change = (struct st_op_ref){ .name = "HEAD", .value = v->value, .old = v->old };
+	t->op.why = v->why;
+	t->op.refs = &v->change;
+	t->op.nrefs = strcmp(v->value, v->old) != 0;
+	return e->code;
+}
+
+static int checkout_version(struct st_repo *r, const char *rev, const strata_checkout_options *o,
+			    strata_checkout_result *res, struct st_err *e)
+{
+	struct to_version v = { .rev = rev };
+	struct st_go g = { .verb = "checkout", .discard = o->force, .decide = head_to, .arg = &v };
+	int rc = st_go(r, &g, res, e);
+
+	free(v.old);
 	return rc;
 }
 

@@ -327,8 +327,29 @@ static int check_anything(struct committing *k, struct st_err *e)
 	return rc;
 }
 
+/* "commit: " and the first line of the message, cut between characters. */
+static void say_why(char *out, size_t room, const char *what, const char *message)
+{
+	size_t n = strcspn(message, "\r\n"), most = room - strlen(what) - 3;
+
+	if (n > most)
+		for (n = most; n && ((unsigned char)message[n] & 0xc0) == 0x80;)
+			n--;
+	snprintf(out, room, "%s: %.*s", what, (int)n, message);
+}
+
+/* undo takes "commit -a" back together with its add. */
+static const char *what_of(const strata_commit_options *o)
+{
+	if (o->all)
+		return o->amend ? "commit -a --amend" : "commit -a";
+	return o->amend ? "commit --amend" : "commit";
+}
+
 static int run(struct committing *k, struct st_err *e)
 {
+	const char *message = k->o->message;
+	char why[200];
 	int rc = st_txn_begin(&k->t, k->r, "commit", e);
 
 	if (rc == ST_OK)
@@ -345,8 +366,11 @@ static int run(struct committing *k, struct st_err *e)
 	if (rc == ST_OK)
 		rc = count(k, e);
 	if (rc == ST_OK) {
-		k->t.op.why = k->o->amend ? "commit --amend" : "commit";
+		message = message ? message : k->old.message;
+		say_why(why, sizeof(why), what_of(k->o), message);
+		k->t.op.why = why;
 		rc = publish(k, e);
+		k->t.op.why = k->t.op.verb;
 	}
 	st_txn_end(&k->t);
 	return rc;
@@ -354,8 +378,9 @@ static int run(struct committing *k, struct st_err *e)
 
 static int add_all(struct st_repo *r, bool fast, struct st_err *e)
 {
-	return st_verb_add(r, NULL, 0, STRATA_ADD_UPDATE | (fast ? STRATA_ADD_FAST : 0), NULL, NULL,
-			   NULL, e);
+	return st_verb_add(r, NULL, 0,
+			   STRATA_ADD_UPDATE | ST_ADD_FOR_COMMIT | (fast ? STRATA_ADD_FAST : 0),
+			   NULL, NULL, NULL, e);
 }
 
 int st_verb_commit(struct st_repo *r, const strata_commit_options *o, strata_commit_result *res,

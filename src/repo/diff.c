@@ -39,6 +39,14 @@ static const char *hex_of(char hex[STRATA_HEX], const struct st_dfile *f)
 	return hex;
 }
 
+static const char *mode_word(const struct st_dfile *f)
+{
+	return !f		       ? NULL :
+	       f->mode == ST_MODE_LINK ? "link" :
+	       f->mode == ST_MODE_EXEC ? "exec" :
+					 "file";
+}
+
 /* A file that differs, once. */
 static int tell_file(struct diff *d, struct st_dpair *p)
 {
@@ -58,6 +66,8 @@ static int tell_file(struct diff *d, struct st_dpair *p)
 	f.model = (a && a->model) || (b && b->model);
 	f.a_size = a ? a->size : 0;
 	f.b_size = b ? b->size : 0;
+	f.a_mode = mode_word(a);
+	f.b_mode = mode_word(b);
 	f.a_id = hex_of(ids[0], a);
 	f.b_id = hex_of(ids[1], b);
 	return d->h->file ? stop(d->h->file(d->arg, &f)) : ST_OK;
@@ -145,7 +155,7 @@ static const char *status_word(enum st_tensor_status status)
 
 static void write_note(char *out, size_t room, const struct st_tensor_delta *t)
 {
-	const struct st_dtype_info *a, *b;
+	enum st_dtype narrower;
 	size_t at = 0;
 
 	out[0] = 0;
@@ -155,13 +165,12 @@ static void write_note(char *out, size_t room, const struct st_tensor_delta *t)
 		at = (size_t)snprintf(out, room, "content with cosine %.3f", t->closeness);
 	if (!t->a || !t->b || t->a->dtype == t->b->dtype || !t->compared || !t->sums.numel)
 		return;
-	a = st_dtype_info(t->a->dtype);
-	b = st_dtype_info(t->b->dtype);
+	narrower = st_pair_narrower(t->a->dtype, t->b->dtype) ? t->a->dtype : t->b->dtype;
 	if (t->sums.changed == 0)
 		snprintf(out + at, room - at, "%sequal values", at ? ", " : "");
 	else if (t->cast)
 		snprintf(out + at, room - at, "%srounded to %s", at ? ", " : "",
-			 a->bits < b->bits ? a->name : b->name);
+			 st_dtype_info(narrower)->name);
 }
 
 static int tell_files_of(struct diff *d, const struct st_tensor_delta *t)
@@ -205,6 +214,10 @@ static int tell_tensor(void *arg, const struct st_tensor_delta *t)
 	write_note(note, sizeof(note), t);
 	if (t->compared) {
 		fill_figures(&f, &t->sums);
+		if (!t->read && t->sums.numel) { /* equal, whatever it is */
+			f.rel_l2 = 0;
+			f.cosine = 1;
+		}
 		f.rows = t->rows;
 		f.rows_changed = t->rows_changed;
 		f.rank = t->rank;
@@ -283,6 +296,23 @@ static void close_unit(struct diff *d)
 		if (d->unit[i].b)
 			st_dfile_close(d->unit[i].b);
 	}
+}
+
+/* What changed meanwhile has figures of nothing, and may look damaged. */
+static int judge_unit(struct diff *d, int rc)
+{
+	struct st_err e = { 0 };
+	int now = ST_OK;
+
+	for (size_t i = 0; now == ST_OK && i < d->nunit; i++) {
+		if (d->unit[i].a)
+			now = st_dfile_unchanged(d->unit[i].a, &e);
+		if (now == ST_OK && d->unit[i].b)
+			now = st_dfile_unchanged(d->unit[i].b, &e);
+	}
+	if (now != ST_OK)
+		*d->e = e;
+	return now != ST_OK ? now : rc;
 }
 
 /* What has no structure is told by size and id. */
@@ -478,6 +508,8 @@ static int compare_unit(struct diff *d)
 		rc = model_unit(d);
 	else if (rc == ST_OK && !d->o->ntensors)
 		rc = ordinary_unit(d);
+	if (rc == ST_OK || rc == ST_ECHANGED || rc == ST_EFORMAT)
+		rc = judge_unit(d, rc);
 	close_unit(d);
 	return rc;
 }

@@ -35,8 +35,14 @@ static int open_stored(struct st_dfile *f, struct st_repo *r, struct st_err *e)
 
 int st_dfile_open(struct st_dfile *f, struct st_repo *r, const struct st_ctx *ctx, struct st_err *e)
 {
+	struct stat st;
+
 	if (f->opened || f->mode == ST_MODE_LINK)
 		return ST_OK;
+	if (f->full && stat(f->full, &st) == 0) { /* it may be long since it was listed */
+		f->size = (uint64_t)st.st_size;
+		f->mtime = st.st_mtim;
+	}
 	f->opened = true;
 	f->plain = (struct st_plainfile){ .fd = -1 };
 	return f->full ? open_plain(f, ctx, e) : open_stored(f, r, e);
@@ -190,4 +196,23 @@ int st_dfile_same(struct st_dfile *a, struct st_dfile *b, const struct st_ctx *c
 		rc = st_dfile_hash(b, ctx, e);
 	*same = rc == ST_OK && st_oid_eq(&a->id, &b->id);
 	return rc;
+}
+
+int st_dfile_unchanged(const struct st_dfile *f, struct st_err *e)
+{
+	struct stat st;
+	int rc;
+
+	if (!f->full)
+		return ST_OK;
+	if (f->mode == ST_MODE_LINK)
+		rc = lstat(f->full, &st);
+	else if (f->opened && f->plain.fd >= 0)
+		rc = fstat(f->plain.fd, &st);
+	else
+		rc = stat(f->full, &st);
+	if (rc != 0 || (uint64_t)st.st_size != f->size || st.st_mtim.tv_sec != f->mtime.tv_sec ||
+	    st.st_mtim.tv_nsec != f->mtime.tv_nsec)
+		return st_fail(e, ST_ECHANGED, "%s changed while it was read", f->path);
+	return ST_OK;
 }

@@ -111,12 +111,42 @@ static bool of_container(const struct st_setting *s)
 	return false;
 }
 
-static void drop_container(struct st_settings *s)
+static bool last_is(const struct st_setting *s, const char *word)
 {
+	size_t n = strlen(word), len = s->key_len;
+
+	while (len && s->key[len - 1] == ']') /* an item of a list */
+		while (len && s->key[--len] != '[')
+			;
+	return len > n && s->key[len - n - 1] == '.' && memcmp(s->key + len - n, word, n) == 0;
+}
+
+/* Of a type that is a number? Then the tensor tells it. */
+static bool numeric_descr(const struct st_setting *s)
+{
+	return s->value_len > 3 && memchr("<>=|", s->value[1], 4) &&
+	       memchr("biufc", s->value[2], 5);
+}
+
+/* How NumPy's files lay out an array: never the model's, or not where the other side is none. */
+static bool of_array(const struct st_setting *s, bool across)
+{
+	if (s->key_len < 7 || memcmp(s->key, "config.", 7) != 0)
+		return false;
+	if (last_is(s, "fortran_order"))
+		return true;
+	if (last_is(s, "descr"))
+		return across || numeric_descr(s);
+	return across && (last_is(s, "objects") || last_is(s, "shape"));
+}
+
+static void drop_container(struct st_settings *s, const char *format, bool across)
+{
+	bool numpy = strcmp(format, "npy") == 0 || strcmp(format, "npz") == 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (!of_container(&s->v[i]))
+		if (!(across && of_container(&s->v[i])) && !(numpy && of_array(&s->v[i], across)))
 			s->v[n++] = s->v[i];
 	s->n = n;
 }
@@ -137,9 +167,9 @@ int st_diff_metadata(struct st_dfile *const *a, size_t na, struct st_dfile *cons
 	rc = gather_metadata(&sa, a, na, ctx, e);
 	if (rc == ST_OK)
 		rc = gather_metadata(&sb, b, nb, ctx, e);
-	if (rc == ST_OK && strcmp(fa, fb) != 0) {
-		drop_container(&sa);
-		drop_container(&sb);
+	if (rc == ST_OK) {
+		drop_container(&sa, fa, strcmp(fa, fb) != 0);
+		drop_container(&sb, fb, strcmp(fa, fb) != 0);
 	}
 	if (rc == ST_OK)
 		rc = outcome(st_settings_diff(&sa, &sb, tell, &t, e), e);

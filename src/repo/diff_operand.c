@@ -92,9 +92,12 @@ static int version_operand(struct st_repo *r, struct operand *o, const char *rev
 static int parse_operand(struct st_repo *r, const char *text, struct operand *o, struct st_err *e)
 {
 	struct st_spec s;
-	int rc = st_spec_split(r, text, true, &s, e);
+	int rc;
 
 	o->text = text;
+	if (!*text)
+		return st_fail(e, ST_EUSAGE, "'' is neither a version nor a file");
+	rc = st_spec_split(r, text, true, &s, e);
 	if (rc != ST_OK)
 		return rc;
 	if (s.name)
@@ -345,7 +348,8 @@ static int add_plain(const struct listing *g, const char *path, size_t from, con
 		return ST_OK;
 	if (lstat(full, &lst) != 0)
 		return errno == ENOENT ? ST_OK : st_fail_os(e, "%s", path);
-	if (!follow || stat(full, &st) != 0)
+	/* A link that leads nowhere or to a directory is a link. */
+	if (!follow || stat(full, &st) != 0 || (!named && S_ISDIR(st.st_mode)))
 		st = lst;
 	if (!named && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
 		return ST_OK;
@@ -358,6 +362,7 @@ static int add_plain(const struct listing *g, const char *path, size_t from, con
 		  (st.st_mode & S_IXUSR) != 0 ? ST_MODE_EXEC :
 						ST_MODE_FILE;
 	f->size = (uint64_t)st.st_size;
+	f->mtime = st.st_mtim;
 	f->named = named;
 	return e->code;
 }
@@ -485,6 +490,9 @@ static int add_shard(const struct listing *g, const struct operand *o, const cha
 	}
 	if (e->code != ST_OK)
 		rc = e->code;
+	else if (st_shard_index_name(name))
+		rc = st_fail(e, ST_EFORMAT, "%s names %s as a shard, which is an index, too",
+			     o->path, name);
 	else if (!exists(full ? full : path))
 		rc = st_fail(e, ST_ENOTFOUND, "%s names the shard %s, which is not there", o->path,
 			     name);
@@ -546,7 +554,7 @@ static bool passed_over(const char *name)
 	       strcmp(name, ".git") == 0 || strncmp(name, ST_WORK_TEMP, strlen(ST_WORK_TEMP)) == 0;
 }
 
-/* rel is below o; "" is o itself. Links to files are followed, those to directories are not. */
+/* rel is below o; "" is o itself. Links to files are followed, those to directories stay links. */
 static int read_dir(const struct listing *g, const struct operand *o, struct dirs *d, char *rel,
 		    unsigned depth, struct st_err *e)
 {
@@ -681,8 +689,9 @@ static int list_both(struct st_repo *r, const struct sides *s, const strata_diff
 /* "A..B" as one word; *dots is where they are, or NULL. */
 static int find_range(const char *word, const char **dots, struct st_err *e)
 {
-	*dots = word && word[0] != '.' && word[0] != '/' && !exists(word) ? strstr(word, "..") :
-									    NULL;
+	bool path = word[0] == '/' || (word[0] == '.' && (word[1] != '.' || strchr("/", word[2])));
+
+	*dots = path || exists(word) ? NULL : strstr(word, "..");
 	if (*dots && strncmp(*dots, "...", 3) == 0)
 		return st_fail(e, ST_EUSAGE,
 			       "'%s': diff compares two versions, A..B; it does not look for a "

@@ -26,11 +26,12 @@ struct st_dfile {	  /* one file of one side */
 	bool has_id;	  /* always when stored */
 	struct st_oid id;
 	uint64_t size;
-	uint32_t mode; /* enum st_mode */
-	bool link;     /* reached through a link, which is followed */
-	bool named;    /* by the user: that it is damaged is an error */
-	bool opened;   /* then: */
-	bool model;    /* its tensors are known */
+	uint32_t mode;	       /* enum st_mode */
+	struct timespec mtime; /* of one that is not stored */
+	bool link;	       /* reached through a link, which is followed */
+	bool named;	       /* by the user: that it is damaged is an error */
+	bool opened;	       /* then: */
+	bool model;	       /* its tensors are known */
 	struct st_plainfile plain;
 	struct st_vfile *v;
 	/* of a stored file with tensors that only its parser finds */
@@ -51,6 +52,8 @@ const char *st_dfile_metadata(const struct st_dfile *f, size_t *len);
 /* Content of at most out->max bytes (ST_ELIMIT beyond); a link's is its target. */
 ST_MUST int st_dfile_slurp(struct st_dfile *f, struct st_repo *r, struct st_buf *out,
 			   struct st_err *e);
+/* ST_ECHANGED when a plain file is not what it was when it was opened. */
+ST_MUST int st_dfile_unchanged(const struct st_dfile *f, struct st_err *e);
 /* Fills id. */
 ST_MUST int st_dfile_hash(struct st_dfile *f, const struct st_ctx *ctx, struct st_err *e);
 /* Are they byte for byte the same? Reads no more than that takes. */

@@ -30,6 +30,7 @@ static int meet_link(struct st_dfile *f, const struct st_dfile *other, struct st
 		return st_fail_os(e, "%s", f->path);
 	f->mode = ST_MODE_LINK;
 	f->size = (uint64_t)st.st_size;
+	f->mtime = st.st_mtim;
 	return ST_OK;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Revisions: ref name, version number, unique hash prefix of at least 6; then ~N and ^N. */
-#include "repo/repo.h"
+#include "repo/moves.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -91,11 +91,6 @@ static int settle(struct meanings *ms, struct st_oid *out, struct st_err *e)
 	size_t i, at = 0;
 	bool same = true;
 
-	if (ms->n == 0 && strstr(ms->rev, "@{"))
-		return st_fail(e, ST_ENOTFOUND,
-			       "'%s': where a branch was (the reflog, REV@{...}) cannot be asked "
-			       "yet; 'strata log' lists versions",
-			       ms->rev);
 	if (ms->n == 0)
 		return st_fail(e, ST_ENOTFOUND,
 			       "unknown revision '%s': 'strata log' lists versions", ms->rev);
@@ -126,6 +121,8 @@ static int resolve_name(struct st_repo *r, const char *name, struct st_oid *out,
 			*out = head.commit;
 		return rc;
 	}
+	if (strstr(name, "@{"))
+		return st_resolve_past(r, name, strstr(name, "@{"), out, e);
 	rc = try_ref(&ms, "heads/", "branch", e);
 	if (rc == ST_OK)
 		rc = try_ref(&ms, "tags/", "tag", e);

@@ -111,6 +111,8 @@ static int carry_out(struct rm *m, struct st_err *e)
 		return rc;
 	}
 	*x = out;
+	if (m->flags & STRATA_RM_CACHED)
+		m->t.op.why = "rm --cached";
 	rc = st_txn_publish(&m->t, true, NULL, e);
 	for (i = 0; rc == ST_OK && !(m->flags & STRATA_RM_CACHED) && i < old.nrows; i++)
 		if (m->take[i])

@@ -10,6 +10,7 @@
 
 #include <strata/strata.h>
 
+#define ST_ADD_FOR_COMMIT 0x10000u /* beside enum strata_add_flags: the first half of commit -a */
 ST_MUST int st_verb_add(struct st_repo *r, const char *const *paths, size_t n, unsigned flags,
 			int (*cb)(void *arg, char what, const char *path), void *arg,
 			strata_add_result *res, struct st_err *e);
@@ -26,6 +27,24 @@ ST_MUST int st_verb_restore(struct st_repo *r, const char *source, const char *c
 			    struct st_err *e);
 ST_MUST int st_verb_checkout(struct st_repo *r, const char *rev, const strata_checkout_options *o,
 			     strata_checkout_result *res, struct st_err *e);
+ST_MUST int st_verb_branch_list(struct st_repo *r, int (*cb)(void *arg, const strata_branch *b),
+				void *arg, struct st_err *e);
+ST_MUST int st_verb_branch_create(struct st_repo *r, const char *name, const char *start,
+				  bool force, struct st_err *e);
+ST_MUST int st_verb_branch_delete(struct st_repo *r, const char *const *names, size_t n, bool force,
+				  int (*was)(void *arg, const strata_branch *b), void *arg,
+				  struct st_err *e);
+ST_MUST int st_verb_branch_rename(struct st_repo *r, const char *from, const char *to, bool force,
+				  struct st_err *e);
+ST_MUST int st_verb_tag_list(struct st_repo *r, int (*cb)(void *arg, const strata_tag *t),
+			     void *arg, struct st_err *e);
+ST_MUST int st_verb_tag_create(struct st_repo *r, const char *name, const char *rev,
+			       const char *message, bool force, struct st_err *e);
+ST_MUST int st_verb_tag_delete(struct st_repo *r, const char *const *names, size_t n,
+			       int (*was)(void *arg, const strata_tag *t), void *arg,
+			       struct st_err *e);
+ST_MUST int st_verb_switch(struct st_repo *r, const char *name, const strata_switch_options *o,
+			   strata_checkout_result *res, struct st_err *e);
 ST_MUST int st_verb_commit(struct st_repo *r, const strata_commit_options *o,
 			   strata_commit_result *res, struct st_err *e);
 ST_MUST int st_verb_log(struct st_repo *r, const strata_log_options *o,
@@ -34,6 +53,17 @@ ST_MUST int st_verb_show(struct st_repo *r, const char *rev,
 			 int (*info)(void *arg, const strata_show_info *i),
 			 int (*change)(void *arg, const strata_change *c), void *arg,
 			 struct st_err *e);
+ST_MUST int st_verb_reflog(struct st_repo *r, const char *ref, uint64_t limit,
+			   int (*cb)(void *arg, const strata_ref_move *m), void *arg,
+			   struct st_err *e);
+ST_MUST int st_verb_reset(struct st_repo *r, const char *rev, strata_reset_mode mode,
+			  int (*discarded)(void *arg, const char *path), void *arg,
+			  strata_reset_result *res, struct st_err *e);
+ST_MUST int st_verb_undo(struct st_repo *r, bool redo, const strata_undo_handler *h, void *arg,
+			 strata_undo_result *res, struct st_err *e);
+ST_MUST int st_verb_renew(struct st_repo *r, strata_renewal what, const char *rev,
+			  const strata_renew_options *o, strata_renew_result *res,
+			  struct st_err *e);
 ST_MUST int st_verb_ls(struct st_repo *r, const char *spec,
 		       int (*cb)(void *arg, const strata_file *f), void *arg, struct st_err *e);
 ST_MUST int st_verb_tensors(struct st_repo *r, const struct st_ctx *ctx, const char *spec,

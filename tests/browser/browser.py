@@ -102,6 +102,8 @@ class Browser:
         asked = [m["message"]["params"]["request"]["url"] for m in
                  (json.loads(entry["message"]) for entry in self.logs("performance"))
                  if m["message"]["method"] == "Network.requestWillBeSent"]
+        # Chromium's own pages may still be loading in the tab when ours is opened.
+        asked = [url for url in asked if not url.startswith("chrome://")]
         return asked, [entry["message"] for entry in self.logs("browser")]
 
     def logs(self, kind):

@@ -281,7 +281,184 @@ reads_what_changed() {
 	rc 5 strata diff --all v1 v2
 }
 
+# Either name of a renamed one will do.
+globs() {
+	pair
+	match '^Tensors: 1 renamed$' strata diff --tensor new.name a.safetensors b.safetensors
+	match '^Tensors: 1 renamed$' strata diff --tensor 'old*' a.safetensors b.safetensors
+}
+
+# f16 to bf16 and back, i64 to f64: as many bits on both sides.
+casts() {
+	python3 - <<-'EOT'
+	import json, struct
+	def save(path, t, raw):
+	    h = json.dumps({"w": {"dtype": t, "shape": [len(raw) // {"I": 8, "F": 8, "B": 2}[t[0]] if t != "F16" else len(raw) // 2], "data_offsets": [0, len(raw)]}}).encode()
+	    open(path, "wb").write(struct.pack("<Q", len(h)) + h + raw)
+	x = [i / 7 for i in range(1, 300)]
+	half = [struct.unpack("<e", struct.pack("<e", v))[0] for v in x]
+	def bf16(v):
+	    u = struct.unpack("<I", struct.pack("<f", v))[0]
+	    return (u + 0x7fff + (u >> 16 & 1)) >> 16
+	save("h.safetensors", "F16", b"".join(struct.pack("<e", v) for v in half))
+	save("b.safetensors", "BF16", b"".join(struct.pack("<H", bf16(v)) for v in half))
+	n = [2**53 + 1, 7, -2**60 - 1]
+	save("i.safetensors", "I64", struct.pack("<3q", *n))
+	save("f.safetensors", "F64", struct.pack("<3d", *map(float, n)))
+	EOT
+	match 'f16 -> bf16, rounded to bf16$' strata diff h.safetensors b.safetensors
+	match 'bf16 -> f16, rounded to bf16$' strata diff b.safetensors h.safetensors
+	match 'i64 -> f64, rounded to f64$' strata diff i.safetensors f.safetensors
+}
+
+arrays() {
+	python3 - <<-'EOT'
+	import struct, json
+	def npy(path, descr, fortran, raw, shape="(3, 2)"):
+	    h = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }" % (descr, fortran, shape)
+	    h = h.ljust(117) + "\n"
+	    open(path, "wb").write(b"\x93NUMPY\1\0" + struct.pack("<H", len(h)) + h.encode() + raw)
+	v = [1, 2, 3, 4, 5, 6]
+	npy("l.npy", "<f4", False, struct.pack("<6f", *v))
+	npy("b.npy", ">f4", False, struct.pack(">6f", *v))
+	npy("f.npy", "<f4", True, struct.pack("<6f", 1, 3, 5, 2, 4, 6))
+	npy("u.npy", "<U1", False, "abc".encode("utf-32-le"), "(3,)")
+	npy("s.npy", "|V4", False, "abc".encode("utf-32-le"), "(3,)")
+	h = json.dumps({"array": {"dtype": "F32", "shape": [3, 2], "data_offsets": [0, 24]}}).encode()
+	open("s.safetensors", "wb").write(struct.pack("<Q", len(h)) + h + struct.pack("<6f", *v))
+	EOT
+	for t_f in b.npy f.npy s.safetensors; do
+		rc 0 strata diff --json l.npy $t_f
+		summary settings 0
+		summary unchanged 1
+	done
+	match 'config.descr: "<U1" -> "|V4"' strata diff u.npy s.npy
+}
+
+pages() {
+	pair
+	rc 2 strata diff --html '' a.safetensors b.safetensors
+	mkfifo pipe
+	rc 5 timeout 20 strata diff --html pipe a.safetensors b.safetensors
+	err 'nothing reads from it' timeout 20 strata diff --html pipe a.safetensors b.safetensors
+	cat pipe >got &
+	sleep 1
+	match '^Files: ' timeout 20 strata diff --html pipe a.safetensors b.safetensors
+	wait
+	grep -q '</html>' got
+	match '^Files: ' strata diff --html /dev/null a.safetensors b.safetensors
+	strata diff --html /dev/stdout a.safetensors b.safetensors | cat >page
+	[ "$(tail -n 1 page)" = '</html>' ]
+}
+
+modes() {
+	repo
+	echo x >run.sh
+	echo y >other
+	strata add .
+	strata commit -q -m one
+	chmod +x run.sh
+	match '^run.sh: executable$' strata diff
+	match '"path":"run.sh".*"a_mode":"file","b_mode":"exec"' strata diff --json
+	strata commit -q -a -m two
+	match '^run.sh: no longer executable$' strata diff v2 v1
+	match '^run.sh: executable$' strata diff v1 v2 --stat
+	rm other
+	match '"path":"other".*"a_mode":"file","b_mode":null' strata diff --json
+}
+
+links() {
+	repo
+	mkdir d
+	echo x >d/f
+	ln -s d l
+	ln -s nowhere dangling
+	strata add .
+	strata commit -q -m one
+	strata checkout --to ../out v1
+	out '' strata diff v1 ../out
+	cp -RP ../out ../again
+	out '' strata diff ../out ../again
+	rm ../again/l
+	ln -s f ../again/l
+	out '../again/l' strata diff --name-only ../out ../again
+}
+
+words() {
+	repo
+	echo 1 >c
+	strata add .
+	strata commit -q -m one
+	echo 2 >c
+	strata commit -q -a -m two
+	rc 2 strata diff ''
+	rc 2 strata diff '' v1
+	rc 2 strata diff v1 ''
+	out c strata diff --name-only ..v1
+	out c strata diff --name-only v1..
+	out c strata diff --name-only v1 HEAD:
+	out '' strata diff HEAD:
+	rc 2 strata diff ...v1
+}
+
+indexes() {
+	model m.safetensors x:F32:3:1
+	echo '{"weight_map":{"x":"m.safetensors.index.json"}}' >m.safetensors.index.json
+	rc 4 strata diff m.safetensors.index.json m.safetensors
+	err 'names m.safetensors.index.json as a shard' strata diff m.safetensors m.safetensors.index.json
+}
+
+byte_order_mark() {
+	printf '\357\273\277{"a": 1, "b": 2}' >a.json
+	printf '{"b": 2,\n"a": 3}' >b.json
+	match '^  a: 1 -> 3$' strata diff a.json b.json
+}
+
+unread() {
+	repo
+	model m.safetensors old.w:F32:50,4:1
+	strata add .
+	strata commit -q -m one
+	model m.safetensors new.w:F32:50,4:1
+	strata commit -q -a -m two
+	match '"name":"new.w","status":"renamed".*"rel_l2":0,.*"cosine":1,' strata diff --json v1 v2
+}
+
+# Long enough that it is still read when it is touched.
+changes_meanwhile() {
+	truncate -s 120M a.bin b.bin
+	printf x | dd of=b.bin bs=1 seek=125829119 conv=notrunc 2>/dev/null
+	sh -c 'while [ -e a.bin ]; do touch b.bin; sleep 0.01; done' &
+	rc 4 strata diff a.bin b.bin
+	err '^strata: b.bin changed while it was read$' strata diff a.bin b.bin
+	rm a.bin
+	wait
+}
+
+# A tensor that was read and did not change has a norm, too; settings and texts are beside tensors.
+layers() {
+	mkdir a b
+	model a/m.safetensors l.0.a:F32:40:1 l.0.c:F32:20,2:3 --meta epoch=1
+	model b/m.safetensors l.0.a:F32:40:2 l.0.c:F32:40:3 --meta epoch=2
+	echo x >a/t
+	echo y >b/t
+	match '^l\.0 +2 +50\.0% +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$' strata diff --stat a b
+	also '^b/m.safetensors|-> b/m.safetensors: 1 changed$'
+}
+
 it 'equal files say nothing' equal
+it 'layers' layers
+it 'a file that changes while it is read' changes_meanwhile
+it 'a glob means either name' globs
+it 'casts between types of equal width' casts
+it 'how an array lies in its file is no setting' arrays
+it 'where a page goes' pages
+it 'executable or not' modes
+it 'links to directories' links
+it 'words for versions' words
+it 'an index is no shard' indexes
+it 'a byte order mark' byte_order_mark
+it 'what is equal and was not read' unread
 it 'two files' two_files
 it 'the figures are those of exact sums' json
 it 'options' options

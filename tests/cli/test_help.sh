@@ -15,12 +15,12 @@ overview() {
 	strata --help | cmp - all
 	rc 2 strata
 	grep -q '^strata: no command given' "$t_tmp/err"
-	for t_cmd in init add rm mv status commit log show diff distance ls cat checkout restore hash inspect scan \
-		stats fsck gc config help version; do
+	for t_cmd in init add rm mv status commit log show diff distance ls cat branch switch tag checkout restore hash inspect scan \
+		stats undo revert rollback cherry-pick reflog reset fsck gc config help version; do
 		grep -Eq "^  $t_cmd  +[A-Z]" all
 	done
 	fails grep -q debug all
-	out 23 sh -c "grep -Ec '^  [a-z]+  +[A-Z]' all"
+	out 31 sh -c "grep -Ec '^  [a-z]+  +[A-Z]' all"
 }
 
 every_command() {
@@ -93,7 +93,7 @@ completion() {
 	cat >ask <<-'EOF'
 	. ./c
 	compopt() { :; }
-	COMP_WORDS=(strata che) COMP_CWORD=1
+	COMP_WORDS=(strata chec) COMP_CWORD=1
 	_strata
 	echo "${COMPREPLY[@]}"
 	EOF
@@ -105,7 +105,7 @@ unknown() {
 	err "unknown command 'frobnicate'; 'strata help' lists them" strata frobnicate
 	err "did you mean 'commit'" strata comit
 	err "did you mean 'status'" strata stauts
-	err "did you mean 'checkout'" strata switch main
+	err "did you mean 'switch'" strata swtich main
 	err "did you mean 'log'" strata help lgo
 	err "unknown option --alll; did you mean --all" strata add --alll
 	err "unknown option -Z" strata add -Z

@@ -20,8 +20,12 @@ documented() {
 	history
 	strata status --json >../status
 	strata commit -a --json -m two --param lr=1 --config c.json >../commit
+	strata tag best -m 'the best'
 	strata log --json >../log
 	strata show --json >../show
+	strata reflog --json >../reflog
+	strata branch --json >../branch
+	strata tag --json >../tag
 	strata ls --json >../ls
 	strata ls --tensors --json >../ls-tensors
 	strata inspect --json -t m.safetensors >../inspect
@@ -48,7 +52,8 @@ documented() {
 	printf '\377\377\377' | dd of="$pack" bs=1 seek=$(($(wc -c <"$pack") / 2)) conv=notrunc 2>/dev/null
 	strata fsck --json >../fsck || [ $? -eq 1 ]
 	cd ..
-	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log \
+	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log branch=branch tag=tag \
+		reflog=reflog \
 		'show: kind version/version=show' 'show: kind file/file=show' \
 		'diff: kind tensor/tensor=diff' 'diff: kind config/config=diff' \
 		'diff: kind file/file=diff' 'diff: kind summary/summary=diff' \

@@ -57,10 +57,13 @@ v3' sh -c "strata log --oneline v2...main | cut -d' ' -f1"
 	rc 2 strata log v9
 	err 'v9' strata log v9
 	rc 2 strata log v1..v9
-	for t_rev in 'main@{1}' 'HEAD@{yesterday}' '@{2}~1' 'v1..main@{1}'; do
-		rc 2 strata log "$t_rev"
-		err 'the reflog.* cannot be asked yet' strata log "$t_rev"
-	done
+	match '^v3 ' strata log --oneline -1 'main@{1}'
+	match '^v1 ' strata log --oneline -1 '@{2}~1'
+	out v4 sh -c "strata log --oneline 'main@{1}..main' | cut -d' ' -f1"
+	match '^v4 ' strata log --oneline -1 '@{now}'
+	rc 2 strata log 'HEAD@{yesterday}'
+	err 'pointed nowhere then' strata log 'HEAD@{yesterday}'
+	rc 2 strata log 'main@{soon}'
 }
 
 paths() {

@@ -372,22 +372,51 @@ static void too_many_to_be_close(void **state)
 	char name[32];
 
 	(void)state;
-	for (int i = 0; i < 257; i++) {
+	for (int i = 0; i < 258; i++) {
 		snprintf(name, sizeof(name), "a.%d", i);
 		add(a, name, 4, 5, (uint64_t)i + 1, 0, true);
 	}
 	add(b, "b", 4, 5, 1, 0.01F, true);
 	add(b, "c", 4, 5, 7, 0, true);
 	matched(&p, a, b);
-	assert_int_equal(p.n, 258);
+	assert_int_equal(p.n, 259);
 	assert_int_equal(p.m[0].b, ST_NO_OPERAND);
 	assert_int_equal(p.m[6].b, 1); /* ids have no such bound */
 	free(p.m);
 	a->n--;
 	free(a->bytes[a->n]);
 	matched(&p, a, b);
-	assert_int_equal(p.n, 256);
+	assert_int_equal(p.n, 257); /* what ids pair does not count */
 	assert_int_equal(p.m[0].b, 0);
+	free(p.m);
+	drop(a);
+	drop(b);
+}
+
+/* Of too many those that are called the same but for the beginning, if their content is close. */
+static void same_endings(void **state)
+{
+	struct model *a = new_model(), *b = new_model();
+	struct pairing p;
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "old.%d.w", i);
+		add(a, name, 4, 5, (uint64_t)i + 1, 0, true);
+		snprintf(name, sizeof(name), "new.x.%d.w", 299 - i);
+		add(b, name, 4, 5, 299 - i == 7 ? 1000 : (uint64_t)(299 - i) + 1, 0.01F, true);
+	}
+	add(a, "p.two", 4, 5, 2000, 0, true);
+	add(b, "q.two", 4, 5, 2000, 0.01F, true);
+	add(b, "r.two", 4, 5, 2000, 0.02F, true);
+	matched(&p, a, b);
+	for (size_t i = 0; i < 300; i++) {
+		assert_int_equal(p.m[i].b, i == 7 ? ST_NO_OPERAND : 299 - i);
+		if (i != 7)
+			assert_true(p.m[i].evidence == ST_CLOSE_CONTENT && p.m[i].closeness > 0.9);
+	}
+	assert_int_equal(p.m[300].b, ST_NO_OPERAND); /* two of them */
 	free(p.m);
 	drop(a);
 	drop(b);
@@ -483,6 +512,7 @@ int main(void)
 		cmocka_unit_test(close_content),
 		cmocka_unit_test(never_close),
 		cmocka_unit_test(too_many_to_be_close),
+		cmocka_unit_test(same_endings),
 		cmocka_unit_test(not_finite),
 		cmocka_unit_test(wanted_only),
 		cmocka_unit_test(nothing_and_empty),

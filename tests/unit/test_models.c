@@ -217,6 +217,33 @@ static struct model *mixed(uint64_t seed)
 	return m;
 }
 
+static bool named_y(void *arg, const char *name, size_t len)
+{
+	(void)arg;
+	return len == 1 && *name == 'y';
+}
+
+static void either_name_is_wanted(void **state)
+{
+	struct st_models_options o = { .wanted = named_y };
+	struct model *a = new_model(), *b = new_model();
+	struct st_models_total t;
+	struct seen s;
+
+	(void)state;
+	add(a, "x", ST_F32, 1, row, 1);
+	add(b, "y", ST_F32, 1, row, 1);
+	for (int turn = 0; turn < 2; turn++) {
+		diff_ok(turn ? b : a, turn ? a : b, true, &o, 2, &s, &t);
+		assert_int_equal(s.n, 1);
+		assert_int_equal(s.d[0].status, ST_TENSOR_RENAMED);
+		assert_false(s.d[0].read);
+		free(s.d);
+	}
+	drop(a);
+	drop(b);
+}
+
 static void with_itself(void **state)
 {
 	struct st_models_options o = { .all = true, .histogram = true, .rank = true };
@@ -849,6 +876,7 @@ int main(void)
 		cmocka_unit_test(every_status_in_order),
 		cmocka_unit_test(renamed_and_trained),
 		cmocka_unit_test(casts),
+		cmocka_unit_test(either_name_is_wanted),
 		cmocka_unit_test(rows_changed),
 		cmocka_unit_test(rows_of_two_types),
 		cmocka_unit_test(order_does_not_matter),

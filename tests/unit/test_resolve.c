@@ -50,9 +50,11 @@ static void known(void **state)
 		const char *rev;
 		int version;
 	} rows[] = {
-		{ "HEAD", 2 },	 { "@", 2 },	{ "main", 2 }, { "v1", 0 },
-		{ "v3", 2 },	 { "v3~", 1 },	{ "v3~2", 0 }, { "@^", 1 },
-		{ "v3^1~1", 0 }, { "v3~~", 0 }, { "v3~0", 2 }, { "@^0", 2 },
+		{ "HEAD", 2 },	   { "@", 2 },		{ "main", 2 },	     { "v1", 0 },
+		{ "v3", 2 },	   { "v3~", 1 },	{ "v3~2", 0 },	     { "@^", 1 },
+		{ "v3^1~1", 0 },   { "v3~~", 0 },	{ "v3~0", 2 },	     { "@^0", 2 },
+		{ "main@{0}", 2 }, { "main@{2}", 0 },	{ "@{1}", 1 },	     { "HEAD@{1}", 1 },
+		{ "@@{2}", 0 },	   { "main@{1}~1", 0 }, { "main@{now}", 2 }, { "@{2199-12-31}", 2 },
 	};
 	struct st_oid id;
 	struct st_err e;
@@ -90,7 +92,15 @@ static void unknown(void **state)
 		{ "00000", ST_ENOTFOUND },
 		{ "0123456789ab", ST_ENOTFOUND },
 		{ "~", ST_OK },
-		{ "main@{1}", ST_ENOTFOUND },
+		{ "main@{3}", ST_ENOTFOUND },
+		{ "main@{9}", ST_ENOTFOUND },
+		{ "none@{1}", ST_ENOTFOUND },
+		{ "main@{yesterday}", ST_ENOTFOUND },
+		{ "main@{1970-01-02}", ST_ENOTFOUND },
+		{ "main@{x}", ST_EUSAGE },
+		{ "main@{}", ST_EUSAGE },
+		{ "main@{1", ST_EUSAGE },
+		{ "main@{2026-13-01}", ST_EUSAGE },
 	};
 	struct st_oid id;
 	struct st_err e;

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+#include "cli/versions.h"
+
+struct values {
+	bool del, del_force, move, move_force, force, current, json;
+};
+
+static const struct cli_option options[] = {
+	{ 'd', "delete", OPT_FLAG, offsetof(struct values, del), NULL,
+	  "delete branches; refused where no other branch or tag has their versions" },
+	{ 'D', NULL, OPT_FLAG, offsetof(struct values, del_force), NULL, "delete them even so" },
+	{ 'm', "move", OPT_FLAG, offsetof(struct values, move), NULL,
+	  "rename a branch (the one that is checked out if one name is given)" },
+	{ 'M', NULL, OPT_FLAG, offsetof(struct values, move_force), NULL,
+	  "the same, in place of a branch that has the new name" },
+	{ 'f', "force", OPT_FLAG, offsetof(struct values, force), NULL,
+	  "let a branch that exists begin at START; with -d as -D, with -m as -M" },
+	{ 0, "show-current", OPT_FLAG, offsetof(struct values, current), NULL,
+	  "the name of the branch that is checked out, nothing if HEAD is detached" },
+	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL, "one JSON object a branch" },
+	{ 0 },
+};
+
+const struct cli_doc doc_branch = {
+	.args = "[NAME [START]]",
+	.options = options,
+	.text = "Lists branches, '*' before the one that is checked out, or makes branch NAME at\n"
+		"START (HEAD if not said) without going there: 'strata switch -c' does both.\n"
+		"\n"
+		"A branch is a name for its newest version; commit moves it. To delete one deletes\n"
+		"no numbered version: v12 stays v12. Names follow Git's rules; one that looks like a\n"
+		"version number or an id is refused.",
+	.examples = "strata branch\n"
+		    "list branches\n"
+		    "strata branch wider v2\n"
+		    "make a branch at version 2\n"
+		    "strata branch -m wider deeper\n"
+		    "rename it\n"
+		    "strata branch -d deeper\n"
+		    "delete it\n",
+};
+
+struct list {
+	struct cli *c;
+	struct table t;
+};
+
+static int show_json(void *arg, const strata_branch *b)
+{
+	struct list *l = arg;
+	strata_json *j = l->c->json;
+
+	strata_json_object(j);
+	jk_text(j, "name", b->name);
+	jk_bool(j, "current", b->current);
+	jk_text(j, "commit", *b->commit ? b->commit : NULL);
+	jk_text(j, "version", *b->version ? b->version : NULL);
+	jk_text(j, "author", b->unborn ? NULL : b->author);
+	jk_text(j, "time", b->unborn ? NULL : b->time);
+	jk_text(j, "message", b->unborn ? NULL : b->message);
+	strata_json_end_object(j);
+	return cli_emit(l->c);
+}
+
+static void first_line(struct table *t, const char *s)
+{
+	size_t n = strcspn(s, "\n");
+	char *line = strndup(s, n), *p;
+
+	for (p = line; p && *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	table_text(t, line ? line : "");
+	free(line);
+}
+
+static int show(void *arg, const strata_branch *b)
+{
+	struct list *l = arg;
+
+	char *name = name_quoted(b->name, strlen(b->name)), *shown = NULL;
+
+	if (!name || asprintf(&shown, "%s %s", b->current ? "*" : " ", name) < 0)
+		shown = NULL;
+	table_text(&l->t, shown ? shown : "");
+	free(shown);
+	free(name);
+	table_text(&l->t, b->version);
+	table_text(&l->t, b->unborn ? "" : human_id(b->commit).s);
+	first_line(&l->t, b->unborn ? "(no version yet)" : b->message);
+	return cli_stop(l->c);
+}
+
+static int list(struct cli *c, const struct values *v, strata_error *err)
+{
+	static const struct column columns[] = {
+		{ NULL, false, COLOR_NAME },
+		{ NULL, false, COLOR_BOLD },
+		{ NULL, false, COLOR_ID },
+		{ NULL, false, COLOR_NONE },
+	};
+	struct list l = { .c = c };
+	strata_head_info h;
+	int rc = strata_head(c->repo, &h, err);
+
+	if (rc != STRATA_OK)
+		return rc;
+	if (v->current) {
+		if (*h.branch)
+			puts(h.branch);
+		return STRATA_OK;
+	}
+	if (h.detached && !v->json)
+		printf("* (HEAD is detached at %s%s%s)\n", h.version, *h.version ? " " : "",
+		       human_id(h.commit).s);
+	table_init(&l.t, columns, 4);
+	rc = strata_branch_list(c->repo, v->json ? show_json : show, &l, err);
+	if (rc == STRATA_OK && !v->json && l.t.ncells)
+		rc = table_print(&l.t, c, err);
+	table_release(&l.t);
+	return rc;
+}
+
+static int was(void *arg, const strata_branch *b)
+{
+	struct cli *c = arg;
+
+	if (!c->g.quiet)
+		printf("deleted branch %s (was %s%s%s)\n", b->name, b->version,
+		       *b->version ? " " : "", human_id(b->commit).s);
+	return cli_stop(c);
+}
+
+static int rename_one(struct cli *c, const struct values *v, const struct cli_args *a,
+		      strata_error *err)
+{
+	int rc = cli_count(c, a, 1, 2, err);
+
+	return rc == STRATA_OK ?
+		       strata_branch_rename(c->repo, a->n > 1 ? a->v[0] : NULL, a->v[a->n - 1],
+					    v->move_force || v->force, err) :
+		       rc;
+}
+
+static int delete_some(struct cli *c, const struct values *v, const struct cli_args *a,
+		       strata_error *err)
+{
+	int rc = cli_count(c, a, 1, SIZE_MAX, err);
+
+	return rc == STRATA_OK ? strata_branch_delete(c->repo, a->v, a->n, v->del_force || v->force,
+						      was, c, err) :
+				 rc;
+}
+
+int cmd_branch(struct cli *c, int argc, char **argv, strata_error *err)
+{
+	struct values v = { 0 };
+	struct cli_args a;
+	bool del, move;
+	int rc = cli_begin(c, &a, &v, argc, argv, err);
+
+	if (rc != STRATA_OK)
+		return rc;
+	del = v.del || v.del_force;
+	move = v.move || v.move_force;
+	if (del + move + v.current > 1)
+		return cli_fail(err, STRATA_EUSAGE, "one of -d, -m and --show-current at a time");
+	if (v.json && (a.n || del || move))
+		return cli_fail(err, STRATA_EUSAGE, "--json is for the list of branches");
+	if (del)
+		return delete_some(c, &v, &a, err);
+	if (move)
+		return rename_one(c, &v, &a, err);
+	rc = cli_count(c, &a, 0, v.current ? 0 : 2, err);
+	if (rc != STRATA_OK || a.n == 0)
+		return rc == STRATA_OK ? list(c, &v, err) : rc;
+	return strata_branch_create(c->repo, a.v[0], a.n > 1 ? a.v[1] : NULL, v.force, err);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs share that make, move and remove refs: branch, tag, switch, merge. */
+#ifndef ST_REPO_MOVES_H
+#define ST_REPO_MOVES_H
+
+#include "repo/stage.h"
+
+#define ST_REF_NAME 200 /* most bytes of a branch's or tag's name */
+#define ST_REF_FULL (ST_REF_NAME + 16)
+
+/* refname.c: is it a name that a branch ("branch") or tag ("tag") may have? ST_EUSAGE says why
+ * not. */
+ST_MUST int st_ref_name_check(const char *kind, const char *name, struct st_err *e);
+/* v12, v1.2.0 and the like, which are the version numbers' own. */
+bool st_looks_numbered(const char *name);
+
+/* moves.c */
+/* The value of a ref, the caller's; NULL, and no failure, where there is none. */
+ST_MUST int st_ref_value(struct st_repo *r, const char *full, char **value, struct st_err *e);
+/* ST_EREFUSED when prefix ("heads/") has a name that cannot be beside this one: a and a/b. */
+ST_MUST int st_ref_beside(struct st_repo *r, const char *prefix, const char *name,
+			  struct st_err *e);
+/* One operation that moves refs and nothing else. */
+ST_MUST int st_refs_publish(struct st_repo *r, const char *verb, const char *why,
+			    struct st_op_ref *refs, size_t n, struct st_err *e);
+/* Is `what` one of the n commits, or an ancestor of one? */
+ST_MUST int st_reaches(struct st_repo *r, const struct st_oid *from, size_t n,
+		       const struct st_oid *what, bool *yes, struct st_err *e);
+/* "v3 4f2a9c1b2d3e" or the digits alone. */
+ST_MUST int st_commit_title(struct st_repo *r, const struct st_oid *id, char out[64],
+			    struct st_err *e);
+
+/* branch.c: may a branch of this name be made? ST_EUSAGE, or ST_EREFUSED where it exists. */
+ST_MUST int st_branch_free(struct st_repo *r, const char *name, struct st_err *e);
+
+/* refpast.c: what rev, whose '@{' is at braces, was then */
+ST_MUST int st_resolve_past(struct st_repo *r, const char *rev, const char *braces,
+			    struct st_oid *out, struct st_err *e);
+
+/* twoway.c: what the index becomes when HEAD goes from one version to another */
+struct st_lost { /* files that hold what would be lost */
+	size_t n, shown;
+	char names[400]; /* "'a', 'b'": those that are shown */
+};
+void st_lost_add(struct st_lost *l, const char *path);
+/* `how` ends the sentence: what can be done. */
+ST_MUST int st_lost_refuse(struct st_lost *l, const char *how, struct st_err *e);
+/*
+ * As Git has it: where both versions agree, what is staged stays; where they differ, what is staged
+ * must be one of them. out is initialised and empty; rows keep their stat data. Staged changes that
+ * cannot stay are added to lost.
+ */
+ST_MUST int st_twoway(const struct st_index *head, const struct st_index *now,
+		      const struct st_index *to, struct st_index *out, struct st_lost *lost,
+		      struct st_err *e);
+
+/* checkout.c: HEAD, index and working tree go to another version, in one operation */
+struct st_go {
+	const char *verb;
+	bool discard; /* local changes that are in the way, staged ones all */
+	/*
+	 * Under the locks: says where to go, and fills t->op.refs and why. What they point to lives
+	 * until st_go returns.
+	 */
+	int (*decide)(void *arg, struct st_txn *t, struct st_oid *commit, struct st_err *e);
+	void *arg;
+};
+ST_MUST int st_go(struct st_repo *r, const struct st_go *g, strata_checkout_result *res,
+		  struct st_err *e);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs that go back to an earlier state share. */
+#ifndef ST_REPO_REWIND_H
+#define ST_REPO_REWIND_H
+
+#include "repo/txn.h"
+#include "repo/verbs.h"
+
+/* What becomes of tracked files with changes, and of untracked ones that are in the way. */
+struct st_local_files {
+	bool spare;  /* they stay as they are; else they are overwritten */
+	bool refuse; /* with spare: nothing is written at all where one would have to stay */
+	int (*cb)(void *arg, const char *path); /* sees each; may be NULL; its result is ignored */
+	void *arg;
+	uint64_t found;
+};
+
+/*
+ * checkout.c: the working tree, which index now describes, becomes what target says (both sorted);
+ * rows of target get stat data. local NULL: refuses to overwrite local changes. With spare only
+ * what differs between the two indexes is written.
+ */
+ST_MUST int st_checkout_index(struct st_repo *r, struct st_index *now, struct st_index *target,
+			      struct st_local_files *local, strata_checkout_result *res,
+			      struct st_err *e);
+
+/* The files of a tree as a sorted index, x being initialised and empty; zero: no files. */
+ST_MUST int st_rewind_index(struct st_repo *r, const struct st_oid *tree, struct st_index *x,
+			    struct st_err *e);
+/* Rows of x that are equal in `was` get its stat data, unless they have some. */
+void st_rewind_keep_stats(struct st_index *x, const struct st_index *was);
+/* x becomes the index of t, model flags set; x is empty then. */
+ST_MUST int st_rewind_take(struct st_txn *t, struct st_index *x, struct st_err *e);
+
+#endif

@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+setup() {
+	repo
+	echo 1 >a
+	strata add .
+	strata commit -q -m one
+	echo 2 >a
+	strata commit -q -a -m two
+	id1=$(strata log --oneline v1 | cut -d' ' -f2)
+	id2=$(strata log --oneline -1 | cut -d' ' -f2)
+}
+
+lists() {
+	repo
+	match '^\* main +.no version yet' strata branch
+	match '"name":"main","current":true,"commit":null' strata branch --json
+	cd ..
+	rm -rf repo
+	setup
+	strata branch wider v1
+	out "* main   v2  $id2  two
+  wider  v1  $id1  one" strata branch
+	match '"name":"wider","current":false,.*"version":"v1"' strata branch --json
+	match '^v1 .*\(wider\) one' strata log --oneline
+	out main strata branch --show-current
+	strata switch -q --detach
+	match "^. .HEAD is detached at v2 $id2" strata branch
+	out '' strata branch --show-current
+}
+
+creates() {
+	repo
+	rc 2 strata branch early
+	err 'no version yet' strata branch early
+	cd ..
+	rm -rf repo
+	setup
+	strata branch x
+	strata branch team/y v1
+	rc 7 strata branch x
+	err "'strata switch x' goes there" strata branch x
+	rc 7 strata branch team
+	rc 7 strata branch x/y
+	rc 2 strata branch z v9
+	strata branch -f x v1
+	match "^  x +v1 " strata branch
+	rc 7 strata branch -f main v1
+	err 'checked out' strata branch -f main v1
+	match '^. main +v2 ' strata branch
+}
+
+names() {
+	setup
+	for n in v12 v1.2.0 HEAD @ -x a..b a.lock .a a. /a a/ a//b 'a b' 'a~1' 'a^' 'a:b' 'a?' 'a*' 'a[' \
+		'a\b' 'a@{1}' "$(printf 'a\001')" "$(printf '\344')" '' \
+		0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef; do
+		rc 2 strata branch -- "$n"
+		rc 2 strata switch -c "$n"
+	done
+	err "looks like a version number" strata branch v12
+	err "looks like an id" strata branch 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+	strata branch "vgg@16"
+	strata branch "gr$(printf '\303\266')sser"
+	out 3 sh -c 'strata branch | wc -l'
+}
+
+deletes() {
+	setup
+	strata branch old v1
+	out "deleted branch old (was v1 $id1)" strata branch -d old
+	rc 7 strata branch -d main
+	rc 7 strata branch -D main
+	rc 2 strata branch -d none
+	strata switch -q -c side
+	echo 3 >a
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 7 strata branch -d side
+	err "leads to v3 .*: 'strata branch -D side'" strata branch -d side
+	strata branch keep
+	rc 7 strata branch -d keep side
+	match ' keep ' strata branch
+	strata branch -D keep side
+	out 1 sh -c 'strata branch | wc -l'
+	match '^v3 ' strata log --oneline v3
+	strata fsck
+}
+
+renames() {
+	setup
+	strata branch -m trunk
+	out trunk strata branch --show-current
+	rc 2 strata log main
+	strata branch x v1
+	strata branch -m x y
+	match '^  y +v1' strata branch
+	rc 7 strata branch -m y trunk
+	rc 7 strata branch -M y trunk
+	rc 7 strata branch -m trunk y
+	rc 2 strata branch -m none z
+	rc 2 strata branch -m v7
+	strata branch -M trunk y
+	match '^\* y +v2' strata branch
+	out 1 sh -c 'strata branch | wc -l'
+	strata switch -q --detach
+	rc 2 strata branch -m z
+	repo ../new
+	strata branch -m first
+	match '^\* first +.no version yet' strata branch
+	echo 1 >a
+	strata add a
+	match 'first' strata commit -m one
+}
+
+usage() {
+	setup
+	rc 2 strata branch -d
+	rc 2 strata branch a b c
+	rc 2 strata branch -d -m main
+	rc 2 strata branch --json x
+	rc 3 sh -c 'cd / && strata branch'
+}
+
+it 'lists branches and marks the current one' lists
+it 'creates them' creates
+it 'refuses names as Git does, and version numbers' names
+it 'deletes them, not what nothing else has' deletes
+it 'renames them' renames
+it 'wrong usage' usage
+finish
