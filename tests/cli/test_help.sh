@@ -3,7 +3,7 @@
 # Help, manual pages, completion and parser come from the same tables: that they agree is tested.
 . "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
 
-commands=$(strata help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p')
+commands=$(strata help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
 
 options() { # command: one line an option as help shows it, "-n, --limit=N"
 	strata help "$1" | sed -n '/^Options$/,/^Examples$/s/^  \(-.*\)/\1/p' | sed 's/   *[^ -].*//'
