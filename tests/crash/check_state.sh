@@ -140,16 +140,16 @@ checkout)
 		;;
 	*)
 		# Files of the working tree are not synced: a power cut may tear them or bring
-		# removed ones back. Torn files look like the user's, so refusing is right, and
-		# discarding must work. Files that came back are the user's to remove.
+		# removed ones back. Torn files look like the user's, so refusing is right, and so
+		# is keeping them where HEAD is there already; discarding must work. Files that
+		# came back are the user's to remove.
 		if has_version v2; then head=v2; else head=v1; fi
 		run 0 7 -- checkout v1
-		if [ "$rc" -eq 7 ]; then
-			run 0 -- restore .
-			same_tracked "$S" "$head"
-			put_tree "$head"
-			run 0 -- checkout v1
-		fi
+		[ "$rc" -eq 7 ] || head=v1
+		run 0 -- restore .
+		same_tracked "$S" "$head"
+		put_tree "$head"
+		run 0 -- checkout v1
 		same_tracked "$S" v1
 		put_tree v1
 		;;
