@@ -58,7 +58,7 @@ struct st_pipe {
 	const struct st_pipe_ops *ops;
 	void *arg;
 	pthread_mutex_t lock;
-	pthread_cond_t todo;  /* next < tail, or stop */
+	pthread_cond_t more;  /* next < tail, or stop */
 	pthread_cond_t ready; /* the slot at head is done */
 	struct slot *slots;
 	struct worker *workers;
@@ -104,7 +104,7 @@ static void *worker_main(void *arg)
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
 		while (p->next == p->tail && !p->stop)
-			pthread_cond_wait(&p->todo, &p->lock);
+			pthread_cond_wait(&p->more, &p->lock);
 		if (p->next == p->tail)
 			break;
 		work_one(p, w->number);
@@ -116,7 +116,7 @@ static void *worker_main(void *arg)
 static void pipe_destroy(struct st_pipe *p)
 {
 	pthread_cond_destroy(&p->ready);
-	pthread_cond_destroy(&p->todo);
+	pthread_cond_destroy(&p->more);
 	pthread_mutex_destroy(&p->lock);
 	free(p->workers);
 	free(p->slots);
@@ -152,7 +152,7 @@ int st_pipe_new(struct st_pipe **out, unsigned jobs, unsigned depth, const struc
 	if (!p)
 		return e->code;
 	pthread_mutex_init(&p->lock, NULL); /* glibc's never fail */
-	pthread_cond_init(&p->todo, NULL);
+	pthread_cond_init(&p->more, NULL);
 	pthread_cond_init(&p->ready, NULL);
 	p->ops = ops;
 	p->arg = arg;
@@ -221,7 +221,7 @@ int st_pipe_put(struct st_pipe *p, void *item, struct st_err *e)
 	pthread_mutex_lock(&p->lock);
 	*slot_at(p, p->tail) = (struct slot){ .item = item };
 	p->tail++;
-	pthread_cond_signal(&p->todo);
+	pthread_cond_signal(&p->more);
 	pthread_mutex_unlock(&p->lock);
 	return first_failure(p, e);
 }
@@ -263,7 +263,7 @@ void st_pipe_free(struct st_pipe *p)
 	discard(p);
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
-	pthread_cond_broadcast(&p->todo);
+	pthread_cond_broadcast(&p->more);
 	pthread_mutex_unlock(&p->lock);
 	for (i = 0; i < p->nworkers; i++)
 		pthread_join(p->workers[i].thread, NULL);

@@ -12,7 +12,7 @@ struct add {
 	struct st_pathspec *ps;
 	struct st_index old;	 /* as it was when we looked */
 	struct st_index changed; /* rows to put in: results, and new stat data */
-	struct st_index todo;	 /* paths to read */
+	struct st_index to_read; /* paths to read */
 	struct st_index gone;	 /* paths to take out */
 	struct st_ingest *ingest;
 	bool explicit_paths;
@@ -35,7 +35,7 @@ static int queue(struct add *a, const char *path, bool follow, struct st_err *e)
 				    .path_len = strlen(path),
 				    .flags = follow ? ST_INDEX_DEREF : 0 };
 
-	return st_index_add(&a->todo, &row, e);
+	return st_index_add(&a->to_read, &row, e);
 }
 
 static uint32_t mode_of(const struct stat *st)
@@ -213,7 +213,7 @@ static int find_changes(struct add *a, struct st_err *e)
 	if (rc == ST_OK && a->explicit_paths)
 		rc = st_pathspec_unmatched(a->ps, e);
 	if (rc == ST_OK)
-		rc = st_index_sort(&a->todo, e);
+		rc = st_index_sort(&a->to_read, e);
 	if (rc == ST_OK)
 		rc = st_index_sort(&a->gone, e);
 	return rc;
@@ -223,7 +223,7 @@ static int on_done(void *arg, const char *path, const struct st_ingested *f, str
 {
 	struct add *a = arg;
 	struct st_stage_row row = { .path = path, .path_len = strlen(path), .id = f->id };
-	const struct st_stage_row *want = st_index_find(&a->todo, path, row.path_len, NULL);
+	const struct st_stage_row *want = st_index_find(&a->to_read, path, row.path_len, NULL);
 
 	row.mode = mode_of(&f->st);
 	row.flags = (f->model ? ST_INDEX_MODEL : 0) | (want ? want->flags & ST_INDEX_DEREF : 0);
@@ -243,8 +243,8 @@ static uint64_t bytes_to_read(struct add *a)
 	char *full;
 	size_t i;
 
-	for (i = 0; i < a->todo.nrows; i++) {
-		full = st_work_path(a->r, a->todo.rows[i].path, &ignored);
+	for (i = 0; i < a->to_read.nrows; i++) {
+		full = st_work_path(a->r, a->to_read.rows[i].path, &ignored);
 		if (full && stat(full, &st) == 0 && S_ISREG(st.st_mode))
 			sum += (uint64_t)st.st_size;
 		free(full);
@@ -278,10 +278,10 @@ static int ingest_all(struct add *a, struct st_txn *t, struct st_err *e)
 	st_ingest_expect(a->ingest, bytes_to_read(a));
 	st_ingest_on_done(a->ingest, on_done, a);
 	a->begun = st_now_ns();
-	for (i = 0; rc == ST_OK && i < a->todo.nrows; i++) {
-		full = st_work_path(a->r, a->todo.rows[i].path, e);
-		rc = full ? st_ingest_file(a->ingest, a->todo.rows[i].path, full,
-					   (a->todo.rows[i].flags & ST_INDEX_DEREF) != 0, e) :
+	for (i = 0; rc == ST_OK && i < a->to_read.nrows; i++) {
+		full = st_work_path(a->r, a->to_read.rows[i].path, e);
+		rc = full ? st_ingest_file(a->ingest, a->to_read.rows[i].path, full,
+					   (a->to_read.rows[i].flags & ST_INDEX_DEREF) != 0, e) :
 			    (int)e->code;
 		free(full);
 	}
@@ -359,7 +359,7 @@ static int run(struct add *a, strata_add_result *res, struct st_err *e)
 	if (rc == ST_OK)
 		rc = find_changes(a, e);
 	if (rc == ST_OK && !(a->flags & STRATA_ADD_DRY_RUN)) {
-		if (a->todo.nrows) {
+		if (a->to_read.nrows) {
 			rc = ingest_all(a, &t, e);
 			if (rc == ST_EBUSY && e->code == ST_EBUSY)
 				st_txn_salvage(&t);
@@ -369,7 +369,7 @@ static int run(struct add *a, strata_add_result *res, struct st_err *e)
 	}
 	if (rc == ST_OK && res) {
 		st_writer_stats_get(t.w, &ws);
-		*res = (strata_add_result){ .files = a->todo.nrows,
+		*res = (strata_add_result){ .files = a->to_read.nrows,
 					    .removed = a->gone.nrows,
 					    .bytes = a->bytes,
 					    .stored = ws.stored };
@@ -394,7 +394,7 @@ int st_verb_add(struct st_repo *r, const char *const *paths, size_t n, unsigned 
 			       "nothing was named: give paths, '.' for all, or -A or -u");
 	st_index_init(&a.old);
 	st_index_init(&a.changed);
-	st_index_init(&a.todo);
+	st_index_init(&a.to_read);
 	st_index_init(&a.gone);
 	rc = st_pathspec_new(&a.ps, r, paths, n, e);
 	if (rc == ST_OK)
@@ -402,7 +402,7 @@ int st_verb_add(struct st_repo *r, const char *const *paths, size_t n, unsigned 
 	st_pathspec_free(a.ps);
 	st_index_release(&a.old);
 	st_index_release(&a.changed);
-	st_index_release(&a.todo);
+	st_index_release(&a.to_read);
 	st_index_release(&a.gone);
 	return rc;
 }
