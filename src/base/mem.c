@@ -18,9 +18,16 @@ void *st_calloc(size_t n, size_t elem, struct st_err *e)
 	return p;
 }
 
+/*
+ * Where malloc puts a large block, 16 bytes behind the beginning of a page, several processors copy
+ * to and from the kernel at a fifth of their speed.
+ */
+#define LARGE ((size_t)64 << 10)
+#define LINE 64
+
 void *st_malloc(size_t n, struct st_err *e)
 {
-	void *p = malloc(n ? n : 1);
+	void *p = n < LARGE ? malloc(n ? n : 1) : aligned_alloc(LINE, n + (-n % LINE));
 
 	if (!p)
 		st_nomem(e, n);
