@@ -13,6 +13,13 @@ typedef struct strata_param {
 	const char *key, *value;
 } strata_param;
 
+/* A declared ancestor: what a version was made from, beside its parents. */
+typedef struct strata_lineage {
+	const char *kind;    /* "fine-tuned-from", ... */
+	const char *commit;  /* hex */
+	const char *version; /* "v12" or "" */
+} strata_lineage;
+
 typedef struct strata_commit_options {
 	const char *message;	    /* required; with amend NULL keeps the old one */
 	bool all;		    /* stage changed and removed tracked files first */
@@ -23,6 +30,13 @@ typedef struct strata_commit_options {
 	size_t nparams;
 	const char *config; /* a configuration file to record, or NULL */
 	const char *author; /* "Name <mail>", or NULL */
+	/*
+	 * Declared ancestors: key is the kind, value a revision; with amend none keeps the old
+	 * ones. Kinds: fine-tuned-from, distilled-from, quantised-from (also quantized-from, which
+	 * is recorded so), pruned-from, adapter-of, merged-from.
+	 */
+	const strata_param *lineage;
+	size_t nlineage;
 } strata_commit_options;
 
 typedef struct strata_file_counts {
@@ -58,6 +72,8 @@ typedef struct strata_version {
 	bool head;		  /* HEAD points here */
 	bool has_files;		  /* files was asked for */
 	strata_file_counts files; /* against the first parent */
+	const strata_lineage *lineage;
+	size_t nlineage;
 } strata_version;
 
 typedef struct strata_log_options {

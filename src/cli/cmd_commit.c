@@ -3,7 +3,7 @@
 #include "cli/text.h"
 
 struct values {
-	struct cli_list message, param;
+	struct cli_list message, param, lineage;
 	bool all, amend, no_edit, fast, allow_empty, json;
 	const char *config, *author;
 };
@@ -21,6 +21,8 @@ static const struct cli_option options[] = {
 	  "record this configuration file with the version" },
 	{ 0, "param", OPT_LIST, offsetof(struct values, param), "KEY=VALUE",
 	  "record a hyper-parameter; may be given again" },
+	{ 0, "lineage", OPT_LIST, offsetof(struct values, lineage), "KIND=REV",
+	  "what it was made from, beside the version before; may be given again" },
 	{ 0, "fast", OPT_FLAG, offsetof(struct values, fast), NULL,
 	  "with -a: hash and copy only, do not compress" },
 	{ 0, "allow-empty", OPT_FLAG, offsetof(struct values, allow_empty), NULL,
@@ -43,11 +45,18 @@ const struct cli_doc doc_commit = {
 		"vi on a terminal. Who you are comes from $STRATA_AUTHOR, the settings user.name\n"
 		"and user.email, or Git's settings of that name.\n"
 		"\n"
+		"--lineage declares an ancestor; 'log', 'log --graph' and 'show' say so, and 'gc'\n"
+		"keeps it. KIND is one of fine-tuned-from, distilled-from, quantised-from,\n"
+		"pruned-from, adapter-of and merged-from. With --amend what was declared stays\n"
+		"unless --lineage is given; cherry-pick, revert and rollback copy none.\n"
+		"\n"
 		"Exit status 1: there was nothing to commit.",
 	.examples = "strata commit -m 'step 2000, loss 1.83'\n"
 		    "make a version of what is staged\n"
 		    "strata commit -a -m tuned --param lr=3e-4 --config train.json\n"
 		    "everything that changed, with what it was made with\n"
+		    "strata commit -m 'for support chats' --lineage fine-tuned-from=base~2\n"
+		    "say which version it was tuned from\n"
 		    "strata commit --amend -m 'a better message'\n"
 		    "say the last one better\n",
 };
@@ -66,14 +75,17 @@ static int join_messages(struct cli *c, const struct cli_list *l, char **out, st
 	return STRATA_OK;
 }
 
-/* KEY=VALUE, split into copies that main frees. */
-static int split_params(struct cli *c, const struct cli_list *l, const strata_param **out,
-			strata_error *err)
+/* KEY=VALUE (what says so), split into copies that main frees. */
+static int split_params(struct cli *c, const struct cli_list *l, const char *what,
+			const strata_param **out, strata_error *err)
 {
 	size_t i, len = 1, at = 0;
-	strata_param *p = cli_alloc(c, l->n, sizeof(*p), err);
+	strata_param *p;
 	char *text;
 
+	if (!l->n)
+		return STRATA_OK;
+	p = cli_alloc(c, l->n, sizeof(*p), err);
 	if (!p)
 		return err->code;
 	for (i = 0; i < l->n; i++)
@@ -85,8 +97,7 @@ static int split_params(struct cli *c, const struct cli_list *l, const strata_pa
 		size_t n = strlen(l->v[i]) + 1, eq = strcspn(l->v[i], "=");
 
 		if (eq == 0 || eq + 1 >= n)
-			return cli_fail(err, STRATA_EUSAGE, "--param is KEY=VALUE, not '%s'",
-					l->v[i]);
+			return cli_fail(err, STRATA_EUSAGE, "%s, not '%s'", what, l->v[i]);
 		memcpy(text + at, l->v[i], n);
 		text[at + eq] = 0;
 		p[i] = (strata_param){ text + at, text + at + eq + 1 };
@@ -260,10 +271,13 @@ static int commit(struct cli *c, const struct values *v, const char *message, st
 		.nparams = v->param.n,
 		.config = v->config,
 		.author = v->author,
+		.nlineage = v->lineage.n,
 	};
 	strata_commit_result result;
-	int rc = split_params(c, &v->param, &o.params, err);
+	int rc = split_params(c, &v->param, "--param is KEY=VALUE", &o.params, err);
 
+	if (rc == STRATA_OK)
+		rc = split_params(c, &v->lineage, "--lineage is KIND=REV", &o.lineage, err);
 	if (rc == STRATA_OK)
 		rc = strata_commit(c->repo, &o, &result, err);
 	if (rc != STRATA_OK)

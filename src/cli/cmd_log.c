@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
+#include "cli/log_graph.h"
 #include "cli/versions.h"
 
 #include <sys/stat.h>
 
 struct values {
-	bool oneline, json, stat, distance;
+	bool oneline, json, stat, distance, graph;
 	const char *limit;
 };
 
@@ -17,6 +18,8 @@ static const struct cli_option options[] = {
 	  "how many files each version changed" },
 	{ 0, "distance", OPT_FLAG, offsetof(struct values, distance), NULL,
 	  "how far each version is from its first parent, as 'strata distance'" },
+	{ 0, "graph", OPT_FLAG, offsetof(struct values, graph), NULL,
+	  "draw branches and merges beside the versions" },
 	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL, "one JSON object a version" },
 	{ 0 },
 };
@@ -28,6 +31,11 @@ const struct cli_doc doc_log = {
 		"A..B shows what B has and A has not; A...B what only one of them has. With PATH\n"
 		"only versions that changed it.\n"
 		"\n"
+		"--graph draws where versions come from: '*' is a version, the lines below it lead\n"
+		"to its parents. Versions that PATH leaves out are bridged: lines lead to the\n"
+		"nearest ones shown. What a version declares to be made from (commit --lineage)\n"
+		"stands beside it in words.\n"
+		"\n"
 		"A revision is a branch, a version number (v12), at least six digits of an id,\n"
 		"HEAD or @, each with ~N or ^N for its ancestors. main@{2} is where main was two\n"
 		"moves ago, main@{yesterday} and main@{2026-11-20} where it was then (at the end of\n"
@@ -37,7 +45,9 @@ const struct cli_doc doc_log = {
 		    "strata log v3..HEAD\n"
 		    "versions since v3\n"
 		    "strata log -- model.safetensors\n"
-		    "versions that changed a file\n",
+		    "versions that changed a file\n"
+		    "strata log --graph --oneline\n"
+		    "branches and merges at a glance\n",
 };
 
 struct log {
@@ -46,6 +56,7 @@ struct log {
 	bool any;
 	strata_repo *other; /* for distances: c->repo is in the middle of the list */
 	double weights[STRATA_DISTANCE_TERMS];
+	struct log_graph *graph;
 	strata_error *err;
 };
 
@@ -108,6 +119,13 @@ static int show(void *arg, const strata_version *v)
 	return cli_stop(l->c);
 }
 
+static int show_beside(void *arg, const strata_version *v)
+{
+	struct log *l = arg;
+
+	return log_graph_show(l->graph, v, show, l, l->err);
+}
+
 static int show_none(void *arg, const strata_version *v)
 {
 	(void)arg;
@@ -166,6 +184,8 @@ int cmd_log(struct cli *c, int argc, char **argv, strata_error *err)
 
 	if (rc == STRATA_OK && v.limit && !parse_number(v.limit, &o.limit))
 		rc = cli_fail(err, STRATA_EUSAGE, "-n is a number, not '%s'", v.limit);
+	if (rc == STRATA_OK && v.graph && v.json)
+		rc = cli_fail(err, STRATA_EUSAGE, "--graph draws; --json has the parents");
 	if (rc == STRATA_OK)
 		rc = sort_out(c, &a, &o, err);
 	if (rc != STRATA_OK)
@@ -175,9 +195,17 @@ int cmd_log(struct cli *c, int argc, char **argv, strata_error *err)
 	if (rc != STRATA_OK)
 		return rc;
 	o.files = v.stat || v.json;
+	if (v.graph)
+		rc = log_graph_new(&l.graph, c, &o, err);
 	cli_pager_start(c);
 	/* To the library, a limit of 0 is none. */
-	rc = strata_log(c->repo, &o, v.limit && !o.limit ? show_none : show, &l, err);
+	if (rc == STRATA_OK)
+		rc = strata_log(c->repo, &o,
+				v.limit && !o.limit ? show_none :
+				v.graph		    ? show_beside :
+						      show,
+				&l, err);
+	log_graph_free(l.graph);
 	strata_close(l.other);
 	return err->code != STRATA_OK ? err->code : rc;
 }

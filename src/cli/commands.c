@@ -66,6 +66,8 @@ const struct cli_command cli_commands[] = {
 	{ "version", cmd_version, NEED_NOTHING, GROUP_HELP, "Show version, features and libraries",
 	  &doc_version },
 
+	{ "debug-graph", cmd_debug_graph, NEED_NOTHING, GROUP_HIDDEN,
+	  "Draw a history given in numbers", &doc_debug_graph },
 	{ "debug-man", cmd_debug_man, NEED_NOTHING, GROUP_HIDDEN,
 	  "Write the manual pages into a directory", &doc_debug_man },
 	{ "debug-patch", cmd_debug_patch, NEED_NOTHING, GROUP_HIDDEN,

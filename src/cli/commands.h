@@ -16,6 +16,7 @@ CLI_COMMAND(cherry_pick);
 CLI_COMMAND(commit);
 CLI_COMMAND(config);
 CLI_COMMAND(debug_completion);
+CLI_COMMAND(debug_graph);
 CLI_COMMAND(debug_man);
 CLI_COMMAND(debug_patch);
 CLI_COMMAND(diff);

@@ -35,14 +35,30 @@ static void refs(const struct cli *c, const strata_version *v)
 	printf(")%s", color_off(c, COLOR_NAME));
 }
 
+/* "fine-tuned-from v3", without a number the id */
+static void put_origin(const strata_lineage *l)
+{
+	human id = human_id(l->commit);
+
+	cli_put_safe(stdout, l->kind);
+	printf(" %s", *l->version ? l->version : id.s);
+}
+
 void version_line(const struct cli *c, const strata_version *v)
 {
 	human id = human_id(v->commit);
+	size_t i;
 
 	if (*v->version)
 		printf("%s%s%s ", color_on(c, COLOR_BOLD), v->version, color_off(c, COLOR_BOLD));
 	printf("%s%s%s", color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID));
 	refs(c, v);
+	for (i = 0; i < v->nlineage; i++) {
+		fputs(i ? ", " : " (", stdout);
+		put_origin(&v->lineage[i]);
+	}
+	if (v->nlineage)
+		fputc(')', stdout);
 }
 
 void version_head(const struct cli *c, const strata_version *v)
@@ -64,6 +80,14 @@ void version_head(const struct cli *c, const strata_version *v)
 			parent = human_id(v->parents[i]);
 			printf(" %s", parent.s);
 		}
+		fputc('\n', stdout);
+	}
+	for (i = 0; i < v->nlineage; i++) {
+		parent = human_id(v->lineage[i].commit);
+		fputs("Lineage: ", stdout);
+		put_origin(&v->lineage[i]);
+		if (*v->lineage[i].version)
+			printf(" %s", parent.s);
 		fputc('\n', stdout);
 	}
 }
@@ -89,6 +113,22 @@ void version_message(const char *message)
 	}
 }
 
+static void json_lineage(strata_json *j, const strata_version *v)
+{
+	size_t i;
+
+	strata_json_key(j, "lineage");
+	strata_json_array(j);
+	for (i = 0; i < v->nlineage; i++) {
+		strata_json_object(j);
+		jk_text(j, "kind", v->lineage[i].kind);
+		jk_text(j, "commit", v->lineage[i].commit);
+		jk_text(j, "version", *v->lineage[i].version ? v->lineage[i].version : NULL);
+		strata_json_end_object(j);
+	}
+	strata_json_end_array(j);
+}
+
 void version_json(strata_json *j, const strata_version *v)
 {
 	jk_text(j, "commit", v->commit);
@@ -100,7 +140,7 @@ void version_json(strata_json *j, const strata_version *v)
 	jk_strings(j, "branches", v->branches, v->nbranches);
 	jk_strings(j, "tags", v->tags, v->ntags);
 	jk_bool(j, "head", v->head);
-	jk_strings(j, "lineage", NULL, 0);
+	json_lineage(j, v);
 	if (v->has_files)
 		jk_files(j, "files", &v->files);
 }

@@ -5,7 +5,7 @@
 
 #include "cli/text.h"
 
-/* "v3 4f2a9c1b2d3e (HEAD -> main)", without a newline */
+/* "v3 4f2a9c1b2d3e (HEAD -> main) (fine-tuned-from v1)", without a newline */
 void version_line(const struct cli *c, const strata_version *v);
 /* The lines above the message. */
 void version_head(const struct cli *c, const strata_version *v);

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID 0x53545243 /* "STRC" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define SCHEMA_ENTRIES 16 /* tables and indexes, SQLite's own for UNIQUE included */
 #define BUSY_MS 10000
 
@@ -21,7 +21,7 @@ static const char schema[] =
 	"CREATE INDEX versions_by_id ON versions(id);"
 	"CREATE TABLE commits(generation INTEGER NOT NULL, time INTEGER NOT NULL, id BLOB NOT NULL,"
 	" tree BLOB NOT NULL, author INTEGER NOT NULL, message TEXT NOT NULL,"
-	" version TEXT NOT NULL, parents BLOB NOT NULL,"
+	" version TEXT NOT NULL, parents BLOB NOT NULL, lineage BLOB,"
 	" PRIMARY KEY(generation DESC, time DESC, id DESC)) WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX commits_by_id ON commits(id);"
 	"CREATE TABLE packs(pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
@@ -364,7 +364,7 @@ static const char *const digested[] = {
 	"SELECT seq, end, hash, index_tree FROM state",
 	"SELECT name, value FROM refs ORDER BY name",
 	"SELECT label, id FROM versions ORDER BY n",
-	"SELECT c.id, tree, time, generation, n.name, message, version, parents"
+	"SELECT c.id, tree, time, generation, n.name, message, version, parents, lineage"
 	" FROM commits c CROSS JOIN names n ON n.nid = c.author ORDER BY c.id",
 	"SELECT id, size, objects FROM packs ORDER BY id",
 	"SELECT p.id, o.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, l.nframes,"

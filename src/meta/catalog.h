@@ -67,6 +67,10 @@ ST_MUST int st_catalog_version_of(struct st_catalog *c, const struct st_oid *com
 ST_MUST int st_catalog_version_count(struct st_catalog *c, uint64_t *n, struct st_err *e);
 
 /* commits */
+struct st_origin { /* a declared ancestor */
+	struct st_oid commit;
+	const char *kind; /* "fine-tuned-from", ... */
+};
 struct st_commit_row {
 	struct st_oid id, tree;
 	int64_t time_ns;
@@ -76,6 +80,8 @@ struct st_commit_row {
 	const char *version; /* "" when none */
 	const struct st_oid *parents;
 	size_t nparents;
+	const struct st_origin *lineage; /* in the order given */
+	size_t nlineage;
 };
 ST_MUST int st_catalog_commit_add(struct st_catalog *c, const struct st_commit_row *row,
 				  struct st_err *e);

@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "meta/catalog_sql.h"
 
-/* Parents stand in one blob, so that a scan of all commits reads one table. */
+#define LINEAGE_MAX ((size_t)256 << 20) /* more than a commit object may hold */
+
+/* For each declared ancestor its id, then its kind, which a NUL ends. */
+static int put_lineage(struct st_buf *out, const struct st_commit_row *row, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < row->nlineage; i++) {
+		const char *kind = row->lineage[i].kind;
+
+		rc = st_buf_add(out, row->lineage[i].commit.b, ST_OID_LEN, e);
+		if (rc == ST_OK)
+			rc = st_buf_add(out, kind, strlen(kind) + 1, e);
+	}
+	return rc;
+}
+
+/* Parents stand in one blob, and so does lineage, so that a scan of all commits reads one table. */
 static int add_row(struct st_catalog *c, const struct st_commit_row *row, const char *version,
 		   int64_t author, struct st_err *e)
 {
 	uint8_t *parents = st_calloc(row->nparents, ST_OID_LEN, e);
+	struct st_buf lineage;
 	struct st_query q;
 	int rc;
 
@@ -13,6 +31,8 @@ static int add_row(struct st_catalog *c, const struct st_commit_row *row, const 
 		return e->code;
 	for (size_t i = 0; i < row->nparents; i++)
 		memcpy(parents + i * ST_OID_LEN, row->parents[i].b, ST_OID_LEN);
+	st_buf_init(&lineage, LINEAGE_MAX);
+	rc = put_lineage(&lineage, row, e);
 	st_query_open(&q, c, SQL_COMMIT_ADD, e);
 	st_query_oid(&q, &row->id);
 	st_query_oid(&q, &row->tree);
@@ -22,7 +42,12 @@ static int add_row(struct st_catalog *c, const struct st_commit_row *row, const 
 	st_query_text(&q, row->message);
 	st_query_text(&q, version);
 	st_query_blob(&q, parents, row->nparents * ST_OID_LEN);
+	if (row->nlineage)
+		st_query_blob(&q, lineage.p, lineage.len);
+	else
+		st_query_null(&q);
 	rc = st_query_run(&q);
+	st_buf_release(&lineage);
 	free(parents);
 	return rc;
 }
@@ -51,10 +76,38 @@ static void get_parents(struct st_query *q, int col, struct st_oid *out, size_t 
 		memcpy(out[i].b, p + i * ST_OID_LEN, ST_OID_LEN);
 }
 
+static int bad_lineage(struct st_query *q)
+{
+	return st_fail(q->err, ST_ECORRUPT, "%s: lineage cut short", q->c->path);
+}
+
+/* The kinds lie in the row. *out is the caller's to free. */
+static int get_lineage(struct st_query *q, int col, struct st_origin **out, size_t *n)
+{
+	const uint8_t *p = sqlite3_column_blob(q->stmt, col), *end;
+	size_t left = (size_t)sqlite3_column_bytes(q->stmt, col), cap = 0;
+
+	*out = NULL;
+	*n = 0;
+	while (left) {
+		end = left > ST_OID_LEN ? memchr(p + ST_OID_LEN, 0, left - ST_OID_LEN) : NULL;
+		if (!end)
+			return bad_lineage(q);
+		if (st_grow(out, &cap, *n + 1, q->err) != ST_OK)
+			return q->err->code;
+		memcpy((*out)[*n].commit.b, p, ST_OID_LEN);
+		(*out)[(*n)++].kind = (const char *)p + ST_OID_LEN;
+		left -= (size_t)(end + 1 - p);
+		p = end + 1;
+	}
+	return ST_OK;
+}
+
 /* Calls cb with the current row. */
 static int give_row(struct st_query *q, row_cb cb, void *arg)
 {
 	struct st_oid few[4], *parents = few;
+	struct st_origin *lineage = NULL;
 	struct st_commit_row row;
 	int bytes, rc;
 
@@ -77,7 +130,11 @@ static int give_row(struct st_query *q, row_cb cb, void *arg)
 		return q->err->code;
 	get_parents(q, 7, parents, row.nparents);
 	row.parents = parents;
-	rc = cb(arg, &row, q->err);
+	rc = get_lineage(q, 8, &lineage, &row.nlineage);
+	row.lineage = lineage;
+	if (rc == ST_OK)
+		rc = cb(arg, &row, q->err);
+	free(lineage);
 	if (parents != few)
 		free(parents);
 	return rc;

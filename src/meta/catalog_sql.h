@@ -11,9 +11,9 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define COMMIT_COLUMNS                                                                        \
-	"SELECT c.id, c.tree, c.time, c.generation, n.name, c.message, c.version, c.parents " \
-	"FROM commits c CROSS JOIN names n ON n.nid = c.author "
+#define COMMIT_COLUMNS                                                                         \
+	"SELECT c.id, c.tree, c.time, c.generation, n.name, c.message, c.version, c.parents, " \
+	"c.lineage FROM commits c CROSS JOIN names n ON n.nid = c.author "
 #define LOC_COLUMNS                                                                      \
 	"SELECT o.id, p.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, " \
 	"l.nframes, l.chk "
@@ -39,7 +39,8 @@
 	X(NAME_GET, "SELECT nid FROM names WHERE name = ?")                                        \
 	X(NAME_ADD, "INSERT INTO names(name) VALUES(?)")                                           \
 	X(COMMIT_ADD, "INSERT INTO commits(id, tree, time, generation, author, message, version, " \
-		      "parents) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING")        \
+		      "parents, lineage) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) "                       \
+		      "ON CONFLICT(id) DO NOTHING")                                                \
 	X(COMMIT_LABEL, "UPDATE commits SET version = ? WHERE id = ? AND version = ''")            \
 	X(COMMIT_GET, COMMIT_COLUMNS "WHERE c.id = ?")                                             \
 	X(COMMIT_EACH, COMMIT_COLUMNS "ORDER BY c.generation DESC, c.time DESC, c.id DESC")        \

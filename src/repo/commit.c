@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "model/manifest.h"
+#include "repo/lineage.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -20,6 +21,7 @@ struct committing {
 	struct st_compare *cmp;
 	char *name, *email;
 	struct st_kv *params;
+	struct st_lineage *lineage;
 };
 
 static int count_change(void *arg, const struct st_tree_change *c, struct st_err *e)
@@ -158,6 +160,22 @@ static int take_params(struct committing *k, struct st_commit *c, struct st_err 
 	return ST_OK;
 }
 
+static int take_lineage(struct committing *k, struct st_commit *c, struct st_err *e)
+{
+	const strata_commit_options *o = k->o;
+	int rc;
+
+	if (o->amend && o->nlineage == 0) {
+		c->lineage = k->old.lineage;
+		c->nlineage = k->old.nlineage;
+		return ST_OK;
+	}
+	rc = st_lineage_read(k->r, o->lineage, o->nlineage, &k->lineage, e);
+	c->lineage = k->lineage;
+	c->nlineage = rc == ST_OK ? o->nlineage : 0;
+	return rc;
+}
+
 static int take_config(struct committing *k, struct st_commit *c, struct st_err *e)
 {
 	const char *slash;
@@ -246,6 +264,8 @@ static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
 	rc = take_author(k, c, e);
 	if (rc == ST_OK)
 		rc = take_params(k, c, e);
+	if (rc == ST_OK)
+		rc = take_lineage(k, c, e);
 	if (rc == ST_OK)
 		rc = take_config(k, c, e);
 	return rc;
@@ -383,6 +403,18 @@ static int add_all(struct st_repo *r, bool fast, struct st_err *e)
 			   NULL, NULL, NULL, e);
 }
 
+/* Before -a stages anything: a slip in a revision changes nothing. */
+static int check_lineage(struct st_repo *r, const strata_commit_options *o, struct st_err *e)
+{
+	struct st_lineage *v = NULL;
+	int rc = st_repo_refresh_to_read(r, e);
+
+	if (rc == ST_OK)
+		rc = st_lineage_read(r, o->lineage, o->nlineage, &v, e);
+	free(v);
+	return rc;
+}
+
 int st_verb_commit(struct st_repo *r, const strata_commit_options *o, strata_commit_result *res,
 		   struct st_err *e)
 {
@@ -393,12 +425,15 @@ int st_verb_commit(struct st_repo *r, const strata_commit_options *o, strata_com
 	int rc = ST_OK;
 
 	*res = (strata_commit_result){ 0 };
-	if (o->all)
+	if (o->all && o->nlineage)
+		rc = check_lineage(r, o, e);
+	if (rc == ST_OK && o->all)
 		rc = add_all(r, o->fast, e);
 	if (rc == ST_OK)
 		rc = run(&k, e);
 	st_commit_release(&k.old);
 	free(k.params);
+	free(k.lineage);
 	free(k.name);
 	free(k.email);
 	if (rc == ST_OK && st_verb_gc(r, &auto_gc, &gc, &later) != ST_OK && later.code != ST_EBUSY)

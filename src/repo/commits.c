@@ -34,8 +34,10 @@ static int take_name(void *arg, const char *name, const char *value, struct st_e
 
 int st_names_load(struct st_names *n, struct st_repo *r, struct st_err *e)
 {
-	int rc = st_catalog_ref_each(r->cat, "heads/", take_name, n, e);
+	int rc;
 
+	n->cat = r->cat;
+	rc = st_catalog_ref_each(r->cat, "heads/", take_name, n, e);
 	return rc == ST_OK ? st_catalog_ref_each(r->cat, "tags/", take_name, n, e) : rc;
 }
 
@@ -56,24 +58,12 @@ static void find_names(strata_version *v, struct st_version_text *text, const st
 	v->tags = text->tags;
 }
 
-int st_version_fill(strata_version *v, struct st_version_text *text,
-		    const struct st_commit_row *row, const struct st_names *names,
-		    const struct st_head *head, struct st_err *e)
+static int fill_parents(strata_version *v, struct st_version_text *text,
+			const struct st_commit_row *row, struct st_err *e)
 {
 	size_t i;
 
-	*v = (strata_version){ .version = row->version,
-			       .author = row->author,
-			       .message = row->message,
-			       .nparents = row->nparents };
-	text->parent_hex = NULL;
-	text->parents = NULL;
-	st_oid_hex(&row->id, text->commit);
-	v->commit = text->commit;
-	st_time_format(row->time_ns, text->time);
-	v->time = text->time;
-	v->head = !head->unborn && st_oid_eq(&head->commit, &row->id);
-	find_names(v, text, &row->id, names);
+	v->nparents = row->nparents;
 	if (!row->nparents)
 		return ST_OK;
 	text->parent_hex = st_calloc(row->nparents, STRATA_HEX, e);
@@ -88,10 +78,60 @@ int st_version_fill(strata_version *v, struct st_version_text *text,
 	return ST_OK;
 }
 
+static int fill_lineage(strata_version *v, struct st_version_text *text,
+			const struct st_commit_row *row, const struct st_names *names,
+			struct st_err *e)
+{
+	struct st_origin_text *o;
+	int rc = ST_OK;
+	size_t i;
+
+	if (!row->nlineage)
+		return ST_OK;
+	text->origins = st_calloc(row->nlineage, sizeof(*text->origins), e);
+	text->lineage = text->origins ? st_calloc(row->nlineage, sizeof(*v->lineage), e) : NULL;
+	if (!text->lineage)
+		return e->code;
+	for (i = 0; rc == ST_OK && i < row->nlineage; i++) {
+		o = &text->origins[i];
+		st_oid_hex(&row->lineage[i].commit, o->commit);
+		rc = st_catalog_version_of(names->cat, &row->lineage[i].commit, o->version, e);
+		text->lineage[i] = (strata_lineage){ row->lineage[i].kind, o->commit, o->version };
+	}
+	v->lineage = text->lineage;
+	v->nlineage = row->nlineage;
+	return rc;
+}
+
+int st_version_fill(strata_version *v, struct st_version_text *text,
+		    const struct st_commit_row *row, const struct st_names *names,
+		    const struct st_head *head, struct st_err *e)
+{
+	int rc;
+
+	*v = (strata_version){ .version = row->version,
+			       .author = row->author,
+			       .message = row->message };
+	text->parent_hex = NULL;
+	text->parents = NULL;
+	text->origins = NULL;
+	text->lineage = NULL;
+	st_oid_hex(&row->id, text->commit);
+	v->commit = text->commit;
+	st_time_format(row->time_ns, text->time);
+	v->time = text->time;
+	v->head = !head->unborn && st_oid_eq(&head->commit, &row->id);
+	find_names(v, text, &row->id, names);
+	rc = fill_parents(v, text, row, e);
+	return rc == ST_OK ? fill_lineage(v, text, row, names, e) : rc;
+}
+
 void st_version_text_release(struct st_version_text *text)
 {
 	free(text->parent_hex);
 	free(text->parents);
+	free(text->origins);
+	free(text->lineage);
 }
 
 enum {

@@ -13,6 +13,7 @@ struct st_name {
 
 struct st_names { /* branches and tags, read once */
 	struct st_arena arena;
+	struct st_catalog *cat; /* borrowed: it knows the numbers of declared ancestors */
 	struct st_name *v;
 	size_t n, cap;
 };
@@ -21,12 +22,18 @@ void st_names_init(struct st_names *n);
 void st_names_release(struct st_names *n);
 ST_MUST int st_names_load(struct st_names *n, struct st_repo *r, struct st_err *e);
 
+struct st_origin_text {
+	char commit[STRATA_HEX], version[32];
+};
+
 #define ST_MAX_NAMES 32 /* branches, and tags, shown for one commit */
 
 struct st_version_text { /* what a strata_version points to */
 	char commit[STRATA_HEX], time[40];
 	char (*parent_hex)[STRATA_HEX];
 	const char **parents;
+	struct st_origin_text *origins;
+	strata_lineage *lineage;
 	const char *branches[ST_MAX_NAMES], *tags[ST_MAX_NAMES];
 };
 

@@ -70,11 +70,10 @@ static int show_row(struct log *l, const struct st_commit_row *row, struct st_er
 	if (rc != ST_OK || (l->o->npaths && !t.hit))
 		return rc;
 	rc = st_version_fill(&v, &text, row, &l->names, &l->head, e);
-	if (rc != ST_OK)
-		return rc;
 	v.has_files = l->o->files;
 	v.files = t.files;
-	rc = l->cb(l->arg, &v) ? ST_ENO : ST_OK;
+	if (rc == ST_OK)
+		rc = l->cb(l->arg, &v) ? ST_ENO : ST_OK;
 	st_version_text_release(&text);
 	if (rc == ST_OK && l->o->limit && ++l->shown == l->o->limit)
 		rc = ST_ENO;

@@ -207,6 +207,8 @@ static int walk_commit(struct st_mark *m, const struct st_buf *b, struct st_err 
 	rc = st_mark_push(m, &c.tree, ST_ROLE_TREE, e);
 	for (i = 0; rc == ST_OK && i < c.nparents; i++)
 		rc = st_mark_push(m, &c.parents[i], ST_ROLE_COMMIT, e);
+	for (i = 0; rc == ST_OK && i < c.nlineage; i++)
+		rc = st_mark_push(m, &c.lineage[i].commit, ST_ROLE_COMMIT, e);
 	if (rc == ST_OK)
 		rc = push_unless_zero(m, &c.config, e);
 	if (rc == ST_OK)

@@ -15,7 +15,7 @@
 #include "tensor/dtype.h"
 
 enum st_mark_role {	     /* what an id is needed as */
-	ST_ROLE_COMMIT,	     /* with its history, tree and configuration */
+	ST_ROLE_COMMIT,	     /* with its history, lineage, tree and configuration */
 	ST_ROLE_COMMIT_ONLY, /* the object alone: replaying the log reads it */
 	ST_ROLE_TREE,	     /* with all below it */
 	ST_ROLE_FILE,	     /* its recipe and what that names, or the object */

@@ -41,9 +41,24 @@ static int generation_of(struct st_repo *r, const struct st_commit *c, uint64_t 
 	return ST_OK;
 }
 
+/* The catalogue's way to say it; the kinds stay the commit's. */
+static int lineage_of(const struct st_commit *c, struct st_commit_row *row, struct st_origin **own,
+		      struct st_err *e)
+{
+	*own = st_calloc(c->nlineage, sizeof(**own), e);
+	if (!*own)
+		return e->code;
+	for (size_t i = 0; i < c->nlineage; i++)
+		(*own)[i] = (struct st_origin){ c->lineage[i].commit, c->lineage[i].kind };
+	row->lineage = *own;
+	row->nlineage = c->nlineage;
+	return ST_OK;
+}
+
 static int know_commit(struct st_repo *r, const struct st_oid *id, struct st_err *e)
 {
 	struct st_commit_row row = { .id = *id, .version = "" };
+	struct st_origin *lineage = NULL;
 	struct st_commit c = { 0 };
 	struct st_buf who;
 	int rc;
@@ -58,6 +73,8 @@ static int know_commit(struct st_repo *r, const struct st_oid *id, struct st_err
 		row.author = st_buf_cstr(&who, e);
 		rc = row.author ? ST_OK : e->code;
 	}
+	if (rc == ST_OK)
+		rc = lineage_of(&c, &row, &lineage, e);
 	if (rc == ST_OK) {
 		row.tree = c.tree;
 		row.time_ns = c.time_ns;
@@ -67,6 +84,7 @@ static int know_commit(struct st_repo *r, const struct st_oid *id, struct st_err
 		rc = st_catalog_commit_add(r->cat, &row, e);
 	}
 	st_buf_release(&who);
+	free(lineage);
 	st_commit_release(&c);
 	return rc;
 }

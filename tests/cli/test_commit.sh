@@ -120,6 +120,51 @@ recorded() {
 ?? train.json' strata status -s
 }
 
+lineage() {
+	repo
+	echo 1 >a
+	strata add a
+	rc 2 strata commit -m one --lineage fine-tuned-from=v1
+	rc 2 strata commit -m one --lineage fine-tuned-from=HEAD
+	out 'A  a' strata status -s
+	strata commit -q -m one
+	strata tag base
+	echo 2 >a
+	for t_bad in base=v1 fine-tuned-from fine-tuned-from= =v1 fine-tuned-from=v9 fine-tuned-from=v1..v1; do
+		rc 2 strata commit -am two --lineage "$t_bad"
+	done
+	err 'the kinds are fine-tuned-from, distilled-from, quantised-from, pruned-from, adapter-of, merged-from' \
+		strata commit -am two --lineage base=v1
+	err 'KIND=REV, not .fine-tuned-from.$' strata commit -am two --lineage fine-tuned-from
+	err "fine-tuned-from: unknown revision 'v9'" strata commit -am two --lineage fine-tuned-from=v9
+	rc 2 strata commit -am two --lineage adapter-of=v1 --lineage adapter-of=base
+	out ' M a' strata status -s
+	strata commit -q -am two --lineage quantized-from=base --lineage merged-from=@
+	id=$(strata log --json v1 | sed 's/^{"commit":"\([0-9a-f]*\)".*/\1/')
+	want="\"lineage\":\\[\\{\"kind\":\"quantised-from\",\"commit\":\"$id\",\"version\":\"v1\"\\},\\{\"kind\":\"merged-from\""
+	match "$want" strata log --json -1
+	match "$want" strata show --json
+	match "^Lineage: quantised-from v1 $(printf %.12s "$id")\$" strata show
+	match "^Lineage: quantised-from v1 $(printf %.12s "$id")\$" strata log -1
+	match ' \(quantised-from v1, merged-from v1\) two$' strata log --oneline -1
+	strata commit -q --amend -m better
+	match '^Lineage: merged-from v1 ' strata show
+	strata commit -q --amend -m best --lineage pruned-from=v2
+	out 1 sh -c 'strata show | grep -c ^Lineage'
+	match '^Lineage: pruned-from v2 ' strata show
+	strata checkout -q v1
+	strata cherry-pick main
+	fails grep -q Lineage <<-EOF
+		$(strata show)
+	EOF
+	echo 3 >a
+	strata commit -q -am detached --lineage distilled-from=main
+	match '^Lineage: distilled-from v4 ' strata show
+	strata fsck --rebuild
+	match '^Lineage: distilled-from v4 ' strata show
+	match '"lineage":\[\]' strata log --json v1
+}
+
 usage() {
 	repo
 	echo 1 >a
@@ -141,5 +186,6 @@ it 'exits 1 when there is nothing to commit' nothing
 it 'asks an editor for the message' editor
 it '--amend replaces the last version' amend
 it 'records parameters, configuration and author' recorded
+it '--lineage declares ancestors' lineage
 it 'refuses what it cannot do' usage
 finish

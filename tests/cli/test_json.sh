@@ -19,7 +19,7 @@ history() {
 documented() {
 	history
 	strata status --json >../status
-	strata commit -a --json -m two --param lr=1 --config c.json >../commit
+	strata commit -a --json -m two --param lr=1 --config c.json --lineage fine-tuned-from=v1 >../commit
 	strata tag best -m 'the best'
 	strata log --json >../log
 	strata show --json >../show

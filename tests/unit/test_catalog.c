@@ -215,10 +215,16 @@ static void add_commit(uint64_t n, uint64_t generation, int64_t time_ns, const c
 				     .version = version,
 				     .parents = parents,
 				     .nparents = nparents };
+	struct st_origin lineage[3];
+	size_t origins = n < 100 ? n % 4 : 0; /* few have any */
 	struct st_err e = { 0 };
 
 	for (size_t i = 0; i < nparents; i++)
 		parents[i] = oid(n + 2000000 + i);
+	for (size_t i = 0; i < origins; i++)
+		lineage[i] = (struct st_origin){ oid(n + 3000000 + i), i ? "adapter-of" : "" };
+	row.lineage = lineage;
+	row.nlineage = origins;
 	ok(st_catalog_commit_add(fx.cat, &row, &e), &e);
 }
 
@@ -228,6 +234,8 @@ struct rows {
 	char versions[64];
 	size_t nparents;
 	struct st_oid last_parent;
+	size_t nlineage;
+	struct st_oid last_origin;
 };
 
 static int see_row(void *arg, const struct st_commit_row *row, struct st_err *e)
@@ -246,6 +254,11 @@ static int see_row(void *arg, const struct st_commit_row *row, struct st_err *e)
 	r->nparents = row->nparents;
 	if (row->nparents)
 		r->last_parent = row->parents[row->nparents - 1];
+	r->nlineage = row->nlineage;
+	for (size_t i = 0; i < row->nlineage; i++) {
+		assert_string_equal(row->lineage[i].kind, i ? "adapter-of" : "");
+		r->last_origin = row->lineage[i].commit;
+	}
 	return ++r->n == r->stop_after ? ST_ENO : ST_OK;
 }
 
@@ -287,7 +300,35 @@ static void test_commits(void **state)
 	assert_int_equal(r.nparents, 8);
 	want = oid(3 + 2000000 + 7);
 	assert_true(st_oid_eq(&r.last_parent, &want));
+	assert_int_equal(r.nlineage, 3);
+	want = oid(3 + 3000000 + 2);
+	assert_true(st_oid_eq(&r.last_origin, &want));
 	assert_int_equal(st_catalog_commit_get(fx.cat, &want, see_row, &r, &e), ST_ENOTFOUND);
+}
+
+static void test_bad_lineage(void **state)
+{
+	static const char *const bad[] = {
+		"x'00'",
+		"zeroblob(32)",
+		"zeroblob(34)",
+		"CAST(printf('%040d', 0) AS BLOB)",
+	};
+	struct st_oid id = oid(1);
+
+	(void)state;
+	add_commit(1, 1, 0, "", 0);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		char text[200];
+		struct st_err e = { 0 };
+		struct rows r = { 0 };
+
+		snprintf(text, sizeof(text), "UPDATE commits SET lineage = %s", bad[i]);
+		sql(text);
+		if (st_catalog_commit_get(fx.cat, &id, see_row, &r, &e) != ST_ECORRUPT)
+			fail_msg("accepted: %s", bad[i]);
+		assert_non_null(strstr(e.msg, "lineage cut short"));
+	}
 }
 
 /* A version given before its commit is known is found all the same. */
@@ -573,6 +614,7 @@ static void test_digest(void **state)
 		"UPDATE versions SET label = 'v2'",
 		"UPDATE commits SET message = 'other' WHERE generation = 1",
 		"UPDATE commits SET parents = zeroblob(32) WHERE generation = 2",
+		"UPDATE commits SET lineage = x'00' WHERE generation = 2",
 		"UPDATE names SET name = 'Eve' WHERE name LIKE 'Ada%'",
 		"UPDATE packs SET size = size + 1 WHERE objects = 101",
 		"UPDATE locs SET offset = 65 WHERE offset = 64 AND depth = 0",
@@ -660,8 +702,8 @@ static void fresh(void)
 static void test_damaged_files(void **state)
 {
 	static const char *const edits[] = {
-		"PRAGMA user_version = 2", "PRAGMA application_id = 1", "DROP TABLE locs",
-		"CREATE TABLE more(x)",	   "DELETE FROM state",
+		"PRAGMA user_version = 99", "PRAGMA application_id = 1", "DROP TABLE locs",
+		"CREATE TABLE more(x)",	    "DELETE FROM state",
 	};
 	char text[8192] =
 		"not a database, but long enough to be taken for one ......................";
@@ -841,11 +883,11 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_pos_and_index), T(test_refs),	      T(test_versions),
-		T(test_commits),       T(test_version_first), T(test_commit_prefix),
-		T(test_locations),     T(test_transactions),  T(test_burst),
-		T(test_digest),	       T(test_op_row),	      T(test_damaged_files),
-		T(test_damaged_pages), T(test_broken_links),  T(test_memory),
-		T(test_threads),       T(test_speed),
+		T(test_bad_lineage),   T(test_commits),	      T(test_version_first),
+		T(test_commit_prefix), T(test_locations),     T(test_transactions),
+		T(test_burst),	       T(test_digest),	      T(test_op_row),
+		T(test_damaged_files), T(test_damaged_pages), T(test_broken_links),
+		T(test_memory),	       T(test_threads),	      T(test_speed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
