@@ -20,6 +20,14 @@ typedef struct strata_lineage {
 	const char *version; /* "v12" or "" */
 } strata_lineage;
 
+/* The step from the parent's version number to the new one; only with STRATA_SEMVER. */
+typedef enum strata_bump {
+	STRATA_BUMP_DERIVED, /* from what changed */
+	STRATA_BUMP_PATCH,   /* no tensor */
+	STRATA_BUMP_MINOR,   /* values of tensors */
+	STRATA_BUMP_MAJOR,   /* tensors came or went, shapes or types changed; a first version */
+} strata_bump;
+
 typedef struct strata_commit_options {
 	const char *message;	    /* required; with amend NULL keeps the old one */
 	bool all;		    /* stage changed and removed tracked files first */
@@ -37,6 +45,7 @@ typedef struct strata_commit_options {
 	 */
 	const strata_param *lineage;
 	size_t nlineage;
+	strata_bump bump;
 } strata_commit_options;
 
 typedef struct strata_file_counts {
@@ -49,6 +58,8 @@ typedef struct strata_commit_result {
 	strata_tensor_counts tensors;
 	uint64_t logical_bytes; /* of the version's files */
 	uint64_t stored_bytes;	/* that storing what it changed took */
+	strata_bump bump;	/* STRATA_BUMP_DERIVED where numbers have no steps */
+	const char *why;	/* "values changed": why that step; static, or NULL */
 } strata_commit_result;
 
 /* STRATA_ENO when there is nothing to commit. */

@@ -40,10 +40,17 @@ typedef struct strata_options {
 } strata_options;
 
 typedef enum strata_policy {
-	STRATA_SEQUENCE, /* v1, v2, v3 */
+	STRATA_SEQUENCE,  /* v1, v2, v3 */
+	STRATA_SEMVER,	  /* v1.2.0: major, minor, patch, by what changed against the parent */
+	STRATA_TIMESTAMP, /* v20261121T103000Z, the second of that time with -2 behind it */
+	STRATA_AS_SET,	  /* as the user's settings say; if they say nothing, a sequence */
 } strata_policy;
 
-/* Makes dir (and its parents) a repository. An existing one is left as it is: *fresh is false. */
+/*
+ * Makes dir (and its parents) a repository, whose setting version.policy is that policy, unless it
+ * is STRATA_AS_SET. An existing one is left as it is: *fresh is false; STRATA_EREFUSED when its
+ * policy is another one.
+ */
 STRATA_API int strata_init(const char *dir, strata_policy policy, bool *fresh, strata_error *err);
 /* Opens the repository whose .strata is repo_dir (if not NULL), else the one that holds `start`
  * (NULL: the current directory) or a directory above it. STRATA_ENOREPO when there is none. */
@@ -65,6 +72,9 @@ STRATA_API int strata_config_list(strata_repo *r,
 				  int (*cb)(void *arg, const char *key, const char *value),
 				  void *arg, strata_error *err);
 STRATA_API void strata_free(void *p);
+
+/* How versions are numbered; never STRATA_AS_SET. STRATA_EUSAGE when the setting is none. */
+STRATA_API int strata_version_policy(strata_repo *r, strata_policy *out, strata_error *err);
 
 typedef struct strata_head_info {
 	bool detached;

@@ -87,6 +87,7 @@ typedef struct strata_renew_options {
 	const char *message;	  /* NULL: one that says what was done */
 	const char *const *paths; /* of a rollback: only these */
 	size_t npaths;
+	strata_bump bump;
 } strata_renew_options;
 
 typedef struct strata_renew_result {

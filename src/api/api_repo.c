@@ -2,6 +2,7 @@
 #include "api/api.h"
 
 #include "base/file.h"
+#include "repo/number.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -14,10 +15,11 @@ int strata_init(const char *dir, strata_policy policy, bool *fresh, strata_error
 
 	if (!dir)
 		return st_api_null(err, __func__);
-	if (policy != STRATA_SEQUENCE)
+	if ((unsigned)policy > STRATA_AS_SET)
 		rc = st_fail(&e, ST_EUSAGE, "unknown policy for version numbers: %d", (int)policy);
 	else
-		rc = st_repo_init(dir, &made, &e);
+		rc = st_repo_init(dir, policy == STRATA_AS_SET ? NULL : st_policy_name(policy),
+				  &made, &e);
 	if (fresh)
 		*fresh = made;
 	return st_api_result(rc, &e, err);
@@ -104,6 +106,17 @@ int strata_head(strata_repo *r, strata_head_info *out, strata_error *err)
 		st_oid_hex(&h.commit, out->commit);
 		rc = st_catalog_version_of(r->r->cat, &h.commit, out->version, &e);
 	}
+	return st_api_result(rc, &e, err);
+}
+
+int strata_version_policy(strata_repo *r, strata_policy *out, strata_error *err)
+{
+	struct st_err e = { 0 };
+	int rc;
+
+	if (!r || !out)
+		return st_api_null(err, __func__);
+	rc = st_policy_get(&r->r->config, out, &e);
 	return st_api_result(rc, &e, err);
 }
 
@@ -225,11 +238,15 @@ int strata_config_set(strata_repo *r, bool global, const char *key, const char *
 		      strata_error *err)
 {
 	struct st_err e = { 0 };
-	int rc;
+	strata_policy policy;
+	int rc = ST_OK;
 
 	if (!key || (!r && !global))
 		return st_api_null(err, __func__);
-	rc = global ? set_user(key, value, &e) : set_own(r, key, value, &e);
+	if (value && strcasecmp(key, "version.policy") == 0)
+		rc = st_policy_parse(value, "version.policy", &policy, &e);
+	if (rc == ST_OK)
+		rc = global ? set_user(key, value, &e) : set_own(r, key, value, &e);
 	if (rc == ST_OK && r)
 		rc = adopt(r, &e);
 	return st_api_result(rc, &e, err);

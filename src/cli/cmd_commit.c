@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
-#include "cli/text.h"
+#include "cli/versions.h"
 
 struct values {
 	struct cli_list message, param, lineage;
 	bool all, amend, no_edit, fast, allow_empty, json;
-	const char *config, *author;
+	const char *config, *author, *bump;
 };
 
 static const struct cli_option options[] = {
@@ -29,6 +29,8 @@ static const struct cli_option options[] = {
 	  "although nothing changed" },
 	{ 0, "author", OPT_TEXT, offsetof(struct values, author), "WHO",
 	  "who made it, as 'Name <mail>', instead of you" },
+	{ 0, "bump", OPT_TEXT, offsetof(struct values, bump), "STEP",
+	  "what of a number like v1.2.0 goes up: major, minor or patch" },
 	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
 	  "print one JSON object instead of text" },
 	{ 0 },
@@ -49,6 +51,10 @@ const struct cli_doc doc_commit = {
 		"keeps it. KIND is one of fine-tuned-from, distilled-from, quantised-from,\n"
 		"pruned-from, adapter-of and merged-from. With --amend what was declared stays\n"
 		"unless --lineage is given; cherry-pick, revert and rollback copy none.\n"
+		"\n"
+		"Where versions are numbered by semver, what changed against the parent says what\n"
+		"goes up: major when tensors came or went or have another shape or type, minor when\n"
+		"values changed, else patch. --bump says it instead.\n"
 		"\n"
 		"Exit status 1: there was nothing to commit.",
 	.examples = "strata commit -m 'step 2000, loss 1.83'\n"
@@ -238,6 +244,8 @@ static void show_text(struct cli *c, const strata_commit_result *r, const char *
 		fwrite(message, 1, strcspn(message, "\n"), stdout);
 		fputc('"', stdout);
 	}
+	if (r->why)
+		printf("  (%s: %s)", version_bump_name(r->bump), r->why);
 	fputc('\n', stdout);
 	show_files(&r->files);
 	show_tensors(&r->tensors);
@@ -251,6 +259,8 @@ static void show_json(struct cli *c, const strata_commit_result *r)
 	strata_json_object(j);
 	jk_text(j, "commit", r->commit);
 	jk_text(j, "version", *r->version ? r->version : NULL);
+	jk_text(j, "bump", version_bump_name(r->bump));
+	jk_text(j, "why", r->why);
 	jk_text(j, "branch", *r->branch ? r->branch : NULL);
 	jk_files(j, "files", &r->files);
 	jk_counts(j, "tensors", &r->tensors);
@@ -260,7 +270,8 @@ static void show_json(struct cli *c, const strata_commit_result *r)
 	cli_emit(c);
 }
 
-static int commit(struct cli *c, const struct values *v, const char *message, strata_error *err)
+static int commit(struct cli *c, const struct values *v, const char *message, strata_bump bump,
+		  strata_error *err)
 {
 	strata_commit_options o = {
 		.message = message,
@@ -272,6 +283,7 @@ static int commit(struct cli *c, const struct values *v, const char *message, st
 		.config = v->config,
 		.author = v->author,
 		.nlineage = v->lineage.n,
+		.bump = bump,
 	};
 	strata_commit_result result;
 	int rc = split_params(c, &v->param, "--param is KEY=VALUE", &o.params, err);
@@ -294,18 +306,21 @@ int cmd_commit(struct cli *c, int argc, char **argv, strata_error *err)
 	struct values v = { 0 };
 	struct cli_args a;
 	char *message = NULL, *edited = NULL;
+	strata_bump bump;
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
 
 	if (rc == STRATA_OK && a.n)
 		rc = cli_fail(err, STRATA_EUSAGE,
 			      "commit takes no paths ('%s'): stage with 'strata add', then commit",
 			      a.v[0]);
+	if (rc == STRATA_OK)
+		rc = version_bump(c, v.bump, &bump, err);
 	if (rc == STRATA_OK && v.message.n)
 		rc = join_messages(c, &v.message, &message, err);
 	else if (rc == STRATA_OK)
 		rc = edit(c, &v, &edited, err);
 	if (rc == STRATA_OK)
-		rc = commit(c, &v, message ? message : edited, err);
+		rc = commit(c, &v, message ? message : edited, bump, err);
 	free(edited);
 	return rc;
 }

@@ -23,6 +23,7 @@ const struct cli_doc doc_config = {
 		"Without a value of their own, user.name and user.email are Git's.\n"
 		"\n"
 		"  user.name, user.email   who makes versions\n"
+		"  version.policy          numbers of new versions: sequence, semver, timestamp\n"
 		"  store.mode              fast: hash and copy only, do not compress\n"
 		"  scan.allow              globs of what 'strata scan' takes for safe\n"
 		"  distance.TERM           weight of a term of 'strata distance' (1)\n"

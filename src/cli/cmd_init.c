@@ -8,7 +8,7 @@ struct values {
 
 static const struct cli_option options[] = {
 	{ 0, "versions", OPT_TEXT, offsetof(struct values, versions), "POLICY",
-	  "how versions are numbered: sequence (v1, v2, v3), if not said" },
+	  "how versions are numbered: sequence, semver or timestamp" },
 	{ 0 },
 };
 
@@ -20,24 +20,35 @@ const struct cli_doc doc_init = {
 		"does not exist. Files in it are left alone. Everything strata stores lies in\n"
 		"DIR/.strata.\n"
 		"\n"
+		"POLICY says what numbers versions get; 'strata config version.policy' changes it\n"
+		"for those to come:\n"
+		"\n"
+		"  sequence   v1, v2, v3; if nothing is said\n"
+		"  semver     v1.0.0, then by what changed: v2.0.0 when tensors came or went or have\n"
+		"             another shape or type, v1.1.0 when values changed, else v1.0.1\n"
+		"  timestamp  v20261121T103000Z: when it was made, in UTC\n"
+		"\n"
 		"In a directory that is a repository already nothing changes.",
 	.examples = "strata init\n"
 		    "the current directory becomes a repository\n"
 		    "strata init models/bert\n"
-		    "a new directory becomes one\n",
+		    "a new directory becomes one\n"
+		    "strata init --versions=semver\n"
+		    "versions will be v1.0.0, v1.1.0, v2.0.0\n",
 };
 
 static int policy(const char *name, strata_policy *out, strata_error *err)
 {
-	*out = STRATA_SEQUENCE;
-	if (!name || strcmp(name, "sequence") == 0)
-		return STRATA_OK;
-	if (strcmp(name, "semver") == 0 || strcmp(name, "timestamp") == 0)
-		return cli_fail(err, STRATA_EUSAGE,
-				"--versions=%s is not offered by this version of strata; "
-				"--versions=sequence is",
-				name);
-	return cli_fail(err, STRATA_EUSAGE, "--versions is sequence, not '%s'", name);
+	static const char *const names[] = { "sequence", "semver", "timestamp" };
+
+	*out = STRATA_AS_SET;
+	for (unsigned i = 0; name && i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			*out = (strata_policy)i;
+	return name && *out == STRATA_AS_SET ?
+		       cli_fail(err, STRATA_EUSAGE,
+				"--versions is sequence, semver or timestamp, not '%s'", name) :
+		       STRATA_OK;
 }
 
 int cmd_init(struct cli *c, int argc, char **argv, strata_error *err)

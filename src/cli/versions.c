@@ -144,3 +144,32 @@ void version_json(strata_json *j, const strata_version *v)
 	if (v->has_files)
 		jk_files(j, "files", &v->files);
 }
+
+static const char *const bumps[] = { NULL, "patch", "minor", "major" };
+
+const char *version_bump_name(strata_bump b)
+{
+	return bumps[b];
+}
+
+int version_bump(const struct cli *c, const char *text, strata_bump *out, strata_error *err)
+{
+	strata_policy policy;
+	int rc;
+
+	*out = STRATA_BUMP_DERIVED;
+	if (!text)
+		return STRATA_OK;
+	for (unsigned i = STRATA_BUMP_PATCH; i <= STRATA_BUMP_MAJOR; i++)
+		if (strcmp(text, bumps[i]) == 0)
+			*out = (strata_bump)i;
+	if (*out == STRATA_BUMP_DERIVED)
+		return cli_fail(err, STRATA_EUSAGE, "--bump is major, minor or patch, not '%s'",
+				text);
+	rc = strata_version_policy(c->repo, &policy, err);
+	if (rc == STRATA_OK && policy != STRATA_SEMVER)
+		rc = cli_fail(err, STRATA_EUSAGE,
+			      "--bump is for numbers like v1.2.0: 'strata config version.policy "
+			      "semver' makes the next ones so");
+	return rc;
+}

@@ -65,6 +65,10 @@ ST_MUST int st_catalog_version_get(struct st_catalog *c, const char *label, stru
 ST_MUST int st_catalog_version_of(struct st_catalog *c, const struct st_oid *commit, char out[32],
 				  struct st_err *e);
 ST_MUST int st_catalog_version_count(struct st_catalog *c, uint64_t *n, struct st_err *e);
+/* Every label, the one given last first. */
+ST_MUST int st_catalog_version_each(struct st_catalog *c,
+				    int (*cb)(void *arg, const char *label, struct st_err *e),
+				    void *arg, struct st_err *e);
 
 /* commits */
 struct st_origin { /* a declared ancestor */

@@ -143,6 +143,20 @@ int st_catalog_version_count(struct st_catalog *c, uint64_t *n, struct st_err *e
 	return e->code;
 }
 
+int st_catalog_version_each(struct st_catalog *c,
+			    int (*cb)(void *arg, const char *label, struct st_err *e), void *arg,
+			    struct st_err *e)
+{
+	struct st_query q;
+	int rc = ST_OK;
+
+	st_query_open(&q, c, SQL_VERSION_EACH, e);
+	while (rc == ST_OK && st_query_row(&q))
+		rc = cb(arg, st_column_text(&q, 0), e);
+	st_query_close(&q);
+	return rc == ST_ENO && e->code == ST_OK ? ST_OK : rc == ST_OK ? (int)e->code : rc;
+}
+
 int st_catalog_op_add(struct st_catalog *c, const struct st_op *op, const struct st_oplog_pos *at,
 		      struct st_err *e)
 {

@@ -36,6 +36,7 @@
 	X(VERSION_GET, "SELECT id FROM versions WHERE label = ?")                                  \
 	X(VERSION_OF, "SELECT label FROM versions WHERE id = ? ORDER BY n LIMIT 1")                \
 	X(VERSION_COUNT, "SELECT count(*) FROM versions")                                          \
+	X(VERSION_EACH, "SELECT label FROM versions ORDER BY n DESC")                              \
 	X(NAME_GET, "SELECT nid FROM names WHERE name = ?")                                        \
 	X(NAME_ADD, "INSERT INTO names(name) VALUES(?)")                                           \
 	X(COMMIT_ADD, "INSERT INTO commits(id, tree, time, generation, author, message, version, " \

@@ -22,6 +22,7 @@ struct committing {
 	char *name, *email;
 	struct st_kv *params;
 	struct st_lineage *lineage;
+	strata_policy policy;
 };
 
 static int count_change(void *arg, const struct st_tree_change *c, struct st_err *e)
@@ -91,6 +92,19 @@ static int mark_parent(struct committing *k, const struct st_index *parent, stru
 	return rc;
 }
 
+static void take_step(struct committing *k, const struct st_counts *total)
+{
+	const strata_file_counts *f = &k->res->files;
+	struct st_bumped step;
+
+	if (k->policy != STRATA_SEMVER)
+		return;
+	step = st_bump_choose(k->o->bump, st_oid_is_zero(&k->t.number.parent), total,
+			      f->added + f->changed + f->removed);
+	k->t.number.bump = k->res->bump = step.bump;
+	k->res->why = step.why;
+}
+
 static int count(struct committing *k, struct st_err *e)
 {
 	struct st_index parent;
@@ -118,6 +132,7 @@ static int count(struct committing *k, struct st_err *e)
 		k->res->tensors.changed = total.changed;
 		k->res->tensors.removed = total.removed;
 		k->res->tensors.unchanged += total.unchanged;
+		take_step(k, &total);
 	}
 	st_catalog_read_end(k->r->cat);
 	st_index_release(&parent);
@@ -277,6 +292,7 @@ static int write_commit(struct committing *k, struct st_err *e)
 	struct st_buf b;
 	int rc = fill(k, &c, e);
 
+	st_number_of(&k->t.number, &c);
 	st_buf_init(&b, (size_t)64 << 20);
 	if (rc == ST_OK)
 		rc = st_commit_encode(&b, &c, e);
@@ -422,7 +438,7 @@ int st_verb_commit(struct st_repo *r, const strata_commit_options *o, strata_com
 	strata_gc_options auto_gc = { .automatic = true };
 	strata_gc_result gc;
 	struct st_err later = { 0 };
-	int rc = ST_OK;
+	int rc = st_bump_check(&r->config, o->bump, &k.policy, e);
 
 	*res = (strata_commit_result){ 0 };
 	if (o->all && o->nlineage)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What differs between two versions' tensors, by identity; and what the difference costs. */
+#include "repo/forms.h"
 #include "repo/repo.h"
 
 #include "model/manifest.h"
@@ -8,11 +9,10 @@ struct st_compare {
 	struct st_repo *r;
 	struct st_counts total;
 	uint64_t stored;
-	/* directory NUL name -> index into ids; tensors that only the earlier side has */
+	/* directory NUL name -> index into forms; tensors that only the earlier side has */
 	struct st_map lost;
 	struct st_map gained; /* the same of the later side */
-	struct st_oid *ids;
-	size_t nids, cap;
+	struct st_forms forms;
 	struct st_map seen; /* objects whose bytes are counted */
 	struct st_buf key;
 };
@@ -40,32 +40,21 @@ void st_compare_free(struct st_compare *c)
 	st_map_release(&c->gained);
 	st_map_release(&c->seen);
 	st_buf_release(&c->key);
-	free(c->ids);
+	st_forms_release(&c->forms);
 	free(c);
 }
 
 struct side { /* one file's tensors by name */
 	struct st_compare *c;
-	struct st_map names; /* name -> index into c->ids */
+	struct st_map names; /* name -> index into c->forms */
 };
-
-static int keep_id(struct st_compare *c, const struct st_oid *id, uint64_t *at, struct st_err *e)
-{
-	int rc = st_grow(&c->ids, &c->cap, c->nids + 1, e);
-
-	if (rc != ST_OK)
-		return rc;
-	*at = c->nids;
-	c->ids[c->nids++] = *id;
-	return ST_OK;
-}
 
 static int take_view(void *arg, const struct st_view *v, const struct st_segment *seg,
 		     uint64_t seg_off, struct st_err *e)
 {
 	struct side *s = arg;
 	uint64_t at;
-	int rc = keep_id(s->c, &v->id, &at, e);
+	int rc = st_forms_add(&s->c->forms, &v->id, v->dtype, v->shape, v->ndim, &at, e);
 
 	(void)seg;
 	(void)seg_off;
@@ -166,6 +155,21 @@ static int make_key(struct st_compare *c, const char *path, const void *name, si
 	return rc == ST_OK ? st_buf_add(&c->key, name, len, e) : rc;
 }
 
+/* The same tensor of both sides. */
+static void settle(const struct st_compare *c, uint64_t a, uint64_t b, struct st_counts *n)
+{
+	const struct st_form *f = &c->forms.v[b];
+
+	if (!st_forms_fit(&c->forms, a, f->dtype, c->forms.dims + f->shape, f->ndim)) {
+		n->changed++;
+		n->reshaped++;
+	} else if (!st_oid_eq(&c->forms.v[a].id, &f->id)) {
+		n->changed++;
+	} else {
+		n->unchanged++;
+	}
+}
+
 /*
  * A tensor on one side only: settled at once if another file of the directory had it on the other.
  * The maps have no removal, so a settled key is marked with UINT64_MAX.
@@ -181,10 +185,7 @@ static int leftover(struct st_compare *c, const char *path, const void *name, si
 	if (rc != ST_OK)
 		return rc;
 	if (st_map_get(theirs, c->key.p, c->key.len, &other) && other != UINT64_MAX) {
-		if (st_oid_eq(&c->ids[at], &c->ids[other]))
-			c->total.unchanged++;
-		else
-			c->total.changed++;
+		settle(c, at, other, &c->total);
 		if (later)
 			c->total.removed--;
 		else
@@ -210,12 +211,9 @@ static int match(struct st_compare *c, const char *path, const struct side *a, c
 		if (!st_map_get(&b->names, name, len, &other)) {
 			n->removed++;
 			rc = leftover(c, path, name, len, at, false, e);
-		} else if (st_oid_eq(&c->ids[at], &c->ids[other])) {
-			n->unchanged++;
-			c->total.unchanged++;
 		} else {
-			n->changed++;
-			c->total.changed++;
+			settle(c, at, other, n);
+			settle(c, at, other, &c->total);
 		}
 	}
 	pos = 0;

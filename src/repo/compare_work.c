@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A model file of the working tree against a stored one, by the hashes of its tensors. */
+#include "repo/forms.h"
 #include "repo/lookinto.h"
 
 #include "base/file.h"
 #include "format/format.h"
 
 struct stored {
-	struct st_map names; /* name -> index into ids */
-	struct st_oid *ids;
-	size_t n, cap;
+	struct st_map names; /* name -> index into forms */
+	struct st_forms forms;
 };
 
 static int take_view(void *arg, const struct st_view *v, const struct st_segment *seg,
 		     uint64_t seg_off, struct st_err *e)
 {
 	struct stored *s = arg;
-	int rc = st_grow(&s->ids, &s->cap, s->n + 1, e);
+	uint64_t at;
+	int rc = st_forms_add(&s->forms, &v->id, v->dtype, v->shape, v->ndim, &at, e);
 
 	(void)seg;
 	(void)seg_off;
-	if (rc != ST_OK)
-		return rc;
-	s->ids[s->n] = v->id;
-	return st_map_put(&s->names, v->name, v->name_len, s->n++, NULL, NULL, e);
+	return rc == ST_OK ? st_map_put(&s->names, v->name, v->name_len, at, NULL, NULL, e) : rc;
 }
 
 static int load(struct st_repo *r, const struct st_oid *id, struct stored *s, struct st_err *e)
@@ -52,8 +50,13 @@ static int match(struct st_repo *r, const struct st_plainfile *f, const struct s
 			continue;
 		}
 		both++;
+		if (!st_forms_fit(&s->forms, at, t->dtype, t->shape, t->ndim)) {
+			n->changed++;
+			n->reshaped++;
+			continue;
+		}
 		rc = st_hash_tensor(&r->ctx, &f->src, t, &id, e);
-		if (rc == ST_OK && st_oid_eq(&id, &s->ids[at]))
+		if (rc == ST_OK && st_oid_eq(&id, &s->forms.v[at].id))
 			n->unchanged++;
 		else
 			n->changed++;
@@ -90,7 +93,7 @@ int st_compare_worktree(struct st_repo *r, const char *path, const struct st_oid
 	}
 	st_plainfile_close(&f);
 	st_map_release(&s.names);
-	free(s.ids);
+	st_forms_release(&s.forms);
 	free(full);
 	return rc;
 }

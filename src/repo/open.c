@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/number.h"
 #include "repo/publish.h"
 
 #include "base/file.h"
@@ -60,8 +61,21 @@ int st_repo_find(char **dir, const char *start, struct st_err *e)
 	return e->code;
 }
 
+static int same_policy(const struct st_repo *r, const char *policy, struct st_err *e)
+{
+	strata_policy is;
+	int rc = st_policy_get(&r->config, &is, e);
+
+	if (rc == ST_OK && strcmp(policy, st_policy_name(is)) != 0)
+		rc = st_fail(e, ST_EREFUSED,
+			     "versions are numbered by %s there: 'strata config version.policy %s' "
+			     "changes that",
+			     st_policy_name(is), policy);
+	return rc;
+}
+
 /* HEAD of a new repository, as the log's first operation. */
-static int first_operation(const char *dir, struct st_err *e)
+static int first_operation(const char *dir, const char *policy, struct st_err *e)
 {
 	struct st_ctx ctx = { .jobs = 1, .memory = (uint64_t)64 << 20 };
 	struct st_op_ref head = { .name = "HEAD", .value = "ref:heads/main" };
@@ -69,6 +83,8 @@ static int first_operation(const char *dir, struct st_err *e)
 	struct st_repo *r = NULL;
 	int rc = st_repo_open(&r, dir, &ctx, e);
 
+	if (rc == ST_OK && policy)
+		rc = same_policy(r, policy, e);
 	if (rc == ST_OK && r->pos.seq == 0)
 		rc = st_repo_publish(r, &op, NULL, NULL, e);
 	st_repo_close(r);
@@ -117,7 +133,16 @@ static int lock_init(const char *repo, int *fd, struct st_err *e)
 	return e->code;
 }
 
-int st_repo_init(const char *dir, bool *fresh, struct st_err *e)
+static int write_policy(const char *dir, const char *policy, struct st_err *e)
+{
+	char *path = st_path_join(dir, "config", e);
+	int rc = path ? st_config_set_file(path, "version.policy", policy, e) : (int)e->code;
+
+	free(path);
+	return rc;
+}
+
+int st_repo_init(const char *dir, const char *policy, bool *fresh, struct st_err *e)
 {
 	char *repo = NULL, *packs = NULL;
 	int fd = -1, rc;
@@ -133,12 +158,14 @@ int st_repo_init(const char *dir, bool *fresh, struct st_err *e)
 		rc = lock_init(repo, &fd, e);
 		*fresh = rc == ST_OK && !is_repo(repo);
 	}
+	if (rc == ST_OK && *fresh && policy)
+		rc = write_policy(repo, policy, e);
 	if (rc == ST_OK && *fresh)
 		rc = make_log(repo, e);
 	if (rc == ST_OK)
 		rc = st_fsync_dir(dir, e);
 	if (rc == ST_OK)
-		rc = first_operation(repo, e);
+		rc = first_operation(repo, policy, e);
 	if (fd >= 0)
 		close(fd);
 	free(packs);

@@ -7,6 +7,7 @@
 #include "repo/publish.h"
 
 #include "base/file.h"
+#include "repo/number.h"
 
 #include <stdio.h>
 
@@ -289,21 +290,7 @@ static int check_ref(struct st_repo *r, const struct st_op_ref *ref, struct st_e
 	return rc;
 }
 
-static int next_label(struct st_repo *r, char label[32], struct st_err *e)
-{
-	struct st_oid other;
-	bool used = true;
-	uint64_t n;
-	int rc = st_catalog_version_count(r->cat, &n, e);
-
-	while (rc == ST_OK && used) {
-		snprintf(label, 32, "v%" PRIu64, ++n);
-		rc = st_catalog_version_get(r->cat, label, &other, &used, e);
-	}
-	return rc;
-}
-
-static int append(struct st_repo *r, struct st_op *op, const struct st_oid *number_commit,
+static int append(struct st_repo *r, struct st_op *op, const struct st_number *number,
 		  char label[32], struct st_err *e)
 {
 	struct st_op_version version;
@@ -312,22 +299,22 @@ static int append(struct st_repo *r, struct st_op *op, const struct st_oid *numb
 
 	for (i = 0; rc == ST_OK && i < op->nrefs; i++)
 		rc = check_ref(r, &op->refs[i], e);
-	if (rc == ST_OK && number_commit) {
-		rc = next_label(r, label, e);
-		version = (struct st_op_version){ .label = label, .commit = *number_commit };
+	if (rc == ST_OK && number) {
+		rc = st_number_next(r, number, label, e);
+		version = (struct st_op_version){ .label = label, .commit = number->commit };
 		op->versions = &version;
 		op->nversions = 1;
 	}
 	if (rc == ST_OK)
 		rc = st_oplog_append(r->log, &r->pos, op, e);
-	if (number_commit) {
+	if (number) {
 		op->versions = NULL;
 		op->nversions = 0;
 	}
 	return rc;
 }
 
-int st_repo_publish(struct st_repo *r, struct st_op *op, const struct st_oid *number_commit,
+int st_repo_publish(struct st_repo *r, struct st_op *op, const struct st_number *number,
 		    char label[32], struct st_err *e)
 {
 	struct st_err later = { 0 };
@@ -345,7 +332,7 @@ int st_repo_publish(struct st_repo *r, struct st_op *op, const struct st_oid *nu
 	if (rc == ST_OK)
 		rc = st_oplog_lock(r->log, 10000, e);
 	if (rc == ST_OK) {
-		rc = append(r, op, number_commit, label, e);
+		rc = append(r, op, number, label, e);
 		/* From here on the operation is done; a cache that cannot follow now (a full disk,
 		 * say) is brought up by the next command. */
 		if (rc == ST_OK && st_repo_refresh(r, &later) != ST_OK)

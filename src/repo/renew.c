@@ -139,6 +139,7 @@ static int count_file(void *arg, const struct st_tree_change *c, struct st_err *
 static int make_target(struct renew *z, struct st_err *e)
 {
 	strata_file_counts *n = &z->res->files;
+	struct st_bumped step = { 0 };
 	int rc = z->what == STRATA_ROLLBACK ? roll_back(z, e) : apply_changes(z, e);
 
 	if (rc == ST_OK)
@@ -147,6 +148,9 @@ static int make_target(struct renew *z, struct st_err *e)
 		rc = st_compare_indexes(&z->here, &z->target, count_file, n, e);
 	if (rc == ST_OK && n->added + n->changed + n->removed == 0)
 		rc = st_fail(e, ST_ENO, "nothing to %s: the files are so already", verbs[z->what]);
+	if (rc == ST_OK)
+		rc = st_bump_between(z->r, &z->here, &z->target, z->o->bump, &step, e);
+	z->t.number.bump = step.bump;
 	return rc;
 }
 
@@ -214,6 +218,7 @@ static int write_commit(struct renew *z, const char *message, struct st_err *e)
 
 	if (!message[strspn(message, " \t\r\n")] || !st_utf8_valid(message, strlen(message)))
 		return st_fail(e, ST_EUSAGE, "the message is empty or not UTF-8");
+	st_number_of(&z->t.number, &c);
 	c.tz_minutes = localtime_r(&now, &tm) ? (int32_t)(tm.tm_gmtoff / 60) : 0;
 	if (z->what == STRATA_CHERRY_PICK) { /* made by whom, and how, as there */
 		c.author_name = z->commit.author_name;
@@ -295,9 +300,12 @@ int st_verb_renew(struct st_repo *r, strata_renewal what, const char *rev,
 		  const strata_renew_options *o, strata_renew_result *res, struct st_err *e)
 {
 	struct renew z = { .r = r, .what = what, .o = o, .res = res };
-	int rc;
+	strata_policy policy;
+	int rc = st_bump_check(&r->config, o->bump, &policy, e);
 
 	*res = (strata_renew_result){ 0 };
+	if (rc != ST_OK)
+		return rc;
 	if (o->message && (!o->message[strspn(o->message, " \t\r\n")] ||
 			   !st_utf8_valid(o->message, strlen(o->message))))
 		return st_fail(e, ST_EUSAGE, "the message is empty or not UTF-8");

@@ -37,7 +37,9 @@ struct st_repo {
 };
 
 /* open.c */
-ST_MUST int st_repo_init(const char *dir, bool *fresh, struct st_err *e);
+/* policy: of version numbers, written into the settings; NULL: as they are. ST_EREFUSED when dir is
+ * a repository already, whose policy is another. */
+ST_MUST int st_repo_init(const char *dir, const char *policy, bool *fresh, struct st_err *e);
 /* The .strata of `start` or a directory above it; the result is the caller's. ST_ENOREPO. */
 ST_MUST int st_repo_find(char **dir, const char *start, struct st_err *e);
 ST_MUST int st_repo_open(struct st_repo **out, const char *dir, const struct st_ctx *ctx,
@@ -71,13 +73,14 @@ void st_repo_unlock_gc(struct st_repo *r);
 ST_MUST int st_repo_lock_index(struct st_repo *r, struct st_err *e);
 void st_repo_unlock_index(struct st_repo *r);
 
+struct st_number; /* number.h */
 /*
  * publish.c: the commit point. Fills op's seq and time; checks every op->refs[i].old against the
- * ref as it is now (ST_EBUSY when it moved), gives number_commit (NULL: none) the next version
+ * ref as it is now (ST_EBUSY when it moved), gives number's commit (NULL: none) the next version
  * number, appends, and applies to the catalogue. label gets the number. Packs must be sealed
  * already.
  */
-ST_MUST int st_repo_publish(struct st_repo *r, struct st_op *op, const struct st_oid *number_commit,
+ST_MUST int st_repo_publish(struct st_repo *r, struct st_op *op, const struct st_number *number,
 			    char label[32], struct st_err *e);
 
 /* refs.c */
@@ -300,6 +303,7 @@ ST_MUST int st_write_files(struct st_repo *r, const char *root, struct st_stage_
 /* compare.c: what differs between two versions' files and tensors */
 struct st_counts {
 	uint64_t added, changed, removed, unchanged;
+	uint64_t reshaped; /* of the changed: with another shape or type */
 };
 /*
  * Tensors are compared by name within a file; what is left over is matched by name within the

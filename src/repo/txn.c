@@ -63,8 +63,10 @@ int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number, st
 		rc = seal(t, e);
 	if (rc == ST_OK)
 		rc = st_check_cancel(&t->r->ctx, e);
+	if (number)
+		t->number.commit = *number;
 	if (rc == ST_OK)
-		rc = st_repo_publish(t->r, &t->op, number, t->label, e);
+		rc = st_repo_publish(t->r, &t->op, number ? &t->number : NULL, t->label, e);
 	/* The index file is a cache: without it the next command reads the tree. */
 	if (rc == ST_OK && trees && st_staged_save(t->r, &t->index, &later) != ST_OK)
 		st_warn(&t->r->ctx, "%s", later.msg);

@@ -13,15 +13,16 @@
 #ifndef ST_REPO_TXN_H
 #define ST_REPO_TXN_H
 
-#include "repo/repo.h"
+#include "repo/number.h"
 
 struct st_txn {
 	struct st_repo *r;
 	struct st_writer *w;
 	struct st_index index;
 	bool has_index;
-	struct st_op op; /* verb, why, refs and commits are the caller's */
-	char label[32];	 /* version number given by publish */
+	struct st_op op;	 /* verb, why, refs and commits are the caller's */
+	struct st_number number; /* what publish numbers by; all but the commit is the caller's */
+	char label[32];		 /* version number given by publish */
 };
 
 ST_MUST int st_txn_begin(struct st_txn *t, struct st_repo *r, const char *verb, struct st_err *e);

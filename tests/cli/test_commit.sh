@@ -31,7 +31,7 @@ json() {
 	strata commit --json -m one >got
 	id=$(strata log --json | sed 's/.*"commit":"\([0-9a-f]*\)".*/\1/')
 	stored=$(sed 's/.*"stored_bytes":\([0-9]*\).*/\1/' got)
-	out "{\"commit\":\"$id\",\"version\":\"v1\",\"branch\":\"main\",\"files\":{\"added\":1,\"changed\":0,\"removed\":0},\"tensors\":{\"added\":1,\"changed\":0,\"unchanged\":0,\"removed\":0},\"logical_bytes\":16456,\"stored_bytes\":$stored}" cat got
+	out "{\"commit\":\"$id\",\"version\":\"v1\",\"bump\":null,\"why\":null,\"branch\":\"main\",\"files\":{\"added\":1,\"changed\":0,\"removed\":0},\"tensors\":{\"added\":1,\"changed\":0,\"unchanged\":0,\"removed\":0},\"logical_bytes\":16456,\"stored_bytes\":$stored}" cat got
 	[ "$stored" -lt 16456 ]
 }
 

@@ -33,11 +33,26 @@ quiet() {
 }
 
 policies() {
-	match 'new repository' strata init --versions=sequence a
-	rc 2 strata init --versions=semver b
-	err 'semver is not offered' strata init --versions semver b
-	err 'timestamp is not offered' strata init --versions timestamp b
-	err "sequence, not 'x'" strata init --versions x b
+	for p in sequence semver timestamp; do
+		match 'new repository' strata init --versions=$p $p
+		out $p strata -C $p config version.policy
+		out 'already a repository: '"$PWD/$p" strata init --versions $p $p
+		out 'already a repository: '"$PWD/$p" strata init $p
+	done
+	match '^v1 ' strata -C sequence commit --allow-empty -m x
+	match '^v1.0.0 ' strata -C semver commit --allow-empty -m x
+	match '^v[0-9]{8}T[0-9]{6}Z ' strata -C timestamp commit --allow-empty -m x
+	cp semver/.strata/config before
+	rc 7 strata init --versions=timestamp semver
+	err 'numbered by semver there: .strata config version.policy timestamp' \
+		strata init --versions=timestamp semver
+	cmp semver/.strata/config before
+	strata init -q plain
+	rc 1 strata -C plain config version.policy
+	rc 7 strata init --versions=semver plain
+	rc 2 strata init --versions=x b
+	err "sequence, semver or timestamp, not 'x'" strata init --versions x b
+	rc 2 strata init --versions= b
 	[ ! -e b ]
 }
 
@@ -56,6 +71,6 @@ it 'a fresh repository has a branch and nothing else' fresh
 it 'makes the directory it is given' named_directory
 it 'leaves a repository as it is' again
 it 'says nothing with -q' quiet
-it 'offers sequence numbers and names what is not offered' policies
+it 'numbers versions by one of three policies' policies
 it 'refuses what cannot be one, and where there is none' refused
 finish

@@ -56,7 +56,7 @@ void tr_open(struct trepo *t)
 	setenv("STRATA_AUTHOR", "Test <test@example.org>", 1);
 	setenv("HOME", t->dir, 1);
 	unsetenv("XDG_CONFIG_HOME");
-	OK(st_repo_init(t->dir, &fresh, &e));
+	OK(st_repo_init(t->dir, NULL, &fresh, &e));
 	assert_true(fresh);
 	open_it(t);
 }

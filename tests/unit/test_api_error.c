@@ -105,6 +105,8 @@ static void err_is_filled_and_cleared(void **state)
 	assert_int_equal(strata_init(dir, (strata_policy)77, NULL, &err), STRATA_EUSAGE);
 	assert_int_equal(strata_init(dir, STRATA_SEQUENCE, &fresh, NULL), STRATA_OK);
 	assert_false(fresh);
+	assert_int_equal(strata_init(dir, STRATA_AS_SET, NULL, NULL), STRATA_OK);
+	assert_int_equal(strata_init(dir, STRATA_SEMVER, NULL, NULL), STRATA_EREFUSED);
 }
 
 int main(void)

@@ -175,11 +175,21 @@ static void test_refs(void **state)
 	st_buf_release(&b);
 }
 
+/* Two are enough. */
+static int append_label(void *arg, const char *label, struct st_err *e)
+{
+	char *out = arg;
+
+	(void)e;
+	strcat(strcat(out, label), " ");
+	return strlen(out) > 4 ? ST_ENO : ST_OK;
+}
+
 static void test_versions(void **state)
 {
 	struct st_oid a = oid(1), b = oid(2), got;
 	struct st_err e = { 0 };
-	char label[32];
+	char label[32], seen[32] = "";
 	uint64_t n;
 	bool found;
 
@@ -194,6 +204,8 @@ static void test_versions(void **state)
 	st_err_clear(&e);
 	ok(st_catalog_version_count(fx.cat, &n, &e), &e);
 	assert_int_equal(n, 3);
+	ok(st_catalog_version_each(fx.cat, append_label, seen, &e), &e);
+	assert_string_equal(seen, "v3 v2 ");
 	ok(st_catalog_version_of(fx.cat, &a, label, &e), &e);
 	assert_string_equal(label, "v1");
 	ok(st_catalog_version_get(fx.cat, "v3", &got, &found, &e), &e);

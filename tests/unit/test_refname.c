@@ -29,6 +29,8 @@ static void names(void **state)
 		{ "v2", ST_EUSAGE },
 		{ "v1.2.0", ST_EUSAGE },
 		{ "v2026-11-21", ST_EUSAGE },
+		{ "v20261121T103000Z", ST_EUSAGE },
+		{ "v20261121T103000Z-2", ST_EUSAGE },
 		{ "", ST_EUSAGE },
 		{ "@", ST_EUSAGE },
 		{ "HEAD", ST_EUSAGE },
