@@ -88,24 +88,44 @@ typedef struct strata_renew_options {
 	const char *const *paths; /* of a rollback: only these */
 	size_t npaths;
 	strata_bump bump;
+	/*
+	 * Only these tensors: their names or globs over them, each also behind "PATH::", where an
+	 * index file stands for its shards. A name comes before a glob. STRATA_ENOTFOUND names what
+	 * matches nothing.
+	 */
+	const char *const *tensors;
+	size_t ntensors;
+	/* Each change that cannot be made; tensor NULL: of the whole file. May be NULL; its result
+	 * is ignored. */
+	int (*blocked)(void *arg, const char *path, const char *tensor, const char *why);
+	void *arg;
 } strata_renew_options;
 
 typedef struct strata_renew_result {
 	char commit[STRATA_HEX], version[32], branch[256]; /* branch "" when detached */
 	char message[256];				   /* the first line of it */
 	strata_file_counts files;
+	strata_tensor_counts tensors; /* of all models, against the version before */
 	strata_checkout_result written;
 } strata_renew_result;
 
 /*
- * A new version on top of HEAD, file by file; index and working tree follow. STRATA_EREFUSED, and
- * nothing changed, when something else is staged, when files that it must write have changes, or
- * when a file that rev changed has changed here as well. STRATA_ENO when there is nothing to
- * change.
+ * A new version on top of HEAD; index and working tree follow. A file goes whole where only one
+ * side changed it; else, and where tensors are chosen, it is HEAD's file with rev's bytes in those
+ * tensors, and its checksums made right. STRATA_EREFUSED, and nothing changed, when something else
+ * is staged, when files that it must write have changes, when what rev changed has changed here as
+ * well, when tensors came, went or have another type or shape, when one is compressed, and when
+ * another that shares its memory would change too. STRATA_ENO when there is nothing to change.
  */
 STRATA_API int strata_renew(strata_repo *r, strata_renewal what, const char *rev,
 			    const strata_renew_options *o, strata_renew_result *result,
 			    strata_error *err);
+
+/* The message that it would write. cb's non-zero result stops (STRATA_ENO). */
+STRATA_API int strata_renew_message(strata_repo *r, strata_renewal what, const char *rev,
+				    const strata_renew_options *o,
+				    int (*cb)(void *arg, const char *message), void *arg,
+				    strata_error *err);
 
 #ifdef __cplusplus
 }

@@ -43,6 +43,11 @@ int strata_undo(strata_repo *r, bool redo, const strata_undo_handler *handler, v
 	return st_api_result(rc, &e, err);
 }
 
+static bool incomplete(const strata_renew_options *o)
+{
+	return o && ((o->npaths && !o->paths) || (o->ntensors && !o->tensors));
+}
+
 int strata_renew(strata_repo *r, strata_renewal what, const char *rev,
 		 const strata_renew_options *o, strata_renew_result *result, strata_error *err)
 {
@@ -51,8 +56,22 @@ int strata_renew(strata_repo *r, strata_renewal what, const char *rev,
 	struct st_err e = { 0 };
 	int rc;
 
-	if (!r || !rev || (o && o->npaths && !o->paths))
+	if (!r || !rev || incomplete(o))
 		return st_api_null(err, __func__);
 	rc = st_verb_renew(r->r, what, rev, o ? o : &none, result ? result : &own, &e);
+	return st_api_result(rc, &e, err);
+}
+
+int strata_renew_message(strata_repo *r, strata_renewal what, const char *rev,
+			 const strata_renew_options *o, int (*cb)(void *arg, const char *message),
+			 void *arg, strata_error *err)
+{
+	static const strata_renew_options none = { 0 };
+	struct st_err e = { 0 };
+	int rc;
+
+	if (!r || !rev || !cb || incomplete(o))
+		return st_api_null(err, __func__);
+	rc = st_verb_renew_message(r->r, what, rev, o ? o : &none, cb, arg, &e);
 	return st_api_result(rc, &e, err);
 }

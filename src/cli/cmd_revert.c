@@ -2,38 +2,33 @@
 #include "cli/commands.h"
 #include "cli/renewed.h"
 
-struct values {
-	const char *message;
-};
-
 static const struct cli_option options[] = {
-	{ 'm', "message", OPT_TEXT, offsetof(struct values, message), "TEXT",
-	  "the message, instead of 'Revert v5: ...'" },
+	RENEW_MESSAGE("'Revert v5: ...'"),
+	RENEW_TENSOR,
+	RENEW_JSON,
 	{ 0 },
 };
 
 const struct cli_doc doc_revert = {
 	.args = "REV",
 	.options = options,
-	.text = "Makes a new version that takes back what REV changed against its parent, file by\n"
-		"file, and brings the working tree there. A file that changed again since REV is\n"
-		"refused by name (exit status 7): that takes a merge. So are staged changes, and\n"
-		"changes of files that must be written.\n"
+	.text = "Makes a new version that takes back what REV changed against its parent, and\n"
+		"brings the working tree there. Where a model file changed again since, only the\n"
+		"tensors that REV changed go back. With --tensor only those that it names or\n"
+		"globs do.\n"
+		"\n"
+		"What changed again since REV, files and tensors, is refused by name (exit status\n"
+		"7): that takes a merge. So are staged changes, changes of files that must be\n"
+		"written, and tensors that REV added, removed or gave another type or shape.\n"
 		"\n"
 		"Exit status 1: there was nothing to take back.",
 	.examples = "strata revert v5\n"
-		    "a version without the changes of v5\n",
+		    "a version without the changes of v5\n"
+		    "strata revert v5 --tensor 'model.safetensors::head.*'\n"
+		    "without what v5 changed in these tensors\n",
 };
 
 int cmd_revert(struct cli *c, int argc, char **argv, strata_error *err)
 {
-	struct values v = { 0 };
-	strata_renew_options o = { 0 };
-	struct cli_args a;
-	int rc = cli_begin(c, &a, &v, argc, argv, err);
-
-	if (rc == STRATA_OK)
-		rc = cli_count(c, &a, 1, 1, err);
-	o.message = v.message;
-	return rc == STRATA_OK ? renew_and_show(c, STRATA_REVERT, a.v[0], &o, err) : rc;
+	return renew_command(c, STRATA_REVERT, argc, argv, err);
 }

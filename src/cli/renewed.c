@@ -3,22 +3,148 @@
 
 #include "cli/versions.h"
 
-int renew_and_show(struct cli *c, strata_renewal what, const char *rev,
-		   const strata_renew_options *o, strata_error *err)
-{
-	strata_renew_result r;
-	int rc = strata_renew(c->repo, what, rev, o, &r, err);
-	human id;
+#define BLOCKED_MAX 100 /* lines about what cannot be done */
 
-	if (rc != STRATA_OK || c->g.quiet)
-		return rc;
-	id = human_id(r.commit);
-	printf("%s%s%s %s%s%s  ", color_on(c, COLOR_BOLD), r.version, color_off(c, COLOR_BOLD),
+static void show_text(struct cli *c, const strata_renew_result *r)
+{
+	human id = human_id(r->commit);
+	char tensors[160];
+
+	printf("%s%s%s %s%s%s  ", color_on(c, COLOR_BOLD), r->version, color_off(c, COLOR_BOLD),
 	       color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID));
-	name_put(stdout, *r.branch ? r.branch : "(no branch)");
+	name_put(stdout, *r->branch ? r->branch : "(no branch)");
 	fputs("  ", stdout);
-	safe_line(r.message);
-	printf("  files    %s changed, %s added, %s removed\n", human_number(r.files.changed).s,
-	       human_number(r.files.added).s, human_number(r.files.removed).s);
+	safe_line(r->message);
+	printf("  files    %s changed, %s added, %s removed\n", human_number(r->files.changed).s,
+	       human_number(r->files.added).s, human_number(r->files.removed).s);
+	if (!r->tensors.added && !r->tensors.changed && !r->tensors.removed &&
+	    !r->tensors.unchanged)
+		return;
+	human_tensors(tensors, sizeof(tensors), &r->tensors);
+	printf("  tensors  %s\n", tensors);
+}
+
+static void show_json(struct cli *c, const strata_renew_result *r)
+{
+	strata_json *j = c->json;
+
+	strata_json_object(j);
+	jk_text(j, "commit", r->commit);
+	jk_text(j, "version", *r->version ? r->version : NULL);
+	jk_text(j, "branch", *r->branch ? r->branch : NULL);
+	jk_text(j, "message", r->message);
+	jk_files(j, "files", &r->files);
+	jk_counts(j, "tensors", &r->tensors);
+	strata_json_end_object(j);
+	cli_emit(c);
+}
+
+struct blocked { /* the error says the first */
+	uint64_t n;
+	FILE *f;
+};
+
+static int list_blocked(void *arg, const char *path, const char *tensor, const char *why)
+{
+	struct blocked *b = arg;
+
+	if (b->n++ >= BLOCKED_MAX || !b->f)
+		return 0;
+	fputs("  ", b->f);
+	name_put(b->f, path);
+	if (tensor) {
+		fputs("::", b->f);
+		name_put(b->f, tensor);
+	}
+	fprintf(b->f, "  (%s)\n", why);
+	return 0;
+}
+
+static void show_blocked(struct blocked *b, const char *text)
+{
+	if (b->n > 1 && text)
+		fputs(text, stderr);
+	if (b->n > BLOCKED_MAX)
+		fprintf(stderr, "  and %s more\n", human_number(b->n - BLOCKED_MAX).s);
+}
+
+static int take_message(void *arg, const char *message)
+{
+	char **out = arg;
+
+	*out = strdup(message);
+	return 0;
+}
+
+static int edit(struct cli *c, strata_renewal what, const char *rev, const strata_renew_options *o,
+		char **text, strata_error *err)
+{
+	char *start = NULL;
+	int rc = strata_renew_message(c->repo, what, rev, o, take_message, &start, err);
+
+	if (rc == STRATA_OK && !start)
+		rc = cli_fail(err, STRATA_ENOMEM, "out of memory");
+	if (rc == STRATA_OK)
+		rc = cli_edit(c, start, "The message of the new version.", text, err);
+	free(start);
+	if (rc == STRATA_OK && !**text)
+		rc = cli_fail(err, STRATA_ENO, "no message, no version");
+	return rc;
+}
+
+static int renew(struct cli *c, strata_renewal what, const char *rev, const strata_renew_options *o,
+		 strata_renew_result *r, strata_error *err)
+{
+	strata_renew_options own = *o;
+	struct blocked blocked = { 0 };
+	char *text = NULL;
+	size_t len;
+	int rc;
+
+	blocked.f = open_memstream(&text, &len);
+	own.blocked = list_blocked;
+	own.arg = &blocked;
+	rc = strata_renew(c->repo, what, rev, &own, r, err);
+	if (blocked.f)
+		fclose(blocked.f);
+	show_blocked(&blocked, text);
+	free(text);
+	return rc;
+}
+
+static int run(struct cli *c, strata_renewal what, const char *rev, const struct renew_values *v,
+	       strata_error *err)
+{
+	strata_renew_options o = { .message = v->message,
+				   .paths = v->paths.v,
+				   .npaths = v->paths.n,
+				   .tensors = v->tensors.v,
+				   .ntensors = v->tensors.n };
+	strata_renew_result r;
+	char *text = NULL;
+	int rc = v->edit ? edit(c, what, rev, &o, &text, err) : STRATA_OK;
+
+	if (text)
+		o.message = text;
+	if (rc == STRATA_OK)
+		rc = renew(c, what, rev, &o, &r, err);
+	free(text);
+	if (rc != STRATA_OK)
+		return rc;
+	if (v->json)
+		show_json(c, &r);
+	else if (!c->g.quiet)
+		show_text(c, &r);
 	return STRATA_OK;
+}
+
+int renew_command(struct cli *c, strata_renewal what, int argc, char **argv, strata_error *err)
+{
+	struct renew_values v = { 0 };
+	struct cli_args a;
+	int rc = cli_begin(c, &a, &v, argc, argv, err);
+
+	if (rc == STRATA_OK)
+		rc = cli_count(c, &a, 1, 1, err);
+	return rc == STRATA_OK ? run(c, what, a.v[0], &v, err) : rc;
 }

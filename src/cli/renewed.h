@@ -5,7 +5,33 @@
 
 #include "cli/text.h"
 
-int renew_and_show(struct cli *c, strata_renewal what, const char *rev,
-		   const strata_renew_options *o, strata_error *err);
+struct renew_values {
+	const char *message;
+	struct cli_list tensors, paths;
+	bool edit, json;
+};
+
+/* Rows of their option tables; default_message: what -m replaces. */
+#define RENEW_MESSAGE(default_message)                                            \
+	{ 'm',	    "message",                                                    \
+	  OPT_TEXT, offsetof(struct renew_values, message),                       \
+	  "TEXT",   "the message, instead of " default_message },                 \
+	{                                                                         \
+		'e', "edit", OPT_FLAG, offsetof(struct renew_values, edit), NULL, \
+			"change that message in an editor first"                  \
+	}
+#define RENEW_TENSOR                                                                              \
+	{                                                                                         \
+		0, "tensor", OPT_LIST, offsetof(struct renew_values, tensors), "GLOB",            \
+			"only these tensors of any model file, or PATH::GLOB; may be given again" \
+	}
+#define RENEW_JSON                                                              \
+	{                                                                       \
+		0, "json", OPT_FLAG, offsetof(struct renew_values, json), NULL, \
+			"print one JSON object instead of text"                 \
+	}
+
+/* The whole command: REV, the values of its options, what it prints. */
+int renew_command(struct cli *c, strata_renewal what, int argc, char **argv, strata_error *err);
 
 #endif

@@ -335,6 +335,8 @@ int st_checkout_index(struct st_repo *r, struct st_index *now, struct st_index *
 			      .res = res };
 	int rc = plan(&c, e);
 
+	if (rc == ST_OK && local && local->ready)
+		rc = local->ready(local->arg, e);
 	if (rc == ST_OK)
 		rc = carry_out(&c, e);
 	free(c.places);

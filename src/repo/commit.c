@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commit: the staged tree becomes a version. */
+#include "repo/count.h"
 #include "repo/stage.h"
 
 #include "base/file.h"
 #include "base/json.h"
-#include "model/manifest.h"
 #include "repo/lineage.h"
 
 #include <stdio.h>
@@ -18,79 +18,11 @@ struct committing {
 	struct st_head head;
 	struct st_commit old; /* the one amended */
 	struct st_oid parent_tree, id;
-	struct st_compare *cmp;
 	char *name, *email;
 	struct st_kv *params;
 	struct st_lineage *lineage;
 	strata_policy policy;
 };
-
-static int count_change(void *arg, const struct st_tree_change *c, struct st_err *e)
-{
-	struct committing *k = arg;
-	struct st_counts n;
-	bool model;
-
-	if (c->status == 'A')
-		k->res->files.added++;
-	else if (c->status == 'D')
-		k->res->files.removed++;
-	else
-		k->res->files.changed++;
-	return st_compare_file(k->cmp, c->path, c->a ? &c->a->id : NULL, c->b ? &c->b->id : NULL,
-			       &n, &model, e);
-}
-
-/* Models that did not change at all: their tensors are unchanged ones. */
-static int count_unchanged(struct committing *k, const struct st_index *parent, struct st_err *e)
-{
-	const struct st_index *x = &k->t.index;
-	struct st_stage_row *was;
-	struct st_vfile *f;
-	size_t i;
-	int rc = ST_OK;
-
-	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
-		k->res->logical_bytes += x->rows[i].size;
-		if (!(x->rows[i].flags & ST_INDEX_MODEL))
-			continue;
-		was = st_index_find(parent, x->rows[i].path, x->rows[i].path_len, NULL);
-		if (!was || !st_oid_eq(&was->id, &x->rows[i].id))
-			continue;
-		rc = st_vfile_open(&f, k->r, &x->rows[i].id, e);
-		if (rc != ST_OK)
-			break;
-		if (st_vfile_is_model(f))
-			k->res->tensors.unchanged += st_vfile_manifest(f)->tensors;
-		st_vfile_close(f);
-	}
-	return rc;
-}
-
-static bool has_parts(const struct st_stage_row *row)
-{
-	return (row->flags & ST_INDEX_MODEL) || row->size > ST_FRAME_LEN;
-}
-
-/* A new file may share tensors with any that was there: then all of those are looked into. */
-static int mark_parent(struct committing *k, const struct st_index *parent, struct st_err *e)
-{
-	const struct st_index *x = &k->t.index;
-	struct st_stage_row *row;
-	bool any = false;
-	size_t i;
-	int rc = ST_OK;
-
-	for (i = 0; !any && i < x->nrows; i++)
-		any = has_parts(&x->rows[i]) &&
-		      !st_index_find(parent, x->rows[i].path, x->rows[i].path_len, NULL);
-	for (i = 0; any && rc == ST_OK && i < parent->nrows; i++) {
-		row = st_index_find(x, parent->rows[i].path, parent->rows[i].path_len, NULL);
-		if (has_parts(row ? row : &parent->rows[i]))
-			rc = st_compare_mark(k->cmp, &parent->rows[i].id, e);
-	}
-	return rc;
-}
 
 static void take_step(struct committing *k, const struct st_counts *total)
 {
@@ -108,36 +40,23 @@ static void take_step(struct committing *k, const struct st_counts *total)
 static int count(struct committing *k, struct st_err *e)
 {
 	struct st_index parent;
-	struct st_counts total;
+	struct st_totals n;
 	int rc;
 
 	st_index_init(&parent);
-	rc = st_catalog_read_begin(k->r->cat, e);
-	if (rc != ST_OK)
-		return rc;
-	rc = st_compare_new(&k->cmp, k->r, e);
-	if (rc == ST_OK)
-		rc = st_tree_to_index(k->r, &k->parent_tree, &parent, e);
+	rc = st_tree_to_index(k->r, &k->parent_tree, &parent, e);
 	if (rc == ST_OK)
 		rc = st_index_sort(&parent, e);
 	if (rc == ST_OK)
-		rc = mark_parent(k, &parent, e);
-	if (rc == ST_OK)
-		rc = st_compare_indexes(&parent, &k->t.index, count_change, k, e);
-	if (rc == ST_OK)
-		rc = count_unchanged(k, &parent, e);
+		rc = st_count_changes(k->r, &parent, &k->t.index, &n, e);
 	if (rc == ST_OK) {
-		st_compare_totals(k->cmp, &total, &k->res->stored_bytes);
-		k->res->tensors.added = total.added;
-		k->res->tensors.changed = total.changed;
-		k->res->tensors.removed = total.removed;
-		k->res->tensors.unchanged += total.unchanged;
-		take_step(k, &total);
+		k->res->files = n.files;
+		k->res->tensors = n.tensors;
+		k->res->logical_bytes = n.logical_bytes;
+		k->res->stored_bytes = n.stored_bytes;
+		take_step(k, &n.differing);
 	}
-	st_catalog_read_end(k->r->cat);
 	st_index_release(&parent);
-	st_compare_free(k->cmp);
-	k->cmp = NULL;
 	return rc;
 }
 

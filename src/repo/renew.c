@@ -1,31 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * revert, cherry-pick and rollback: a new version on top of HEAD, made of files that are stored
- * already. Files are taken whole; where a file changed on both sides, only a merge could tell.
+ * already. Files are taken whole; where a model changed on both sides, or tensors are chosen, its
+ * tensors one by one. What changed on both sides even so is for a merge.
  */
-#include "repo/rewind.h"
+#include "repo/renew.h"
 
 #include "base/file.h"
 #include "base/json.h"
+#include "repo/count.h"
+#include "tensor/quote.h"
 
 #include <stdio.h>
 #include <time.h>
-
-struct renew {
-	struct st_repo *r;
-	strata_renewal what;
-	const strata_renew_options *o;
-	struct st_txn t;
-	struct st_head head;
-	struct st_oid rev, head_tree, id;
-	struct st_commit commit; /* of rev */
-	struct st_index here, target;
-	struct st_index gone; /* paths that leave */
-	size_t clashes;
-	char first_clash[512];
-	char label[32], *name, *email;
-	strata_renew_result *res;
-};
 
 static const char *const verbs[] = { "revert", "cherry-pick", "rollback" };
 
@@ -34,25 +21,58 @@ static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
 	return a && b ? st_oid_eq(&a->id, &b->id) && a->mode == b->mode : a == b;
 }
 
+void st_renew_block(struct st_renew *z, const char *path, const struct st_stored_tensor *tensor,
+		    const char *why)
+{
+	struct st_quote q;
+
+	if (z->blocked++ == 0 && tensor)
+		snprintf(z->first_block, sizeof(z->first_block), "tensor %s of '%.100s' (%s)",
+			 st_quote(&q, tensor->t.name, tensor->t.name_len), path, why);
+	else if (z->blocked == 1)
+		snprintf(z->first_block, sizeof(z->first_block), "'%.160s' (%s)", path, why);
+	if (z->o->blocked)
+		z->o->blocked(z->o->arg, path, tensor ? tensor->t.name : NULL, why);
+}
+
+static int judge_blocks(const struct st_renew *z, struct st_err *e)
+{
+	if (!z->blocked)
+		return ST_OK;
+	return st_fail(e, ST_EREFUSED, "%zu change%s cannot be made: %s%s; %s", z->blocked,
+		       z->blocked == 1 ? "" : "s", z->first_block,
+		       z->blocked == 1 ? "" : " and more",
+		       z->what == STRATA_ROLLBACK ?
+			       "without --tensor, --path brings whole files back" :
+			       "that needs a merge, which strata cannot do yet");
+}
+
+static bool is_file(const struct st_stage_row *row)
+{
+	return row && row->mode != ST_MODE_LINK;
+}
+
 /* A file goes from `from` to `to` (NULL: absent); it may be there already. */
 static int on_change(void *arg, const struct st_tree_change *c, struct st_err *e)
 {
-	struct renew *z = arg;
+	struct st_renew *z = arg;
 	const struct st_stage_row *from = z->what == STRATA_REVERT ? c->b : c->a;
 	const struct st_stage_row *to = z->what == STRATA_REVERT ? c->a : c->b;
 	const struct st_stage_row *now = st_index_find(&z->here, c->path, strlen(c->path), NULL);
 
 	if (same_row(now, to))
 		return ST_OK;
-	if (!same_row(now, from)) {
-		if (z->clashes++ == 0)
-			snprintf(z->first_clash, sizeof(z->first_clash), "%s", c->path);
-		return ST_OK;
-	}
-	return st_index_add(to ? &z->target : &z->gone, to ? to : now, e);
+	if (z->pick)
+		return st_renew_settle(z, c->path, from, to, now, e);
+	if (same_row(now, from))
+		return st_index_add(to ? &z->target : &z->gone, to ? to : now, e);
+	if (is_file(now) && is_file(from) && is_file(to))
+		return st_renew_settle(z, c->path, from, to, now, e);
+	st_renew_block(z, c->path, NULL, now ? "changed here as well" : "is not here");
+	return ST_OK;
 }
 
-static int finish_target(struct renew *z, struct st_err *e)
+static int finish_target(struct st_renew *z, struct st_err *e)
 {
 	const struct st_stage_row *row;
 	struct st_index out;
@@ -79,11 +99,34 @@ static int finish_target(struct renew *z, struct st_err *e)
 	return rc;
 }
 
-static int apply_changes(struct renew *z, struct st_err *e)
+/* The values are on the side that the files go to. */
+static int pick_changes(struct st_renew *z, const struct st_oid *parent, struct st_err *e)
+{
+	struct st_index old, new;
+	const struct st_index *x[] = { &new, &old, &z->here };
+	int rc;
+
+	if (!z->o->ntensors)
+		return ST_OK;
+	st_index_init(&old);
+	st_index_init(&new);
+	rc = st_rewind_index(z->r, parent, &old, e);
+	if (rc == ST_OK)
+		rc = st_rewind_index(z->r, &z->commit.tree, &new, e);
+	if (rc == ST_OK)
+		rc = st_pick_new(&z->pick, z, x, 3, NULL, e);
+	st_index_release(&old);
+	st_index_release(&new);
+	return rc;
+}
+
+static int apply_changes(struct st_renew *z, struct st_err *e)
 {
 	struct st_oid parent = { { 0 } };
 	int rc = ST_OK;
 
+	if (z->o->npaths)
+		return st_fail(e, ST_EUSAGE, "%s takes no paths", verbs[z->what]);
 	if (z->commit.nparents > 1)
 		return st_fail(e, ST_EREFUSED,
 			       "%s is a merge: which of its sides counts cannot be said yet",
@@ -91,63 +134,89 @@ static int apply_changes(struct renew *z, struct st_err *e)
 	if (z->commit.nparents)
 		rc = st_repo_commit_tree(z->r, &z->commit.parents[0], &parent, e);
 	if (rc == ST_OK)
+		rc = pick_changes(z, &parent, e);
+	if (rc == ST_OK)
 		rc = st_compare_trees(z->r, &parent, &z->commit.tree, on_change, z, e);
-	if (rc == ST_OK && z->clashes)
-		rc = st_fail(e, ST_EREFUSED,
-			     "%zu file%s that %s changed ha%s changed here as well, '%s' first: "
-			     "that needs a merge, which strata cannot do yet",
-			     z->clashes, z->clashes == 1 ? "" : "s", z->label,
-			     z->clashes == 1 ? "s" : "ve", z->first_clash);
 	return rc;
 }
 
-static int roll_back(struct renew *z, struct st_err *e)
+/* A file that differs here (a) from REV (b). */
+static int on_difference(void *arg, const struct st_tree_change *c, struct st_err *e)
+{
+	return st_renew_settle(arg, c->path, c->a, c->b, c->a, e);
+}
+
+static int roll_tensors_back(struct st_renew *z, const struct st_index *old, struct st_pathspec *ps,
+			     struct st_err *e)
+{
+	const struct st_index *x[] = { old, &z->here };
+	int rc = st_pick_new(&z->pick, z, x, 2, ps, e);
+
+	return rc == ST_OK ? st_compare_indexes(&z->here, old, on_difference, z, e) : rc;
+}
+
+static int roll_files_back(struct st_renew *z, const struct st_index *old, struct st_pathspec *ps,
+			   struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < z->here.nrows; i++)
+		if (st_pathspec_match(ps, z->here.rows[i].path))
+			rc = st_index_add(&z->gone, &z->here.rows[i], e);
+	for (size_t i = 0; rc == ST_OK && i < old->nrows; i++)
+		if (st_pathspec_match(ps, old->rows[i].path))
+			rc = st_index_add(&z->target, &old->rows[i], e);
+	return rc;
+}
+
+static int roll_back(struct st_renew *z, struct st_err *e)
 {
 	struct st_pathspec *ps = NULL;
 	struct st_index old;
-	size_t i;
 	int rc;
 
 	st_index_init(&old);
 	rc = st_rewind_index(z->r, &z->commit.tree, &old, e);
 	if (rc == ST_OK)
 		rc = st_pathspec_new(&ps, z->r, z->o->paths, z->o->npaths, e);
-	for (i = 0; rc == ST_OK && i < z->here.nrows; i++)
-		if (st_pathspec_match(ps, z->here.rows[i].path))
-			rc = st_index_add(&z->gone, &z->here.rows[i], e);
-	for (i = 0; rc == ST_OK && i < old.nrows; i++)
-		if (st_pathspec_match(ps, old.rows[i].path))
-			rc = st_index_add(&z->target, &old.rows[i], e);
+	if (rc == ST_OK && z->o->ntensors)
+		rc = roll_tensors_back(z, &old, ps, e);
+	else if (rc == ST_OK)
+		rc = roll_files_back(z, &old, ps, e);
 	if (rc == ST_OK)
 		rc = st_pathspec_unmatched(ps, e);
+	st_pick_free(z->pick);
+	z->pick = NULL;
 	st_pathspec_free(ps);
 	st_index_release(&old);
 	return rc;
 }
 
-static int count_file(void *arg, const struct st_tree_change *c, struct st_err *e)
+static int any_change(void *arg, const struct st_tree_change *c, struct st_err *e)
 {
-	strata_file_counts *n = arg;
-
+	(void)c;
 	(void)e;
-	n->added += c->status == 'A';
-	n->removed += c->status == 'D';
-	n->changed += c->status != 'A' && c->status != 'D';
+	*(bool *)arg = true;
 	return ST_OK;
 }
 
-static int make_target(struct renew *z, struct st_err *e)
+static int make_target(struct st_renew *z, struct st_err *e)
 {
-	strata_file_counts *n = &z->res->files;
 	struct st_bumped step = { 0 };
+	bool any = false;
 	int rc = z->what == STRATA_ROLLBACK ? roll_back(z, e) : apply_changes(z, e);
 
 	if (rc == ST_OK)
+		rc = judge_blocks(z, e);
+	if (rc == ST_OK)
+		rc = st_renew_graft(z, e);
+	if (rc == ST_OK)
 		rc = finish_target(z, e);
 	if (rc == ST_OK)
-		rc = st_compare_indexes(&z->here, &z->target, count_file, n, e);
-	if (rc == ST_OK && n->added + n->changed + n->removed == 0)
-		rc = st_fail(e, ST_ENO, "nothing to %s: the files are so already", verbs[z->what]);
+		rc = st_compare_indexes(&z->here, &z->target, any_change, &any, e);
+	if (rc == ST_OK && !any)
+		rc = st_fail(e, ST_ENO, "nothing to %s: %s so already", verbs[z->what],
+			     z->o->ntensors ? "the tensors are" : "the files are");
 	if (rc == ST_OK)
 		rc = st_bump_between(z->r, &z->here, &z->target, z->o->bump, &step, e);
 	z->t.number.bump = step.bump;
@@ -155,7 +224,7 @@ static int make_target(struct renew *z, struct st_err *e)
 }
 
 /* What is staged beside would go into the version unasked. */
-static int load(struct renew *z, const char *rev, struct st_err *e)
+static int load(struct st_renew *z, const char *rev, struct st_err *e)
 {
 	int rc = st_repo_head(z->r, &z->head, e);
 
@@ -185,24 +254,42 @@ static int load(struct renew *z, const char *rev, struct st_err *e)
 	return rc;
 }
 
-static int say(struct renew *z, struct st_buf *out, struct st_err *e)
+/* "classifier.* of m.safetensors and others" */
+static int say_which(const struct st_renew *z, struct st_buf *out, struct st_err *e)
+{
+	const strata_renew_options *o = z->o;
+	int rc = ST_OK;
+
+	if (o->ntensors)
+		rc = st_buf_addf(out, e, "%s%s", o->tensors[0],
+				 o->ntensors > 1 ? " and others" : "");
+	if (rc == ST_OK && o->npaths)
+		rc = st_buf_addf(out, e, "%s%s%s", o->ntensors ? " of " : "", o->paths[0],
+				 o->npaths > 1 ? " and others" : "");
+	return rc;
+}
+
+static int say(struct st_renew *z, struct st_buf *out, struct st_err *e)
 {
 	const char *old = z->commit.message;
-	int n = (int)strcspn(old, "\r\n");
+	bool part = z->o->ntensors || z->o->npaths, back = z->what == STRATA_ROLLBACK;
+	int n = (int)strcspn(old, "\r\n"), rc;
 
 	if (z->o->message)
 		return st_buf_addstr(out, z->o->message, e);
 	if (z->what == STRATA_CHERRY_PICK)
 		return st_buf_addstr(out, old, e);
-	if (z->what == STRATA_REVERT)
-		return st_buf_addf(out, e, "Revert %s: %.*s", z->label, n, old);
-	if (z->o->npaths)
-		return st_buf_addf(out, e, "Roll %s%s back to %s: %.*s", z->o->paths[0],
-				   z->o->npaths > 1 ? " and others" : "", z->label, n, old);
-	return st_buf_addf(out, e, "Roll back to %s: %.*s", z->label, n, old);
+	rc = st_buf_addstr(out, back ? "Roll " : "Revert ", e);
+	if (rc == ST_OK && part)
+		rc = say_which(z, out, e);
+	if (rc == ST_OK)
+		rc = st_buf_addf(out, e, "%s%s: %.*s",
+				 back ? (part ? " back to " : "back to ") : (part ? " of " : ""),
+				 z->label, n, old);
+	return rc;
 }
 
-static int write_commit(struct renew *z, const char *message, struct st_err *e)
+static int write_commit(struct st_renew *z, const char *message, struct st_err *e)
 {
 	struct st_commit c = { .tree = z->t.index.tree,
 			       .parents = &z->head.commit,
@@ -236,7 +323,7 @@ static int write_commit(struct renew *z, const char *message, struct st_err *e)
 	return rc;
 }
 
-static int publish(struct renew *z, const char *message, struct st_err *e)
+static int publish(struct st_renew *z, const char *message, struct st_err *e)
 {
 	char old[ST_OID_HEX + 1], value[ST_OID_HEX + 1], ref[sizeof(z->head.branch) + 8], why[64];
 	struct st_op_ref change = { .old = old, .value = value };
@@ -267,10 +354,28 @@ static int publish(struct renew *z, const char *message, struct st_err *e)
 	return ST_OK;
 }
 
-/* Everything that can fail for want of sense comes before the first file is written. */
-static int make(struct renew *z, struct st_err *e)
+/* Nothing stands in the way: the files that were made can be read from here on. */
+static int ready(void *arg, struct st_err *e)
 {
-	struct st_local_files local = { .spare = true, .refuse = true };
+	struct st_renew *z = arg;
+	struct st_totals n;
+	int rc = z->ngrafts ? st_txn_flush(&z->t, e) : ST_OK;
+
+	if (rc == ST_OK)
+		rc = st_staged_mark_models(z->r, &z->target, e);
+	if (rc == ST_OK)
+		rc = st_count_changes(z->r, &z->here, &z->target, &n, e);
+	if (rc == ST_OK) {
+		z->res->files = n.files;
+		z->res->tensors = n.tensors;
+	}
+	return rc;
+}
+
+/* Everything that can fail for want of sense comes before the first file is written. */
+static int make(struct st_renew *z, struct st_err *e)
+{
+	struct st_local_files local = { .spare = true, .refuse = true, .ready = ready, .arg = z };
 	struct st_buf message;
 	int rc;
 
@@ -296,10 +401,34 @@ static int make(struct renew *z, struct st_err *e)
 	return rc;
 }
 
+static void begin(struct st_renew *z)
+{
+	st_index_init(&z->here);
+	st_index_init(&z->target);
+	st_index_init(&z->gone);
+	st_arena_init(&z->arena);
+}
+
+static void end(struct st_renew *z)
+{
+	st_txn_end(&z->t);
+	st_pick_free(z->pick);
+	st_commit_release(&z->commit);
+	st_index_release(&z->here);
+	st_index_release(&z->target);
+	st_index_release(&z->gone);
+	for (size_t i = 0; i < z->ngrafts; i++)
+		free(z->grafts[i].v);
+	free(z->grafts);
+	st_arena_release(&z->arena);
+	free(z->name);
+	free(z->email);
+}
+
 int st_verb_renew(struct st_repo *r, strata_renewal what, const char *rev,
 		  const strata_renew_options *o, strata_renew_result *res, struct st_err *e)
 {
-	struct renew z = { .r = r, .what = what, .o = o, .res = res };
+	struct st_renew z = { .r = r, .what = what, .o = o, .res = res };
 	strata_policy policy;
 	int rc = st_bump_check(&r->config, o->bump, &policy, e);
 
@@ -309,9 +438,7 @@ int st_verb_renew(struct st_repo *r, strata_renewal what, const char *rev,
 	if (o->message && (!o->message[strspn(o->message, " \t\r\n")] ||
 			   !st_utf8_valid(o->message, strlen(o->message))))
 		return st_fail(e, ST_EUSAGE, "the message is empty or not UTF-8");
-	st_index_init(&z.here);
-	st_index_init(&z.target);
-	st_index_init(&z.gone);
+	begin(&z);
 	rc = st_txn_begin(&z.t, r, verbs[what], e);
 	if (rc == ST_OK)
 		rc = st_txn_index(&z.t, e);
@@ -321,12 +448,33 @@ int st_verb_renew(struct st_repo *r, strata_renewal what, const char *rev,
 		rc = make_target(&z, e);
 	if (rc == ST_OK)
 		rc = make(&z, e);
-	st_txn_end(&z.t);
-	st_commit_release(&z.commit);
-	st_index_release(&z.here);
-	st_index_release(&z.target);
-	st_index_release(&z.gone);
-	free(z.name);
-	free(z.email);
+	end(&z);
+	return rc;
+}
+
+int st_verb_renew_message(struct st_repo *r, strata_renewal what, const char *rev,
+			  const strata_renew_options *o, int (*cb)(void *arg, const char *message),
+			  void *arg, struct st_err *e)
+{
+	strata_renew_result res;
+	struct st_renew z = { .r = r, .what = what, .o = o, .res = &res };
+	struct st_buf message;
+	int rc;
+
+	begin(&z);
+	st_buf_init(&message, 1 << 24);
+	rc = st_txn_begin(&z.t, r, verbs[what], e);
+	if (rc == ST_OK)
+		rc = st_txn_index(&z.t, e);
+	if (rc == ST_OK)
+		rc = load(&z, rev, e);
+	if (rc == ST_OK)
+		rc = say(&z, &message, e);
+	if (rc == ST_OK && !st_buf_cstr(&message, e))
+		rc = e->code;
+	if (rc == ST_OK && cb(arg, (const char *)message.p) != 0)
+		rc = ST_ENO;
+	st_buf_release(&message);
+	end(&z);
 	return rc;
 }

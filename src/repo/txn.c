@@ -73,6 +73,26 @@ int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number, st
 	return rc;
 }
 
+int st_txn_flush(struct st_txn *t, struct st_err *e)
+{
+	struct st_op op = { .verb = t->op.verb, .why = t->op.verb };
+	char none[32];
+	int rc = seal(t, e);
+
+	op.packs_added = t->op.packs_added;
+	op.npacks_added = t->op.npacks_added;
+	if (rc == ST_OK)
+		rc = st_check_cancel(&t->r->ctx, e);
+	if (rc == ST_OK && op.npacks_added)
+		rc = st_repo_publish(t->r, &op, NULL, none, e);
+	t->op.packs_added = NULL;
+	t->op.npacks_added = 0;
+	if (rc != ST_OK)
+		return rc;
+	st_writer_free(t->w);
+	return st_writer_new(&t->w, t->r->odb, &t->r->ctx, e);
+}
+
 void st_txn_salvage(struct st_txn *t)
 {
 	struct st_err e = { 0 };

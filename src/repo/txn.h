@@ -6,6 +6,7 @@
  * 	st_txn_begin		gc lock (shared), writer
  * 	... objects ...		without the index lock: this may take long
  * 	st_txn_index		index lock, index as it is now
+ * 	... st_txn_flush ...	where objects must be read before that
  * 	... change t.index, t.op ...
  * 	st_txn_publish		trees, seal, operation, index file
  * 	st_txn_end		always
@@ -30,6 +31,11 @@ ST_MUST int st_txn_index(struct st_txn *t, struct st_err *e);
 /* trees: the index changed. number: the commit that gets the next version number, or NULL. */
 ST_MUST int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number,
 			   struct st_err *e);
+/*
+ * What was written so far can be read from now on: an operation of its own, with packs and nothing
+ * else, which undo and reflog pass over. Nothing if nothing was written.
+ */
+ST_MUST int st_txn_flush(struct st_txn *t, struct st_err *e);
 /* Keeps finished objects of an interrupted command for the next one. */
 void st_txn_salvage(struct st_txn *t);
 void st_txn_end(struct st_txn *t);

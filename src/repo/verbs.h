@@ -64,6 +64,10 @@ ST_MUST int st_verb_undo(struct st_repo *r, bool redo, const strata_undo_handler
 ST_MUST int st_verb_renew(struct st_repo *r, strata_renewal what, const char *rev,
 			  const strata_renew_options *o, strata_renew_result *res,
 			  struct st_err *e);
+ST_MUST int st_verb_renew_message(struct st_repo *r, strata_renewal what, const char *rev,
+				  const strata_renew_options *o,
+				  int (*cb)(void *arg, const char *message), void *arg,
+				  struct st_err *e);
 ST_MUST int st_verb_ls(struct st_repo *r, const char *spec,
 		       int (*cb)(void *arg, const strata_file *f), void *arg, struct st_err *e);
 ST_MUST int st_verb_tensors(struct st_repo *r, const struct st_ctx *ctx, const char *spec,

@@ -42,7 +42,104 @@ refuses() {
 	rc 2 strata cherry-pick
 }
 
+# v1; v2 changes a and b of it; side changes c.
+model_setup() {
+	repo
+	model m.safetensors a:F32:64:1 b:F32:64:1 c:F32:64:1
+	strata add . && strata commit -q -m one
+	model m.safetensors a:F32:64:2 b:F32:64:2 c:F32:64:1
+	strata commit -q -a -m two
+	strata switch -q -c side v1
+	model m.safetensors a:F32:64:1 b:F32:64:1 c:F32:64:3
+	strata commit -q -a -m three
+}
+
+disjoint_tensors() {
+	model_setup
+	out '  tensors  2 of 3 tensors changed' sh -c 'strata cherry-pick v2 | tail -n 1'
+	model ../want.safetensors a:F32:64:2 b:F32:64:2 c:F32:64:3
+	cmp m.safetensors ../want.safetensors
+	out '' strata status -s
+	rc 1 strata cherry-pick v2
+	strata revert -q v2
+	out '' strata diff v3 HEAD
+	strata fsck --full
+}
+
+chosen_tensors() {
+	model_setup
+	strata cherry-pick -q v2 --tensor a
+	model ../want.safetensors a:F32:64:2 b:F32:64:1 c:F32:64:3
+	cmp m.safetensors ../want.safetensors
+	rc 1 strata cherry-pick v2 --tensor c
+	rc 2 strata cherry-pick v2 --tensor d
+	rc 2 strata cherry-pick v2 --path m.safetensors
+	strata cherry-pick -q v2 --tensor '*' --json >../j
+	grep -q '"message":"two","files":{"added":0,"changed":1,"removed":0},"tensors":{"added":0,"changed":1,"unchanged":2,"removed":0}' ../j
+	strata switch -q -c again v1
+	strata cherry-pick -q v2 --tensor '*'
+	out '' strata diff v2 HEAD
+	strata cat v2:m.safetensors | cmp - m.safetensors
+	strata fsck
+}
+
+same_tensor() {
+	model_setup
+	model m.safetensors a:F32:64:7 b:F32:64:8 c:F32:64:3
+	strata commit -q -a -m four
+	cp m.safetensors ../mine
+	rc 7 strata cherry-pick v2
+	err 'm.safetensors::b  .changed here as well' strata cherry-pick v2
+	err 'm.safetensors::a  .changed here as well' strata cherry-pick v2
+	err '1 change cannot be made: tensor "b" of .m.safetensors. .changed here' \
+		strata cherry-pick v2 --tensor b
+	cmp m.safetensors ../mine
+	out '' strata status -s
+	out v4 sh -c "strata log --oneline -1 | cut -d' ' -f1"
+}
+
+layout() {
+	model_setup
+	strata switch -q main
+	model m.safetensors a:F32:64:5 b:F32:64:2 c:F32:64:1 d:F32:64
+	strata commit -q -a -m added
+	model m.safetensors a:F32:64:5 b:F32:32:2 c:F32:64:1
+	strata commit -q -a -m shaped
+	model m.safetensors a:F32:64:6 b:F32:32:2 c:F32:64:1 --meta k=v
+	strata commit -q -a -m meta
+	strata switch -q side
+	rc 7 strata cherry-pick v4
+	err 'tensor "d" of .m.safetensors. .v4 added it' strata cherry-pick v4 --tensor d
+	err 'm.safetensors::d  .v5 removed it' strata revert v5
+	err 'm.safetensors  .v6 changed its metadata as well' strata cherry-pick v6
+	rc 7 strata cherry-pick v5
+	rc 7 strata revert v6 --tensor a
+	out '' strata status -s
+	strata cherry-pick -q v2
+	strata cherry-pick -q v4 --tensor a
+	model ../want.safetensors a:F32:64:5 b:F32:64:2 c:F32:64:3
+	cmp m.safetensors ../want.safetensors
+}
+
+new_model() {
+	model_setup
+	model n.safetensors x:F32:64:1 y:F32:64:1
+	strata add . && strata commit -q -m four
+	strata switch -q main
+	rc 7 strata cherry-pick v4 --tensor x
+	strata cherry-pick -q v4 --tensor x --tensor y
+	out '' strata diff v4 HEAD -- n.safetensors
+	strata revert -q v5 --tensor 'n.safetensors::*'
+	[ ! -e n.safetensors ]
+	out '' strata diff v2 HEAD
+}
+
 it 'takes what a version changed, and no more' picks_some
 it 'onto its parent gives the version' onto_its_parent
 it 'refuses a file that changed here too, and leaves all as it was' refuses
+it 'takes tensors into a model that changed elsewhere' disjoint_tensors
+it '--tensor takes what it names' chosen_tensors
+it 'refuses tensors that changed here too, by name' same_tensor
+it 'refuses another layout, by name' layout
+it '--tensor takes a whole new model' new_model
 finish

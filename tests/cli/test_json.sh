@@ -43,6 +43,9 @@ documented() {
 	head -c 9 e.pkl >x.pkl
 	strata scan --json x.pkl >>../scan || [ $? -eq 4 ]
 	rm e.pkl x.pkl
+	strata revert --json v2 >../revert
+	strata cherry-pick --json v2 >../cherry-pick
+	strata rollback --json v1 --tensor b >../rollback
 	strata stats --json >../stats
 	strata gc --json --prune=now >../gc
 	strata config --list --json >../config
@@ -53,7 +56,7 @@ documented() {
 	strata fsck --json >../fsck || [ $? -eq 1 ]
 	cd ..
 	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log branch=branch tag=tag \
-		reflog=reflog \
+		reflog=reflog revert=revert cherry-pick=cherry-pick rollback=rollback \
 		'show: kind version/version=show' 'show: kind file/file=show' \
 		'diff: kind tensor/tensor=diff' 'diff: kind config/config=diff' \
 		'diff: kind file/file=diff' 'diff: kind summary/summary=diff' \
@@ -66,8 +69,8 @@ documented() {
 }
 
 complete() { # every command that offers --json has a section, and no other
-	sed -n 's/^## \([a-z]*\).*/\1/p' "$doc" | sort -u >in_doc
-	for t_cmd in $(strata help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'); do
+	sed -n 's/^## \([a-z-]*\).*/\1/p' "$doc" | sort -u >in_doc
+	for t_cmd in $(strata help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do
 		strata help "$t_cmd" | grep -q -- '--json' && echo "$t_cmd"
 	done | sort -u >in_help
 	diff -u in_doc in_help

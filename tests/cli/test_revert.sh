@@ -53,7 +53,7 @@ clash() {
 	echo 3 >a
 	strata commit -q -a -m four
 	rc 7 strata revert v2
-	err "1 file that v2 changed has changed here as well, 'a'" strata revert v2
+	err "1 change cannot be made: 'a' .changed here as well" strata revert v2
 	rc 7 strata cherry-pick v2
 	out 'v4' sh -c "strata log --oneline -1 | cut -d' ' -f1"
 	out '' strata status -s
@@ -98,4 +98,27 @@ it 'cherry-pick onto the parent equals the version' picks
 it 'refuses a file that changed here as well, by name' clash
 it 'leaves files with changes alone' dirty
 it 'works from the first version on, and not before' states
+
+tensors() {
+	repo
+	model m.safetensors a:F32:64:1 b:F32:64:1
+	strata add . && strata commit -q -m one
+	model m.safetensors a:F32:64:2 b:F32:64:2
+	strata commit -q -a -m two
+	model m.safetensors a:F32:64:2 b:F32:64:3
+	strata commit -q -a -m three
+	match 'Revert a of v2: two$' strata revert v2 --tensor a
+	model ../want.safetensors a:F32:64:1 b:F32:64:3
+	cmp m.safetensors ../want.safetensors
+	rc 7 strata revert v2 --tensor b
+	rc 7 strata revert v2
+	strata revert -q v4
+	out '' strata diff v3 HEAD
+	rc 2 strata revert v2 --tensor x
+	rc 7 strata revert v1 --tensor a
+	strata revert v3 --json >../j
+	grep -q '"version":"v6","branch":"main","message":"Revert v3: three"' ../j
+	strata fsck
+}
+it '--tensor takes back what a version did to some tensors' tensors
 finish

@@ -67,8 +67,128 @@ states() {
 	out v2 sh -c "strata log --oneline -1 main | cut -d' ' -f1"
 }
 
+tensors() {
+	setup
+	match 'Roll a back to v1: one$' strata rollback v1 --tensor a
+	out '  tensors  1 of 2 tensors changed' sh -c 'strata undo -q && strata rollback v1 --tensor a | tail -n 1'
+	strata cat v1::a >a1
+	strata cat HEAD::a | cmp - a1
+	rm a1
+	strata cat v1:m.safetensors | cmp - m.safetensors
+	[ "$(cat c)" = 2 ] && [ "$(cat new)" = 2 ]
+	out '' strata status -s
+	out '' strata diff v1 HEAD --tensor a
+	rc 1 strata rollback v1 --tensor a
+	rc 1 strata rollback v1 --tensor '*' --path m.safetensors
+	match '^v[0-9]* .*as before$' strata rollback v2 --tensor 'm.safetensors::*' -m 'as before'
+	out '' strata diff v2 HEAD
+	strata undo -q
+	out '' strata status -s
+	[ -z "$(find .strata -name '.st-tmp-*')" ]
+	strata fsck --full
+}
+
+only_those() {
+	repo
+	model x.safetensors a:F32:64:1 a.w:F32:64:1 b:F32:64:1 'a?:F32:64:1'
+	mkdir sub
+	model sub/y.safetensors a:F32:64:5
+	strata add . && strata commit -q -m one
+	model x.safetensors a:F32:64:2 a.w:F32:64:2 b:F32:64:2 'a?:F32:64:2'
+	model sub/y.safetensors a:F32:64:6
+	strata commit -q -a -m two
+	strata rollback -q v1 --tensor 'a?' --tensor 'sub::a' --json >../j
+	grep -q '"tensors":{"added":0,"changed":2,"unchanged":3,"removed":0}' ../j
+	out '' strata diff v1 --tensor 'a?'
+	out '' strata diff v1 -- sub
+	out '' strata diff v2 --tensor 'a.w'
+	cd sub
+	strata undo -q
+	strata rollback -q v1 --tensor 'y.safetensors::*'
+	cd ..
+	out '' strata diff v1 -- sub
+	out '' strata diff v2 -- x.safetensors
+	match '1 of 5 tensors changed' strata rollback v1 --path x.safetensors --tensor a
+}
+
+absent() {
+	repo
+	model x.safetensors a:F32:64:1
+	strata add . && strata commit -q -m one
+	model x.safetensors a:F32:32:1 b:F32:64:2
+	model new.safetensors z:F32:8
+	strata add . && strata commit -q -m two
+	rc 2 strata rollback v1 --tensor nothing
+	err "'nothing' matches no tensor" strata rollback v1 --tensor nothing
+	rc 2 strata rollback v1 --tensor b
+	err "v1 has no tensor 'b'" strata rollback v1 --tensor b
+	rc 2 strata rollback v1 --tensor ''
+	rc 2 strata rollback v1 --tensor 'nowhere::a'
+	rc 7 strata rollback v1 --tensor a
+	err 'tensor "a" of .x.safetensors. .would go from f32 .32. to f32 .64.' \
+		strata rollback v1 --tensor a
+	rc 7 strata rollback v1 --tensor '*'
+	err 'x.safetensors::b  .is in the version here only' strata rollback v1 --tensor '*'
+	out '' strata status -s
+	out v2 sh -c "strata log --oneline -1 | cut -d' ' -f1"
+	strata rollback -q v1
+	strata rollback -q v2 --tensor 'new.safetensors::*'
+	out '' strata diff v2 HEAD -- new.safetensors
+	strata fsck
+}
+
+dirty_tensors() {
+	setup
+	echo mine >c
+	strata rollback -q v1 --tensor a
+	out ' M c' strata status -s
+	model m.safetensors a:F32:64,64:7 b:F32:8:7
+	cp m.safetensors ../mine
+	packs=$(ls .strata/packs)
+	rc 7 strata rollback v2 --tensor a
+	cmp m.safetensors ../mine
+	[ "$packs" = "$(ls .strata/packs)" ]
+	[ -z "$(find . -name '.st*-tmp-*')" ]
+	strata add m.safetensors
+	rc 7 strata rollback v2 --tensor a
+}
+
+shards() {
+	repo
+	model m-1.safetensors a:F32:64:1 b:F32:64:1
+	model m-2.safetensors c:F32:64:1 d:F32:64:1
+	model other.safetensors c:F32:64:1
+	echo '{"metadata":{},"weight_map":{"a":"m-1.safetensors","b":"m-1.safetensors","c":"m-2.safetensors","d":"m-2.safetensors"}}' >m.safetensors.index.json
+	strata add . && strata commit -q -m one
+	model m-1.safetensors a:F32:64:2 b:F32:64:2
+	model m-2.safetensors c:F32:64:2 d:F32:64:2
+	model other.safetensors c:F32:64:2
+	strata commit -q -a -m two
+	strata rollback -q v1 --tensor 'm.safetensors.index.json::[ac]'
+	out '' strata diff v1 --tensor a -- m-1.safetensors
+	out '' strata diff v1 --tensor c -- m-2.safetensors
+	out '' strata diff v2 --tensor '[bd]'
+	out '' strata diff v2 -- other.safetensors
+	strata fsck
+}
+
+edited() {
+	setup
+	STRATA_EDITOR='echo better >' strata rollback -q v1 --tensor b -e || [ $? -eq 1 ]
+	STRATA_EDITOR="sed -i s/Roll/Take/" strata rollback v1 -e >../out
+	grep -q 'Take back to v1: one$' ../out
+	STRATA_EDITOR='true >' rc 1 strata rollback v2 -e
+	match '"message":"said"' strata rollback v2 --json -m said
+}
+
 it 'makes a version that is as an old one' whole
 it '--path takes only that' path
 it 'leaves files with changes alone' dirty
 it 'works on an empty repository and a detached HEAD' states
+it '--tensor makes files with old tensors' tensors
+it '--tensor takes names, globs, and paths before them' only_those
+it '--tensor says what is not there, or has another shape' absent
+it '--tensor leaves files with changes alone' dirty_tensors
+it '--tensor reaches into shards through their index' shards
+it 'has its message edited, and speaks JSON' edited
 finish
