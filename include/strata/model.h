@@ -56,6 +56,41 @@ STRATA_API int strata_cat(strata_repo *r, const char *spec, strata_cat_as as,
 			  int (*write)(void *arg, const void *p, size_t n), void *arg,
 			  strata_error *err);
 
+#define STRATA_QUANTILES 9
+
+typedef struct strata_summary {
+	const strata_tensor *tensor; /* path, name, dtype, shape, nbytes, id */
+	bool numeric;	 /* false: strata does not read this type as numbers, and nothing follows */
+	uint64_t numel;	 /* numbers: elements, but a complex one is two */
+	uint64_t finite; /* of which everything from `zeros` on is */
+	uint64_t nan, pos_inf, neg_inf;
+	uint64_t zeros;
+	bool has_distinct; /* of types of at most 16 bits it is known */
+	uint64_t distinct; /* how many different values there are */
+	/* NaN of nothing, infinite or NaN where no double can hold it. std: of the population */
+	double mean, std, min, max;
+	struct {
+		double q, value; /* interpolated linearly between the neighbours */
+	} quantiles[STRATA_QUANTILES];
+	/* The histogram: bin k from edges[k] on and below edges[k + 1], which is in the last bin.
+	 * Not all values need to lie within the outer edges. */
+	size_t nbins;	     /* 0: nothing finite */
+	const double *edges; /* nbins + 1 */
+	const uint64_t *counts;
+	uint64_t below, above;
+	bool whole; /* whole numbers: the first of bin k is edges[k] + 0.5 */
+} strata_summary;
+
+/*
+ * The numbers of tensors in figures: of "REV:path::name-or-glob", "REV::name-or-glob" over all
+ * models, or "FILE::name-or-glob" of a plain file, which r may be NULL for. One tensor after the
+ * other, in file order; the same digits for any number of threads. STRATA_ENOTFOUND when nothing
+ * matches. Memory is bounded whatever the size.
+ */
+STRATA_API int strata_summarise(strata_repo *r, const char *spec, const strata_options *opts,
+				int (*cb)(void *arg, const strata_summary *s), void *arg,
+				strata_error *err);
+
 typedef struct strata_dtype_total {
 	const char *dtype;
 	uint64_t tensors, elements, bytes;

@@ -41,6 +41,20 @@ int strata_cat(strata_repo *r, const char *spec, strata_cat_as as,
 	return st_api_result(rc, &e, err);
 }
 
+int strata_summarise(strata_repo *r, const char *spec, const strata_options *opts,
+		     int (*cb)(void *arg, const strata_summary *s), void *arg, strata_error *err)
+{
+	struct st_ctx ctx;
+	struct st_err e = { 0 };
+	int rc;
+
+	if (!spec || !cb)
+		return st_api_null(err, __func__);
+	ctx = opts || !r ? st_api_ctx(opts) : r->r->ctx;
+	rc = st_verb_summarise(r ? r->r : NULL, &ctx, spec, cb, arg, &e);
+	return st_api_result(rc, &e, err);
+}
+
 int strata_inspect(const char *path, const strata_options *opts,
 		   int (*info)(void *arg, const strata_inspection *i),
 		   int (*tensor)(void *arg, const strata_tensor *t), void *arg, strata_error *err)

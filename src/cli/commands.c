@@ -21,8 +21,8 @@ const struct cli_command cli_commands[] = {
 
 	{ "log", cmd_log, NEED_REPO, GROUP_HISTORY, "Show the history of a branch or file",
 	  &doc_log },
-	{ "show", cmd_show, NEED_REPO, GROUP_HISTORY, "Show a version and what it changed",
-	  &doc_show },
+	{ "show", cmd_show, MAY_REPO, GROUP_HISTORY,
+	  "Show a version and what it changed, or a tensor's numbers", &doc_show },
 	{ "diff", cmd_diff, MAY_REPO, GROUP_HISTORY,
 	  "Show what differs between versions or files, and by how much", &doc_diff },
 	{ "distance", cmd_distance, MAY_REPO, GROUP_HISTORY,

@@ -76,6 +76,9 @@ ST_MUST int st_verb_tensors(struct st_repo *r, const struct st_ctx *ctx, const c
 ST_MUST int st_verb_cat(struct st_repo *r, const struct st_ctx *ctx, const char *spec,
 			strata_cat_as as, int (*write)(void *arg, const void *p, size_t n),
 			void *arg, struct st_err *e);
+ST_MUST int st_verb_summarise(struct st_repo *r, const struct st_ctx *ctx, const char *spec,
+			      int (*cb)(void *arg, const strata_summary *s), void *arg,
+			      struct st_err *e);
 ST_MUST int st_verb_inspect(const struct st_ctx *ctx, const char *path,
 			    int (*info)(void *arg, const strata_inspection *i),
 			    int (*tensor)(void *arg, const strata_tensor *t), void *arg,

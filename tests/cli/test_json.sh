@@ -23,6 +23,8 @@ documented() {
 	strata tag best -m 'the best'
 	strata log --json >../log
 	strata show --json >../show
+	strata show --json best >>../show
+	strata show --json 'HEAD::*' >>../show
 	strata reflog --json >../reflog
 	strata branch --json >../branch
 	strata tag --json >../tag
@@ -58,6 +60,7 @@ documented() {
 	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log branch=branch tag=tag \
 		reflog=reflog revert=revert cherry-pick=cherry-pick rollback=rollback \
 		'show: kind version/version=show' 'show: kind file/file=show' \
+		'show: kind tensor/tensor=show' \
 		'diff: kind tensor/tensor=diff' 'diff: kind config/config=diff' \
 		'diff: kind file/file=diff' 'diff: kind summary/summary=diff' \
 		'distance/distance=distance' ls=ls \

@@ -42,10 +42,183 @@ older() {
 json() {
 	setup
 	strata show --json >got
-	sed -n 1p got | grep -q '^{"kind":"version","commit":.*"params":\[{"key":"lr","value":"1"}\],"config":null,"nfiles":3,"logical_bytes":264}$'
+	sed -n 1p got | grep -q '^{"kind":"version","commit":.*"params":\[{"key":"lr","value":"1"}\],"config":null,"nfiles":3,"logical_bytes":264,"tag":null}$'
 	out '{"kind":"file","path":"m.safetensors","status":"changed","type":"model","old_bytes":256,"new_bytes":256,"tensors":{"added":0,"changed":1,"unchanged":1,"removed":0}}
 {"kind":"file","path":"n","status":"added","type":"file","old_bytes":0,"new_bytes":6,"tensors":null}
 {"kind":"file","path":"t","status":"removed","type":"file","old_bytes":2,"new_bytes":0,"tensors":null}' sed 1d got
+}
+
+tagged() {
+	setup
+	strata tag plain v1
+	strata tag best v1 -m 'the best
+
+so far'
+	strata show best | sed -n -e 's/^Date:.*/Date/' -e '1,/^version/p' | cut -c 1-11 >got
+	out "tag best
+Tagger: Ada
+Date
+
+    the bes
+
+    so far
+
+version v1 " sh -c 'cut -c 1-11 got'
+	match '"tag":\{"name":"best","author":"Ada Tester <ada@example.org>","time":"[-0-9T:.]*Z","message":"the best\\n\\nso far"\}\}$' \
+		strata show best --json
+	match '"version":"v1",.*"tag":null\}$' strata show plain --json
+	match '^version v1  ' strata show plain
+	strata show plain | fails grep '^Tagger'
+}
+
+# x.safetensors: w, f32 0 to 99 of which 10 are zero; s, a scalar; e, empty; n, nothing finite; i, few
+# whole numbers; c, complex; o, of a type that is no numbers
+tensors() {
+	python3 - <<-'PY'
+		import json, struct
+		nan, inf = float("nan"), float("inf")
+		w = [0.0] * 5 + [-0.0] * 5 + [float(i) for i in range(10, 100)]
+		t = {"w": ("F32", [10, 10], struct.pack("<100f", *w)),
+		     "s": ("F64", [], struct.pack("<d", 0.5)),
+		     "e": ("F32", [0, 3], b""),
+		     "n": ("F32", [3], struct.pack("<3f", nan, inf, -inf)),
+		     "i": ("I8", [6], bytes([3, 3, 255, 4, 3, 6])),
+		     "c": ("C64", [2], struct.pack("<4f", 1, 2, 3, nan)),
+		     "o": ("F6_E2M3", [4], b"abc")}
+		head, at = {}, 0
+		for name, (kind, shape, raw) in t.items():
+		    head[name] = {"dtype": kind, "shape": shape, "data_offsets": [at, at + len(raw)]}
+		    at += len(raw)
+		text = json.dumps(head).encode()
+		with open("x.safetensors", "wb") as f:
+		    f.write(struct.pack("<Q", len(text)) + text + b"".join(r for _, _, r in t.values()))
+	PY
+}
+
+numbers() {
+	repo
+	tensors
+	strata add .
+	strata commit -q -m one
+	strata show HEAD:x.safetensors::w >got
+	id=$(strata hash --tensors x.safetensors | sed -n 's/  w$//p')
+	out "x.safetensors::w
+Type:      f32 [10, 10], 400 B
+Id:        $id
+Numbers:   100, all finite
+Zeros:     10 (10 %)
+Mean:      49.05           std 29.5761
+Range:     0 to 99
+Quantiles:   0.1 % 0                1 % 0                5 % 0
+              25 % 24.75           50 % 49.5            75 % 74.25
+              95 % 94.05           99 % 98.01         99.9 % 98.901
+
+            0  ############################################ 10
+         4.95                                               0
+          9.9  ######################                       5" sed 15,\$d got
+	[ "$(wc -l <got)" -eq 32 ]
+	[ "$(awk 'length > 80' got | wc -l)" -eq 0 ]
+	strata show ./x.safetensors::w | sed 1d | cmp - "$(sed 1d got >got1 && echo got1)"
+	strata show HEAD::w | cmp - got
+	cd ..
+	strata show repo/x.safetensors::w | sed 1d | cmp - repo/got1
+}
+
+whole() {
+	tensors
+	strata show x.safetensors::i | sed 1,3d >got
+	out 'Numbers:   6, all finite
+Zeros:     0
+Distinct:  4
+Mean:      3               std 2.08167
+Range:     -1 to 6
+Quantiles:   0.1 % -0.98            1 % -0.8             5 % 0
+              25 % 3               50 % 3               75 % 3.75
+              95 % 5.5             99 % 5.9           99.9 % 5.99
+
+           -1  ###############                              1
+            0                                               0
+            1                                               0
+            2                                               0
+            3  ############################################ 3
+            4  ###############                              1
+            5                                               0
+            6  ###############                              1' cat got
+}
+
+odd() {
+	tensors
+	strata show x.safetensors::n | sed 1,3d >got
+	out 'Numbers:   3; not finite: 1 NaN, 1 +Inf, 1 -Inf
+Zeros:     0' cat got
+	strata show x.safetensors::e | sed 1,3d >got
+	out 'Numbers:   0
+Zeros:     0' cat got
+	strata show x.safetensors::s | sed '1,/Zeros/d' >got
+	out 'Mean:      0.5             std 0
+Range:     0.5 to 0.5
+Quantiles:   0.1 % 0.5              1 % 0.5              5 % 0.5
+              25 % 0.5             50 % 0.5             75 % 0.5
+              95 % 0.5             99 % 0.5           99.9 % 0.5
+
+          0.5  ############################################ 1' cat got
+	match '^Numbers:   4, real and imaginary parts; not finite: 1 NaN, 0 \+Inf, 0 -Inf$' strata show x.safetensors::c
+	match '^Numbers:   this type is bytes to strata' strata show x.safetensors::o
+	match '"id":"[0-9a-f]*","numel":null,.*"mean":null,.*"quantiles":\[\],"histogram":null\}$' \
+		strata show x.safetensors::o --json
+	match '"finite":0,"nan":1,"pos_inf":1,"neg_inf":1,.*"mean":null,"std":null,"min":null,"max":null,.*"histogram":null\}$' \
+		strata show x.safetensors::n --json
+	match '"numel":0,.*"sparsity":null,' strata show x.safetensors::e --json
+	match '"numel":4,"finite":3,"nan":1,.*"mean":2,.*"min":1,"max":3,' strata show x.safetensors::c --json
+}
+
+several() {
+	repo
+	tensors
+	model y.safetensors w:F32:4 'w*:F32:4'
+	strata add .
+	strata commit -q -m one
+	[ "$(strata show 'HEAD::w' | grep -c ::w)" -eq 2 ]
+	[ "$(strata show 'HEAD::w*' | grep '::')" = 'y.safetensors::w*' ] # the very name comes first
+	[ "$(strata show 'HEAD:x.safetensors::[se]' --json | wc -l)" -eq 2 ]
+	[ "$(strata show 'HEAD::?' --json | wc -l)" -eq 8 ]
+	strata --jobs 1 show 'HEAD::?' >one
+	strata --jobs 5 show 'HEAD::?' | cmp - one
+}
+
+not_there() {
+	repo
+	rc 2 strata show HEAD::w # no version yet
+	tensors
+	strata add .
+	strata commit -q -m one
+	rc 2 strata show HEAD::q
+	err "'q' matches no tensor" strata show HEAD::q
+	rc 2 strata show 'HEAD:x.safetensors::q*'
+	rc 2 strata show HEAD:nothing::w
+	rc 2 strata show v9::w
+	rc 2 strata show HEAD:x.safetensors::
+	rc 2 strata show x.safetensors::q
+	echo 1 >t
+	rc 4 strata show t::w
+	rc 2 strata show nothing.safetensors::w
+	head -c 700 x.safetensors >cut.safetensors
+	rc 4 strata show cut.safetensors::w
+	cd ..
+	rc 3 strata show
+	rc 3 strata show repo/x.safetensors
+	err 'FILE::TENSOR' strata show repo/x.safetensors
+	rc 2 strata show repo/nothing.safetensors::w
+}
+
+damaged() {
+	setup
+	pack=$(ls -S .strata/packs/*.pack | head -n 1)
+	chmod u+w .strata/packs/*.pack
+	for t_pack in .strata/packs/*.pack; do
+		head -c 40 /dev/zero | tr '\0' '\377' | dd of="$t_pack" bs=1 seek=40 conv=notrunc 2>/dev/null
+	done
+	rc 5 strata show 'HEAD::*'
 }
 
 usage() {
@@ -54,6 +227,7 @@ usage() {
 	rc 2 strata show abcdef
 	rc 2 strata show HEAD:m.safetensors
 	err "strata cat HEAD:m.safetensors" strata show HEAD:m.safetensors
+	err 'HEAD:m.safetensors::NAME' strata show HEAD:m.safetensors
 	rc 2 strata show v1 v2
 	repo ../empty
 	rc 2 strata show
@@ -62,5 +236,12 @@ usage() {
 it 'a version and what it changed' text
 it 'any revision' older
 it '--json: the version, then files' json
+it 'what an annotated tag says, first' tagged
+it 'the numbers of a tensor' numbers
+it 'whole numbers have a bin each' whole
+it 'tensors without numbers, or with few' odd
+it 'several tensors, the very name first' several
+it 'a tensor that is not there, or a file that is none' not_there
+it 'a damaged pack' damaged
 it 'wants a revision that exists' usage
 finish
