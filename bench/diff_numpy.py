@@ -69,12 +69,38 @@ def doubles(out, room, bits, is_bf16):
     out[:] = bits
 
 
-def chunk(sums, room, p, q, is_bf16):
+class Rows:
+    """Rows of the first dimension in which something changed; a row may span chunks."""
+
+    def __init__(self, shape, numel):
+        self.n = shape[0] if shape else 1
+        self.width = numel // self.n if self.n else 0
+        self.changed = np.zeros(self.n, "?")
+
+    def add(self, at, neq):
+        w = self.width
+        if w == 1:
+            self.changed[at:at + len(neq)] = neq
+        elif at % w == 0 and len(neq) % w == 0:
+            self.changed[at // w:(at + len(neq)) // w] = neq.reshape(-1, w).any(axis=1)
+        else:
+            self.changed[(np.flatnonzero(neq) + at) // w] = True
+
+
+def chunk_of(numel, shape):
+    """Elements to take at a time: whole rows where they fit."""
+    width = numel // shape[0] if shape and shape[0] else 1
+    return CHUNK // width * width if 0 < width <= CHUNK else CHUNK
+
+
+def chunk(sums, room, rows, at, p, q, is_bf16):
     n = len(p)
     a, b, d, neq = room.a[:n], room.b[:n], room.d[:n], room.neq[:n]
     unsigned = "<u%d" % p.itemsize
     np.not_equal(p.view(unsigned), q.view(unsigned), out=neq)
     changed = int(np.count_nonzero(neq))
+    if changed:
+        rows.add(at, neq)
     doubles(a, room, p, is_bf16)
     a2 = float(np.dot(a, a))
     if not changed and math.isfinite(a2):
@@ -113,9 +139,12 @@ def main():
         if not other or (t["dtype"], t["shape"]) != (other["dtype"], other["shape"]):
             continue
         p, q, sums = a.bits(name), b.bits(name), Sums()
-        for i in range(0, len(p), CHUNK):
-            chunk(sums, room, p[i:i + CHUNK], q[i:i + CHUNK], t["dtype"] == "BF16")
-        print(json.dumps(dict({"name": name}, **sums.figures())))
+        rows, step = Rows(t["shape"], len(p)), chunk_of(len(p), t["shape"])
+        for i in range(0, len(p), step):
+            chunk(sums, room, rows, i, p[i:i + step], q[i:i + step], t["dtype"] == "BF16")
+        print(json.dumps(dict({"name": name, "rows": rows.n,
+                               "rows_changed": int(np.count_nonzero(rows.changed))},
+                              **sums.figures())))
         total.add(sums)
     print(json.dumps(dict({"kind": "summary"}, **total.figures())))
 

@@ -114,9 +114,10 @@ typedef struct strata_diff_handler {			   /* each may be NULL; non-zero stops */
 
 /*
  * a and b: NULL and NULL is working tree against index (with staged: index against HEAD); a alone
- * is the working tree against version a (staged: the index against it), "A..B" both; of "REV:path"
- * alone the working tree's path is the other side, and a plain path alone restricts what is
- * compared without it. Both are versions, "REV:path", or plain files and directories, in any
+ * is the working tree against version a (staged: the index against it), "A..B" both, "A...B" the
+ * merge base of both and B (STRATA_ENOTFOUND if there is none, STRATA_EUSAGE if several); of
+ * "REV:path" alone the working tree's path is the other side, and a plain path alone restricts what
+ * is compared without it. Both are versions, "REV:path", or plain files and directories, in any
  * mixture; a path of the working tree beside a version stands for what the version has there. r may
  * be NULL for two plain paths. STRATA_OK whether or not they differ: total says.
  *

@@ -12,6 +12,7 @@ int cli_emit(struct cli *c)
 		c->write_errno = ENOMEM;
 		return 1;
 	}
+	cli_progress_clear(c);
 	fputs(text, stdout);
 	fputc('\n', stdout);
 	return cli_stop(c);

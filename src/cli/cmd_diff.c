@@ -46,9 +46,10 @@ const struct cli_doc doc_diff = {
 	.options = options,
 	.text = "Shows which tensors, settings and files differ, and by how much. Without A and B\n"
 		"it compares the index with the working tree, with A alone the version A with the\n"
-		"working tree. A and B may be versions (A..B, too), files of versions (REV:PATH),\n"
-		"files and directories, in any mixture and in any formats; for files no repository\n"
-		"is needed. A model's index file stands for all its shards.\n"
+		"working tree. A and B may be versions, files of versions (REV:PATH), files and\n"
+		"directories, in any mixture and in any formats; for files no repository is needed.\n"
+		"A..B is A and B, A...B what B has changed since its history and A's parted. A\n"
+		"model's index file stands for all its shards.\n"
 		"\n"
 		"Of a tensor it shows the share of elements that changed; D, the mean of the\n"
 		"absolute differences; the norm of the difference relative to A's (rel L2); the\n"
@@ -127,6 +128,7 @@ static int print_name(void *arg, const strata_diff_file *f)
 {
 	struct cli *c = arg;
 
+	cli_progress_clear(c);
 	name_put(stdout, f->path);
 	fputc('\n', stdout);
 	return cli_stop(c);
@@ -157,6 +159,27 @@ static void json_of(const struct run *x, const struct diff_collect *k)
 		diff_json_summary(x->c, &k->total);
 }
 
+/* The sides of "A..B" and "A...B", which come as one word; else NULL. */
+static char *range_side(const char *word, bool of_a)
+{
+	const char *dots = word && access(word, F_OK) != 0 ? strstr(word, "..") : NULL;
+	const char *b = dots ? dots + 2 + (dots[2] == '.') : NULL;
+	char *a, *name = NULL;
+
+	if (!dots || strncmp(word, "../", 3) == 0 || strncmp(word, "./", 2) == 0)
+		return NULL;
+	b = *b ? b : "HEAD";
+	if (!of_a)
+		return strdup(b);
+	a = dots == word ? strdup("HEAD") : strndup(word, (size_t)(dots - word));
+	if (dots[2] != '.')
+		return a;
+	if (a && asprintf(&name, "merge base of %s and %s", a, b) < 0)
+		name = NULL;
+	free(a);
+	return name;
+}
+
 static const char *side_name(const struct run *x, bool of_a)
 {
 	if (of_a)
@@ -166,9 +189,10 @@ static const char *side_name(const struct run *x, bool of_a)
 
 static int page_of(const struct run *x, const struct diff_collect *k)
 {
+	char *a = x->b ? NULL : range_side(x->a, true), *b = x->b ? NULL : range_side(x->a, false);
 	const struct diff_page page = {
-		.a = side_name(x, true),
-		.b = side_name(x, false),
+		.a = a ? a : side_name(x, true),
+		.b = b ? b : side_name(x, false),
 		.tensors = k->tensors,
 		.ntensors = k->ntensors,
 		.settings = k->settings,
@@ -178,7 +202,11 @@ static int page_of(const struct run *x, const struct diff_collect *k)
 		.total = &k->total,
 	};
 
-	return diff_html_write(&page, x->v->html, x->err);
+	int rc = diff_html_write(&page, x->v->html, x->err);
+
+	free(a);
+	free(b);
+	return rc;
 }
 
 /* The page has them all; the terminal shows them only if they were asked for. */

@@ -166,7 +166,10 @@ static void put_file(struct html *h, const strata_diff_file *f)
 		h_name(h, f->a_path, strlen(f->a_path));
 		h_put(h, "</small>");
 	}
-	h_printf(h, "</th><td class=\"%s\">%s</td><td>", f->status, f->status);
+	h_printf(h, "</th><td class=\"%s\">%s", f->status, f->status);
+	if (*diff_mode(f))
+		h_printf(h, "<small>%s</small>", diff_mode(f));
+	h_put(h, "</td><td>");
 	h_put(h, a ? human_bytes(f->a_size).s : "");
 	put_id(h, a ? f->a_id : "");
 	h_put(h, "</td><td>");

@@ -4,6 +4,7 @@
 #define ST_CLI_DIFF_HTML_PARTS_H
 
 #include "cli/diff_html.h"
+#include "cli/diff_text.h"
 
 struct html {
 	FILE *f;

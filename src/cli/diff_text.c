@@ -389,11 +389,10 @@ void diff_heading(const struct cli *c, const char *path, const strata_diff_file 
 	if (a)
 		printf("%s%s-> ", a, wide > WIDTH ? "\n" : " ");
 	printf("%s%s", b ? b : "?", color_off(c, COLOR_BOLD));
-	if (f && strcmp(f->status, "changed") != 0)
-		printf(": %s", strcmp(f->status, "typechanged") == 0 ? "link and file" : f->status);
-	else if (f && strcmp(f->a_mode, f->b_mode) != 0)
-		printf(": %s",
-		       strcmp(f->b_mode, "exec") == 0 ? "executable" : "no longer executable");
+	if (f && (strcmp(f->status, "added") == 0 || strcmp(f->status, "removed") == 0))
+		printf(": %s%s%s", f->status, *diff_mode(f) ? ", " : "", diff_mode(f));
+	else if (f && *diff_mode(f))
+		printf(": %s", diff_mode(f));
 	free(a);
 	free(b);
 }

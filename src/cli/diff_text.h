@@ -25,6 +25,8 @@ human diff_cosine(double v);			 /* near 1 by what is missing, "1-2e-6" */
 size_t diff_head(const char *s, size_t len, size_t room);
 /* Not wider than room: the middle is left out. The caller's; NULL when out of memory. */
 char *diff_short(const char *s, size_t len, size_t room);
+/* What a file became, "executable", "now a link", or is from the start; "": nothing to tell. */
+const char *diff_mode(const strata_diff_file *f);
 /* Length of the name of the layer that a tensor belongs to: "encoder.layers.3" of
  * "encoder.layers.3.mlp.weight". */
 size_t diff_layer(const char *name, size_t len);

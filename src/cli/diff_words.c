@@ -63,6 +63,24 @@ human diff_cosine(double v)
 	return h;
 }
 
+const char *diff_mode(const strata_diff_file *f)
+{
+	bool was_link = f->a_mode && strcmp(f->a_mode, "link") == 0;
+	bool was_exec = f->a_mode && strcmp(f->a_mode, "exec") == 0;
+	bool link = f->b_mode && strcmp(f->b_mode, "link") == 0;
+	bool exec = f->b_mode && strcmp(f->b_mode, "exec") == 0;
+
+	if (!f->b_mode)
+		return "";
+	if (!f->a_mode)
+		return link ? "a link" : exec ? "executable" : "";
+	if (link != was_link)
+		return link ? "now a link" :
+		       exec ? "no longer a link, executable" :
+			      "no longer a link";
+	return exec == was_exec ? "" : exec ? "executable" : "no longer executable";
+}
+
 static size_t char_len(const char *s, size_t len)
 {
 	uint32_t c;

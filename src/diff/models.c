@@ -12,8 +12,9 @@
 #include "tensor/layout.h"
 #include "tensor/quote.h"
 
-#define PARTS 128		 /* of an item */
-#define SIDE (ST_PAIR_CHUNK * 8) /* bytes of an item's elements on one side, at most */
+#define PARTS 128		  /* of an item */
+#define UNITS ((size_t)1 << 18)	  /* elements of an item */
+#define SIDE (ST_PAIR_CHUNK * 16) /* bytes of a part's elements, both sides, at most */
 
 enum reading {
 	READ_NONE,
@@ -43,7 +44,6 @@ struct part { /* a run of a pair */
 
 struct item {
 	struct item *next; /* free ones */
-	uint8_t *a, *b;
 	size_t nparts, units;
 	struct part parts[PARTS];
 };
@@ -57,6 +57,7 @@ struct run {
 	struct st_models_total *total;
 	struct st_pipe *pipe;
 	struct item *items, *filling;
+	uint8_t **room; /* of each worker: a part's bytes, small enough to stay in its cache */
 	struct st_pair_tree tree; /* of the tensor that is in the sink */
 	uint64_t done, bytes;
 };
@@ -260,31 +261,31 @@ static void look_rows(struct part *p, const uint8_t *a, const uint8_t *b)
 		st_rows_look(&p->rows, &run);
 }
 
-static int work_part(const struct run *r, const struct item *it, struct part *p, struct st_err *e)
+static int work_part(const struct run *r, uint8_t *room, struct part *p, struct st_err *e)
 {
 	const struct job *j = p->job;
-	uint8_t *b = j->reading == READ_ONE ? it->a : it->b;
+	uint8_t *a = room, *b = j->reading == READ_ONE ? a : room + SIDE / 2;
 	int rc;
 
 	if (p->n == 0)
 		return ST_OK;
-	rc = read_part(p, it->a, it->b, e);
+	rc = read_part(p, a, b, e);
 	if (rc != ST_OK)
 		return rc;
-	st_pair_chunk(&p->sums, j->d.a->dtype, it->a, j->d.b->dtype, b, p->n,
+	st_pair_chunk(&p->sums, j->d.a->dtype, a, j->d.b->dtype, b, p->n,
 		      r->o->histogram ? ST_PAIR_HISTOGRAM : 0);
-	look_rows(p, it->a, b);
+	look_rows(p, a, b);
 	return ST_OK;
 }
 
 static int work(void *arg, void *item, unsigned worker, struct st_err *e)
 {
+	const struct run *r = arg;
 	struct item *it = item;
 	int rc = ST_OK;
 
-	(void)worker;
 	for (size_t i = 0; rc == ST_OK && i < it->nparts; i++)
-		rc = work_part(arg, it, &it->parts[i], e);
+		rc = work_part(r, r->room[worker], &it->parts[i], e);
 	return rc;
 }
 
@@ -421,7 +422,7 @@ static int add_part(struct run *r, struct job *j, uint64_t at, size_t n, bool la
 	struct item *it = r->filling;
 	int rc;
 
-	if (it && (it->nparts == PARTS || n > ST_PAIR_CHUNK - it->units)) {
+	if (it && (it->nparts == PARTS || n > UNITS - it->units)) {
 		rc = flush(r, e);
 		if (rc != ST_OK)
 			return rc;
@@ -515,27 +516,38 @@ static int add_item(struct run *r, struct st_err *e)
 		return e->code;
 	it->next = r->items;
 	r->items = it;
-	it->a = st_malloc(SIDE, e);
-	it->b = it->a ? st_malloc(SIDE, e) : NULL;
-	return it->b ? ST_OK : (int)e->code;
+	return ST_OK;
 }
 
-static void free_items(struct run *r)
+static int add_rooms(struct run *r, unsigned jobs, struct st_err *e)
+{
+	r->room = st_calloc(jobs, sizeof(*r->room), e);
+	for (unsigned i = 0; r->room && i < jobs; i++) {
+		r->room[i] = st_malloc(SIDE, e);
+		if (!r->room[i])
+			return e->code;
+	}
+	return r->room ? ST_OK : (int)e->code;
+}
+
+static void free_all(struct run *r, unsigned jobs)
 {
 	struct item *it;
 
 	while ((it = r->items)) {
 		r->items = it->next;
-		free(it->a);
-		free(it->b);
 		free(it);
 	}
+	for (unsigned i = 0; r->room && i < jobs; i++)
+		free(r->room[i]);
+	free(r->room);
 }
 
 /* As many as the budget has buffers for. */
 static unsigned jobs_of(const struct st_ctx *ctx)
 {
-	uint64_t items = ctx->memory / (2 * SIDE), jobs = ctx->jobs ? ctx->jobs : 1;
+	uint64_t items = ctx->memory / (SIDE + sizeof(struct item)),
+		 jobs = ctx->jobs ? ctx->jobs : 1;
 
 	if (ctx->memory && jobs + 2 > items)
 		jobs = items > 3 ? items - 2 : 1;
@@ -551,9 +563,11 @@ static int run_all(struct run *r, const struct st_match *m, size_t n, struct st_
 	for (i = 0; rc == ST_OK && i < jobs + 2; i++)
 		rc = add_item(r, e);
 	if (rc == ST_OK)
+		rc = add_rooms(r, jobs, e);
+	if (rc == ST_OK)
 		rc = st_pipe_new(&r->pipe, jobs, jobs + 1, &ops, r, e);
 	if (rc != ST_OK) {
-		free_items(r);
+		free_all(r, jobs);
 		return rc;
 	}
 	sum_bytes(r, m, n);
@@ -565,7 +579,7 @@ static int run_all(struct run *r, const struct st_match *m, size_t n, struct st_
 		r->filling = NULL;
 	}
 	st_pipe_free(r->pipe);
-	free_items(r);
+	free_all(r, jobs);
 	return rc;
 }
 

@@ -120,8 +120,8 @@ bool st_pair_level_supported(enum st_pair_level l)
 {
 #if defined(__x86_64__)
 	if (l == ST_PAIR_AVX2)
-		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") &&
-		       has_f16c();
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+		       __builtin_cpu_supports("popcnt") && has_f16c();
 #endif
 	return l == ST_PAIR_PORTABLE;
 }

@@ -14,8 +14,10 @@
 
 #include "tensor/dtype.h"
 
-#define ST_PAIR_LEAF ((size_t)4096)	/* elements */
-#define ST_PAIR_CHUNK ((size_t)1 << 18) /* elements that a call takes at most */
+#define ST_PAIR_LEAF ((size_t)4096) /* elements */
+#define ST_PAIR_CHUNK \
+	((size_t)1 << 15) /* elements that a call takes at most: both sides of
+					 * 16 bits fit a core's cache */
 #define ST_PAIR_BUCKETS 64
 
 enum st_pair_flags {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/commits.h"
 
+#include "repo/merge_base.h"
+
 void st_names_init(struct st_names *n)
 {
 	*n = (struct st_names){ 0 };
@@ -134,63 +136,28 @@ void st_version_text_release(struct st_version_text *text)
 	free(text->lineage);
 }
 
-enum {
-	SEEN_A = 1,
-	SEEN_B = 2
-};
-
-struct sides {
-	struct st_map seen; /* commit -> SEEN_* */
-	struct st_map *hidden;
-};
-
-static int mark(struct st_map *m, const struct st_oid *id, uint64_t sides, struct st_err *e)
+static int hide(void *arg, const struct st_oid *base, struct st_err *e)
 {
-	uint64_t old = 0;
-
-	st_map_get(m, id->b, ST_OID_LEN, &old);
-	return st_map_put(m, id->b, ST_OID_LEN, old | sides, NULL, NULL, e);
+	return st_map_put(arg, base->b, ST_OID_LEN, 1, NULL, NULL, e);
 }
 
-static int spread(void *arg, const struct st_commit_row *row, struct st_err *e)
-{
-	struct sides *s = arg;
-	uint64_t sides = 0;
-	size_t i;
-	int rc = ST_OK;
-
-	if (!st_map_get(&s->seen, row->id.b, ST_OID_LEN, &sides))
-		return ST_OK;
-	if (sides == (SEEN_A | SEEN_B))
-		rc = st_map_put(s->hidden, row->id.b, ST_OID_LEN, 1, NULL, NULL, e);
-	for (i = 0; rc == ST_OK && i < row->nparents; i++)
-		rc = mark(&s->seen, &row->parents[i], sides, e);
-	return rc;
-}
-
+/* What both sides reach is the best common ancestors and what is below them, which log hides too. */
 int st_log_symmetric(struct st_repo *r, const char *a, size_t a_len, const char *b,
 		     struct st_map *wanted, struct st_map *hidden, bool *any_hidden,
 		     struct st_err *e)
 {
-	struct sides s = { .hidden = hidden };
 	struct st_oid ia, ib;
 	int rc;
 
-	st_map_init(&s.seen);
 	*any_hidden = true;
 	rc = st_resolve(r, a, a_len, &ia, e);
 	if (rc == ST_OK)
 		rc = st_resolve(r, b, strlen(b), &ib, e);
 	if (rc == ST_OK)
-		rc = mark(&s.seen, &ia, SEEN_A, e);
-	if (rc == ST_OK)
-		rc = mark(&s.seen, &ib, SEEN_B, e);
-	if (rc == ST_OK)
-		rc = st_catalog_commit_each(r->cat, spread, &s, e);
+		rc = st_merge_base_each(r, &ia, &ib, hide, hidden, e);
 	if (rc == ST_OK)
 		rc = st_map_put(wanted, ia.b, ST_OID_LEN, 1, NULL, NULL, e);
 	if (rc == ST_OK)
 		rc = st_map_put(wanted, ib.b, ST_OID_LEN, 1, NULL, NULL, e);
-	st_map_release(&s.seen);
 	return rc;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* diff: the files of both sides unit by unit, models tensor by tensor. */
+#include "repo/diff_meter.h"
 #include "repo/diff_units.h"
 
 #include <math.h>
@@ -7,7 +8,8 @@
 
 struct diff {
 	struct st_repo *r;
-	const struct st_ctx *ctx;
+	const struct st_ctx *ctx; /* of the meter, once it runs */
+	struct st_meter meter;
 	const strata_diff_options *o;
 	const strata_diff_handler *h;
 	void *arg;
@@ -556,18 +558,35 @@ static int judge_globs(struct diff *d)
 	return rc;
 }
 
+/* Of pairs that are not known to be the same: what they take if they are read. */
+static uint64_t bytes_of(const struct st_dpair *p, size_t n)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (p[i].state != ST_PAIR_SAME)
+			bytes += (p[i].a ? p[i].a->size : 0) + (p[i].b ? p[i].b->size : 0);
+	return bytes;
+}
+
 static int compare(struct diff *d)
 {
 	struct st_dpairs *p = &d->pairs;
+	const struct st_ctx *outer = d->ctx;
 	size_t end;
 	int rc = ST_OK;
 
+	st_meter_init(&d->meter, outer, bytes_of(p->v, p->n));
+	d->ctx = &d->meter.ctx;
 	for (size_t i = 0; rc == ST_OK && i < p->n; i = end) {
 		end = unit_end(p, i);
 		d->unit = &p->v[i];
 		d->nunit = end - i;
+		st_meter_next(&d->meter, bytes_of(d->unit, d->nunit));
 		rc = compare_unit(d);
 	}
+	st_meter_end(&d->meter);
+	d->ctx = outer;
 	return rc == ST_OK ? judge_globs(d) : rc;
 }
 

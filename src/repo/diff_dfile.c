@@ -139,15 +139,15 @@ int st_dfile_hash(struct st_dfile *f, const struct st_ctx *ctx, struct st_err *e
 	} else {
 		rc = st_source_open_file(&src, f->full, e);
 		if (rc == ST_OK)
-			rc = st_hash_range(ctx, &src, 0, src.size, &f->id, e);
+			rc = st_hash_shown(ctx, &src, &f->id, e);
 		st_source_close(&src);
 	}
 	f->has_id = rc == ST_OK;
 	return rc;
 }
 
-static int compare_sources(const struct st_source *a, const struct st_source *b, bool *same,
-			   struct st_err *e)
+static int compare_sources(const struct st_source *a, const struct st_source *b,
+			   const struct st_ctx *ctx, bool *same, struct st_err *e)
 {
 	uint8_t *p = st_malloc(2 * ST_FRAME_LEN, e);
 	uint64_t at = 0;
@@ -161,13 +161,17 @@ static int compare_sources(const struct st_source *a, const struct st_source *b,
 		if (rc == ST_OK)
 			rc = st_source_read(b, p + ST_FRAME_LEN, n, at, e);
 		*same = rc == ST_OK && memcmp(p, p + ST_FRAME_LEN, n) == 0;
+		if (rc == ST_OK)
+			rc = st_check_cancel(ctx, e);
+		st_progress(ctx, "compare", 2 * (at + n), 2 * a->size, true, false);
 	}
+	st_progress(ctx, "compare", 2 * at, 2 * at, true, true);
 	free(p);
 	return rc;
 }
 
-static int compare_plain(const struct st_dfile *a, const struct st_dfile *b, bool *same,
-			 struct st_err *e)
+static int compare_plain(const struct st_dfile *a, const struct st_dfile *b,
+			 const struct st_ctx *ctx, bool *same, struct st_err *e)
 {
 	struct st_source sa, sb = { .fd = -1 };
 	int rc = st_source_open_file(&sa, a->full, e);
@@ -175,7 +179,7 @@ static int compare_plain(const struct st_dfile *a, const struct st_dfile *b, boo
 	if (rc == ST_OK)
 		rc = st_source_open_file(&sb, b->full, e);
 	if (rc == ST_OK)
-		rc = compare_sources(&sa, &sb, same, e);
+		rc = compare_sources(&sa, &sb, ctx, same, e);
 	st_source_close(&sa);
 	st_source_close(&sb);
 	return rc;
@@ -190,7 +194,7 @@ int st_dfile_same(struct st_dfile *a, struct st_dfile *b, const struct st_ctx *c
 	if (a->size != b->size || (a->mode == ST_MODE_LINK) != (b->mode == ST_MODE_LINK))
 		return ST_OK;
 	if (a->full && b->full && a->mode != ST_MODE_LINK && !(a->has_id && b->has_id))
-		return compare_plain(a, b, same, e);
+		return compare_plain(a, b, ctx, same, e);
 	rc = st_dfile_hash(a, ctx, e);
 	if (rc == ST_OK)
 		rc = st_dfile_hash(b, ctx, e);

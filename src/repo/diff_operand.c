@@ -3,12 +3,14 @@
 
 #include "base/file.h"
 #include "format/format.h"
+#include "repo/merge_base.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define WALK_DEPTH 200
+#define BASES 5 /* merge bases that are looked for; one fewer are named */
 
 enum kind {
 	OP_INDEX,
@@ -669,6 +671,7 @@ static int list_both(struct st_repo *r, const struct sides *s, const strata_diff
 
 	la->whole = whole(&s->a);
 	lb->whole = whole(&s->b);
+	la->part = lb->part = o->npaths > 0;
 	if (rc == ST_OK && is_plain(&s->a) && is_plain(&s->b) && s->a.kind != s->b.kind)
 		rc = unlike(s, s->a.kind == OP_FILE, s->b.kind == OP_FILE, e);
 	if (rc == ST_OK)
@@ -686,27 +689,70 @@ static int list_both(struct st_repo *r, const struct sides *s, const strata_diff
 	return rc;
 }
 
-/* "A..B" as one word; *dots is where they are, or NULL. */
-static int find_range(const char *word, const char **dots, struct st_err *e)
+/* Where the dots of "A..B" or "A...B" are in one word, or NULL. */
+static const char *find_range(const char *word)
 {
 	bool path = word[0] == '/' || (word[0] == '.' && (word[1] != '.' || strchr("/", word[2])));
 
-	*dots = path || exists(word) ? NULL : strstr(word, "..");
-	if (*dots && strncmp(*dots, "...", 3) == 0)
+	return path || exists(word) ? NULL : strstr(word, "..");
+}
+
+static int several_bases(const char *word, const char *b, const struct st_oid *base, size_t n,
+			 struct st_err *e)
+{
+	char list[BASES * 16] = "", hex[ST_OID_HEX + 1];
+	size_t at = 0;
+
+	for (size_t i = 0; i < n && i < BASES - 1; i++) {
+		st_oid_hex(&base[i], hex);
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%.12s", i ? ", " : "", hex);
+	}
+	return st_fail(e, ST_EUSAGE,
+		       "'%s' has several merge bases: %s%s; name the one to start from: "
+		       "strata diff %.12s %s",
+		       word, list, n < BASES ? "" : " and more", list, b);
+}
+
+/* Side a becomes the version where its line of history and b's parted. */
+static int from_merge_base(struct st_repo *r, const char *word, const char *b, struct sides *s,
+			   struct st_err *e)
+{
+	struct st_oid base[BASES];
+	size_t n;
+	int rc;
+
+	if (s->a.kind != OP_VERSION || s->b.kind != OP_VERSION)
 		return st_fail(e, ST_EUSAGE,
-			       "'%s': diff compares two versions, A..B; it does not look for a "
-			       "common ancestor",
+			       "'%s': only versions have a merge base, A...B; paths go behind '--'",
 			       word);
+	rc = st_merge_bases(r, &s->a.commit, &s->b.commit, base, BASES, &n, e);
+	if (rc != ST_OK)
+		return rc;
+	if (n == 0)
+		return st_fail(e, ST_ENOTFOUND,
+			       "'%s': the two have no version in common; A..B compares them as "
+			       "they are",
+			       word);
+	if (n > 1)
+		return several_bases(word, b, base, n, e);
+	s->a.commit = base[0];
 	return ST_OK;
 }
 
+/* A..B, or from the merge base of both A...B; HEAD where one is missing. */
 static int range_operands(struct st_repo *r, const char *word, const char *dots, struct sides *s,
 			  struct st_err *e)
 {
+	bool parted = dots[2] == '.';
+	const char *b = dots + 2 + parted;
 	char *a = copy_text(word, (size_t)(dots - word), e);
-	int rc = a ? two_operands(r, *a ? a : "HEAD", dots[2] ? dots + 2 : "HEAD", s, e) :
-		     (int)e->code;
+	int rc;
 
+	if (!*b)
+		b = "HEAD";
+	rc = a ? two_operands(r, *a ? a : "HEAD", b, s, e) : (int)e->code;
+	if (rc == ST_OK && parted)
+		rc = from_merge_base(r, word, b, s, e);
 	s->a.text = s->b.text = word;
 	free(a);
 	return rc;
@@ -732,8 +778,8 @@ static int choose(struct st_repo *r, const char *a, const char *b, bool staged, 
 			       a, b);
 	if (b)
 		return two_operands(r, a, b, s, e);
-	if (r && find_range(a, &dots, e) != ST_OK)
-		return e->code;
+	if (r)
+		dots = find_range(a);
 	if (dots && staged)
 		return st_fail(e, ST_EUSAGE, "--staged takes one version, not '%s'", a);
 	return dots ? range_operands(r, a, dots, s, e) : one_operand(r, a, staged, s, e);

@@ -11,6 +11,7 @@ struct st_dlist {
 	size_t n, cap;
 	bool single; /* one file, or one model of several, was named */
 	bool whole;  /* everything that the repository has at that time: keys are its paths */
+	bool part;   /* only files of paths that were chosen */
 };
 
 /*

@@ -2,14 +2,17 @@
 #include "repo/diff_units.h"
 
 #include "format/format.h"
+#include "tensor/quote.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 struct making {
 	struct st_dpairs *p;
 	struct st_repo *r;
 	const struct st_ctx *ctx;
 	bool modes; /* executable bits count: both sides are the repository's */
+	bool part;  /* paths were chosen: of a model there may be less than its index names */
 };
 
 static const char *key_of(const struct st_dpair *p)
@@ -116,9 +119,10 @@ static const char *unit_of(struct st_dpairs *p, const char *key, struct st_err *
 	return out;
 }
 
-/* Shards may have any name: the index knows. One that cannot be read leaves them as they are. */
-static int load_index(const struct making *m, struct st_dfile *f, struct st_shard_index *x,
-		      bool *there, struct st_err *e)
+/* Shards may have any name: the index knows. One that cannot be read, or that names what is no file
+ * beside it, leaves them as they are after a warning. */
+static int load_index(const struct making *m, struct st_dfile *f, bool told,
+		      struct st_shard_index *x, bool *there, struct st_err *e)
 {
 	struct st_err bad = { 0 };
 	struct st_buf b;
@@ -130,21 +134,57 @@ static int load_index(const struct making *m, struct st_dfile *f, struct st_shar
 		rc = st_shard_index_parse(x, b.p, b.len, &bad);
 	st_buf_release(&b);
 	*there = rc == ST_OK;
-	if (rc == ST_OK || rc == ST_EFORMAT || rc == ST_ELIMIT)
+	if (rc == ST_OK)
 		return ST_OK;
-	*e = bad;
-	return rc;
+	if (rc != ST_EFORMAT && rc != ST_ELIMIT) {
+		*e = bad;
+		return rc;
+	}
+	if (told)
+		st_warn(m->ctx, "%s: %s; it is compared as an ordinary file", f->path, bad.msg);
+	return ST_OK;
 }
 
-static int join_shards(const struct making *m, struct st_dfile *f, const char *unit,
+struct unmet { /* what an index names and its side does not have */
+	const char *first;
+	size_t n;
+};
+
+static void warn_unmet(const struct making *m, const struct st_dfile *f, const struct unmet *u)
+{
+	const char *why = "which is not among the files compared";
+	char more[64] = "";
+	struct st_quote q;
+
+	if (u->n == 0)
+		return;
+	if (st_shard_index_name(u->first))
+		why = "which is an index itself";
+	if (u->n > 1)
+		snprintf(more, sizeof(more), ", and %zu more like it", u->n - 1);
+	st_warn(m->ctx, "%s names the shard %s, %s%s", f->path,
+		st_quote(&q, u->first, strlen(u->first)), why, more);
+}
+
+/* Is that pair a file of this side, and none that names shards itself? */
+static bool is_shard(const struct st_dpair *p, bool of_a)
+{
+	return (of_a ? p->a : p->b) != NULL && !st_shard_index_name(key_of(p));
+}
+
+static int join_shards(const struct making *m, const struct st_dpair *index, bool of_a,
 		       const struct st_map *by_key, struct st_err *e)
 {
+	struct st_dfile *f = of_a ? index->a : index->b;
+	bool told = !m->part && index->state != ST_PAIR_SAME; /* else it is no news */
+	const char *unit = index->unit;
 	const char *slash = strrchr(f->key, '/');
+	struct unmet unmet = { 0 };
 	struct st_shard_index x;
 	struct st_buf key;
 	uint64_t at;
 	bool there;
-	int rc = load_index(m, f, &x, &there, e);
+	int rc = load_index(m, f, told, &x, &there, e);
 
 	if (rc != ST_OK || !there)
 		return rc;
@@ -154,9 +194,14 @@ static int join_shards(const struct making *m, struct st_dfile *f, const char *u
 		rc = st_buf_add(&key, f->key, slash ? (size_t)(slash - f->key) + 1 : 0, e);
 		if (rc == ST_OK)
 			rc = st_buf_addstr(&key, x.shards[i], e);
-		if (rc == ST_OK && st_map_get(by_key, key.p, key.len, &at))
+		if (rc == ST_OK && st_map_get(by_key, key.p, key.len, &at) &&
+		    is_shard(&m->p->v[at], of_a))
 			m->p->v[at].unit = unit;
+		else if (rc == ST_OK && unmet.n++ == 0)
+			unmet.first = x.shards[i];
 	}
+	if (rc == ST_OK && told)
+		warn_unmet(m, f, &unmet);
 	st_buf_release(&key);
 	st_shard_index_release(&x);
 	return rc;
@@ -182,9 +227,9 @@ static int name_units(const struct making *m, struct st_err *e)
 		if (!st_shard_index_name(key_of(d)))
 			continue;
 		if (d->a)
-			rc = join_shards(m, d->a, d->unit, &by_key, e);
-		if (rc == ST_OK && d->b && d->state != ST_PAIR_SAME)
-			rc = join_shards(m, d->b, d->unit, &by_key, e);
+			rc = join_shards(m, d, true, &by_key, e);
+		if (rc == ST_OK && d->b)
+			rc = join_shards(m, d, false, &by_key, e);
 	}
 	st_map_release(&by_key);
 	return rc;
@@ -364,7 +409,7 @@ static int join_leftovers(const struct making *m, struct st_err *e)
 int st_dpairs_make(struct st_dpairs *out, struct st_dlist *a, struct st_dlist *b, struct st_repo *r,
 		   const struct st_ctx *ctx, struct st_err *e)
 {
-	struct making m = { out, r, ctx, a->whole && b->whole };
+	struct making m = { out, r, ctx, a->whole && b->whole, a->part || b->part };
 	int rc;
 
 	*out = (struct st_dpairs){ 0 };

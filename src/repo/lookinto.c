@@ -112,7 +112,11 @@ static int add_shards(struct st_repo *r, const struct st_stage_row *row, const s
 		if (rc != ST_OK)
 			break;
 		shard = st_index_find(all, (const char *)path.p, path.len, NULL);
-		if (shard && shard->mode != ST_MODE_LINK)
+		if (st_shard_index_name(idx.shards[i]))
+			rc = st_fail(e, ST_EFORMAT,
+				     "%s names %s as a shard, which is an index, too", row->path,
+				     idx.shards[i]);
+		else if (shard && shard->mode != ST_MODE_LINK)
 			rc = st_index_add(x, shard, e);
 		else
 			rc = st_fail(e, ST_ENOTFOUND,
@@ -225,17 +229,20 @@ void st_tensor_from_layout(strata_tensor *out, const char *path, const struct st
 	show_tensor(out, path, t, "");
 }
 
+#define BATCH 256 /* frames that are hashed before it is asked whether to go on */
+
 struct range {
 	const struct st_source *src;
 	uint64_t off, n;
+	uint64_t first; /* frame of the batch */
 	uint8_t (*cvs)[ST_OID_LEN];
 	uint8_t **bufs;
 };
 
-static int hash_part(void *arg, uint64_t i, unsigned worker, struct st_err *e)
+static int hash_part(void *arg, uint64_t k, unsigned worker, struct st_err *e)
 {
 	struct range *h = arg;
-	uint64_t at = i * ST_FRAME_LEN;
+	uint64_t i = h->first + k, at = i * ST_FRAME_LEN;
 	size_t n = h->n - at < ST_FRAME_LEN ? (size_t)(h->n - at) : ST_FRAME_LEN;
 	int rc = st_source_read(h->src, h->bufs[worker], n, h->off + at, e);
 
@@ -246,8 +253,27 @@ static int hash_part(void *arg, uint64_t i, unsigned worker, struct st_err *e)
 	return rc;
 }
 
-int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_t off, uint64_t n,
-		  struct st_oid *out, struct st_err *e)
+static int hash_parts(struct range *h, const struct st_ctx *ctx, unsigned jobs, bool shown,
+		      struct st_err *e)
+{
+	uint64_t frames = st_frames_of(h->n), n, done;
+	int rc = ST_OK;
+
+	for (; rc == ST_OK && h->first < frames; h->first += n) {
+		n = frames - h->first < BATCH ? frames - h->first : BATCH;
+		rc = st_parallel(jobs, n, hash_part, h, e);
+		if (rc == ST_OK)
+			rc = st_check_cancel(ctx, e);
+		done = (h->first + n) * ST_FRAME_LEN;
+		if (shown)
+			st_progress(ctx, "hash", done < h->n ? done : h->n, h->n, true,
+				    h->first + n == frames);
+	}
+	return rc;
+}
+
+static int hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_t off,
+		      uint64_t n, bool shown, struct st_oid *out, struct st_err *e)
 {
 	struct range h = { .src = src, .off = off, .n = n };
 	uint64_t frames = st_frames_of(n);
@@ -264,7 +290,7 @@ int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_
 	h.bufs = st_calloc(jobs, sizeof(uint8_t *), e);
 	for (i = 0; h.bufs && i < jobs; i++)
 		h.bufs[i] = st_malloc(n < ST_FRAME_LEN ? (size_t)n : ST_FRAME_LEN, e);
-	rc = e->code != ST_OK ? (int)e->code : st_parallel(jobs, frames, hash_part, &h, e);
+	rc = e->code != ST_OK ? (int)e->code : hash_parts(&h, ctx, jobs, shown, e);
 	if (rc == ST_OK && frames > 1)
 		st_blake3_join((const uint8_t(*)[ST_OID_LEN])h.cvs, (size_t)frames, out->b);
 	else if (rc == ST_OK)
@@ -274,6 +300,18 @@ int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_
 	free(h.bufs);
 	free(h.cvs);
 	return rc;
+}
+
+int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_t off, uint64_t n,
+		  struct st_oid *out, struct st_err *e)
+{
+	return hash_range(ctx, src, off, n, false, out, e);
+}
+
+int st_hash_shown(const struct st_ctx *ctx, const struct st_source *src, struct st_oid *out,
+		  struct st_err *e)
+{
+	return hash_range(ctx, src, 0, src->size, true, out, e);
 }
 
 /* A strided tensor takes nine rooms, and eight more where it is compressed. */

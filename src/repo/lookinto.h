@@ -62,6 +62,9 @@ ST_MUST int st_each_plainfile(const struct st_ctx *ctx, const char *path, st_pla
 /* BLAKE3 of a range. */
 ST_MUST int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_t off,
 			  uint64_t n, struct st_oid *out, struct st_err *e);
+/* All of src, with a progress on ctx. */
+ST_MUST int st_hash_shown(const struct st_ctx *ctx, const struct st_source *src, struct st_oid *out,
+			  struct st_err *e);
 /* The logical id of a tensor of a layout parsed from src. */
 ST_MUST int st_hash_tensor(const struct st_ctx *ctx, const struct st_source *src,
 			   const struct st_tensor *t, struct st_oid *out, struct st_err *e);

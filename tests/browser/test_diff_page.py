@@ -343,6 +343,30 @@ def no_difference():
     assert "No difference." in the.js("return document.body.textContent")
 
 
+def says_what_became_executable_or_a_link():
+    repo = os.path.abspath("modes")
+    os.makedirs(repo)
+    for name in ("run.sh", "plain", "target", "soft"):
+        with open(os.path.join(repo, name), "w") as f:
+            f.write(name)
+    strata(repo, "init")
+    strata(repo, "add", ".")
+    strata(repo, "commit", "-m", "one")
+    os.chmod(os.path.join(repo, "run.sh"), 0o755)
+    os.unlink(os.path.join(repo, "soft"))
+    os.symlink("target", os.path.join(repo, "soft"))
+    for options, want in (((), {"run.sh": "executable", "soft": "now a link"}),
+                          (("v2", "v1"), {"run.sh": "no longer executable", "soft": "no longer a link"})):
+        path = os.path.abspath("modes.html")
+        strata(repo, "diff", "--html", path, *options)
+        visit(path)
+        got = the.js("return Array.from(document.querySelectorAll('.files tbody tr'), (r) => "
+                     "[r.cells[0].textContent, r.cells[1].querySelector('small').textContent])")
+        assert dict(got) == want, got
+        keep("diff-modes")
+        strata(repo, "commit", "-a", "--allow-empty", "-m", "two")
+
+
 def replaces_the_file_or_leaves_it():
     args = ["diff", "s1.safetensors", "s2.safetensors", "--html"]
     with open("old.html", "w") as f:
@@ -365,7 +389,7 @@ CASES = [says_what_json_says, sorts_by_every_column, filters_by_name_and_status,
          heat_map_leads_to_the_table, fits_narrow_and_wide_screens, follows_light_and_dark,
          reads_without_scripts, hostile_names_stay_text, values_that_are_not_finite, two_tensors,
          thousand_tensors, three_thousand_tensors_are_grouped, no_difference,
-         replaces_the_file_or_leaves_it]
+         says_what_became_executable_or_a_link, replaces_the_file_or_leaves_it]
 
 
 def main():

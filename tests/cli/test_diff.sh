@@ -252,7 +252,6 @@ m.safetensors' strata diff --name-only v1
 	out '' strata diff v2:m.safetensors ./m.safetensors
 	rc 1 strata diff --exit-code v1 v2
 	rc 2 strata diff v1 v2 -- nowhere
-	rc 2 strata diff v1...v2
 	rc 2 strata diff v9
 	rc 2 strata diff --staged v1 v2
 	rc 2 strata diff v1 v2 --tensor zz
@@ -365,6 +364,34 @@ modes() {
 	match '^run.sh: executable$' strata diff v1 v2 --stat
 	rm other
 	match '"path":"other".*"a_mode":"file","b_mode":null' strata diff --json
+	echo y >other
+	match '<small>executable</small>' sh -c 'strata diff v1 v2 --html p.html && cat p.html'
+	match '<small>no longer executable</small>' sh -c 'strata diff v2 v1 --html p.html && cat p.html'
+	rm p.html run.sh
+	ln -s other run.sh
+	match '^run.sh: now a link$' strata diff
+	match '^run.sh: now a link$' strata diff --stat
+	match '"status":"typechanged".*"a_mode":"exec","b_mode":"link"' strata diff --json
+	match '<small>now a link</small>' sh -c 'strata diff --html ../p.html && cat ../p.html'
+	strata commit -q -a -m three
+	match '^run.sh: no longer a link, executable$' strata diff v3 v2
+	match '^run.sh: no longer a link, executable$' strata diff v3 v2 --stat
+	echo z >new
+	chmod +x new
+	ln -s new link
+	strata add .
+	match '^new: added, executable$' strata diff --staged
+	also '^link: added, a link$'
+	match '<small>executable</small>' sh -c 'strata diff --staged --html ../p.html && cat ../p.html'
+	cd ..
+	repo m
+	model m.safetensors w:F32:9:1
+	strata add .
+	strata commit -q -m one
+	model m.safetensors w:F32:9:2
+	chmod +x m.safetensors
+	match '^m.safetensors: executable$' strata diff
+	also '^M  w '
 }
 
 links() {
@@ -398,7 +425,60 @@ words() {
 	out c strata diff --name-only v1..
 	out c strata diff --name-only v1 HEAD:
 	out '' strata diff HEAD:
-	rc 2 strata diff ...v1
+	out c strata diff --name-only v1...
+	out '' strata diff --name-only ...v1
+	rc 2 strata diff v1...v9
+	rc 2 strata diff --staged v1...v2
+}
+
+# What a branch changed since it left main, whatever main has done meanwhile.
+parted() {
+	repo
+	model m.safetensors w:F32:30:1 b:F32:5:1
+	strata add .
+	strata commit -q -m one
+	strata switch -q -c side
+	model m.safetensors w:F32:30:1 b:F32:5:2
+	strata commit -q -a -m side
+	strata switch -q main
+	model m.safetensors w:F32:30:2 b:F32:5:1
+	echo x >n
+	strata add .
+	strata commit -q -m main
+	match '^Tensors: 1 changed, 1 unchanged$' strata diff main...side
+	also '^M  b '
+	out 'm.safetensors' strata diff --name-only main...side
+	out 'm.safetensors' strata diff --name-only ...side
+	out 'm.safetensors
+n' strata diff --name-only side...
+	out 'm.safetensors
+n' strata diff --name-only main..side
+	out "$(strata diff --json v1 side)" strata diff --json main...side
+	out '' strata diff main~1...main~1
+	out '' strata diff main...v1
+	rc 1 strata diff --exit-code main...side
+	out 'n' strata diff --name-only side...main -- n
+	rc 2 strata diff side...main~1 -- n
+	rc 2 strata diff main...nowhere
+	rc 2 strata diff main:m.safetensors...side:m.safetensors
+	err 'only versions have a merge base' strata diff main:m.safetensors...side
+	rc 0 strata diff main...side --html p.html
+	grep -q '<title>merge base of main and side . side</title>' p.html
+	rc 0 strata diff main..side --html p.html
+	grep -q '<title>main . side</title>' p.html
+}
+
+unborn() {
+	repo
+	rc 2 strata diff HEAD...
+	err 'no version yet' strata diff ...main
+	cd ..
+	repo r2
+	echo 1 >a
+	strata add .
+	strata commit -q -m one
+	strata switch -q --detach HEAD
+	out '' strata diff main...
 }
 
 indexes() {
@@ -406,6 +486,152 @@ indexes() {
 	echo '{"weight_map":{"x":"m.safetensors.index.json"}}' >m.safetensors.index.json
 	rc 4 strata diff m.safetensors.index.json m.safetensors
 	err 'names m.safetensors.index.json as a shard' strata diff m.safetensors m.safetensors.index.json
+	echo '{"weight_map":{"x":"../m.safetensors"}}' >m.safetensors.index.json
+	rc 4 strata diff m.safetensors.index.json m.safetensors
+	err 'm.safetensors.index.json: shard "?../m.safetensors"? .*is not a file name in the same' \
+		strata diff m.safetensors.index.json m.safetensors
+	echo '{"weight_map":{"x":"none.safetensors"}}' >m.safetensors.index.json
+	rc 2 strata diff m.safetensors.index.json m.safetensors
+}
+
+warns() { # regular expression for a warning; a diff that is done
+	t_warning=$1
+	shift
+	rc 0 timeout 60 "$@"
+	grep -Eq -e "^strata: warning: $t_warning" "$t_tmp/err" || { t_show && return 1; }
+}
+
+# In a directory or a version an index that is no good costs a warning.
+bad_indexes() {
+	mkdir a b
+	for t_d in a b; do
+		model $t_d/m.safetensors x:F32:3:1
+		echo '{"weight_map":{}}' >$t_d/m.safetensors.index.json
+	done
+	rc 0 strata diff a b
+	[ ! -s "$t_tmp/err" ]
+	t_x=b/m.safetensors.index.json
+	echo '{"weight_map":{"x":"m.safetensors.index.json"}}' >$t_x
+	warns 'b/m.safetensors.index.json names the shard "m.safetensors.index.json", which is an index itself$' \
+		strata diff a b
+	echo '{"weight_map":{"x":"m.safetensors","y":"n.safetensors","z":"o.safetensors"}}' >$t_x
+	warns '.* names the shard "n.safetensors", which is not among the files compared, and 1 more like it$' \
+		strata diff a b
+	rc 0 strata diff a b -- m.safetensors
+	[ ! -s "$t_tmp/err" ]
+	echo '{"weight_map":{"x":"/etc/passwd"}}' >$t_x
+	warns '.*/etc/passwd.* is not a file name in the same directory; it is compared as an ordinary' \
+		strata diff a b
+	echo '{"weight_map":' >$t_x
+	warns 'b/m.safetensors.index.json: .*; it is compared as an ordinary file' strata diff a b
+	repo r
+	cp ../a/* .
+	strata add .
+	strata commit -q -m one
+	for t_f in m.safetensors.index.json none.safetensors ../m.safetensors; do
+		echo "{\"weight_map\":{\"x\":\"$t_f\"}}" >m.safetensors.index.json
+		strata commit -q -a -m next
+		warns '.*m.safetensors.index.json' strata diff HEAD~1 HEAD
+	done
+	rc 4 strata diff v2:m.safetensors.index.json v1:m.safetensors
+	err 'names m.safetensors.index.json as a shard' \
+		strata diff v2:m.safetensors.index.json v1:m.safetensors
+	rc 2 strata diff v3:m.safetensors.index.json v1:m.safetensors
+	err 'none.safetensors, which that version lacks' \
+		strata diff v1:m.safetensors v3:m.safetensors.index.json
+	rc 4 strata diff v4:m.safetensors.index.json v1:m.safetensors
+	echo more >t
+	strata add t
+	rc 0 strata diff HEAD
+	[ ! -s "$t_tmp/err" ]
+}
+
+# A second goes by while it is stopped, so that the rest of it is shown.
+on_a_terminal() { # command...
+	cat >on_a_terminal.py <<-'EOT'
+	import os, pty, re, select, signal, subprocess, sys, time
+	def run(wait, args):
+	    main, sub = pty.openpty()
+	    p = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sub)
+	    os.close(sub)
+	    time.sleep(wait)
+	    p.send_signal(signal.SIGSTOP)
+	    time.sleep(1.1)
+	    p.send_signal(signal.SIGCONT)
+	    said = b""
+	    while True:
+	        try:
+	            got = os.read(main, 65536)
+	        except OSError:
+	            break
+	        if not got:
+	            break
+	        said += got
+	    out = p.stdout.read()
+	    os.close(main)
+	    return p.wait(), out, said.decode()
+	want = re.compile(r"\rcompare  [0-9.]+ [KMG]?i?B of [0-9.]+ [KMG]?i?B  [0-9]+%  [0-9.]+ [KMG]?i?B/s"
+	                  r"(  [0-9:.]+( \w+)? left)?\x1b\[K")
+	for wait in (0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.02, 0.3, 0.4, 0.6, 1, 2):
+	    rc, out, said = run(wait, sys.argv[1:])
+	    assert rc == 0, (rc, said)
+	    assert b"compare" not in out and b"\x1b" not in out, out
+	    if said:
+	        break
+	assert want.match(said), repr(said)
+	assert said.endswith("\r\x1b[K"), repr(said)
+	EOT
+	python3 on_a_terminal.py "$@"
+}
+
+sparse_model() { # FILE
+	python3 - "$1" <<-'EOT'
+	import json, struct, sys
+	n = 320 << 20
+	h = json.dumps({"w": {"dtype": "F32", "shape": [n // 4], "data_offsets": [0, n]}}).encode()
+	with open(sys.argv[1], "wb") as f:
+	    f.write(struct.pack("<Q", len(h)) + h)
+	    f.truncate(8 + len(h) + n)
+	EOT
+}
+
+shows_progress() {
+	sparse_model a.safetensors
+	sparse_model b.safetensors
+	on_a_terminal strata --jobs 1 diff a.safetensors b.safetensors
+	on_a_terminal strata --jobs 1 distance a.safetensors b.safetensors
+	mkdir a b
+	truncate -s 300M a/raw b/raw
+	printf x | dd of=b/raw bs=1 seek=310000000 conv=notrunc 2>/dev/null
+	on_a_terminal strata --jobs 1 diff --json a b
+	rc 0 strata diff a.safetensors b.safetensors
+	[ ! -s "$t_tmp/err" ]
+}
+
+# Only what changed is decoded: of nine tenths not one byte is read from a pack.
+reads_little() {
+	command -v strace >/dev/null || return 0
+	strace -o /dev/null true 2>/dev/null || return 0
+	repo
+	model m.safetensors big:F32:2000,1000:1 b:F32:300000:2
+	strata add --fast .
+	strata commit -q -m one
+	model m.safetensors big:F32:2000,1000:1 b:F32:300000:3
+	strata add --fast .
+	strata commit -q -m two
+	# a leak check cannot run where it is traced
+	t_get env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" \
+		strace -ff -y -e trace=read,pread64,preadv,mmap -o ../calls strata diff v1 v2
+	[ "$t_rc" -eq 0 ]
+	grep -q '^M  b ' "$t_tmp/out"
+	cat ../calls.* >../all # a file for each thread: no call is cut in two
+	python3 - ../all <<-'EOT'
+	import re, sys
+	packs = [l for l in open(sys.argv[1]) if ".pack>" in l]
+	assert not [l for l in packs if "mmap(" in l], "a pack is mapped: what is read cannot be seen"
+	read = sum(int(m.group(1)) for m in (re.search(r"= (\d+)$", l) for l in packs) if m)
+	assert 2400000 <= read < 4000000, read
+	EOT
 }
 
 byte_order_mark() {
@@ -457,6 +683,11 @@ it 'executable or not' modes
 it 'links to directories' links
 it 'words for versions' words
 it 'an index is no shard' indexes
+it 'an index that is no good among other files' bad_indexes
+it 'progress on a terminal' shows_progress
+it 'few bytes of packs are read' reads_little
+it 'from where two lines parted' parted
+it 'no version, no branch' unborn
 it 'a byte order mark' byte_order_mark
 it 'what is equal and was not read' unread
 it 'two files' two_files

@@ -173,6 +173,48 @@ static void chosen(void **state)
 	done(&t);
 }
 
+/* A commit that only the catalogue knows, of id 09<n>00..., with both parents or none. */
+static void only_catalogued(struct trepo *t, uint8_t n, uint8_t p1, uint8_t p2)
+{
+	struct st_oid parents[2] = { { { 9, p1 } }, { { 9, p2 } } };
+	struct st_commit_row row = { .id = { { 9, n } },
+				     .author = "A <a@b>",
+				     .message = "m",
+				     .version = "",
+				     .parents = parents,
+				     .nparents = p1 ? 2 : 0,
+				     .generation = p1 ? 2 : 1 };
+	struct st_err e = { 0 };
+
+	if (st_catalog_begin(t->r->cat, &e) != ST_OK ||
+	    st_catalog_commit_add(t->r->cat, &row, &e) != ST_OK ||
+	    st_catalog_commit(t->r->cat, &e) != ST_OK)
+		fail_msg("%s", e.msg);
+}
+
+static void merge_bases(void **state)
+{
+	struct trepo t;
+
+	(void)state;
+	history(&t);
+	EXPECT("v1...v2", NULL, NULL, "file m.safetensors changed;tensor t1 changed;");
+	EXPECT("v2...v1", NULL, NULL, "");
+	EXPECT("v1...", NULL, NULL, "file m.safetensors changed;tensor t1 changed;");
+	EXPECT("...v1", NULL, NULL, "");
+	only_catalogued(&t, 11, 0, 0);
+	only_catalogued(&t, 12, 0, 0);
+	only_catalogued(&t, 13, 11, 12);
+	only_catalogued(&t, 14, 12, 11);
+	FAILS("090b00...090c00", NULL, NULL, ST_ENOTFOUND, "no version in common");
+	FAILS("v1...090d00", NULL, NULL, ST_ENOTFOUND, "A..B compares them as they are");
+	FAILS("090d00...090e00", NULL, NULL, ST_EUSAGE, "several merge bases: 090");
+	FAILS("090d00...090e00", NULL, NULL, ST_EUSAGE, "strata diff 090");
+	FAILS("090d00...090e00", NULL, NULL, ST_EUSAGE, "090c00000000");
+	FAILS("090d00...090e00", NULL, NULL, ST_EUSAGE, "090b00000000");
+	done(&t);
+}
+
 static void refused(void **state)
 {
 	const strata_diff_options staged = { .staged = true }, below = { .epsilon = -1 };
@@ -186,7 +228,8 @@ static void refused(void **state)
 	FAILS("v1", "v2", &below, ST_EUSAGE, "epsilon");
 	FAILS("v1", "v2", &nan, ST_EUSAGE, "epsilon");
 	FAILS("v1", "v2", &staged, ST_EUSAGE, "--staged");
-	FAILS("v1...v2", NULL, NULL, ST_EUSAGE, "common ancestor");
+	FAILS("v1...v2", NULL, &staged, ST_EUSAGE, "--staged");
+	FAILS("v1...v2:m.safetensors", NULL, NULL, ST_EUSAGE, "only versions have a merge base");
 	FAILS("v1", "nowhere", NULL, ST_ENOTFOUND, "'nowhere' is no version");
 	FAILS("v1", "./nowhere", NULL, ST_ENOTFOUND, "no such file");
 	FAILS("v1:m.safetensors", "v2", NULL, ST_EUSAGE, "compare like with like");
@@ -312,10 +355,10 @@ static void parts_of_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sides),	   cmocka_unit_test(chosen),
-		cmocka_unit_test(refused),	   cmocka_unit_test(damaged),
-		cmocka_unit_test(stored_as_plain), cmocka_unit_test(stops),
-		cmocka_unit_test(parts_of_frames),
+		cmocka_unit_test(sides),       cmocka_unit_test(chosen),
+		cmocka_unit_test(refused),     cmocka_unit_test(damaged),
+		cmocka_unit_test(merge_bases), cmocka_unit_test(stored_as_plain),
+		cmocka_unit_test(stops),       cmocka_unit_test(parts_of_frames),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
