@@ -8,7 +8,7 @@
 
 #define APPLICATION_ID 0x53545243 /* "STRC" */
 #define SCHEMA_VERSION 2
-#define SCHEMA_ENTRIES 16 /* tables and indexes, SQLite's own for UNIQUE included */
+#define SCHEMA_ENTRIES 21 /* tables and indexes, SQLite's own for UNIQUE included */
 #define BUSY_MS 10000
 
 static const char schema[] =
@@ -21,9 +21,16 @@ static const char schema[] =
 	"CREATE INDEX versions_by_id ON versions(id);"
 	"CREATE TABLE commits(generation INTEGER NOT NULL, time INTEGER NOT NULL, id BLOB NOT NULL,"
 	" tree BLOB NOT NULL, author INTEGER NOT NULL, message TEXT NOT NULL,"
-	" version TEXT NOT NULL, parents BLOB NOT NULL, lineage BLOB,"
+	" version TEXT NOT NULL, parents BLOB NOT NULL, lineage BLOB, cid INTEGER NOT NULL,"
+	" traced INTEGER NOT NULL,"
 	" PRIMARY KEY(generation DESC, time DESC, id DESC)) WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX commits_by_id ON commits(id);"
+	"CREATE UNIQUE INDEX commits_by_cid ON commits(cid);"
+	"CREATE TABLE slots(slot INTEGER PRIMARY KEY, path INTEGER NOT NULL, name BLOB NOT NULL,"
+	" UNIQUE(path, name));"
+	"CREATE TABLE changes(cid INTEGER NOT NULL, slot INTEGER NOT NULL, origin INTEGER NOT NULL,"
+	" value INTEGER, PRIMARY KEY(cid, slot)) WITHOUT ROWID;"
+	"CREATE INDEX changes_by_slot ON changes(slot, cid);"
 	"CREATE TABLE packs(pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
 	" size INTEGER NOT NULL, objects INTEGER NOT NULL);"
 	"CREATE TABLE objects(oid INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
@@ -294,6 +301,11 @@ static int check_links(struct st_catalog *c, struct st_err *e)
 		"SELECT 1 FROM commits c LEFT JOIN names n ON n.nid = c.author WHERE n.nid IS NULL",
 		"SELECT 1 FROM ops p LEFT JOIN names n ON n.nid = p.who WHERE n.nid IS NULL",
 		"SELECT 1 FROM ops p LEFT JOIN names n ON n.nid = p.verb WHERE n.nid IS NULL",
+		"SELECT 1 FROM slots s LEFT JOIN names n ON n.nid = s.path WHERE n.nid IS NULL",
+		"SELECT 1 FROM changes h LEFT JOIN commits c ON c.cid = h.cid WHERE c.cid IS NULL",
+		"SELECT 1 FROM changes h LEFT JOIN slots s ON s.slot = h.slot WHERE s.slot IS NULL",
+		"SELECT 1 FROM changes h LEFT JOIN objects o ON o.oid = h.value"
+		" WHERE h.value IS NOT NULL AND o.oid IS NULL",
 	};
 	int64_t found = 0;
 	int rc = ST_OK;
@@ -359,13 +371,20 @@ static int digest_query(struct st_catalog *c, const char *sql, struct st_blake3 
 	return e->code;
 }
 
-/* By content: the numbers that stand for ids and names depend on the order of arrival. */
+/*
+ * By content: the numbers that stand for ids and names depend on the order of arrival. Changes of
+ * commits without a version number do not count, because gc may have removed their trees.
+ */
 static const char *const digested[] = {
 	"SELECT seq, end, hash, index_tree FROM state",
 	"SELECT name, value FROM refs ORDER BY name",
 	"SELECT label, id FROM versions ORDER BY n",
 	"SELECT c.id, tree, time, generation, n.name, message, version, parents, lineage"
 	" FROM commits c CROSS JOIN names n ON n.nid = c.author ORDER BY c.id",
+	"SELECT c.id, p.name, s.name, h.origin, o.id FROM commits c"
+	" CROSS JOIN changes h ON h.cid = c.cid CROSS JOIN slots s ON s.slot = h.slot"
+	" CROSS JOIN names p ON p.nid = s.path LEFT JOIN objects o ON o.oid = h.value"
+	" WHERE c.version <> '' ORDER BY c.id, p.name, s.name",
 	"SELECT id, size, objects FROM packs ORDER BY id",
 	"SELECT p.id, o.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, l.nframes,"
 	" l.chk FROM packs p CROSS JOIN locs l ON l.pack = p.pack"

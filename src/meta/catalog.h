@@ -86,6 +86,8 @@ struct st_commit_row {
 	size_t nparents;
 	const struct st_origin *lineage; /* in the order given */
 	size_t nlineage;
+	bool traced; /* the tensors that it changed are known; else its tree could not be read */
+	int64_t key; /* given by the catalogue, 1 and up, a parent's below its children's */
 };
 ST_MUST int st_catalog_commit_add(struct st_catalog *c, const struct st_commit_row *row,
 				  struct st_err *e);
@@ -94,6 +96,12 @@ ST_MUST int st_catalog_commit_get(struct st_catalog *c, const struct st_oid *id,
 				  int (*cb)(void *arg, const struct st_commit_row *row,
 					    struct st_err *e),
 				  void *arg, struct st_err *e);
+ST_MUST int st_catalog_commit_by_key(struct st_catalog *c, int64_t key,
+				     int (*cb)(void *arg, const struct st_commit_row *row,
+					       struct st_err *e),
+				     void *arg, struct st_err *e);
+ST_MUST int st_catalog_commit_key(struct st_catalog *c, const struct st_oid *id, int64_t *key,
+				  bool *found, struct st_err *e);
 /* All commits in one scan, newest generation first (then time, then id descending). */
 ST_MUST int st_catalog_commit_each(struct st_catalog *c,
 				   int (*cb)(void *arg, const struct st_commit_row *row,
@@ -102,6 +110,41 @@ ST_MUST int st_catalog_commit_each(struct st_catalog *c,
 /* Of the commits whose id begins with len hex digits, the first 8 by id. No hex: none. */
 ST_MUST int st_catalog_commit_prefix(struct st_catalog *c, const char *hex, size_t len,
 				     struct st_oid out[8], size_t *n, struct st_err *e);
+
+/*
+ * Tensor history. A slot is a tensor's name in a file's path. A change says that a commit's tensor
+ * differs, by its logical id, from that of at least one parent; a root's tensors are all changes.
+ */
+struct st_slot_row {
+	int64_t slot; /* of this catalogue alone, as keys and values are; 1 and up */
+	const char *path, *name;
+	size_t name_len; /* any bytes; a NUL follows */
+};
+struct st_change_row {
+	int64_t commit, slot;
+	/* 0: as no parent has it, though one has another; -1: no parent has the tensor; k > 0: as
+	 * the k-th parent (from 1) has it, the first that does. */
+	int64_t origin;
+	int64_t value; /* stands for the logical id; 0: the commit has no such tensor */
+};
+typedef int (*st_slot_cb)(void *arg, const struct st_slot_row *row, struct st_err *e);
+typedef int (*st_change_cb)(void *arg, const struct st_change_row *row, struct st_err *e);
+/* The number of a slot, which is added when it is new. */
+ST_MUST int st_catalog_slot(struct st_catalog *c, const char *path, const void *name,
+			    size_t name_len, int64_t *slot, struct st_err *e);
+/* Those of a path by name; path NULL: all, by number. */
+ST_MUST int st_catalog_slot_each(struct st_catalog *c, const char *path, st_slot_cb cb, void *arg,
+				 struct st_err *e);
+/* id NULL: gone. A change that is there already stays. */
+ST_MUST int st_catalog_change_add(struct st_catalog *c, int64_t commit, int64_t slot,
+				  int64_t origin, const struct st_oid *id, struct st_err *e);
+ST_MUST int st_catalog_change_each(struct st_catalog *c, int64_t commit, st_change_cb cb, void *arg,
+				   struct st_err *e); /* by slot */
+ST_MUST int st_catalog_change_of_slot(struct st_catalog *c, int64_t slot, st_change_cb cb,
+				      void *arg, struct st_err *e); /* the highest key first */
+/* The logical id that a value stands for. */
+ST_MUST int st_catalog_value(struct st_catalog *c, int64_t value, struct st_oid *out,
+			     struct st_err *e);
 
 /* packs and where objects lie */
 struct st_pack_row {

@@ -46,6 +46,7 @@ static int add_row(struct st_catalog *c, const struct st_commit_row *row, const 
 		st_query_blob(&q, lineage.p, lineage.len);
 	else
 		st_query_null(&q);
+	st_query_i64(&q, row->traced);
 	rc = st_query_run(&q);
 	st_buf_release(&lineage);
 	free(parents);
@@ -121,6 +122,8 @@ static int give_row(struct st_query *q, row_cb cb, void *arg)
 	bytes = sqlite3_column_bytes(q->stmt, 7);
 	if (bytes % ST_OID_LEN)
 		st_fail(q->err, ST_ECORRUPT, "%s: parents of %d bytes", q->c->path, bytes);
+	row.key = st_column_i64(q, 9);
+	row.traced = st_column_u64(q, 10, 1);
 	if (q->err->code != ST_OK)
 		return q->err->code;
 	row.nparents = (size_t)bytes / ST_OID_LEN;
@@ -157,6 +160,37 @@ int st_catalog_commit_get(struct st_catalog *c, const struct st_oid *id, row_cb 
 	}
 	st_query_close(&q);
 	return rc;
+}
+
+int st_catalog_commit_by_key(struct st_catalog *c, int64_t key, row_cb cb, void *arg,
+			     struct st_err *e)
+{
+	struct st_query q;
+	int rc;
+
+	st_query_open(&q, c, SQL_COMMIT_BY_KEY, e);
+	st_query_i64(&q, key);
+	if (st_query_row(&q))
+		rc = give_row(&q, cb, arg);
+	else
+		rc = st_fail(e, ST_ENOTFOUND, "no commit has the number %" PRId64, key);
+	st_query_close(&q);
+	return rc;
+}
+
+int st_catalog_commit_key(struct st_catalog *c, const struct st_oid *id, int64_t *key, bool *found,
+			  struct st_err *e)
+{
+	struct st_query q;
+
+	*key = 0;
+	st_query_open(&q, c, SQL_COMMIT_KEY, e);
+	st_query_oid(&q, id);
+	*found = st_query_row(&q);
+	if (*found)
+		*key = st_column_i64(&q, 0);
+	st_query_close(&q);
+	return e->code;
 }
 
 int st_catalog_commit_each(struct st_catalog *c, row_cb cb, void *arg, struct st_err *e)

@@ -62,13 +62,6 @@ int st_catalog_pack_known(struct st_catalog *c, const struct st_oid *pack, bool 
 	return pack_key(c, pack, &key, known, e);
 }
 
-static int end_scan(int rc, const struct st_err *e)
-{
-	if (rc == ST_ENO && e->code == ST_OK)
-		return ST_OK;
-	return rc == ST_OK ? (int)e->code : rc;
-}
-
 int st_catalog_pack_each(struct st_catalog *c,
 			 int (*cb)(void *arg, const struct st_pack_row *row, struct st_err *e),
 			 void *arg, struct st_err *e)
@@ -86,7 +79,7 @@ int st_catalog_pack_each(struct st_catalog *c,
 		rc = e->code == ST_OK ? cb(arg, &row, e) : (int)e->code;
 	}
 	st_query_close(&q);
-	return end_scan(rc, e);
+	return st_query_ended(rc, e);
 }
 
 static int find_object(struct st_catalog *c, const struct st_oid *id, int64_t *oid, bool *known,
@@ -103,9 +96,8 @@ static int find_object(struct st_catalog *c, const struct st_oid *id, int64_t *o
 	return e->code;
 }
 
-/* The number of an id, which is added when it is new; fresh: it probably is. */
-static int intern(struct st_catalog *c, const struct st_oid *id, bool fresh, int64_t *oid,
-		  struct st_err *e)
+int st_catalog_intern(struct st_catalog *c, const struct st_oid *id, bool fresh, int64_t *oid,
+		      struct st_err *e)
 {
 	bool known = false;
 	struct st_query q;
@@ -131,10 +123,10 @@ int st_catalog_loc_add(struct st_catalog *c, int64_t pack, const struct st_loc *
 	bool has_base = !st_oid_is_zero(&loc->base);
 	int64_t oid, base = 0;
 	struct st_query q;
-	int rc = intern(c, &loc->id, true, &oid, e);
+	int rc = st_catalog_intern(c, &loc->id, true, &oid, e);
 
 	if (rc == ST_OK && has_base)
-		rc = intern(c, &loc->base, false, &base, e);
+		rc = st_catalog_intern(c, &loc->base, false, &base, e);
 	if (rc != ST_OK)
 		return rc;
 	st_query_open(&q, c, SQL_LOC_ADD, e);
@@ -211,5 +203,5 @@ int st_catalog_loc_each(struct st_catalog *c, const struct st_oid *pack,
 		rc = e->code == ST_OK ? cb(arg, &loc, e) : (int)e->code;
 	}
 	st_query_close(&q);
-	return end_scan(rc, e);
+	return st_query_ended(rc, e);
 }

@@ -145,6 +145,13 @@ int st_query_run(struct st_query *q)
 	return q->err->code;
 }
 
+int st_query_ended(int rc, const struct st_err *e)
+{
+	if (rc == ST_ENO && e->code == ST_OK)
+		return ST_OK;
+	return rc == ST_OK ? (int)e->code : rc;
+}
+
 static void bad_column(struct st_query *q, int i)
 {
 	st_fail(q->err, ST_ECORRUPT, "%s: bad value of %s", q->c->path,

@@ -13,7 +13,8 @@
 
 #define COMMIT_COLUMNS                                                                         \
 	"SELECT c.id, c.tree, c.time, c.generation, n.name, c.message, c.version, c.parents, " \
-	"c.lineage FROM commits c CROSS JOIN names n ON n.nid = c.author "
+	"c.lineage, c.cid, c.traced "                                                          \
+	"FROM commits c CROSS JOIN names n ON n.nid = c.author "
 #define LOC_COLUMNS                                                                      \
 	"SELECT o.id, p.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, " \
 	"l.nframes, l.chk "
@@ -40,8 +41,11 @@
 	X(NAME_GET, "SELECT nid FROM names WHERE name = ?")                                        \
 	X(NAME_ADD, "INSERT INTO names(name) VALUES(?)")                                           \
 	X(COMMIT_ADD, "INSERT INTO commits(id, tree, time, generation, author, message, version, " \
-		      "parents, lineage) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) "                       \
+		      "parents, lineage, traced, cid) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "       \
+		      "(SELECT coalesce(max(cid), 0) + 1 FROM commits)) "                          \
 		      "ON CONFLICT(id) DO NOTHING")                                                \
+	X(COMMIT_KEY, "SELECT cid FROM commits WHERE id = ?")                                      \
+	X(COMMIT_BY_KEY, COMMIT_COLUMNS "WHERE c.cid = ?")                                         \
 	X(COMMIT_LABEL, "UPDATE commits SET version = ? WHERE id = ? AND version = ''")            \
 	X(COMMIT_GET, COMMIT_COLUMNS "WHERE c.id = ?")                                             \
 	X(COMMIT_EACH, COMMIT_COLUMNS "ORDER BY c.generation DESC, c.time DESC, c.id DESC")        \
@@ -69,6 +73,19 @@
 			       "CROSS JOIN objects o ON o.oid = l.oid "                            \
 			       "LEFT JOIN objects b ON b.oid = l.base "                            \
 			       "ORDER BY l.pack, l.offset")                                        \
+	X(SLOT_GET, "SELECT slot FROM slots WHERE path = ? AND name = ?")                          \
+	X(SLOT_ADD, "INSERT INTO slots(path, name) VALUES(?, ?)")                                  \
+	X(SLOT_EACH, "SELECT s.slot, n.name, s.name FROM slots s "                                 \
+		     "CROSS JOIN names n ON n.nid = s.path ORDER BY s.slot")                       \
+	X(SLOT_PATH, "SELECT s.slot, n.name, s.name FROM names n "                                 \
+		     "CROSS JOIN slots s ON s.path = n.nid WHERE n.name = ? ORDER BY s.name")      \
+	X(CHANGE_ADD, "INSERT INTO changes(cid, slot, origin, value) VALUES(?, ?, ?, ?) "          \
+		      "ON CONFLICT DO NOTHING")                                                    \
+	X(CHANGE_COMMIT, "SELECT cid, slot, origin, value FROM changes WHERE cid = ? "             \
+			 "ORDER BY slot")                                                          \
+	X(CHANGE_SLOT, "SELECT cid, slot, origin, value FROM changes WHERE slot = ? "              \
+		       "ORDER BY cid DESC")                                                        \
+	X(OBJECT_ID, "SELECT id FROM objects WHERE oid = ?")                                       \
 	X(OP_ADD, "INSERT INTO ops(seq, end, time, who, verb, why, refs) "                         \
 		  "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(seq) DO NOTHING")                       \
 	X(OP_EACH, "SELECT o.seq, o.time, w.name, v.name, o.why, o.refs FROM ops o "               \
@@ -118,6 +135,8 @@ bool st_query_row(struct st_query *q); /* false at the end and on failure */
 void st_query_close(struct st_query *q);
 /* For statements without rows: step and close. */
 int st_query_run(struct st_query *q);
+/* What a scan returns whose last callback returned rc: ST_ENO ended it early. */
+int st_query_ended(int rc, const struct st_err *e);
 
 /* Columns of the current row. What no row of ours can hold sticks as ST_ECORRUPT. */
 int64_t st_column_i64(struct st_query *q, int i);
@@ -128,5 +147,8 @@ void st_column_maybe_oid(struct st_query *q, int i, struct st_oid *out); /* NULL
 
 /* The number of a name, which is added when it is new. */
 int st_catalog_name(struct st_catalog *c, const char *name, int64_t *nid, struct st_err *e);
+/* The number of an id, which is added when it is new; fresh: it probably is. */
+int st_catalog_intern(struct st_catalog *c, const struct st_oid *id, bool fresh, int64_t *oid,
+		      struct st_err *e);
 
 #endif

@@ -7,7 +7,9 @@
 #include "repo/publish.h"
 
 #include "base/file.h"
+#include "repo/mark.h"
 #include "repo/number.h"
+#include "repo/tensor_history.h"
 
 #include <stdio.h>
 
@@ -56,18 +58,53 @@ static int lineage_of(const struct st_commit *c, struct st_commit_row *row, stru
 	return ST_OK;
 }
 
+/*
+ * The operation is done, so what cannot be read must not keep the catalogue from following: gc has
+ * removed the tree of a version that nothing refers to any more, or the disk has damaged it. Such a
+ * commit is not traced, and has no changes.
+ */
+static int trace(struct st_repo *r, const struct st_commit *c, struct st_tensor_changes *x,
+		 bool *traced, struct st_err *e)
+{
+	struct st_err why = { 0 };
+	int rc = st_tensor_changes_find(x, r, c, &why);
+
+	*traced = rc == ST_OK;
+	if (rc == ST_OK || st_is_damage(rc) || rc == ST_ELIMIT)
+		return ST_OK;
+	*e = why;
+	return rc;
+}
+
+static int keep_changes(struct st_repo *r, const struct st_oid *id,
+			const struct st_tensor_changes *x, struct st_err *e)
+{
+	int64_t key;
+	bool found;
+	int rc = st_catalog_commit_key(r->cat, id, &key, &found, e);
+
+	return rc == ST_OK && found ? st_tensor_changes_save(x, r, key, e) : rc;
+}
+
 static int know_commit(struct st_repo *r, const struct st_oid *id, struct st_err *e)
 {
 	struct st_commit_row row = { .id = *id, .version = "" };
 	struct st_origin *lineage = NULL;
 	struct st_commit c = { 0 };
+	struct st_tensor_changes x;
 	struct st_buf who;
-	int rc;
+	bool known;
+	int rc = st_catalog_commit_key(r->cat, id, &row.key, &known, e);
 
+	if (rc != ST_OK || known)
+		return rc;
 	st_buf_init(&who, 8192);
+	st_tensor_changes_init(&x);
 	rc = st_repo_commit_load(r, id, &c, e);
 	if (rc == ST_OK)
 		rc = generation_of(r, &c, &row.generation, e);
+	if (rc == ST_OK)
+		rc = trace(r, &c, &x, &row.traced, e);
 	if (rc == ST_OK)
 		rc = st_buf_addf(&who, e, "%s <%s>", c.author_name, c.author_email);
 	if (rc == ST_OK) {
@@ -84,6 +121,9 @@ static int know_commit(struct st_repo *r, const struct st_oid *id, struct st_err
 		row.nparents = c.nparents;
 		rc = st_catalog_commit_add(r->cat, &row, e);
 	}
+	if (rc == ST_OK && row.traced)
+		rc = keep_changes(r, id, &x, e);
+	st_tensor_changes_release(&x);
 	st_buf_release(&who);
 	free(lineage);
 	st_commit_release(&c);

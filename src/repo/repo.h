@@ -266,6 +266,13 @@ ST_MUST int st_vfile_views(struct st_vfile *f,
 				     const struct st_segment *seg, uint64_t seg_off,
 				     struct st_err *e),
 			   void *arg, struct st_err *e);
+/* The same without the manifest's pages whose ids are in pages: they are not read. */
+struct st_map;
+ST_MUST int st_vfile_views_but(struct st_vfile *f, const struct st_map *pages,
+			       int (*cb)(void *arg, const struct st_view *v,
+					 const struct st_segment *seg, uint64_t seg_off,
+					 struct st_err *e),
+			       void *arg, struct st_err *e);
 
 /* Files being written into a working tree start with this; they are never versioned. */
 #define ST_WORK_TEMP ".strata-tmp-"

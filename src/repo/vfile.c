@@ -119,10 +119,11 @@ static int load_page(struct st_vfile *f, size_t i, struct st_page *page, struct 
 	return rc == ST_OK ? ST_OK : st_wrap(e, "manifest page %zu", i);
 }
 
-int st_vfile_segments(struct st_vfile *f,
-		      int (*cb)(void *arg, const struct st_segment *seg, uint64_t off,
-				struct st_err *e),
-		      void *arg, struct st_err *e)
+typedef int (*segment_cb)(void *arg, const struct st_segment *seg, uint64_t off, struct st_err *e);
+
+/* skip: pages to leave out, or NULL. */
+static int each_segment(struct st_vfile *f, const struct st_map *skip, segment_cb cb, void *arg,
+			struct st_err *e)
 {
 	struct st_page page;
 	uint64_t off = 0;
@@ -130,6 +131,10 @@ int st_vfile_segments(struct st_vfile *f,
 	int rc = ST_OK;
 
 	for (i = 0; f->has_manifest && rc == ST_OK && i < f->m.npages; i++) {
+		if (skip && st_map_get(skip, f->m.pages[i].id.b, ST_OID_LEN, NULL)) {
+			off += f->m.pages[i].bytes;
+			continue;
+		}
 		rc = load_page(f, i, &page, e);
 		if (rc != ST_OK)
 			break;
@@ -140,6 +145,14 @@ int st_vfile_segments(struct st_vfile *f,
 		st_page_release(&page);
 	}
 	return rc == ST_ENO && e->code == ST_OK ? ST_OK : rc;
+}
+
+int st_vfile_segments(struct st_vfile *f,
+		      int (*cb)(void *arg, const struct st_segment *seg, uint64_t off,
+				struct st_err *e),
+		      void *arg, struct st_err *e)
+{
+	return each_segment(f, NULL, cb, arg, e);
 }
 
 const uint8_t *st_vfile_small(struct st_vfile *f, struct st_codec_state *s, struct st_err *e)
@@ -179,7 +192,17 @@ int st_vfile_views(struct st_vfile *f,
 {
 	struct views v = { cb, arg };
 
-	return st_vfile_segments(f, each_view, &v, e);
+	return each_segment(f, NULL, each_view, &v, e);
+}
+
+int st_vfile_views_but(struct st_vfile *f, const struct st_map *pages,
+		       int (*cb)(void *arg, const struct st_view *v, const struct st_segment *seg,
+				 uint64_t seg_off, struct st_err *e),
+		       void *arg, struct st_err *e)
+{
+	struct views v = { cb, arg };
+
+	return each_segment(f, pages, each_view, &v, e);
 }
 
 /*
