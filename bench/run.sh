@@ -5,7 +5,7 @@
 # line means. A peer that is not there is reported as missing, an aim that is not reached as MISSED.
 #
 #	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G'	how much
-#	PARTS='file files torch diff log memory'	which parts
+#	PARTS='file files torch diff log parent memory'	which parts
 #	SKIP='dvc oxen borg restic git'	peers to leave out
 #	BENCH_DIR=DIR	where to work; a real disk, with five times SIZE free
 set -u
@@ -14,7 +14,7 @@ here=$PWD/bench
 export LC_ALL=C
 
 SIZE=${SIZE:-2G} FILES=${FILES:-20000} VERSIONS=${VERSIONS:-10000} ROUNDS=${ROUNDS:-3}
-PARTS=${PARTS:-file files torch diff log memory}
+PARTS=${PARTS:-file files torch diff log parent memory}
 MEMORY_SIZES=${MEMORY_SIZES:-$([ "$SIZE" = 2G ] && echo 1G 8G || echo "$SIZE")}
 STRATA=${STRATA:-$PWD/build/strata}
 build=${ST_BUILD:-$PWD/build}
@@ -351,6 +351,33 @@ part_log() {
 	head_line "log over $VERSIONS versions, median of 20"
 	limit 'log' "$(median strata.log)" "$(seconds "$(median strata.log)")" 50000 '< 50 ms'
 	compare '' strata.log 'git log' git.log -
+}
+
+# --- where a stray file comes from -----------------------------------------------------------
+
+# MODELS versions of a model of 100 tensors, all of them changed each time; the stray is a
+# fine-tune of one in the middle.
+part_parent() {
+	local i models=${MODELS:-500} middle
+	say "parent over $models stored models"
+	new_strata strata
+	cd "$work/r/strata" || exit 1
+	for ((i = 1; i <= models; i++)); do
+		python3 "$here/parent_model.py" "$i" 100 512 m.safetensors || die 'parent_model.py failed'
+		strata add --fast m.safetensors >>"$log" 2>&1 && strata -q commit -m "version $i" >>"$log" 2>&1 ||
+			die "commit $i of $models failed ($log)"
+	done
+	middle=$((models / 2))
+	python3 "$here/parent_model.py" "$middle" 100 512 ../stray.safetensors --tune
+	[[ $(strata parent ../stray.safetensors) = "v$middle "* ]] || die "parent does not find v$middle"
+	for ((i = 1; i <= 20; i++)); do
+		timed strata.parent quietly strata parent ../stray.safetensors
+	done
+	cd "$here/.." || exit 1
+	rm "$work/r/stray.safetensors"
+	peer_done strata
+	head_line "parent over $models stored models of 100 tensors, median of 20"
+	limit 'parent' "$(median strata.parent)" "$(seconds "$(median strata.parent)")" 1000000 '< 1 s'
 }
 
 # --- memory ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 #include <strata/json.h>
 #include <strata/maintain.h>
 #include <strata/model.h>
+#include <strata/parent.h>
 #include <strata/refs.h>
 #include <strata/repo.h>
 #include <strata/rewind.h>

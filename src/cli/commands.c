@@ -27,6 +27,8 @@ const struct cli_command cli_commands[] = {
 	  "Show what differs between versions or files, and by how much", &doc_diff },
 	{ "distance", cmd_distance, MAY_REPO, GROUP_HISTORY,
 	  "Say how far apart two versions are, as one number", &doc_distance },
+	{ "parent", cmd_parent, NEED_REPO, GROUP_HISTORY,
+	  "Say which version a model file most likely comes from", &doc_parent },
 	{ "ls", cmd_ls, MAY_REPO, GROUP_HISTORY, "List the files or tensors of a version",
 	  &doc_ls },
 	{ "cat", cmd_cat, MAY_REPO, GROUP_HISTORY,

@@ -30,6 +30,7 @@ CLI_COMMAND(inspect);
 CLI_COMMAND(log);
 CLI_COMMAND(ls);
 CLI_COMMAND(mv);
+CLI_COMMAND(parent);
 CLI_COMMAND(reflog);
 CLI_COMMAND(reset);
 CLI_COMMAND(restore);

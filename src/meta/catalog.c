@@ -8,7 +8,7 @@
 
 #define APPLICATION_ID 0x53545243 /* "STRC" */
 #define SCHEMA_VERSION 2
-#define SCHEMA_ENTRIES 21 /* tables and indexes, SQLite's own for UNIQUE included */
+#define SCHEMA_ENTRIES 22 /* tables and indexes, SQLite's own for UNIQUE included */
 #define BUSY_MS 10000
 
 static const char schema[] =
@@ -31,6 +31,8 @@ static const char schema[] =
 	"CREATE TABLE changes(cid INTEGER NOT NULL, slot INTEGER NOT NULL, origin INTEGER NOT NULL,"
 	" value INTEGER, PRIMARY KEY(cid, slot)) WITHOUT ROWID;"
 	"CREATE INDEX changes_by_slot ON changes(slot, cid);"
+	"CREATE TABLE sketches(oid INTEGER PRIMARY KEY, numel INTEGER NOT NULL,"
+	" vals BLOB NOT NULL);"
 	"CREATE TABLE packs(pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
 	" size INTEGER NOT NULL, objects INTEGER NOT NULL);"
 	"CREATE TABLE objects(oid INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
@@ -306,6 +308,7 @@ static int check_links(struct st_catalog *c, struct st_err *e)
 		"SELECT 1 FROM changes h LEFT JOIN slots s ON s.slot = h.slot WHERE s.slot IS NULL",
 		"SELECT 1 FROM changes h LEFT JOIN objects o ON o.oid = h.value"
 		" WHERE h.value IS NOT NULL AND o.oid IS NULL",
+		"SELECT 1 FROM sketches k LEFT JOIN objects o ON o.oid = k.oid WHERE o.oid IS NULL",
 	};
 	int64_t found = 0;
 	int rc = ST_OK;
@@ -373,7 +376,8 @@ static int digest_query(struct st_catalog *c, const char *sql, struct st_blake3 
 
 /*
  * By content: the numbers that stand for ids and names depend on the order of arrival. Changes of
- * commits without a version number do not count, because gc may have removed their trees.
+ * commits without a version number, and their sketches, do not count, because gc may have removed
+ * their trees.
  */
 static const char *const digested[] = {
 	"SELECT seq, end, hash, index_tree FROM state",
@@ -385,6 +389,9 @@ static const char *const digested[] = {
 	" CROSS JOIN changes h ON h.cid = c.cid CROSS JOIN slots s ON s.slot = h.slot"
 	" CROSS JOIN names p ON p.nid = s.path LEFT JOIN objects o ON o.oid = h.value"
 	" WHERE c.version <> '' ORDER BY c.id, p.name, s.name",
+	"SELECT o.id, k.numel, k.vals FROM sketches k CROSS JOIN objects o ON o.oid = k.oid"
+	" WHERE k.oid IN (SELECT h.value FROM commits c CROSS JOIN changes h ON h.cid = c.cid"
+	" WHERE c.version <> '') ORDER BY o.id",
 	"SELECT id, size, objects FROM packs ORDER BY id",
 	"SELECT p.id, o.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, l.nframes,"
 	" l.chk FROM packs p CROSS JOIN locs l ON l.pack = p.pack"

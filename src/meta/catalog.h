@@ -146,6 +146,30 @@ ST_MUST int st_catalog_change_of_slot(struct st_catalog *c, int64_t slot, st_cha
 ST_MUST int st_catalog_value(struct st_catalog *c, int64_t value, struct st_oid *out,
 			     struct st_err *e);
 
+/*
+ * Sketches: a few values of a tensor, by its logical id, for "parent". n bytes, which the catalogue
+ * does not look into; numel: elements of the tensor. One that is there already stays.
+ */
+ST_MUST int st_catalog_sketch_has(struct st_catalog *c, const struct st_oid *id, bool *has,
+				  struct st_err *e);
+ST_MUST int st_catalog_sketch_add(struct st_catalog *c, const struct st_oid *id, uint64_t numel,
+				  const void *p, size_t n, struct st_err *e);
+struct st_sketch_row {
+	int64_t slot, value; /* as in struct st_change_row */
+	bool known;	     /* there is a sketch; else numel and len are 0 */
+	uint64_t numel;
+	const void *p; /* borrowed during the call */
+	size_t len;
+};
+/* What a commit changed, with the sketches. */
+ST_MUST int st_catalog_sketch_changes(struct st_catalog *c, int64_t commit,
+				      int (*cb)(void *arg, const struct st_sketch_row *row,
+						struct st_err *e),
+				      void *arg, struct st_err *e);
+/* What stands for an id in this catalogue; 0: nothing does. */
+ST_MUST int st_catalog_value_of(struct st_catalog *c, const struct st_oid *id, int64_t *value,
+				struct st_err *e);
+
 /* packs and where objects lie */
 struct st_pack_row {
 	int64_t key;

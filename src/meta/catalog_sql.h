@@ -86,6 +86,13 @@
 	X(CHANGE_SLOT, "SELECT cid, slot, origin, value FROM changes WHERE slot = ? "              \
 		       "ORDER BY cid DESC")                                                        \
 	X(OBJECT_ID, "SELECT id FROM objects WHERE oid = ?")                                       \
+	X(SKETCH_HAS, "SELECT 1 FROM objects o CROSS JOIN sketches k ON k.oid = o.oid "            \
+		      "WHERE o.id = ?")                                                            \
+	X(SKETCH_ADD, "INSERT INTO sketches(oid, numel, vals) VALUES(?, ?, ?) "                    \
+		      "ON CONFLICT DO NOTHING")                                                    \
+	X(SKETCH_CHANGES, "SELECT h.slot, h.value, k.numel, k.vals FROM changes h "                \
+			  "LEFT JOIN sketches k ON k.oid = h.value WHERE h.cid = ? "               \
+			  "ORDER BY h.slot")                                                       \
 	X(OP_ADD, "INSERT INTO ops(seq, end, time, who, verb, why, refs) "                         \
 		  "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(seq) DO NOTHING")                       \
 	X(OP_EACH, "SELECT o.seq, o.time, w.name, v.name, o.why, o.refs FROM ops o "               \

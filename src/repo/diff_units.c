@@ -98,20 +98,19 @@ static const char *shard_mark(const char *base, const char **end)
 	return at != dot && at - base >= 2 && at[-1] == '-' ? at - 1 : NULL;
 }
 
-/* The model that a file of this name belongs to: its own name unless it is a shard or an index. */
-static const char *unit_of(struct st_dpairs *p, const char *key, struct st_err *e)
+const char *st_unit_of(struct st_arena *arena, const char *key, struct st_err *e)
 {
 	const char *slash = strrchr(key, '/'), *base = slash ? slash + 1 : key, *mark, *end;
 	size_t head;
 	char *out;
 
 	if (st_shard_index_name(key) && (mark = strstr(base, ".index.")))
-		return st_arena_dup(&p->arena, key, (size_t)(mark - key), e);
+		return st_arena_dup(arena, key, (size_t)(mark - key), e);
 	mark = shard_mark(base, &end);
 	if (!mark)
 		return key;
 	head = (size_t)(mark - key);
-	out = st_arena_alloc(&p->arena, head + strlen(end) + 1, e);
+	out = st_arena_alloc(arena, head + strlen(end) + 1, e);
 	if (!out)
 		return NULL;
 	memcpy(out, key, head);
@@ -217,7 +216,7 @@ static int name_units(const struct making *m, struct st_err *e)
 	for (size_t i = 0; rc == ST_OK && i < p->n; i++) {
 		const char *key = key_of(&p->v[i]);
 
-		p->v[i].unit = unit_of(p, key, e);
+		p->v[i].unit = st_unit_of(&p->arena, key, e);
 		rc = p->v[i].unit ? st_map_put(&by_key, key, strlen(key), i, NULL, NULL, e) :
 				    (int)e->code;
 	}

@@ -5,6 +5,10 @@
 
 #include "repo/diff_operand.h"
 
+/* The model that a file of this name belongs to: key itself unless it is a shard or an index. In
+ * the arena, or key. */
+ST_MUST const char *st_unit_of(struct st_arena *arena, const char *key, struct st_err *e);
+
 enum st_dpair_state {
 	ST_PAIR_SAME,	   /* byte for byte */
 	ST_PAIR_DIFFERENT, /* or only one side has it */

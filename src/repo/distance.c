@@ -8,7 +8,7 @@
  *			a side counts as missing
  *	configuration	k / (k + 10) for k settings, lines and other files that differ
  */
-#include "repo/verbs.h"
+#include "repo/distance.h"
 
 #include "base/file.h"
 #include "base/json.h"
@@ -34,8 +34,7 @@ static const char *const names[STRATA_DISTANCE_TERMS] = {
 };
 
 struct distance {
-	double moved;	/* sum over tensors of elements times relative distance */
-	double lone;	/* elements that only one side has, or that cannot be compared */
+	struct st_distance_sum sum;
 	uint64_t files; /* not models, that no setting tells of */
 	uint64_t settings;
 	bool in_file; /* a file was told whose settings may follow */
@@ -74,23 +73,28 @@ static int on_setting(void *arg, const strata_diff_setting *s)
 	return 0;
 }
 
-static int on_tensor(void *arg, const strata_diff_entry *t)
+void st_distance_add(struct st_distance_sum *d, const strata_diff_figures *f, double a, double b)
 {
-	const strata_diff_figures *f = t->figures;
-	struct distance *d = arg;
 	double norms, apart;
 
-	d->in_file = false;
 	if (!f ||
 	    f->numel + f->nonfinite == 0) { /* on one side only, or not comparable as numbers */
-		d->lone += fmax(t->a ? elements(t->a) : 0, t->b ? elements(t->b) : 0);
-		return 0;
+		d->lone += fmax(a, b);
+		return;
 	}
 	norms = f->norm_a + f->norm_b;
 	apart = norms > 0 ? f->l2 / norms : 0;
 	d->moved += (double)f->numel * (isfinite(apart) ? fmin(apart, 1) : 1);
 	/* Of what is not finite nothing can be said but that it differs. */
 	d->lone += (double)(f->nonfinite < f->changed ? f->nonfinite : f->changed);
+}
+
+static int on_tensor(void *arg, const strata_diff_entry *t)
+{
+	struct distance *d = arg;
+
+	d->in_file = false;
+	st_distance_add(&d->sum, t->figures, t->a ? elements(t->a) : 0, t->b ? elements(t->b) : 0);
 	return 0;
 }
 
@@ -133,10 +137,10 @@ int st_verb_distance(struct st_repo *r, const struct st_ctx *ctx, const char *a,
 	either = (double)t.common + (double)t.added + (double)t.removed;
 	lone = (double)t.added + (double)t.removed + (double)t.renamed + (double)t.reshaped +
 	       (double)t.retyped;
-	all = (double)t.figures.numel + d.lone;
+	all = (double)t.figures.numel + d.sum.lone;
 	k = (double)d.settings + (double)d.files;
 	set_term(out, STRUCTURE, either > 0, either > 0 ? lone / either : 0);
-	set_term(out, PARAMETERS, all > 0, all > 0 ? (d.moved + d.lone) / all : 0);
+	set_term(out, PARAMETERS, all > 0, all > 0 ? (d.sum.moved + d.sum.lone) / all : 0);
 	set_term(out, CONFIGURATION, true, k / (k + HALF_SETTINGS));
 	weigh(out, weights);
 	return ST_OK;

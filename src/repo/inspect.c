@@ -131,8 +131,7 @@ static void judge_entry(struct found *f, char *path, struct st_err *e)
 	}
 }
 
-/* The model of a directory; the caller's. */
-static int find_model(char **out, const char *dir, struct st_err *e)
+int st_plainfile_in(char **out, const char *dir, struct st_err *e)
 {
 	struct found f = { 0 };
 	struct dirent *de;
@@ -165,7 +164,7 @@ static int inspect_path(struct inspect *x, const char *path, struct st_err *e)
 		return errno == ENOENT ? st_fail(e, ST_ENOTFOUND, "%s: no such file", path) :
 					 st_fail_os(e, "%s", path);
 	if (S_ISDIR(st.st_mode)) {
-		rc = find_model(&model, path, e);
+		rc = st_plainfile_in(&model, path, e);
 		if (rc == ST_OK)
 			rc = inspect_path(x, model, e);
 		free(model);

@@ -59,6 +59,8 @@ typedef int (*st_plainfile_fn)(void *arg, const char *path, const struct st_plai
 			       struct st_err *e);
 ST_MUST int st_each_plainfile(const struct st_ctx *ctx, const char *path, st_plainfile_fn cb,
 			      void *arg, size_t *shards, struct st_err *e);
+/* inspect.c: the one model of a directory, an index file before others; the caller's. */
+ST_MUST int st_plainfile_in(char **out, const char *dir, struct st_err *e);
 /* BLAKE3 of a range. */
 ST_MUST int st_hash_range(const struct st_ctx *ctx, const struct st_source *src, uint64_t off,
 			  uint64_t n, struct st_oid *out, struct st_err *e);

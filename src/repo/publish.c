@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "repo/mark.h"
 #include "repo/number.h"
+#include "repo/sketcher.h"
 #include "repo/tensor_history.h"
 
 #include <stdio.h>
@@ -58,6 +59,14 @@ static int lineage_of(const struct st_commit *c, struct st_commit_row *row, stru
 	return ST_OK;
 }
 
+static int sketch_seen(void *arg, const char *path, const struct st_view *v,
+		       const struct st_segment *seg, uint64_t seg_off, struct st_err *e)
+{
+	(void)path;
+	(void)seg_off;
+	return st_sketcher_add(arg, v, seg, e);
+}
+
 /*
  * The operation is done, so what cannot be read must not keep the catalogue from following: gc has
  * removed the tree of a version that nothing refers to any more, or the disk has damaged it. Such a
@@ -67,8 +76,16 @@ static int trace(struct st_repo *r, const struct st_commit *c, struct st_tensor_
 		 bool *traced, struct st_err *e)
 {
 	struct st_err why = { 0 };
-	int rc = st_tensor_changes_find(x, r, c, &why);
+	struct st_sketcher *s;
+	int rc = st_sketcher_new(&s, r, &why);
 
+	x->seen = sketch_seen;
+	x->arg = s;
+	if (rc == ST_OK)
+		rc = st_tensor_changes_find(x, r, c, &why);
+	if (rc == ST_OK)
+		rc = st_sketcher_flush(s, &why);
+	st_sketcher_free(s);
 	*traced = rc == ST_OK;
 	if (rc == ST_OK || st_is_damage(rc) || rc == ST_ELIMIT)
 		return ST_OK;

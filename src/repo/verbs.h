@@ -105,6 +105,10 @@ ST_MUST int st_verb_distance(struct st_repo *r, const struct st_ctx *ctx, const 
 /* config may be NULL. */
 ST_MUST int st_verb_distance_weights(const struct st_config *config, const char *file,
 				     double *weights, struct st_err *e);
+ST_MUST int st_verb_parent(struct st_repo *r, const struct st_ctx *ctx, const char *file,
+			   const strata_parent_options *o,
+			   int (*cb)(void *arg, const strata_parent_candidate *c), void *arg,
+			   strata_parent_result *res, struct st_err *e);
 ST_MUST int st_verb_fsck(struct st_repo *r, unsigned flags,
 			 int (*cb)(void *arg, const strata_fault *f), void *arg,
 			 strata_fsck_result *res, struct st_err *e);

@@ -37,6 +37,9 @@ documented() {
 	strata diff --json --rank v1 >../diff
 	strata diff --json m.safetensors ../other/m.safetensors >>../diff
 	strata distance --json v1 v2 >../distance
+	strata parent --json ../other/m.safetensors >../parent
+	strata commit -q -m more --allow-empty
+	strata parent --json m.safetensors >>../parent
 	echo '{}' >c.json
 	strata hash --json m.safetensors >../hash
 	strata hash --json --tensors m.safetensors >../hash-tensors
@@ -63,7 +66,7 @@ documented() {
 		'show: kind tensor/tensor=show' \
 		'diff: kind tensor/tensor=diff' 'diff: kind config/config=diff' \
 		'diff: kind file/file=diff' 'diff: kind summary/summary=diff' \
-		'distance/distance=distance' ls=ls \
+		'distance/distance=distance' parent=parent ls=ls \
 		'ls --tensors=ls-tensors' inspect/file=inspect \
 		'inspect --tensors: kind tensor/tensor=inspect' hash=hash \
 		'hash --tensors=hash-tensors' 'scan: kind find/find=scan' \
