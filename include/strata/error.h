@@ -9,6 +9,8 @@
 #define STRATA_API
 #endif
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -46,6 +48,8 @@ typedef struct strata_error {
 STRATA_API const char *strata_code_name(int code);
 /* What the command line exits with for this code. */
 STRATA_API int strata_code_exit(int code);
+/* Which of n names somebody may have meant who typed word; NULL where none is near. */
+STRATA_API const char *strata_nearest(const char *word, const char *const *names, size_t n);
 
 #ifdef __cplusplus
 }

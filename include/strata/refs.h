@@ -39,13 +39,15 @@ STRATA_API int strata_branch_rename(strata_repo *r, const char *from, const char
 
 typedef struct strata_switch_options {
 	bool create;	   /* the branch is made first, at start */
+	bool replace;	   /* with create: one that exists begins at start instead */
 	const char *start; /* with create; NULL: HEAD */
 	bool detach;	   /* to is any revision, and HEAD is on no branch then */
 	bool discard;	   /* local changes that are in the way, and what is staged */
 } strata_switch_options;
 /*
- * To another branch. Local changes stay where both versions have the same file; where they differ
- * it is refused (STRATA_EREFUSED), naming the files, and nothing is changed.
+ * To another branch; "-" is the one before, or the version where HEAD was detached. Local changes
+ * stay where both versions have the same file; where they differ it is refused (STRATA_EREFUSED),
+ * naming the files, and nothing is changed.
  */
 STRATA_API int strata_switch(strata_repo *r, const char *to, const strata_switch_options *o,
 			     strata_checkout_result *result, strata_error *err);

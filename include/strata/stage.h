@@ -93,7 +93,7 @@ typedef struct strata_checkout_options {
 	bool force;	/* discard local changes */
 } strata_checkout_options;
 
-/* rev: a branch is switched to; any other revision detaches HEAD. */
+/* rev: a branch is switched to, "-" is the one before; any other revision detaches HEAD. */
 STRATA_API int strata_checkout(strata_repo *r, const char *rev, const strata_checkout_options *o,
 			       strata_checkout_result *result, strata_error *err);
 

@@ -8,6 +8,7 @@
 #include <strata/history.h>
 #include <strata/json.h>
 #include <strata/maintain.h>
+#include <strata/merge.h>
 #include <strata/model.h>
 #include <strata/parent.h>
 #include <strata/refs.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api.h"
 
+#include "base/near.h"
 #include "base/pool.h"
 
 #include <stdio.h>
@@ -30,6 +31,24 @@ const char *strata_code_name(int code)
 int strata_code_exit(int code)
 {
 	return st_code_exit((enum st_code)code);
+}
+
+const char *strata_nearest(const char *word, const char *const *names, size_t n)
+{
+	const char *found = NULL;
+	struct st_near near;
+	size_t i, limit;
+
+	if (!word || (n && !names))
+		return NULL;
+	st_near_init(&near, word);
+	for (i = 0; i < n; i++) {
+		limit = near.limit;
+		st_near_try(&near, names[i]);
+		if (near.limit < limit)
+			found = names[i];
+	}
+	return found;
 }
 
 int st_api_result(int rc, const struct st_err *e, strata_error *err)

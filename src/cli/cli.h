@@ -183,9 +183,4 @@ void cli_synopsis(FILE *f, const struct cli_command *cmd);
 /* "-n, --limit N"; returns its width. */
 size_t cli_option_text(char *out, size_t room, const struct cli_option *o);
 
-/* ---- suggest.c ---- */
-
-/* The name nearest to word, or NULL when none is near. */
-const char *cli_nearest(const char *word, const char *const *names, size_t n);
-
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
-#include "cli/versions.h"
+#include "cli/reflist.h"
+#include "cli/went.h"
 
 struct values {
 	bool del, del_force, move, move_force, force, current, json;
@@ -18,7 +19,8 @@ static const struct cli_option options[] = {
 	  "let a branch that exists begin at START; with -d as -D, with -m as -M" },
 	{ 0, "show-current", OPT_FLAG, offsetof(struct values, current), NULL,
 	  "the name of the branch that is checked out, nothing if HEAD is detached" },
-	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL, "one JSON object a branch" },
+	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
+	  "one JSON object a branch: all, or those made, renamed or deleted" },
 	{ 0 },
 };
 
@@ -44,62 +46,55 @@ const struct cli_doc doc_branch = {
 struct list {
 	struct cli *c;
 	struct table t;
+	const char *only; /* NULL: all */
 };
+
+static struct ref_row row_of(const strata_branch *b)
+{
+	return (struct ref_row){ "branch",  b->name, b->commit, b->version,
+				 b->author, b->time, b->message };
+}
+
+static int emit(struct cli *c, const strata_branch *b)
+{
+	struct ref_row row = row_of(b);
+
+	strata_json_object(c->json);
+	jk_text(c->json, "name", b->name);
+	jk_bool(c->json, "current", b->current);
+	ref_json(c->json, &row);
+	strata_json_end_object(c->json);
+	return cli_emit(c);
+}
 
 static int show_json(void *arg, const strata_branch *b)
 {
 	struct list *l = arg;
-	strata_json *j = l->c->json;
 
-	strata_json_object(j);
-	jk_text(j, "name", b->name);
-	jk_bool(j, "current", b->current);
-	jk_text(j, "commit", *b->commit ? b->commit : NULL);
-	jk_text(j, "version", *b->version ? b->version : NULL);
-	jk_text(j, "author", b->unborn ? NULL : b->author);
-	jk_text(j, "time", b->unborn ? NULL : b->time);
-	jk_text(j, "message", b->unborn ? NULL : b->message);
-	strata_json_end_object(j);
-	return cli_emit(l->c);
-}
-
-static void first_line(struct table *t, const char *s)
-{
-	size_t n = strcspn(s, "\n");
-	char *line = strndup(s, n), *p;
-
-	for (p = line; p && *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	table_text(t, line ? line : "");
-	free(line);
+	return l->only && strcmp(l->only, b->name) != 0 ? 0 : emit(l->c, b);
 }
 
 static int show(void *arg, const strata_branch *b)
 {
 	struct list *l = arg;
+	struct ref_row row = row_of(b);
 
-	char *name = name_quoted(b->name, strlen(b->name)), *shown = NULL;
-
-	if (!name || asprintf(&shown, "%s %s", b->current ? "*" : " ", name) < 0)
-		shown = NULL;
-	table_text(&l->t, shown ? shown : "");
-	free(shown);
-	free(name);
-	table_text(&l->t, b->version);
-	table_text(&l->t, b->unborn ? "" : human_id(b->commit).s);
-	first_line(&l->t, b->unborn ? "(no version yet)" : b->message);
+	if (b->unborn)
+		row.message = "(no version yet)";
+	ref_cells(&l->t, &row, b->current ? "* " : "  ");
 	return cli_stop(l->c);
+}
+
+/* The line of one branch, after it was made or renamed. */
+static int show_one(struct cli *c, const char *name, strata_error *err)
+{
+	struct list l = { .c = c, .only = name };
+
+	return strata_branch_list(c->repo, show_json, &l, err);
 }
 
 static int list(struct cli *c, const struct values *v, strata_error *err)
 {
-	static const struct column columns[] = {
-		{ NULL, false, COLOR_NAME },
-		{ NULL, false, COLOR_BOLD },
-		{ NULL, false, COLOR_ID },
-		{ NULL, false, COLOR_NONE },
-	};
 	struct list l = { .c = c };
 	strata_head_info h;
 	int rc = strata_head(c->repo, &h, err);
@@ -111,10 +106,13 @@ static int list(struct cli *c, const struct values *v, strata_error *err)
 			puts(h.branch);
 		return STRATA_OK;
 	}
-	if (h.detached && !v->json)
+	if (h.detached && !v->json) {
 		printf("* (HEAD is detached at %s%s%s)\n", h.version, *h.version ? " " : "",
 		       human_id(h.commit).s);
-	table_init(&l.t, columns, 4);
+		if (!c->g.quiet)
+			went_hint(c);
+	}
+	ref_table(&l.t);
 	rc = strata_branch_list(c->repo, v->json ? show_json : show, &l, err);
 	if (rc == STRATA_OK && !v->json && l.t.ncells)
 		rc = table_print(&l.t, c, err);
@@ -125,22 +123,30 @@ static int list(struct cli *c, const struct values *v, strata_error *err)
 static int was(void *arg, const strata_branch *b)
 {
 	struct cli *c = arg;
+	struct ref_row row = row_of(b);
 
 	if (!c->g.quiet)
-		printf("deleted branch %s (was %s%s%s)\n", b->name, b->version,
-		       *b->version ? " " : "", human_id(b->commit).s);
+		ref_deleted(&row);
 	return cli_stop(c);
+}
+
+static int was_json(void *arg, const strata_branch *b)
+{
+	return emit(arg, b);
 }
 
 static int rename_one(struct cli *c, const struct values *v, const struct cli_args *a,
 		      strata_error *err)
 {
+	const char *to;
 	int rc = cli_count(c, a, 1, 2, err);
 
-	return rc == STRATA_OK ?
-		       strata_branch_rename(c->repo, a->n > 1 ? a->v[0] : NULL, a->v[a->n - 1],
-					    v->move_force || v->force, err) :
-		       rc;
+	if (rc != STRATA_OK)
+		return rc;
+	to = a->v[a->n - 1];
+	rc = strata_branch_rename(c->repo, a->n > 1 ? a->v[0] : NULL, to, v->move_force || v->force,
+				  err);
+	return rc == STRATA_OK && v->json ? show_one(c, to, err) : rc;
 }
 
 static int delete_some(struct cli *c, const struct values *v, const struct cli_args *a,
@@ -149,8 +155,16 @@ static int delete_some(struct cli *c, const struct values *v, const struct cli_a
 	int rc = cli_count(c, a, 1, SIZE_MAX, err);
 
 	return rc == STRATA_OK ? strata_branch_delete(c->repo, a->v, a->n, v->del_force || v->force,
-						      was, c, err) :
+						      v->json ? was_json : was, c, err) :
 				 rc;
+}
+
+static int create_one(struct cli *c, const struct values *v, const struct cli_args *a,
+		      strata_error *err)
+{
+	int rc = strata_branch_create(c->repo, a->v[0], a->n > 1 ? a->v[1] : NULL, v->force, err);
+
+	return rc == STRATA_OK && v->json ? show_one(c, a->v[0], err) : rc;
 }
 
 int cmd_branch(struct cli *c, int argc, char **argv, strata_error *err)
@@ -166,8 +180,6 @@ int cmd_branch(struct cli *c, int argc, char **argv, strata_error *err)
 	move = v.move || v.move_force;
 	if (del + move + v.current > 1)
 		return cli_fail(err, STRATA_EUSAGE, "one of -d, -m and --show-current at a time");
-	if (v.json && (a.n || del || move))
-		return cli_fail(err, STRATA_EUSAGE, "--json is for the list of branches");
 	if (del)
 		return delete_some(c, &v, &a, err);
 	if (move)
@@ -175,5 +187,5 @@ int cmd_branch(struct cli *c, int argc, char **argv, strata_error *err)
 	rc = cli_count(c, &a, 0, v.current ? 0 : 2, err);
 	if (rc != STRATA_OK || a.n == 0)
 		return rc == STRATA_OK ? list(c, &v, err) : rc;
-	return strata_branch_create(c->repo, a.v[0], a.n > 1 ? a.v[1] : NULL, v.force, err);
+	return create_one(c, &v, &a, err);
 }

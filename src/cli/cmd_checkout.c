@@ -3,23 +3,29 @@
 #include "cli/went.h"
 
 struct values {
-	bool force;
+	bool force, create, replace, json;
 	const char *to;
 };
 
 static const struct cli_option options[] = {
+	{ 'b', NULL, OPT_FLAG, offsetof(struct values, create), NULL,
+	  "make branch REV and go there, as 'strata switch -c REV [START]'" },
+	{ 'B', NULL, OPT_FLAG, offsetof(struct values, replace), NULL,
+	  "the same as 'strata switch -C'" },
 	{ 0, "to", OPT_TEXT, offsetof(struct values, to), "DIR",
 	  "write the files into DIR; HEAD and what is staged stay" },
 	{ 'f', "force", OPT_FLAG, offsetof(struct values, force), NULL,
 	  "discard local changes that are in the way" },
+	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
+	  "print one JSON object instead of text" },
 	{ 0 },
 };
 
 const struct cli_doc doc_checkout = {
 	.args = "REV [--] [PATH...]",
 	.options = options,
-	.text = "Makes the working tree that of a version. A branch is switched to; any other\n"
-		"revision detaches HEAD. Local changes stay where both versions have the same\n"
+	.text = "Makes the working tree that of a version. A branch is switched to, '-' is the one\n"
+		"before; any other revision detaches HEAD. Local changes stay where both versions have the same\n"
 		"file; elsewhere they are never overwritten (exit status 7) unless -f is given.\n"
 		"Untracked files stay.\n"
 		"\n"
@@ -38,6 +44,24 @@ const struct cli_doc doc_checkout = {
 		    "strata checkout v2 -- config.json\n"
 		    "one file as it was in version 2\n",
 };
+
+static int begin_branch(struct cli *c, const struct values *v, const struct cli_args *a,
+			strata_error *err)
+{
+	strata_switch_options o = { .create = true, .replace = v->replace, .discard = v->force };
+	strata_checkout_result result;
+	int rc = cli_count(c, a, 1, 2, err);
+
+	if (rc == STRATA_OK && v->to)
+		rc = cli_fail(err, STRATA_EUSAGE, "--to makes no branch");
+	if (rc != STRATA_OK)
+		return rc;
+	o.start = a->n > 1 ? a->v[1] : NULL;
+	rc = strata_switch(c->repo, a->v[0], &o, &result, err);
+	if (rc == STRATA_OK && v->json)
+		return went_emit(c, &result, NULL, err);
+	return rc == STRATA_OK && !c->g.quiet ? went_head(c, &result, err) : rc;
+}
 
 static int summary(struct cli *c, const strata_checkout_options *o, const strata_checkout_result *r,
 		   strata_error *err)
@@ -69,10 +93,14 @@ int cmd_checkout(struct cli *c, int argc, char **argv, strata_error *err)
 			"it was added");
 	if (rc != STRATA_OK)
 		return rc;
+	if (v.create || v.replace)
+		return begin_branch(c, &v, &a, err);
 	o.paths = a.v + 1;
 	o.npaths = a.n - 1;
 	o.to = v.to;
 	o.force = v.force;
 	rc = strata_checkout(c->repo, a.v[0], &o, &result, err);
+	if (rc == STRATA_OK && v.json)
+		return went_emit(c, &result, v.to, err);
 	return rc == STRATA_OK && !c->g.quiet ? summary(c, &o, &result, err) : rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/versions.h"
+#include "cli/went.h"
 
 struct values {
 	struct cli_list message, param, lineage;
@@ -238,7 +239,7 @@ static void show_text(struct cli *c, const strata_commit_result *r, const char *
 
 	printf("%s%s%s %s%s%s  %s", color_on(c, COLOR_BOLD), r->version, color_off(c, COLOR_BOLD),
 	       color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID),
-	       *r->branch ? r->branch : "(no branch)");
+	       *r->branch ? r->branch : "(HEAD is detached)");
 	if (message) {
 		fputs("  \"", stdout);
 		fwrite(message, 1, strcspn(message, "\n"), stdout);
@@ -250,6 +251,8 @@ static void show_text(struct cli *c, const strata_commit_result *r, const char *
 	show_files(&r->files);
 	show_tensors(&r->tensors);
 	show_stored(c, r);
+	if (!*r->branch)
+		went_hint(c);
 }
 
 static void show_json(struct cli *c, const strata_commit_result *r)

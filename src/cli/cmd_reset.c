@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
-#include "cli/text.h"
+#include "cli/went.h"
 
 #include <sys/stat.h>
 
 struct values {
-	bool soft, mixed, hard;
+	bool soft, mixed, hard, json;
 };
 
 static const struct cli_option options[] = {
@@ -15,6 +15,8 @@ static const struct cli_option options[] = {
 	  "move the branch and unstage; so if nothing is said" },
 	{ 0, "hard", OPT_FLAG, offsetof(struct values, hard), NULL,
 	  "the files too: changes that were not added are lost" },
+	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
+	  "one JSON object a file whose changes are lost, then one that sums up" },
 	{ 0 },
 };
 
@@ -76,6 +78,34 @@ static int show_discarded(void *arg, const char *path)
 	return 0;
 }
 
+static int emit_discarded(void *arg, const char *path)
+{
+	struct cli *c = arg;
+
+	strata_json_object(c->json);
+	jk_text(c->json, "kind", "discarded");
+	jk_name(c->json, "path", path);
+	strata_json_end_object(c->json);
+	return cli_emit(c);
+}
+
+static void emit(struct cli *c, const strata_reset_result *r)
+{
+	strata_json *j = c->json;
+
+	strata_json_object(j);
+	jk_text(j, "kind", "summary");
+	jk_text(j, "branch", *r->branch ? r->branch : NULL);
+	jk_text(j, "commit", *r->commit ? r->commit : NULL);
+	jk_text(j, "version", *r->version ? r->version : NULL);
+	jk_text(j, "old_commit", *r->old_commit ? r->old_commit : NULL);
+	jk_text(j, "old_version", *r->old_version ? r->old_version : NULL);
+	jk_u64(j, "discarded", r->discarded);
+	went_json(j, &r->files);
+	strata_json_end_object(j);
+	cli_emit(c);
+}
+
 static void show(const strata_reset_result *r, bool hard)
 {
 	human id = human_id(r->commit), old = human_id(r->old_commit);
@@ -103,10 +133,15 @@ static int reset(struct cli *c, const struct values *v, const char *rev, strata_
 				 v->soft ? STRATA_RESET_SOFT :
 					   STRATA_RESET_MIXED;
 	strata_reset_result result;
-	int rc = strata_reset(c->repo, rev, mode, c->g.quiet ? NULL : show_discarded, c, &result,
-			      err);
+	int rc = strata_reset(c->repo, rev, mode,
+			      v->json	 ? emit_discarded :
+			      c->g.quiet ? NULL :
+					   show_discarded,
+			      c, &result, err);
 
-	if (rc == STRATA_OK && !c->g.quiet)
+	if (rc == STRATA_OK && v->json)
+		emit(c, &result);
+	else if (rc == STRATA_OK && !c->g.quiet)
 		show(&result, v->hard);
 	return rc;
 }
@@ -132,6 +167,10 @@ int cmd_reset(struct cli *c, int argc, char **argv, strata_error *err)
 		return cli_fail(err, STRATA_EUSAGE,
 				"--%s takes no paths: 'strata restore PATH' brings files back",
 				v.soft ? "soft" : "hard");
+	if (v.json)
+		return cli_fail(err, STRATA_EUSAGE,
+				"--json tells where the branch goes: with "
+				"paths it stays");
 	return strata_restore(c->repo, rev, a.v + nrevs, a.n - nrevs, STRATA_RESTORE_STAGED, NULL,
 			      err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
-#include "cli/text.h"
+#include "cli/went.h"
 
 struct values {
 	bool brief, json, ignored, no_tensors;
@@ -140,13 +140,17 @@ static int show_json(void *arg, const strata_status_entry *en)
 	return cli_emit(s->c);
 }
 
-static void show_head(const strata_head_info *h)
+static void show_head(const struct cli *c, const strata_head_info *h)
 {
 	human id = human_id(h->commit);
 
 	if (h->detached)
 		printf("HEAD is detached at %s%s%s\n", h->version, *h->version ? " " : "", id.s);
-	else if (h->unborn)
+	if (h->detached && !c->g.quiet)
+		went_hint(c);
+	if (h->detached)
+		return;
+	if (h->unborn)
 		printf("On branch %s, no version yet\n", h->branch);
 	else
 		printf("On branch %s, at %s%s%s\n", h->branch, h->version, *h->version ? " " : "",
@@ -241,7 +245,7 @@ static int show_long(struct status *s, strata_error *err)
 
 	if (rc != STRATA_OK)
 		return rc;
-	show_head(&head);
+	show_head(s->c, &head);
 	staged = show_section(s, &sections[0]);
 	changed = show_section(s, &sections[1]);
 	untracked = show_section(s, &sections[2]);

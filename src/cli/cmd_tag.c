@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
-#include "cli/versions.h"
+#include "cli/reflist.h"
 
 struct values {
 	bool annotate, force, del, json;
@@ -11,10 +11,11 @@ static const struct cli_option options[] = {
 	{ 'm', "message", OPT_TEXT, offsetof(struct values, message), "TEXT",
 	  "annotate the tag: TEXT, who and when are kept with it" },
 	{ 'a', "annotate", OPT_FLAG, offsetof(struct values, annotate), NULL,
-	  "the same, and -m must be given" },
+	  "the same; an editor asks for TEXT where -m does not give it" },
 	{ 'f', "force", OPT_FLAG, offsetof(struct values, force), NULL, "move a tag that exists" },
 	{ 'd', "delete", OPT_FLAG, offsetof(struct values, del), NULL, "delete tags" },
-	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL, "one JSON object a tag" },
+	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
+	  "one JSON object a tag: all, or those made or deleted" },
 	{ 0 },
 };
 
@@ -24,6 +25,8 @@ const struct cli_doc doc_tag = {
 	.text = "Lists tags, or gives version REV (HEAD if not said) the name NAME, which then is a\n"
 		"revision. log and show name the tags of a version. A tag stays where it is until -f\n"
 		"moves it or -d deletes it.\n"
+		"\n"
+		"The editor is $STRATA_EDITOR, $VISUAL, $EDITOR, or vi on a terminal.\n"
 		"\n"
 		"Names follow Git's rules; one that looks like a version number (v12, v1.2.0) or an\n"
 		"id is refused: those are given by strata.",
@@ -40,52 +43,61 @@ const struct cli_doc doc_tag = {
 struct list {
 	struct cli *c;
 	struct table t;
+	const char *only; /* NULL: all */
+	bool found;
+	char *message; /* of the only one; the caller's */
 };
+
+static struct ref_row row_of(const strata_tag *t)
+{
+	return (struct ref_row){ "tag",	    t->name, t->commit, t->version,
+				 t->tagger, t->time, t->message };
+}
+
+static int emit(struct cli *c, const strata_tag *t)
+{
+	struct ref_row row = row_of(t);
+
+	strata_json_object(c->json);
+	jk_text(c->json, "name", t->name);
+	ref_json(c->json, &row);
+	strata_json_end_object(c->json);
+	return cli_emit(c);
+}
 
 static int show_json(void *arg, const strata_tag *t)
 {
 	struct list *l = arg;
-	strata_json *j = l->c->json;
 
-	strata_json_object(j);
-	jk_text(j, "name", t->name);
-	jk_text(j, "commit", t->commit);
-	jk_text(j, "version", *t->version ? t->version : NULL);
-	jk_text(j, "author", t->annotated ? t->tagger : NULL);
-	jk_text(j, "time", t->annotated ? t->time : NULL);
-	jk_text(j, "message", t->annotated ? t->message : NULL);
-	strata_json_end_object(j);
-	return cli_emit(l->c);
+	return l->only && strcmp(l->only, t->name) != 0 ? 0 : emit(l->c, t);
 }
 
 static int show(void *arg, const strata_tag *t)
 {
 	struct list *l = arg;
-	char *line = strndup(t->message, strcspn(t->message, "\n")), *p;
+	struct ref_row row = row_of(t);
 
-	for (p = line; p && *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	table_name(&l->t, t->name, strlen(t->name));
-	table_text(&l->t, t->version);
-	table_text(&l->t, human_id(t->commit).s);
-	table_text(&l->t, line ? line : "");
-	free(line);
+	ref_cells(&l->t, &row, "");
 	return cli_stop(l->c);
+}
+
+static int find(void *arg, const strata_tag *t)
+{
+	struct list *l = arg;
+
+	if (strcmp(l->only, t->name) != 0)
+		return 0;
+	l->found = true;
+	l->message = strdup(t->message);
+	return 1;
 }
 
 static int list(struct cli *c, bool json, strata_error *err)
 {
-	static const struct column columns[] = {
-		{ NULL, false, COLOR_NAME },
-		{ NULL, false, COLOR_BOLD },
-		{ NULL, false, COLOR_ID },
-		{ NULL, false, COLOR_NONE },
-	};
 	struct list l = { .c = c };
 	int rc;
 
-	table_init(&l.t, columns, 4);
+	ref_table(&l.t);
 	rc = strata_tag_list(c->repo, json ? show_json : show, &l, err);
 	if (rc == STRATA_OK && l.t.ncells)
 		rc = table_print(&l.t, c, err);
@@ -96,11 +108,56 @@ static int list(struct cli *c, bool json, strata_error *err)
 static int was(void *arg, const strata_tag *t)
 {
 	struct cli *c = arg;
+	struct ref_row row = row_of(t);
 
 	if (!c->g.quiet)
-		printf("deleted tag %s (was %s%s%s)\n", t->name, t->version, *t->version ? " " : "",
-		       human_id(t->commit).s);
+		ref_deleted(&row);
 	return cli_stop(c);
+}
+
+static int was_json(void *arg, const strata_tag *t)
+{
+	return emit(arg, t);
+}
+
+/* Nobody writes a text first and hears then that the tag exists, or the version does not. */
+static int edit(struct cli *c, const struct values *v, const struct cli_args *a, char **text,
+		strata_error *err)
+{
+	struct list l = { .c = c, .only = a->v[0] };
+	char commit[STRATA_HEX] = "", why[300];
+	int rc = strata_resolve(c->repo, a->n > 1 ? a->v[1] : "HEAD", commit, err);
+
+	if (rc == STRATA_OK)
+		rc = strata_tag_list(c->repo, find, &l, err);
+	if (l.found) /* the search was ended early */
+		rc = v->force ? STRATA_OK :
+				cli_fail(err, STRATA_EREFUSED, "tag '%s' exists: -f moves it",
+					 a->v[0]);
+	snprintf(why, sizeof(why), "What tag %.200s says of version %s.\n", a->v[0],
+		 human_id(commit).s);
+	if (rc == STRATA_OK)
+		rc = cli_edit(c, l.message ? l.message : "", why, text, err);
+	if (rc == STRATA_OK && !**text)
+		rc = cli_fail(err, STRATA_ENO, "no message, no tag");
+	free(l.message);
+	return rc;
+}
+
+static int create(struct cli *c, const struct values *v, const struct cli_args *a,
+		  strata_error *err)
+{
+	struct list l = { .c = c, .only = a->v[0] };
+	char *text = NULL;
+	int rc = v->annotate && !v->message ? edit(c, v, a, &text, err) : STRATA_OK;
+
+	if (rc == STRATA_OK)
+		rc = strata_tag_create(c->repo, a->v[0], a->n > 1 ? a->v[1] : NULL,
+				       text ? text : v->message, v->force, err);
+	if (rc == STRATA_OK && v->json)
+		rc = strata_tag_list(c->repo, show_json, &l, err);
+	free(text);
+	return rc;
 }
 
 int cmd_tag(struct cli *c, int argc, char **argv, strata_error *err)
@@ -111,18 +168,16 @@ int cmd_tag(struct cli *c, int argc, char **argv, strata_error *err)
 
 	if (rc != STRATA_OK)
 		return rc;
-	if (v.annotate && !v.message)
-		return cli_fail(err, STRATA_EUSAGE, "-a wants -m TEXT");
-	if (v.del && (v.message || v.force))
+	if (v.del && (v.message || v.annotate || v.force))
 		return cli_fail(err, STRATA_EUSAGE, "-d takes names alone");
-	if (v.json && (a.n || v.del))
-		return cli_fail(err, STRATA_EUSAGE, "--json is for the list of tags");
 	if (v.del) {
 		rc = cli_count(c, &a, 1, SIZE_MAX, err);
-		return rc == STRATA_OK ? strata_tag_delete(c->repo, a.v, a.n, was, c, err) : rc;
+		return rc == STRATA_OK ? strata_tag_delete(c->repo, a.v, a.n,
+							   v.json ? was_json : was, c, err) :
+					 rc;
 	}
-	rc = cli_count(c, &a, v.message || v.force ? 1 : 0, 2, err);
+	rc = cli_count(c, &a, v.message || v.annotate || v.force ? 1 : 0, 2, err);
 	if (rc != STRATA_OK || a.n == 0)
 		return rc == STRATA_OK ? list(c, v.json, err) : rc;
-	return strata_tag_create(c->repo, a.v[0], a.n > 1 ? a.v[1] : NULL, v.message, v.force, err);
+	return create(c, &v, &a, err);
 }

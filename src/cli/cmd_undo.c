@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/versions.h"
+#include "cli/went.h"
 
 struct values {
-	bool redo;
+	bool redo, json;
 };
 
 static const struct cli_option options[] = {
 	{ 0, "redo", OPT_FLAG, offsetof(struct values, redo), NULL,
 	  "step forward: do the command again that was undone last" },
+	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
+	  "one JSON object a ref moved or file kept, then one that sums up" },
 	{ 0 },
 };
 
@@ -71,9 +74,49 @@ static int show_kept(void *arg, const char *path)
 	return 0;
 }
 
+static int emit_ref(void *arg, const char *name, const char *old, const char *value)
+{
+	struct cli *c = arg;
+
+	strata_json_object(c->json);
+	jk_text(c->json, "kind", "ref");
+	jk_text(c->json, "name", name);
+	jk_text(c->json, "old", old);
+	jk_text(c->json, "new", value);
+	strata_json_end_object(c->json);
+	return cli_emit(c);
+}
+
+static int emit_kept(void *arg, const char *path)
+{
+	struct cli *c = arg;
+
+	strata_json_object(c->json);
+	jk_text(c->json, "kind", "kept");
+	jk_name(c->json, "path", path);
+	strata_json_end_object(c->json);
+	return cli_emit(c);
+}
+
+static void emit(struct cli *c, const strata_undo_result *r)
+{
+	strata_json *j = c->json;
+
+	strata_json_object(j);
+	jk_text(j, "kind", "summary");
+	jk_u64(j, "operation", r->operation);
+	jk_text(j, "verb", r->verb);
+	jk_text(j, "why", r->why);
+	jk_u64(j, "kept", r->kept);
+	went_json(j, &r->files);
+	strata_json_end_object(j);
+	cli_emit(c);
+}
+
 int cmd_undo(struct cli *c, int argc, char **argv, strata_error *err)
 {
-	const strata_undo_handler h = { .ref = show_ref, .kept = show_kept };
+	static const strata_undo_handler text = { .ref = show_ref, .kept = show_kept },
+					 json = { .ref = emit_ref, .kept = emit_kept };
 	struct values v = { 0 };
 	strata_undo_result res;
 	struct cli_args a;
@@ -82,7 +125,15 @@ int cmd_undo(struct cli *c, int argc, char **argv, strata_error *err)
 	if (rc == STRATA_OK)
 		rc = cli_count(c, &a, 0, 0, err);
 	if (rc == STRATA_OK)
-		rc = strata_undo(c->repo, v.redo, c->g.quiet ? NULL : &h, c, &res, err);
+		rc = strata_undo(c->repo, v.redo,
+				 v.json	    ? &json :
+				 c->g.quiet ? NULL :
+					      &text,
+				 c, &res, err);
+	if (rc == STRATA_OK && v.json)
+		emit(c, &res);
+	if (v.json)
+		return rc;
 	if (rc != STRATA_OK || c->g.quiet)
 		return rc;
 	printf("%s: ", v.redo ? "done again" : "undone");

@@ -42,6 +42,8 @@ const struct cli_command cli_commands[] = {
 	  "Go to a version, or write one elsewhere", &doc_checkout },
 	{ "reflog", cmd_reflog, NEED_REPO, GROUP_HISTORY,
 	  "Show where a branch or HEAD has been, and who moved it", &doc_reflog },
+	{ "merge", cmd_merge, NEED_REPO, GROUP_HISTORY, "Go forward to what another branch has",
+	  &doc_merge },
 	{ "revert", cmd_revert, NEED_REPO, GROUP_HISTORY,
 	  "Make a version that takes another one's changes back", &doc_revert },
 	{ "cherry-pick", cmd_cherry_pick, NEED_REPO, GROUP_HISTORY,

@@ -29,6 +29,7 @@ CLI_COMMAND(init);
 CLI_COMMAND(inspect);
 CLI_COMMAND(log);
 CLI_COMMAND(ls);
+CLI_COMMAND(merge);
 CLI_COMMAND(mv);
 CLI_COMMAND(parent);
 CLI_COMMAND(reflog);

@@ -43,7 +43,7 @@ static int write_start(const char *path, const char *start, const char *why, str
 		fputc(*p, f);
 		bol = *p == '\n';
 	}
-	fputs("\n# Lines that begin with '#' are left out; an empty text stops the commit.\n", f);
+	fputs("\n# Lines that begin with '#' are left out; an empty text stops the command.\n", f);
 	if (fclose(f) != 0)
 		return cli_fail(err, STRATA_EIO, "%s: %s", path, strerror(errno));
 	return STRATA_OK;

@@ -115,7 +115,7 @@ int cli_unknown_command(const char *word, strata_error *err)
 		if (cli_commands[i].group != GROUP_HIDDEN)
 			names[n++] = cli_commands[i].name;
 	if (!near)
-		near = cli_nearest(word, names, n);
+		near = strata_nearest(word, names, n);
 	if (near)
 		return cli_fail(err, STRATA_EUSAGE, "unknown command '%s'; did you mean '%s'?",
 				word, near);

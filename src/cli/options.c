@@ -86,7 +86,7 @@ static int unknown(struct parser *p, const char *name, size_t len)
 		if (o->name && (!p->c->command || anywhere(o)))
 			names[n++] = o->name;
 	snprintf(word, sizeof(word), "%.*s", (int)(len < 60 ? len : 60), name);
-	near = cli_nearest(word, names, n);
+	near = strata_nearest(word, names, n);
 	see_help(p, help, sizeof(help));
 	if (near)
 		return cli_fail(p->err, STRATA_EUSAGE,

@@ -213,6 +213,8 @@ ST_MUST int st_catalog_loc_each(struct st_catalog *c, const struct st_oid *pack,
 /* Operations, for reflog. Adding one twice changes nothing. */
 ST_MUST int st_catalog_op_add(struct st_catalog *c, const struct st_op *op,
 			      const struct st_oplog_pos *at, struct st_err *e);
+/* Where in the log operation seq ended; 0 for seq 0. ST_ECORRUPT where it is not known. */
+ST_MUST int st_catalog_op_end(struct st_catalog *c, uint64_t seq, uint64_t *end, struct st_err *e);
 /* Newest first, each with seq, time, who, verb, why and refs alone (borrowed during the call). */
 ST_MUST int st_catalog_op_each(struct st_catalog *c,
 			       int (*cb)(void *arg, const struct st_op *op, struct st_err *e),

@@ -188,6 +188,26 @@ int st_catalog_op_add(struct st_catalog *c, const struct st_op *op, const struct
 	return rc;
 }
 
+int st_catalog_op_end(struct st_catalog *c, uint64_t seq, uint64_t *end, struct st_err *e)
+{
+	struct st_query q;
+
+	*end = 0;
+	if (seq == 0)
+		return ST_OK;
+	st_query_open(&q, c, SQL_OP_END, e);
+	st_query_u64(&q, seq);
+	if (st_query_row(&q))
+		*end = st_column_u64(&q, 0, INT64_MAX);
+	else if (e->code == ST_OK)
+		st_fail(e, ST_ECORRUPT,
+			"the catalogue lacks operation %" PRIu64
+			": 'strata fsck --rebuild' makes it anew",
+			seq);
+	st_query_close(&q);
+	return e->code;
+}
+
 /* Its strings stand in the statement's row, which stays until the next step. */
 static int give_op(struct st_query *q,
 		   int (*cb)(void *arg, const struct st_op *op, struct st_err *e), void *arg)

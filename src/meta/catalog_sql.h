@@ -95,6 +95,7 @@
 			  "ORDER BY h.slot")                                                       \
 	X(OP_ADD, "INSERT INTO ops(seq, end, time, who, verb, why, refs) "                         \
 		  "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(seq) DO NOTHING")                       \
+	X(OP_END, "SELECT end FROM ops WHERE seq = ?")                                             \
 	X(OP_EACH, "SELECT o.seq, o.time, w.name, v.name, o.why, o.refs FROM ops o "               \
 		   "CROSS JOIN names w ON w.nid = o.who "                                          \
 		   "CROSS JOIN names v ON v.nid = o.verb ORDER BY o.seq DESC")

@@ -404,6 +404,33 @@ int st_oplog_replay(struct st_oplog *l, struct st_oplog_pos *pos,
 	return rc;
 }
 
+int st_oplog_read(struct st_oplog *l, uint64_t seq, uint64_t from, struct st_op *op,
+		  struct st_arena *arena, struct st_err *e)
+{
+	struct st_oplog_pos pos = { .seq = seq - 1, .end = from };
+	struct record rec = { 0 };
+	struct reader r;
+	int rc = reader_open(&r, l, e);
+
+	/* The hash of the record before is what this one's covers: a wrong place shows. */
+	if (rc == ST_OK && from >= FILE_HEAD + REC_HEAD + ST_OID_LEN && from <= r.size)
+		rc = st_pread_full(l->fd, pos.hash.b, ST_OID_LEN, from - ST_OID_LEN, l->path, e);
+	else if (rc == ST_OK && (from != 0 || seq != 1))
+		rc = st_fail(e, ST_ECORRUPT, "%s: operation %" PRIu64 " cannot begin at %" PRIu64,
+			     l->path, seq, from);
+	if (rc == ST_OK)
+		rc = read_record(&r, &pos, &rec, e);
+	if (rc == ST_OK && !rec.sound)
+		rc = st_fail(e, ST_ECORRUPT,
+			     "%s: operation %" PRIu64 " is not at offset %" PRIu64
+			     ": 'strata fsck --rebuild' reads the log anew",
+			     l->path, seq, from);
+	if (rc == ST_OK)
+		rc = parse_record(&r, &rec, op, arena, e);
+	st_buf_release(&r.payload);
+	return rc;
+}
+
 int st_oplog_lock(struct st_oplog *l, unsigned wait_ms, struct st_err *e)
 {
 	int rc;

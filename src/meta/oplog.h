@@ -89,6 +89,10 @@ ST_MUST int st_oplog_replay(struct st_oplog *l, struct st_oplog_pos *pos,
 			    int (*fn)(void *arg, const struct st_op *op,
 				      const struct st_oplog_pos *at, struct st_err *e),
 			    void *arg, struct st_err *e);
+/* The record of that number, found without those before it: `from` is where the one before ended, 0
+ * for the first. Strings live in arena. ST_ECORRUPT where there is no sound record of it. */
+ST_MUST int st_oplog_read(struct st_oplog *l, uint64_t seq, uint64_t from, struct st_op *op,
+			  struct st_arena *arena, struct st_err *e);
 /* Exclusive lock for compare, append and apply. Waits up to wait_ms, then ST_EBUSY. */
 ST_MUST int st_oplog_lock(struct st_oplog *l, unsigned wait_ms, struct st_err *e);
 void st_oplog_unlock(struct st_oplog *l);

@@ -221,8 +221,7 @@ static int remove_check(struct removal *d, size_t i, const struct st_head *head,
 			     "branch '%s' is checked out: 'strata switch' to another one first",
 			     name);
 	if (rc == ST_OK && !d->found[i].value)
-		rc = st_fail(e, ST_ENOTFOUND, "no branch '%.200s': 'strata branch' lists them",
-			     name);
+		rc = st_no_ref(d->r, "branch", HEADS, name, e);
 	if (rc == ST_OK && among(name, d->names, i))
 		rc = st_fail(e, ST_EUSAGE, "branch '%s' is named twice", name);
 	if (rc != ST_OK)
@@ -345,8 +344,7 @@ int st_verb_branch_rename(struct st_repo *r, const char *from, const char *to, b
 	current = checked_out(&head, from);
 	rc = find(r, from, &a, e);
 	if (rc == ST_OK && !a.value && !current)
-		rc = st_fail(e, ST_ENOTFOUND, "no branch '%.200s': 'strata branch' lists them",
-			     from);
+		rc = st_no_ref(r, "branch", HEADS, from, e);
 	if (rc == ST_OK)
 		rc = find(r, to, &b, e);
 	if (rc == ST_OK)

@@ -29,6 +29,7 @@ struct checkout {
 	size_t n, cap;
 	uint64_t bytes;	     /* to write */
 	struct st_lost lost; /* with changes that would be overwritten */
+	const char *how;     /* what to do about them; NULL: what -f does */
 	bool stay;     /* rows that are the index's own already: their files are left as they are */
 	char *blocker; /* something that neither side knows ... */
 	const char *blocked; /* ... is where this must come */
@@ -225,11 +226,12 @@ static int plan(struct checkout *c, struct st_err *e)
 			     c->blocked);
 	if (rc == ST_OK)
 		rc = st_lost_refuse(&c->lost,
+				    c->how ? c->how :
 				    c->local ?
-					    "'strata add' and 'strata commit' keep them, 'strata "
-					    "restore' discards them" :
-					    "'strata add' and 'strata commit' keep them, -f "
-					    "discards them",
+					     "'strata add' and 'strata commit' keep them, 'strata "
+					     "restore' discards them" :
+					     "'strata add' and 'strata commit' keep them, -f "
+					     "discards them",
 				    e);
 	return rc;
 }
@@ -367,19 +369,21 @@ static int target_of(struct st_repo *r, const char *rev, struct st_oid *commit, 
 	return rc == ST_OK ? files_of(r, commit, x, e) : rc;
 }
 
-static bool is_branch(struct st_repo *r, const char *rev, char ref[300], struct st_err *e)
+/* "x", and "heads/x" where that is no branch itself. */
+static bool is_branch(struct st_repo *r, const char *rev, char ref[ST_REF_FULL], struct st_err *e)
 {
-	struct st_buf b;
-	bool found = false;
-	int n = snprintf(ref, 300, "heads/%s", rev);
+	const char *names[2] = { rev, strncmp(rev, "refs/", 5) == 0 ? rev + 5 : rev };
+	char *value = NULL;
+	int rc = ST_OK;
 
-	if (n < 0 || n >= 300)
-		return false;
-	st_buf_init(&b, 4096);
-	if (st_catalog_ref_get(r->cat, ref, &b, &found, e) != ST_OK)
-		found = false;
-	st_buf_release(&b);
-	return found;
+	for (int i = 0; rc == ST_OK && !value && i < 2; i++) {
+		if (strlen(names[i]) > ST_REF_NAME || (i && strncmp(names[i], "heads/", 6) != 0))
+			continue;
+		snprintf(ref, ST_REF_FULL, "%s%s", i ? "" : "heads/", names[i]);
+		rc = st_ref_value(r, ref, &value, e);
+	}
+	free(value);
+	return rc == ST_OK && value != NULL;
 }
 
 static void release_plan(struct checkout *c)
@@ -425,7 +429,7 @@ static int join(struct checkout *c, struct st_index *target, struct st_err *e)
 
 int st_go(struct st_repo *r, const struct st_go *g, strata_checkout_result *res, struct st_err *e)
 {
-	struct checkout c = { .r = r, .force = g->discard, .res = res };
+	struct checkout c = { .r = r, .force = g->discard, .how = g->how, .res = res };
 	struct st_index target;
 	struct st_oid commit;
 	struct st_txn t;
@@ -464,17 +468,33 @@ int st_go(struct st_repo *r, const struct st_go *g, strata_checkout_result *res,
 
 struct to_version {
 	const char *rev;
-	char *old, value[320], why[400];
+	char *old, value[320], why[400], place[ST_PLACE];
 	struct st_op_ref change;
 };
+
+/* The branch before is that branch, even where a tag has its name. */
+static int resolve_place(struct st_repo *r, const struct to_version *v, struct st_oid *commit,
+			 struct st_err *e)
+{
+	char full[ST_REF_FULL];
+	const char *rev = v->rev;
+
+	if (rev == v->place && !st_oid_parse(commit, rev, strlen(rev))) {
+		snprintf(full, sizeof(full), "refs/heads/%.*s", ST_REF_NAME, rev);
+		rev = full;
+	}
+	return st_resolve(r, rev, strlen(rev), commit, e);
+}
 
 /* HEAD's new value and its present one, as the operation log writes them. */
 static int head_to(void *arg, struct st_txn *t, struct st_oid *commit, struct st_err *e)
 {
 	struct to_version *v = arg;
-	char ref[300];
-	int rc = st_resolve(t->r, v->rev, strlen(v->rev), commit, e);
+	char ref[ST_REF_FULL];
+	int rc = st_place_before(t->r, &v->rev, v->place, e);
 
+	if (rc == ST_OK)
+		rc = resolve_place(t->r, v, commit, e);
 	if (rc == ST_OK)
 		rc = st_ref_value(t->r, "HEAD", &v->old, e);
 	if (rc != ST_OK)

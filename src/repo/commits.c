@@ -141,7 +141,7 @@ static int hide(void *arg, const struct st_oid *base, struct st_err *e)
 	return st_map_put(arg, base->b, ST_OID_LEN, 1, NULL, NULL, e);
 }
 
-/* What both sides reach is the best common ancestors and what is below them, which log hides too. */
+/* Both sides reach the best common ancestors and what is below them, which log hides too. */
 int st_log_symmetric(struct st_repo *r, const char *a, size_t a_len, const char *b,
 		     struct st_map *wanted, struct st_map *hidden, bool *any_hidden,
 		     struct st_err *e)

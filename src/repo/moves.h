@@ -30,12 +30,27 @@ ST_MUST int st_reaches(struct st_repo *r, const struct st_oid *from, size_t n,
 ST_MUST int st_commit_title(struct st_repo *r, const struct st_oid *id, char out[64],
 			    struct st_err *e);
 
+/* refnear.c: ST_ENOTFOUND, with a name that is near if there is one. kind: "branch" or "tag", whose
+ * refs are below prefix. */
+ST_MUST int st_no_ref(struct st_repo *r, const char *kind, const char *prefix, const char *name,
+		      struct st_err *e);
+ST_MUST int st_no_revision(struct st_repo *r, const char *name, struct st_err *e);
+
 /* branch.c: may a branch of this name be made? ST_EUSAGE, or ST_EREFUSED where it exists. */
 ST_MUST int st_branch_free(struct st_repo *r, const char *name, struct st_err *e);
 
 /* refpast.c: what rev, whose '@{' is at braces, was then */
 ST_MUST int st_resolve_past(struct st_repo *r, const char *rev, const char *braces,
 			    struct st_oid *out, struct st_err *e);
+
+/* before.c: "@{-1}", and "-" for the same: where switch or checkout came from, and so on back */
+#define ST_PLACE (ST_REF_NAME + 1)
+/*
+ * *word becomes the branch, or the id where HEAD was detached, in place; any other word stays as it
+ * is. ST_ENOTFOUND where HEAD has not been in so many places that still are.
+ */
+ST_MUST int st_place_before(struct st_repo *r, const char **word, char place[ST_PLACE],
+			    struct st_err *e);
 
 /* twoway.c: what the index becomes when HEAD goes from one version to another */
 struct st_lost { /* files that hold what would be lost */
@@ -57,7 +72,8 @@ ST_MUST int st_twoway(const struct st_index *head, const struct st_index *now,
 /* checkout.c: HEAD, index and working tree go to another version, in one operation */
 struct st_go {
 	const char *verb;
-	bool discard; /* local changes that are in the way, staged ones all */
+	bool discard;	 /* local changes that are in the way, staged ones all */
+	const char *how; /* what to do about those that are; NULL: what -f does */
 	/*
 	 * Under the locks: says where to go, and fills t->op.refs and why. What they point to lives
 	 * until st_go returns.

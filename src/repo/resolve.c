@@ -49,6 +49,14 @@ static int try_ref(struct meanings *ms, const char *prefix, const char *kind, st
 	return rc;
 }
 
+/* "heads/x" and "tags/x", which say what is meant where x alone would not. */
+static int try_full(struct meanings *ms, struct st_err *e)
+{
+	if (strncmp(ms->rev, "heads/", 6) == 0)
+		return try_ref(ms, "", "branch", e);
+	return strncmp(ms->rev, "tags/", 5) == 0 ? try_ref(ms, "", "tag", e) : ST_OK;
+}
+
 static int try_version(struct meanings *ms, struct st_err *e)
 {
 	struct st_oid id;
@@ -85,6 +93,20 @@ static int try_prefix(struct meanings *ms, struct st_err *e)
 	return rc;
 }
 
+static const char *hint(const struct meanings *ms)
+{
+	bool branch = false, tag = false;
+
+	for (size_t i = 0; i < ms->n; i++) {
+		branch = branch || strncmp(ms->m[i].what, "branch ", 7) == 0;
+		tag = tag || strncmp(ms->m[i].what, "tag ", 4) == 0;
+	}
+	return branch && tag ? "; say heads/NAME or tags/NAME" :
+	       branch	     ? "; say heads/NAME for the branch, or the id" :
+	       tag	     ? "; say tags/NAME for the tag, or the id" :
+			       "; give more digits";
+}
+
 static int settle(struct meanings *ms, struct st_oid *out, struct st_err *e)
 {
 	char list[400] = "";
@@ -92,8 +114,7 @@ static int settle(struct meanings *ms, struct st_oid *out, struct st_err *e)
 	bool same = true;
 
 	if (ms->n == 0)
-		return st_fail(e, ST_ENOTFOUND,
-			       "unknown revision '%s': 'strata log' lists versions", ms->rev);
+		return st_no_revision(ms->r, ms->rev, e);
 	for (i = 0; i < ms->n; i++) {
 		same = same && st_oid_eq(&ms->m[i].id, &ms->m[0].id);
 		if (at < sizeof(list))
@@ -101,9 +122,59 @@ static int settle(struct meanings *ms, struct st_oid *out, struct st_err *e)
 					       ms->m[i].what);
 	}
 	if (!same)
-		return st_fail(e, ST_EUSAGE, "'%s' has several meanings: %s", ms->rev, list);
+		return st_fail(e, ST_EUSAGE, "'%.60s' has several meanings: %s%s", ms->rev, list,
+			       hint(ms));
 	*out = ms->m[0].id;
 	return ST_OK;
+}
+
+/* @{-N}: a branch, whatever else has its name, or a commit. */
+static int resolve_before(struct st_repo *r, const char *name, struct st_oid *out, struct st_err *e)
+{
+	char place[ST_PLACE], full[ST_REF_FULL], *value = NULL;
+	int rc = st_place_before(r, &name, place, e);
+
+	if (rc != ST_OK || st_oid_parse(out, name, strlen(name)))
+		return rc;
+	snprintf(full, sizeof(full), "heads/%.*s", ST_REF_NAME, name);
+	rc = st_ref_value(r, full, &value, e);
+	if (rc == ST_OK && !(value && st_oid_parse(out, value, strlen(value))))
+		rc = st_no_revision(r, name, e);
+	free(value);
+	return rc;
+}
+
+/* "refs/heads/x": the full name and nothing else, if there is one. */
+static int resolve_full(struct meanings *ms, struct st_err *e)
+{
+	const char *rev = ms->rev;
+	int rc;
+
+	if (strncmp(rev, "refs/", 5) != 0)
+		return ST_OK;
+	ms->rev = rev + 5;
+	rc = try_full(ms, e);
+	ms->rev = rev;
+	return rc;
+}
+
+static int find_meanings(struct meanings *ms, struct st_err *e)
+{
+	int rc = resolve_full(ms, e);
+
+	if (rc != ST_OK || ms->n)
+		return rc;
+	rc = try_full(ms, e);
+	if (rc == ST_OK)
+		rc = try_ref(ms, "heads/", "branch", e);
+	if (rc == ST_OK)
+		rc = try_ref(ms, "tags/", "tag", e);
+	if (rc == ST_OK)
+		rc = try_version(ms, e);
+	if (rc == ST_OK &&
+	    ms->n == 0) /* names come before prefixes that they happen to look like */
+		rc = try_prefix(ms, e);
+	return rc;
 }
 
 static int resolve_name(struct st_repo *r, const char *name, struct st_oid *out, struct st_err *e)
@@ -121,15 +192,11 @@ static int resolve_name(struct st_repo *r, const char *name, struct st_oid *out,
 			*out = head.commit;
 		return rc;
 	}
+	if (strncmp(name, "@{-", 3) == 0)
+		return resolve_before(r, name, out, e);
 	if (strstr(name, "@{"))
 		return st_resolve_past(r, name, strstr(name, "@{"), out, e);
-	rc = try_ref(&ms, "heads/", "branch", e);
-	if (rc == ST_OK)
-		rc = try_ref(&ms, "tags/", "tag", e);
-	if (rc == ST_OK)
-		rc = try_version(&ms, e);
-	if (rc == ST_OK && ms.n == 0) /* names come before prefixes that they happen to look like */
-		rc = try_prefix(&ms, e);
+	rc = find_meanings(&ms, e);
 	return rc == ST_OK ? settle(&ms, out, e) : rc;
 }
 

@@ -190,7 +190,7 @@ static int remove_check(struct st_repo *r, const char *const *names, size_t i, s
 	int rc = find(r, names[i], t, e);
 
 	if (rc == ST_OK && !t->value)
-		rc = st_fail(e, ST_ENOTFOUND, "no tag '%.200s': 'strata tag' lists them", names[i]);
+		rc = st_no_ref(r, "tag", TAGS, names[i], e);
 	for (size_t k = 0; rc == ST_OK && k < i; k++)
 		if (strcmp(names[k], names[i]) == 0)
 			rc = st_fail(e, ST_EUSAGE, "tag '%s' is named twice", names[i]);

@@ -17,8 +17,7 @@ struct undo {
 	const strata_undo_handler *h;
 	void *arg;
 	struct st_txn t;
-	struct st_undo_stack u;
-	const struct st_step *step;
+	struct st_step step;
 	struct st_op_ref *refs;
 	struct st_local_files local;
 	strata_undo_result *res;
@@ -98,18 +97,18 @@ static int load_tree(struct undo *z, const struct st_oid *tree, struct st_index 
 
 static int move_files(struct undo *z, bool *changed, struct st_err *e)
 {
-	const struct st_oid *tree = z->redo ? &z->step->after : &z->step->before;
+	const struct st_oid *tree = z->redo ? &z->step.after : &z->step.before;
 	struct st_index target;
 	int rc;
 
-	*changed = !st_oid_eq(&z->step->before, &z->step->after);
+	*changed = z->step.stages && !st_oid_eq(&z->step.before, &z->step.after);
 	if (!*changed)
 		return ST_OK;
 	st_index_init(&target);
 	rc = load_tree(z, tree, &target, e);
 	if (rc == ST_OK)
 		rc = check_stored(z, &target, e);
-	if (rc == ST_OK && writes_files(z->step))
+	if (rc == ST_OK && writes_files(&z->step))
 		rc = st_checkout_index(z->r, &z->t.index, &target, &z->local, &z->res->files, e);
 	if (rc == ST_OK) {
 		st_rewind_keep_stats(&target, &z->t.index);
@@ -121,7 +120,7 @@ static int move_files(struct undo *z, bool *changed, struct st_err *e)
 
 static int turn_refs(struct undo *z, struct st_err *e)
 {
-	const struct st_step *s = z->step;
+	const struct st_step *s = &z->step;
 
 	z->refs = st_calloc(s->nrefs, sizeof(*z->refs), e);
 	if (!z->refs)
@@ -142,10 +141,10 @@ static int publish(struct undo *z, bool changed, struct st_err *e)
 
 	if (rc != ST_OK)
 		return rc;
-	snprintf(why, sizeof(why), "%s %" PRIu64 ": %s", z->t.op.verb, z->step->seq, z->step->why);
+	snprintf(why, sizeof(why), "%s %" PRIu64 ": %s", z->t.op.verb, z->step.seq, z->step.why);
 	z->t.op.why = why;
 	z->t.op.refs = z->refs;
-	z->t.op.nrefs = z->step->nrefs;
+	z->t.op.nrefs = z->step.nrefs;
 	rc = st_txn_publish(&z->t, changed, NULL, e);
 	z->t.op.refs = NULL;
 	z->t.op.why = z->t.op.verb;
@@ -156,27 +155,24 @@ static void tell(struct undo *z)
 {
 	strata_undo_result *res = z->res;
 
-	res->operation = z->step->seq;
+	res->operation = z->step.seq;
 	res->kept = z->local.found;
-	snprintf(res->verb, sizeof(res->verb), "%s", z->step->verb);
-	snprintf(res->why, sizeof(res->why), "%s", z->step->why);
-	for (size_t i = 0; z->h->ref && i < z->step->nrefs; i++)
+	snprintf(res->verb, sizeof(res->verb), "%s", z->step.verb);
+	snprintf(res->why, sizeof(res->why), "%s", z->step.why);
+	for (size_t i = 0; z->h->ref && i < z->step.nrefs; i++)
 		(void)z->h->ref(z->arg, z->refs[i].name, z->refs[i].old, z->refs[i].value);
 }
 
 static int find_step(struct undo *z, struct st_err *e)
 {
-	int rc = st_undo_stack_load(&z->u, z->r, e);
+	bool found;
+	int rc = st_undo_step(z->r, z->redo, &z->step, &found, e);
 
-	if (rc != ST_OK)
+	if (rc != ST_OK || found)
 		return rc;
-	if (z->redo && z->u.nundone == 0)
-		return st_fail(e, ST_ENO,
-			       "nothing to redo: no command was undone since the last change");
-	if (!z->redo && z->u.ndone == 0)
-		return st_fail(e, ST_ENO, "nothing to undo");
-	z->step = z->redo ? &z->u.undone[z->u.nundone - 1] : &z->u.done[z->u.ndone - 1];
-	return ST_OK;
+	return z->redo ? st_fail(e, ST_ENO,
+				 "nothing to redo: no command was undone since the last change") :
+			 st_fail(e, ST_ENO, "nothing to undo");
 }
 
 int st_verb_undo(struct st_repo *r, bool redo, const strata_undo_handler *h, void *arg,
@@ -204,7 +200,7 @@ int st_verb_undo(struct st_repo *r, bool redo, const strata_undo_handler *h, voi
 	if (rc == ST_OK)
 		tell(&z);
 	st_txn_end(&z.t);
-	st_undo_stack_release(&z.u);
+	st_undo_step_release(&z.step);
 	free(z.refs);
 	return rc;
 }

@@ -177,6 +177,17 @@ repo() { # [directory] a new repository, and go there
 	strata init >/dev/null
 }
 
+two_versions() { # a repository with v1 and v2 of file a, and their short ids in id1 and id2
+	repo
+	echo 1 >a
+	strata add .
+	strata commit -q -m one
+	echo 2 >a
+	strata commit -q -a -m two
+	id1=$(strata log --oneline v1 | cut -d' ' -f2)
+	id2=$(strata log --oneline -1 | cut -d' ' -f2)
+}
+
 model() { # FILE NAME:DTYPE:DIM,DIM[:SEED]... [--meta KEY=VALUE] [--seed N]
 	python3 "$ST_SRC/tests/cli/mkmodel.py" "$@"
 }

@@ -2,24 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 . "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
 
-setup() {
-	repo
-	echo 1 >a
-	strata add .
-	strata commit -q -m one
-	echo 2 >a
-	strata commit -q -a -m two
-	id1=$(strata log --oneline v1 | cut -d' ' -f2)
-	id2=$(strata log --oneline -1 | cut -d' ' -f2)
-}
-
 lists() {
 	repo
 	match '^\* main +.no version yet' strata branch
 	match '"name":"main","current":true,"commit":null' strata branch --json
 	cd ..
 	rm -rf repo
-	setup
+	two_versions
 	strata branch wider v1
 	out "* main   v2  $id2  two
   wider  v1  $id1  one" strata branch
@@ -37,7 +26,7 @@ creates() {
 	err 'no version yet' strata branch early
 	cd ..
 	rm -rf repo
-	setup
+	two_versions
 	strata branch x
 	strata branch team/y v1
 	rc 7 strata branch x
@@ -53,7 +42,7 @@ creates() {
 }
 
 names() {
-	setup
+	two_versions
 	for n in v12 v1.2.0 HEAD @ -x a..b a.lock .a a. /a a/ a//b 'a b' 'a~1' 'a^' 'a:b' 'a?' 'a*' 'a[' \
 		'a\b' 'a@{1}' "$(printf 'a\001')" "$(printf '\344')" '' \
 		0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef; do
@@ -68,7 +57,7 @@ names() {
 }
 
 deletes() {
-	setup
+	two_versions
 	strata branch old v1
 	out "deleted branch old (was v1 $id1)" strata branch -d old
 	rc 7 strata branch -d main
@@ -90,7 +79,7 @@ deletes() {
 }
 
 renames() {
-	setup
+	two_versions
 	strata branch -m trunk
 	out trunk strata branch --show-current
 	rc 2 strata log main
@@ -115,12 +104,44 @@ renames() {
 	match 'first' strata commit -m one
 }
 
+json() {
+	two_versions
+	match '^\{"name":"x","current":false,"commit":"[0-9a-f]{64}","version":"v1",.*"message":"one"\}$' \
+		strata branch --json x v1
+	match '^\{"name":"x",.*"version":"v2"' strata branch --json -f x
+	match '^\{"name":"y",.*"version":"v2"' strata branch --json -m x y
+	match '^\{"name":"y",.*"version":"v2"' strata branch --json -d y
+	match '^\{"name":"trunk","current":true,' strata branch --json -m trunk
+	out 1 sh -c 'strata branch --json | wc -l'
+}
+
+says_where() { # and what somebody may have meant
+	two_versions
+	strata switch -q --detach v1
+	out "* (HEAD is detached at v1 $id1)
+  (strata switch -c NAME keeps what you commit here on a branch)
+  main  v2  $id2  two" strata branch
+	match '^\* \(HEAD' strata -q branch
+	rc 2 strata branch -d mian
+	err "no branch 'mian': did you mean 'main'\?" strata branch -d mian
+	err "no branch 'zzzzzz': 'strata branch' lists them" strata branch -m zzzzzz x
+	err "unknown revision 'mai': did you mean 'main'\?" strata branch x mai
+	err "unknown revision 'v7': did you mean 'v2'\?" strata branch x v7
+	rc 2 strata branch x @{-9}
+	strata branch x @{-1}
+	match '^  x +v2' strata branch
+	echo 3 >a
+	match '^v3 .*\(HEAD is detached\)' strata commit -a -m three
+	match '^HEAD is detached at v3' strata status
+	match 'strata switch -c NAME' strata status
+}
+
 usage() {
-	setup
+	two_versions
 	rc 2 strata branch -d
 	rc 2 strata branch a b c
 	rc 2 strata branch -d -m main
-	rc 2 strata branch --json x
+	rc 2 strata branch --show-current -d
 	rc 3 sh -c 'cd / && strata branch'
 }
 
@@ -129,5 +150,7 @@ it 'creates them' creates
 it 'refuses names as Git does, and version numbers' names
 it 'deletes them, not what nothing else has' deletes
 it 'renames them' renames
+it 'says what it did as JSON' json
+it 'a detached HEAD, names that are near' says_where
 it 'wrong usage' usage
 finish

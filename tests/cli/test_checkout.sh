@@ -21,7 +21,8 @@ setup() {
 
 there_and_back() {
 	setup
-	out "HEAD is detached at v1 $id1: 1 file written, 128 B; 1 kept; 1 removed" strata checkout v1
+	out "HEAD is detached at v1 $id1: 1 file written, 128 B; 1 kept; 1 removed
+  (strata switch -c NAME keeps what you commit here on a branch)" strata checkout v1
 	cmp m.safetensors ../m1
 	[ ! -e d ]
 	out '' strata status -s
@@ -74,6 +75,32 @@ protects() {
 	[ "$(cat t)" = mine ]
 }
 
+reflexes() { # of Git
+	setup
+	match '^on branch old, at v1' strata checkout -b old v1
+	[ ! -e d ]
+	rc 7 strata checkout -b main
+	match '^on branch main, at v2' strata checkout -
+	match '^on branch old, at v1' strata checkout -
+	match '^on branch old, at v2' strata checkout -B old v2
+	rc 2 strata checkout -b
+	rc 2 strata checkout -b a v1 v2
+	rc 2 strata checkout -b a --to ../x
+	strata tag main v1
+	rc 2 strata checkout main
+	err "several meanings: branch main, tag main; say heads/NAME or tags/NAME" strata checkout main
+	match '^on branch main, at v2' strata checkout heads/main
+	match '^HEAD is detached at v1' strata checkout tags/main
+	match '^on branch main, at v2' strata checkout -
+	match '^on branch main, at v2' strata checkout refs/heads/main
+	match '^\{"branch":null,"detached":true,"commit":"[0-9a-f]{64}","version":"v1","to":null,' \
+		strata checkout --json v1
+	repo ../new
+	match '^on branch first, no version yet' strata checkout -b first
+	rc 2 strata checkout -
+	rc 2 strata checkout mian
+}
+
 usage() {
 	setup
 	rc 2 strata checkout
@@ -86,5 +113,6 @@ it 'goes to a version and back' there_and_back
 it '--to writes elsewhere and moves nothing' elsewhere
 it 'single paths' paths
 it 'never overwrites changes without -f' protects
+it 'has the reflexes of Git' reflexes
 it 'wants a revision' usage
 finish

@@ -28,6 +28,20 @@ documented() {
 	strata reflog --json >../reflog
 	strata branch --json >../branch
 	strata tag --json >../tag
+	strata branch --json side v1 >>../branch
+	strata tag --json light v1 >>../tag
+	strata branch --json -m side old >>../branch
+	strata switch --json old >../switch
+	strata merge --json main >../merge
+	strata checkout --json v1 >../checkout
+	strata checkout --json v1 --to ../elsewhere >>../checkout
+	echo 2 >c.json
+	strata reset --json --hard v2 >../reset
+	echo 3 >m.safetensors
+	strata undo --json >../undo
+	strata checkout -q -f main
+	strata branch --json -D old >>../branch
+	strata tag --json -d light >>../tag
 	strata ls --json >../ls
 	strata ls --tensors --json >../ls-tensors
 	strata inspect --json -t m.safetensors >../inspect
@@ -62,6 +76,9 @@ documented() {
 	cd ..
 	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log branch=branch tag=tag \
 		reflog=reflog revert=revert cherry-pick=cherry-pick rollback=rollback \
+		switch=switch checkout=checkout merge=merge \
+		'reset: kind discarded/discarded=reset' 'reset: kind summary/summary=reset' \
+		'undo: kind ref/ref=undo' 'undo: kind kept/kept=undo' 'undo: kind summary/summary=undo' \
 		'show: kind version/version=show' 'show: kind file/file=show' \
 		'show: kind tensor/tensor=show' \
 		'diff: kind tensor/tensor=diff' 'diff: kind config/config=diff' \

@@ -135,6 +135,68 @@ unborn() {
 	out 1 sh -c 'strata branch | wc -l'
 }
 
+back() {
+	setup
+	rc 2 strata switch -
+	err 'strata reflog' strata switch -
+	strata switch -q side
+	strata switch -q -c third
+	match '^on branch side, at v1' strata switch -
+	match '^on branch third, at v1' strata switch -
+	match '^on branch main, at v2' strata switch @{-4}
+	match '^v1 ' strata log --oneline @{-1}
+	strata branch -q -D third
+	match '^on branch side, at v1' strata switch -
+	strata switch -q --detach v2
+	strata switch -q main
+	match '^HEAD is detached at v2' strata switch -
+	rc 2 strata switch @{-x}
+	rc 2 strata switch @{-0}
+	rc 2 strata switch @{-99}
+	match '^HEAD is detached at v2' strata status
+	strata switch -q main
+	strata undo -q
+	match '^HEAD is detached at v2' strata status
+	match '^on branch main, at v2' strata switch -
+}
+
+again() { # -C
+	setup
+	match '^on branch side, at v2' strata switch -C side
+	match '^  main +v2' strata branch
+	match '^on branch side, at v1' strata switch -C side v1
+	[ ! -e new ]
+	match '^on branch fresh, at v1' strata switch -C fresh
+	echo mine >a
+	rc 7 strata switch -C side v2
+	match '^  side +v1' strata branch
+	rc 2 strata switch -C v9
+	rc 2 strata switch -C side v9
+	match '^on branch fresh, at v2' strata switch -f -C fresh v2
+	strata undo
+	match '^\* fresh +v1' strata branch
+	match '^\{"branch":"last","detached":false,"commit":"[0-9a-f]{64}","version":"v1","to":null,"files"' \
+		strata switch --json -C last
+	repo ../new
+	match 'on branch x, no version yet' strata switch -C x
+}
+
+near() {
+	setup
+	err "no branch 'mian': did you mean 'main'\?" strata switch mian
+	err "no branch 'sid': did you mean 'side'\?" strata switch sid
+}
+
+damaged() { # the index is a cache: what cannot be read is made anew, or nothing is changed
+	setup
+	for how in 'switch side' 'checkout main' 'reset v1' 'merge v2' 'undo'; do
+		printf 'garbage' >.strata/index
+		strata $how
+		strata status -s
+	done
+	strata fsck
+}
+
 usage() {
 	setup
 	rc 2 strata switch
@@ -150,5 +212,9 @@ it 'keeps local changes that do not conflict' keeps
 it 'refuses to lose others' refuses
 it 'names many files' many
 it 'before the first version' unborn
+it 'goes back where it was' back
+it '-C makes or moves a branch' again
+it 'suggests names' near
+it 'with a damaged index' damaged
 it 'wrong usage' usage
 finish

@@ -2,24 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 . "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
 
-setup() {
-	repo
-	echo 1 >a
-	strata add .
-	strata commit -q -m one
-	echo 2 >a
-	strata commit -q -a -m two
-	id1=$(strata log --oneline v1 | cut -d' ' -f2)
-	id2=$(strata log --oneline -1 | cut -d' ' -f2)
-}
-
 lists() {
 	repo
 	out '' strata tag
 	rc 2 strata tag early
 	cd ..
 	rm -rf repo
-	setup
+	two_versions
 	strata tag light v1
 	strata tag best -m 'the best
 so far'
@@ -31,7 +20,7 @@ light  v1  $id1" sh -c "strata tag | sed 's/ *$//'"
 }
 
 shows() {
-	setup
+	two_versions
 	strata tag first v1
 	match '^v1 .*\(tag: first\) one' strata log --oneline
 	match '\(tag: first\)' strata show first
@@ -41,7 +30,7 @@ shows() {
 }
 
 moves() {
-	setup
+	two_versions
 	strata tag t v1 -m one
 	rc 7 strata tag t
 	err '-f moves it' strata tag t
@@ -60,7 +49,7 @@ deleted tag u (was v2 $id2)" strata tag -d t u
 }
 
 names() {
-	setup
+	two_versions
 	for n in v12 v1.2.0 HEAD a..b 'a b' 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef; do
 		rc 2 strata tag "$n"
 	done
@@ -73,7 +62,7 @@ names() {
 }
 
 lasts() { # through a new catalogue
-	setup
+	two_versions
 	strata tag best -m 'the best' v1
 	strata tag --json >../before
 	strata fsck --rebuild
@@ -83,14 +72,55 @@ lasts() { # through a new catalogue
 	strata fsck --full
 }
 
+edits() { # as commit does
+	two_versions
+	rc 2 strata tag -a x
+	err 'no terminal for an editor' strata tag -a x
+	cat >../ed <<-'END'
+	#!/bin/sh
+	cp "$1" "$0.seen"
+	[ ! -f "$0.text" ] || cp "$0.text" "$1"
+	END
+	chmod +x ../ed
+	STRATA_EDITOR=$PWD/../ed
+	export STRATA_EDITOR
+	rc 1 strata tag -a x
+	err 'no message, no tag' strata tag -a x
+	echo 'top-1 76.2' >../ed.text
+	strata tag -a x v1
+	match '"message":"top-1 76.2"' strata tag --json
+	grep -q '^# What tag x says of version [0-9a-f]*\.$' ../ed.seen
+	rm ../ed.seen
+	rc 7 strata tag -a x
+	rc 2 strata tag -a y v9
+	[ ! -e ../ed.seen ]
+	rm ../ed.text
+	strata tag -f -a x
+	grep -qx 'top-1 76.2' ../ed.seen
+	match '"version":"v2",.*"message":"top-1 76.2"' strata tag --json
+	STRATA_EDITOR=false rc 7 strata tag -a z
+	match '"message":"given"' strata tag --json -a y -m given
+}
+
+json() {
+	two_versions
+	match '^\{"name":"x","commit":"[0-9a-f]{64}","version":"v1","author":null,' strata tag --json x v1
+	match '^\{"name":"x",.*"version":"v2",' strata tag --json -f x
+	match '^\{"name":"x",.*"version":"v2",' strata tag --json -d x
+	out '' strata tag --json
+	strata tag best
+	err "no tag 'bset': did you mean 'best'\?" strata tag -d bset
+	err "unknown revision 'bes': did you mean 'best'\?" strata log bes
+}
+
 usage() {
-	setup
+	two_versions
 	rc 2 strata tag a b c
 	rc 2 strata tag -d
 	rc 2 strata tag -m text
-	rc 2 strata tag -a x
+	rc 2 strata tag -d x -a
 	rc 2 strata tag -d x -m text
-	rc 2 strata tag --json x
+	out '' strata tag
 }
 
 it 'lists tags' lists
@@ -98,5 +128,7 @@ it 'log and show name them' shows
 it 'moves and deletes them' moves
 it 'refuses names and texts' names
 it 'last through gc and a new catalogue' lasts
+it '-a opens an editor' edits
+it 'says what it did as JSON' json
 it 'wrong usage' usage
 finish

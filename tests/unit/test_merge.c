@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "repo_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct trepo t;
+
+static int setup(void **state)
+{
+	(void)state;
+	return tr_enter(&t);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return tr_leave(&t);
+}
+
+static void go(const char *to, strata_switch_options o)
+{
+	strata_checkout_result res;
+	struct st_err e = { 0 };
+
+	if (st_verb_switch(t.r, to, &o, &res, &e) != ST_OK)
+		fail_msg("%s: %s", to, e.msg);
+}
+
+/* main: v1, v2; side: v1, v3, checked out */
+static void begin(void)
+{
+	tr_text(&t, "f", "1");
+	tr_version(&t);
+	tr_text(&t, "f", "2");
+	tr_version(&t);
+	go("side", (strata_switch_options){ .create = true, .start = "v1" });
+	tr_text(&t, "g", "3");
+	tr_version(&t);
+}
+
+static int merge(const char *rev, strata_merge_result *res, struct st_err *e)
+{
+	static const strata_merge_options none = { 0 };
+
+	*e = (struct st_err){ 0 };
+	return st_verb_merge(t.r, &rev, 1, &none, res, e);
+}
+
+static uint64_t operations(void)
+{
+	struct st_err e = { 0 };
+
+	assert_int_equal(st_repo_refresh(t.r, &e), ST_OK);
+	return t.r->pos.seq;
+}
+
+static void cases(void **state)
+{
+	static const struct {
+		const char *head, *rev; /* head: detached there */
+		int code;
+		const char *now; /* version of HEAD after it */
+		const char *says;
+	} rows[] = {
+		{ "v1", "v2", ST_OK, "v2", NULL },
+		{ "v1", "main", ST_OK, "v2", NULL },
+		{ "v1", "side", ST_OK, "v3", NULL },
+		{ "v1", "v1", ST_OK, "v1", NULL },
+		{ "v3", "v1", ST_OK, "v3", NULL },
+		{ "v2", "v3", ST_EREFUSED, "v2", "have diverged since v1 " },
+		{ "v3", "main", ST_EREFUSED, "v3", "cannot merge yet" },
+		{ "v3", "v9", ST_ENOTFOUND, "v3", "unknown revision" },
+		{ "v3", "mian", ST_ENOTFOUND, "v3", "did you mean 'main'" },
+	};
+	strata_merge_result res;
+	struct st_err e;
+
+	(void)state;
+	begin();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct st_oid id;
+		char now[32];
+		uint64_t before;
+
+		go(rows[i].head, (strata_switch_options){ .detach = true });
+		before = operations();
+		if (merge(rows[i].rev, &res, &e) != rows[i].code ||
+		    (rows[i].says && !strstr(e.msg, rows[i].says)))
+			fail_msg("row %zu: %s", i, e.msg);
+		e = (struct st_err){ 0 };
+		assert_int_equal(st_resolve(t.r, "HEAD", 4, &id, &e), ST_OK);
+		assert_int_equal(st_catalog_version_of(t.r->cat, &id, now, &e), ST_OK);
+		assert_string_equal(now, rows[i].now);
+		assert_int_equal(operations() - before, strcmp(now, rows[i].head) != 0);
+		if (rows[i].code == ST_OK) {
+			assert_int_equal(res.moved, strcmp(now, rows[i].head) != 0);
+			assert_string_equal(res.version, now);
+			assert_string_equal(res.old_version, rows[i].head);
+			assert_string_equal(res.branch, "");
+		}
+	}
+	tr_sound(&t);
+}
+
+static void moves_the_branch(void **state)
+{
+	static const strata_undo_handler none = { 0 };
+	strata_merge_result res;
+	strata_undo_result undone;
+	struct st_err e;
+
+	(void)state;
+	begin();
+	go("old", (strata_switch_options){ .create = true, .start = "v1" });
+	assert_int_equal(merge("main", &res, &e), ST_OK);
+	assert_true(res.moved);
+	assert_string_equal(res.branch, "old");
+	assert_int_equal(res.files.written, 1);
+	tr_holds(&t, "f", "2");
+	assert_int_equal(st_verb_undo(t.r, false, &none, NULL, &undone, &e), ST_OK);
+	assert_string_equal(undone.why, "merge main: fast-forward");
+	tr_holds(&t, "f", "1");
+	assert_int_equal(st_verb_undo(t.r, true, &none, NULL, &undone, &e), ST_OK);
+	tr_holds(&t, "f", "2");
+}
+
+static void local_changes(void **state)
+{
+	strata_merge_result res;
+	struct st_err e;
+	uint64_t before;
+
+	(void)state;
+	begin();
+	go("v1", (strata_switch_options){ .detach = true });
+	tr_text(&t, "new", "mine");
+	tr_add(&t, NULL);
+	tr_text(&t, "f", "mine");
+	before = operations();
+	assert_int_equal(merge("v2", &res, &e), ST_EREFUSED);
+	assert_non_null(strstr(e.msg, "'f'"));
+	assert_int_equal(operations(), before);
+	tr_holds(&t, "f", "mine");
+	tr_text(&t, "f", "1");
+	assert_int_equal(merge("v2", &res, &e), ST_OK);
+	tr_holds(&t, "f", "2");
+	tr_holds(&t, "new", "mine");
+}
+
+/* A branch without a version begins there; what is staged stays if it can. */
+static void unborn(void **state)
+{
+	struct st_op_ref head = { .name = "HEAD", .value = "ref:heads/fresh" };
+	struct st_op op = { .verb = "test", .why = "test", .refs = &head, .nrefs = 1 };
+	strata_merge_result res;
+	struct st_err e = { 0 };
+	char label[32];
+
+	(void)state;
+	begin();
+	go("main", (strata_switch_options){ .detach = false });
+	head.old = "ref:heads/main";
+	assert_int_equal(st_repo_publish(t.r, &op, NULL, label, &e), ST_OK);
+	assert_int_equal(merge("v2", &res, &e), ST_OK); /* v2 is what is staged */
+	assert_string_equal(res.branch, "fresh");
+	assert_string_equal(res.old_commit, "");
+	assert_string_equal(res.version, "v2");
+	tr_holds(&t, "f", "2");
+}
+
+static void several(void **state)
+{
+	static const strata_merge_options none = { 0 };
+	const char *const revs[] = { "v1", "v2" }, *const bad[] = { "v1", "v9" };
+	strata_merge_result res;
+	struct st_err e = { 0 };
+
+	(void)state;
+	begin();
+	assert_int_equal(st_verb_merge(t.r, revs, 2, &none, &res, &e), ST_EREFUSED);
+	e = (struct st_err){ 0 };
+	assert_int_equal(st_verb_merge(t.r, bad, 2, &none, &res, &e), ST_ENOTFOUND);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(cases, setup, teardown),
+		cmocka_unit_test_setup_teardown(moves_the_branch, setup, teardown),
+		cmocka_unit_test_setup_teardown(local_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(unborn, setup, teardown),
+		cmocka_unit_test_setup_teardown(several, setup, teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
