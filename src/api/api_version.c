@@ -19,10 +19,11 @@ const char *const *strata_library_versions(void)
 }
 
 /* Held against the tables of formats and codings by a test. */
-#define FEATURES                                                                            \
-	"versions:sequence", "versions:semver", "versions:timestamp", "format:safetensors", \
-		"format:npy", "format:npz", "format:torch", "coding:raw", "coding:const",   \
-		"coding:same", "coding:zplanes"
+#define FEATURES                                                                                   \
+	"versions:sequence", "versions:semver", "versions:timestamp", "format:safetensors",        \
+		"format:npy", "format:npz", "format:torch", "coding:raw", "coding:const",          \
+		"coding:same", "coding:zplanes", "coding:planes", "coding:delta", "coding:sparse", \
+		"coding:halves", "coding:halves-delta"
 
 const char *const *strata_features(void)
 {

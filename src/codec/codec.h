@@ -7,12 +7,18 @@
 #define ST_CODEC_CODEC_H
 
 #include "base/oid.h"
+#include "codec/num.h"
 
 enum st_coding { /* stored on disk: never renumber */
 	ST_CODING_RAW = 0,
-	ST_CODING_CONST = 1,   /* one element repeated */
-	ST_CODING_SAME = 2,    /* identical to the base's frame of the same number */
-	ST_CODING_ZPLANES = 3, /* byte planes, zstd each */
+	ST_CODING_CONST = 1,	    /* one element repeated */
+	ST_CODING_SAME = 2,	    /* identical to the base's frame of the same number */
+	ST_CODING_ZPLANES = 3,	    /* byte planes, zstd each */
+	ST_CODING_PLANES = 4,	    /* byte planes of numbers, each by the method that suits it */
+	ST_CODING_DELTA = 5,	    /* numbers, their difference from the base's */
+	ST_CODING_SPARSE = 6,	    /* the base with some elements replaced */
+	ST_CODING_HALVES = 7,	    /* f32 numbers that are bf16 ones, as these; */
+	ST_CODING_HALVES_DELTA = 8, /* the same against the base's */
 	ST_NCODINGS
 };
 
@@ -23,12 +29,13 @@ void st_codec_state_free(struct st_codec_state *s); /* NULL is fine */
 
 /*
  * Buffers of ST_FRAME_LEN bytes that live as long as the state: for the stored bytes of a frame
- * before they are decoded, and for one decoded frame. NULL with e filled on failure. No coder
+ * before they are decoded, and for decoded frames. NULL with e filled on failure. No coder
  * touches them but through its arguments.
  */
 enum st_room {
 	ST_ROOM_STORED,
 	ST_ROOM_FRAME,
+	ST_ROOM_BASE, /* st_obj_frame's own, for the frames that a difference is against */
 	ST_NROOMS
 };
 uint8_t *st_codec_room(struct st_codec_state *s, enum st_room which, struct st_err *e);
@@ -46,20 +53,24 @@ struct st_frame_in {
 	size_t n;	     /* 1 .. ST_FRAME_LEN */
 	const uint8_t *base; /* the base's frame, or NULL */
 	size_t base_n;
-	unsigned width; /* bytes of an element: 1, 2, 4, 8; 1 when not a tensor */
-	int level;	/* zstd level */
+	unsigned width;	    /* bytes of an element: 1, 2, 4, 8; 1 when not a tensor */
+	int level;	    /* zstd level */
+	enum st_num number; /* what the elements are; integers if it is not of this width */
+	uint64_t row;	    /* elements of a row of the tensor; 0: no rows */
+	uint64_t row_at;    /* index of the frame's first element in its row */
 };
 
 struct st_codec {
-	const char *name; /* "raw", "const", "same", "zplanes": shown by stats */
+	const char *name; /* "raw", "const": shown by stats */
 	enum st_coding coding;
 	bool needs_base;
 	/* MUST. Writes at most cap bytes. ST_ENO (with e untouched) when this coding does not
 	 * apply or does not fit cap. */
 	int (*encode)(struct st_codec_state *s, const struct st_frame_in *in, uint8_t *out,
 		      size_t cap, size_t *len, struct st_err *e);
-	/* MUST. Produces exactly n bytes or fails with ST_ECORRUPT. base has base_n bytes when
-	 * needs_base; width is 1, 2, 4 or 8. */
+	/* MUST. From any bytes: produces exactly n bytes or fails with ST_ECORRUPT, in time that n
+	 * and len bound; only then are raw's contents meant. base has base_n bytes when needs_base;
+	 * width is 1, 2, 4 or 8. raw overlaps neither p nor base. */
 	int (*decode)(struct st_codec_state *s, const uint8_t *p, size_t len, const uint8_t *base,
 		      size_t base_n, unsigned width, uint8_t *raw, size_t n, struct st_err *e);
 };
@@ -74,8 +85,11 @@ enum st_codec_mode {
 
 /*
  * Chooses a coding for one frame. FAST: same and const where they hold (one comparison each), else
- * raw. DEFAULT: also zplanes when it saves at least 1/32 of the frame. out has room for n bytes.
- * For RAW nothing is written to out (*len = n): the caller stores in->raw itself.
+ * raw. DEFAULT: after these the first that applies and saves at least 1/32 of the frame, of sparse,
+ * halves-delta, halves, delta or planes, whichever a sample prefers, the other, zplanes; else raw.
+ * out has room for n bytes. For RAW nothing is written to out (*len = n): the caller stores in->raw
+ * itself. The bytes depend on nothing but the arguments: not on the processor, nor on what the
+ * state was used for before. The base may not lie in the state but in a room.
  */
 ST_MUST int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *in,
 			    enum st_codec_mode mode, uint8_t *out, enum st_coding *coding,

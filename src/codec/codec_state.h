@@ -4,10 +4,21 @@
 #define ST_CODEC_CODEC_STATE_H
 
 #include "codec/codec.h"
+#include "codec/rans.h"
 
 #include <zstd.h>
 
+/* Symbols and what goes with them, of one frame. */
+struct st_codec_work {
+	uint8_t sym[ST_FRAME_LEN], ctx[ST_FRAME_LEN], mag[ST_FRAME_LEN];
+	uint8_t half[ST_FRAME_LEN / 2], half_base[ST_FRAME_LEN / 2];
+	uint8_t group[ST_FRAME_LEN / 64 + 16];
+	uint32_t counts[ST_RANS_CONTEXTS][ST_RANS_SYMBOLS];
+	struct st_rans_model model;
+};
+
 struct st_codec_state {
+	struct st_codec_work *work;
 	ZSTD_CCtx *enc; /* these three are made when first needed */
 	ZSTD_DCtx *dec;
 	uint8_t *planes; /* ST_FRAME_LEN bytes: a frame's planes, one after the other */
@@ -18,11 +29,38 @@ struct st_codec_state {
 /* NULL with e filled on failure. */
 ZSTD_CCtx *st_codec_enc(struct st_codec_state *s, struct st_err *e);
 ZSTD_DCtx *st_codec_dec(struct st_codec_state *s, struct st_err *e);
-uint8_t *st_codec_planes(struct st_codec_state *s, struct st_err *e);
+uint8_t *st_codec_plane_room(struct st_codec_state *s, struct st_err *e);
+struct st_codec_work *st_codec_work(struct st_codec_state *s, struct st_err *e);
+
+/* A zstd frame of n bytes after its length, a varint; o becomes full when it does not fit. p does
+ * not lie in the room for planes. */
+ST_MUST int st_codec_put_zstd(struct st_codec_state *s, struct st_put *o, const uint8_t *p,
+			      size_t n, int level, struct st_err *e);
+/* len bytes at p are one zstd frame of exactly n bytes, else ST_ECORRUPT. */
+ST_MUST int st_codec_unzip(struct st_codec_state *s, const uint8_t *p, size_t len, uint8_t *out,
+			   size_t n, struct st_err *e);
+/* A failure sticks in r. */
+ST_MUST int st_codec_get_zstd(struct st_codec_state *s, struct st_rd *r, uint8_t *out, size_t n);
+/* n bytes: 1 and a zstd frame as above, or 0 and the bytes as they are, whichever is shorter. */
+ST_MUST int st_codec_put_block(struct st_codec_state *s, struct st_put *o, const uint8_t *p,
+			       size_t n, struct st_err *e);
+/* A failure sticks in r. */
+ST_MUST int st_codec_get_block(struct st_codec_state *s, struct st_rd *r, uint8_t *out, size_t n);
+
+/* Bits that a sample of the frame would take, in 64 blocks of 256 elements; in->base must be as
+ * long as in->raw for delta. s->work must be there. */
+#define ST_SAMPLE_BLOCKS 64
+uint64_t st_delta_estimate(struct st_codec_state *s, const struct st_frame_in *in);
+uint64_t st_planes_estimate(struct st_codec_state *s, const struct st_frame_in *in);
 
 extern const struct st_codec st_codec_raw;
 extern const struct st_codec st_codec_const;
 extern const struct st_codec st_codec_same;
 extern const struct st_codec st_codec_zplanes;
+extern const struct st_codec st_codec_delta;
+extern const struct st_codec st_codec_planes;
+extern const struct st_codec st_codec_sparse;
+extern const struct st_codec st_codec_halves;
+extern const struct st_codec st_codec_halves_delta;
 
 #endif

@@ -6,6 +6,11 @@ const struct st_codec *const st_codecs[ST_NCODINGS] = {
 	[ST_CODING_CONST] = &st_codec_const,
 	[ST_CODING_SAME] = &st_codec_same,
 	[ST_CODING_ZPLANES] = &st_codec_zplanes,
+	[ST_CODING_PLANES] = &st_codec_planes,
+	[ST_CODING_DELTA] = &st_codec_delta,
+	[ST_CODING_SPARSE] = &st_codec_sparse,
+	[ST_CODING_HALVES] = &st_codec_halves,
+	[ST_CODING_HALVES_DELTA] = &st_codec_halves_delta,
 };
 
 const struct st_codec *st_codec_get(unsigned coding)

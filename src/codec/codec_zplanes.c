@@ -10,10 +10,7 @@
 
 #include "base/rd.h"
 
-#include <zstd_errors.h>
-
 #define MAX_WIDTH 8
-#define VARINT_MAX 3 /* bytes of a varint up to 2^20 */
 #define SAMPLE ((size_t)16 * 1024)
 #define SAMPLE_PIECES 4
 
@@ -86,89 +83,59 @@ static bool promising(ZSTD_CCtx *enc, const struct st_frame_in *in, size_t m, un
 	return !ZSTD_isError(z) && worth(z, SAMPLE);
 }
 
-static size_t put_varint(uint8_t *out, size_t v)
+/* One plane of m bytes. */
+static int put_plane(struct st_codec_state *s, const uint8_t *plane, size_t m, int level,
+		     bool try_it, struct st_put *o, struct st_err *e)
 {
-	size_t n = 0;
+	struct st_put at = *o;
 
-	for (; v >= 0x80; v >>= 7)
-		out[n++] = (uint8_t)(v | 0x80);
-	out[n++] = (uint8_t)v;
-	return n;
+	if (try_it && st_codec_put_zstd(s, o, plane, m, level, e) != ST_OK)
+		return e->code;
+	if (!try_it || o->full || !worth(o->at - at.at, m)) {
+		*o = at;
+		st_put_u8(o, 0);
+		st_put_bytes(o, plane, m);
+	}
+	return ST_OK;
 }
 
-/* One plane of m bytes; 0 when it does not fit cap. */
-static size_t put_plane(ZSTD_CCtx *enc, const uint8_t *plane, size_t m, int level, bool try_it,
-			uint8_t *out, size_t cap)
+static int put_planes(struct st_codec_state *s, const struct st_frame_in *in, size_t m,
+		      const bool *try_it, struct st_put *o, struct st_err *e)
 {
-	uint8_t head[VARINT_MAX + 1];
-	size_t z, h;
+	struct st_codec_work *w = st_codec_work(s, e);
+	int rc = w ? ST_OK : (int)e->code;
 
-	if (try_it && cap > VARINT_MAX) {
-		/* The varint's length is known only afterwards. */
-		z = ZSTD_compressCCtx(enc, out + VARINT_MAX, cap - VARINT_MAX, plane, m, level);
-		if (!ZSTD_isError(z) && worth(z, m)) {
-			h = put_varint(head, z);
-			memmove(out + h, out + VARINT_MAX, z);
-			memcpy(out, head, h);
-			return h + z;
-		}
+	for (unsigned k = 0; rc == ST_OK && k < in->width && !o->full; k++) {
+		if (in->width > 1)
+			gather(w->sym, in->raw + k, m, in->width);
+		rc = put_plane(s, in->width > 1 ? w->sym : in->raw, m, in->level, try_it[k], o, e);
 	}
-	if (cap < 1 + m)
-		return 0;
-	out[0] = 0;
-	memcpy(out + 1, plane, m);
-	return 1 + m;
+	return rc;
 }
 
 static int encode(struct st_codec_state *s, const struct st_frame_in *in, uint8_t *out, size_t cap,
 		  size_t *len, struct st_err *e)
 {
-	size_t m = in->n / in->width, tail = in->n % in->width, at = 0, put;
+	size_t m = in->n / in->width;
 	ZSTD_CCtx *enc = st_codec_enc(s, e);
-	uint8_t *plane = st_codec_planes(s, e);
+	struct st_put o = { .p = out, .cap = cap };
 	bool try_it[MAX_WIDTH], any = false;
-	unsigned k;
+	int rc;
 
-	if (!enc || !plane)
+	if (!enc)
 		return e->code;
-	if (m == 0 || cap < tail)
+	if (m == 0)
 		return ST_ENO;
-	for (k = 0; k < in->width; k++) {
+	for (unsigned k = 0; k < in->width; k++) {
 		try_it[k] = promising(enc, in, m, k);
 		any = any || try_it[k];
 	}
 	if (!any)
 		return ST_ENO;
-	for (k = 0; k < in->width; k++) {
-		if (in->width > 1)
-			gather(plane, in->raw + k, m, in->width);
-		put = put_plane(enc, in->width > 1 ? plane : in->raw, m, in->level, try_it[k],
-				out + at, cap - tail - at);
-		if (put == 0)
-			return ST_ENO;
-		at += put;
-	}
-	memcpy(out + at, in->raw + m * in->width, tail);
-	*len = at + tail;
-	return ST_OK;
-}
-
-static int unzip(struct st_codec_state *s, const uint8_t *p, size_t z, uint8_t *out, size_t m,
-		 struct st_err *e)
-{
-	ZSTD_DCtx *dec = st_codec_dec(s, e);
-	size_t got;
-
-	if (!dec)
-		return e->code;
-	got = ZSTD_decompressDCtx(dec, out, m, p, z);
-	if (!ZSTD_isError(got) && got == m)
-		return ST_OK;
-	if (ZSTD_isError(got) && ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
-		return st_fail(e, ST_ENOMEM, "out of memory for a decompressor");
-	return st_fail(e, ST_ECORRUPT, "a plane does not decode to %zu bytes%s%s", m,
-		       ZSTD_isError(got) ? ": " : "",
-		       ZSTD_isError(got) ? ZSTD_getErrorName(got) : "");
+	rc = put_planes(s, in, m, try_it, &o, e);
+	st_put_bytes(&o, in->raw + m * in->width, in->n % in->width);
+	*len = o.at;
+	return rc != ST_OK ? rc : o.full ? ST_ENO : ST_OK;
 }
 
 static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const uint8_t *base,
@@ -176,7 +143,7 @@ static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const 
 {
 	const uint8_t *planes[MAX_WIDTH], *bytes;
 	size_t m = n / width, tail = n % width;
-	uint8_t *room = width == 1 ? raw : st_codec_planes(s, e);
+	uint8_t *room = width == 1 ? raw : st_codec_plane_room(s, e);
 	struct st_rd r;
 	unsigned k;
 
@@ -194,7 +161,7 @@ static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const 
 			return e->code;
 		if (!z)
 			planes[k] = bytes;
-		else if (unzip(s, bytes, (size_t)z, room + k * m, m, e) != ST_OK)
+		else if (st_codec_unzip(s, bytes, (size_t)z, room + k * m, m, e) != ST_OK)
 			return e->code;
 	}
 	bytes = st_rd_bytes(&r, tail);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The choice of a coding, and the way back. */
-#include "codec/codec.h"
+#include "codec/codec_state.h"
 
 static bool valid_width(unsigned width)
 {
@@ -18,18 +18,55 @@ static int try_coding(enum st_coding want, struct st_codec_state *s, const struc
 	return rc;
 }
 
+/* Planes of bytes that are no numbers only keep zstd from seeing the bytes as they are. */
+static bool plain_bytes(const struct st_frame_in *in)
+{
+	return in->number == ST_NUM_INT && in->width == 1 && in->row == 0;
+}
+
+/*
+ * What holds of all elements goes first: few differ from the base's; they are upcast. Of a
+ * difference and the numbers by themselves a sample says which is smaller. zplanes, then raw, take
+ * what is left.
+ */
+static int choose(struct st_codec_state *s, const struct st_frame_in *in, uint8_t *out,
+		  enum st_coding *coding, size_t *len, struct st_err *e)
+{
+	enum st_coding order[] = { ST_CODING_SPARSE, ST_CODING_HALVES_DELTA, ST_CODING_HALVES,
+				   ST_CODING_PLANES, ST_CODING_DELTA,	     ST_CODING_ZPLANES };
+	size_t saves = in->n / 32 ? in->n / 32 : 1;
+	int rc = ST_ENO;
+
+	if (!st_codec_work(s, e))
+		return e->code;
+	if (in->base && in->base_n == in->n &&
+	    st_delta_estimate(s, in) < st_planes_estimate(s, in)) {
+		order[3] = ST_CODING_DELTA;
+		order[4] = ST_CODING_PLANES;
+	}
+	for (size_t i = 0; rc == ST_ENO && i < sizeof(order) / sizeof(order[0]); i++)
+		if (order[i] != ST_CODING_PLANES || !plain_bytes(in))
+			rc = try_coding(order[i], s, in, out, in->n - saves, coding, len, e);
+	return rc;
+}
+
 int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *in, enum st_codec_mode mode,
 		    uint8_t *out, enum st_coding *coding, size_t *len, struct st_err *e)
 {
-	size_t saves = in->n / 32 ? in->n / 32 : 1;
+	struct st_frame_in as_int;
 	int rc;
 
 	ST_BUG_ON(in->n == 0 || in->n > ST_FRAME_LEN || !valid_width(in->width));
+	if (!st_num_fits(in->number, in->width)) {
+		as_int = *in;
+		as_int.number = ST_NUM_INT;
+		in = &as_int;
+	}
 	rc = try_coding(ST_CODING_SAME, s, in, out, in->n, coding, len, e);
 	if (rc == ST_ENO)
 		rc = try_coding(ST_CODING_CONST, s, in, out, in->n - 1, coding, len, e);
 	if (rc == ST_ENO && mode != ST_CODEC_FAST)
-		rc = try_coding(ST_CODING_ZPLANES, s, in, out, in->n - saves, coding, len, e);
+		rc = choose(s, in, out, coding, len, e);
 	if (rc != ST_ENO)
 		return rc;
 	*coding = ST_CODING_RAW;

@@ -88,6 +88,10 @@ struct st_filesink {
 	uint64_t equal; /* frames of it that equal the base's and are not written */
 };
 
+/* What the codec is to know of a frame of p, which may be NULL: a chunk. */
+void st_frame_describe(struct st_frame_in *in, const struct st_piece *p, uint64_t frame);
+/* Whether frames may be stored as differences against the job's base. */
+bool st_base_serves(const struct st_frame_job *j);
 ST_MUST int st_filesink_init(struct st_filesink *s, struct st_ingest *g, const char *path,
 			     const char *format, struct st_err *e);
 void st_filesink_release(struct st_filesink *s);

@@ -113,10 +113,27 @@ static void hash_frame(const uint8_t *p, size_t n, uint64_t frame, uint64_t size
 		st_blake3_subtree(p, n, frame * (ST_FRAME_LEN / 1024), cv);
 }
 
+/* The base's frame, or NULL where it cannot be read or is too deep already: the frame is then stored
+ * by itself. */
+static const uint8_t *base_frame(struct st_ingest *g, const struct st_frame_job *j,
+				 struct st_codec_state *s)
+{
+	struct st_err bad = { 0 };
+	uint8_t *room;
+
+	if (g->o.mode == ST_CODEC_FAST || !st_base_serves(j))
+		return NULL;
+	st_codec_memo(s)->set = false;
+	room = st_codec_room(s, ST_ROOM_FRAME, &bad);
+	if (!room || st_obj_frame(j->base, s, j->frame, room, &bad) != ST_OK)
+		return NULL;
+	return room;
+}
+
 static int work_job(struct st_ingest *g, struct st_slab *s, struct st_frame_job *j, size_t *out,
 		    unsigned worker, struct st_err *e)
 {
-	struct st_frame_in in = { .raw = s->mem + j->at, .n = j->len, .level = 1 };
+	struct st_frame_in in = { .raw = s->mem + j->at, .n = j->len };
 	int rc;
 
 	if (j->size == 0)
@@ -128,7 +145,9 @@ static int work_job(struct st_ingest *g, struct st_slab *s, struct st_frame_job 
 		j->stored = 0;
 		return ST_OK;
 	}
-	in.width = j->piece ? j->piece->width : 1;
+	st_frame_describe(&in, j->piece, j->frame);
+	in.base = base_frame(g, j, g->codecs[worker]);
+	in.base_n = in.base ? in.n : 0;
 	rc = st_frame_encode(g->codecs[worker], &in, g->o.mode, s->out + *out, &j->coding,
 			     &j->stored, e);
 	j->out = *out;

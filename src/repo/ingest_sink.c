@@ -114,6 +114,15 @@ int st_filesink_empty(struct st_filesink *s, const struct st_piece *p, struct st
 	return add_extent(s, p, 0, &id, e);
 }
 
+void st_frame_describe(struct st_frame_in *in, const struct st_piece *p, uint64_t frame)
+{
+	in->width = p ? p->width : 1;
+	in->number = p ? p->number : ST_NUM_INT;
+	in->row = p ? p->row : 0;
+	in->row_at = in->row ? frame * (ST_FRAME_LEN / in->width) % in->row : 0;
+	in->level = 1;
+}
+
 /*
  * Bytes of a frame that was passed over because it equals the base's, when the base cannot serve.
  */
@@ -122,12 +131,13 @@ static int rewrite_frame(struct st_filesink *s, const struct st_frame_job *j, ui
 {
 	uint64_t left = j->size - i * ST_FRAME_LEN;
 	size_t n = left < ST_FRAME_LEN ? (size_t)left : ST_FRAME_LEN, stored;
-	struct st_frame_in in = { .raw = raw, .n = n, .width = j->piece->width, .level = 1 };
+	struct st_frame_in in = { .raw = raw, .n = n };
 	struct st_frame_row row = { 0 };
 	enum st_coding coding;
 	struct st_codec_state *own = NULL; /* the workers' are in use */
 	int rc = st_codec_state_new(&own, e);
 
+	st_frame_describe(&in, j->piece, i);
 	if (rc == ST_OK)
 		rc = st_obj_frame(j->base, own, i, raw, e);
 	if (rc == ST_OK)
@@ -154,7 +164,7 @@ static int rewrite_equal(struct st_filesink *s, const struct st_frame_job *j, st
 	return rc;
 }
 
-static bool base_serves(const struct st_frame_job *j)
+bool st_base_serves(const struct st_frame_job *j)
 {
 	return j->base && st_obj_depth(j->base) < ST_MAX_DEPTH;
 }
@@ -175,7 +185,7 @@ static int write_equal(struct st_filesink *s, struct st_err *e)
 /* The first frame that differs from the base's: now the object exists. */
 static int start_writing(struct st_filesink *s, const struct st_frame_job *j, struct st_err *e)
 {
-	bool serves = base_serves(j);
+	bool serves = st_base_serves(j);
 	const struct st_oid *base = serves ? &st_obj_entry(j->base)->id : NULL;
 	unsigned width = j->piece ? j->piece->width : 1;
 	int rc = st_writer_begin(s->g->w, j->size, width, base, serves ? st_obj_depth(j->base) : 0,
@@ -194,7 +204,7 @@ static int write_frame(struct st_filesink *s, const struct st_frame_job *j, cons
 	uint8_t *raw;
 	int rc;
 
-	if (j->coding == ST_CODING_SAME && !base_serves(j)) {
+	if (j->coding == ST_CODING_SAME && !st_base_serves(j)) {
 		raw = st_malloc(2 * ST_FRAME_LEN, e);
 		rc = raw ? rewrite_frame(s, j, j->frame, raw, raw + ST_FRAME_LEN, e) : e->code;
 		free(raw);

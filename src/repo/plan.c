@@ -62,6 +62,25 @@ static unsigned width_of(const struct st_tensor *t, size_t n)
 	return width;
 }
 
+/* The same numbers in the machine's order everywhere; else they count as integers. */
+static enum st_num number_of(const struct st_tensor *t, size_t n, unsigned width)
+{
+	enum st_num number = st_num_of_dtype(t->dtype);
+
+	for (size_t i = 0; i < n; i++)
+		if (t[i].big_endian || st_num_of_dtype(t[i].dtype) != number)
+			return ST_NUM_INT;
+	return st_num_fits(number, width) ? number : ST_NUM_INT;
+}
+
+/* Elements beyond the first dimension. */
+static uint64_t row_of(const struct st_tensor *t, uint64_t size, unsigned width)
+{
+	if (t->ndim < 2 || t->shape[0] == 0 || !st_tensor_plain(t) || t->nbytes != size)
+		return 0;
+	return size / width / t->shape[0];
+}
+
 int st_plan_make(struct st_plan *p, const struct st_layout *l, struct st_err *e)
 {
 	struct st_piece x;
@@ -85,6 +104,8 @@ int st_plan_make(struct st_plan *p, const struct st_layout *l, struct st_err *e)
 				       .width = width_of(t, j - i),
 				       .tensors = t,
 				       .ntensors = j - i };
+		x.number = number_of(t, x.ntensors, x.width);
+		x.row = row_of(t, x.size, x.width);
 		rc = add_gap(p, at, t->offset, &glue, e);
 		if (rc == ST_OK)
 			rc = add(p, &x, e);

@@ -11,7 +11,9 @@ struct st_piece {
 	uint64_t off, size;
 	bool glue;
 	bool chunks;			 /* no tensors, and too much for glue: cut by content */
-	unsigned width;			 /* element width for the codec */
+	unsigned width;			 /* element width for the codec, */
+	enum st_num number;		 /* what the elements are, */
+	uint64_t row;			 /* and how many make a row; 0: no rows */
 	const struct st_tensor *tensors; /* views of this extent, in the layout's array */
 	size_t ntensors;
 };

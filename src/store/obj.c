@@ -246,37 +246,73 @@ static int verify(const struct st_obj *ob, uint64_t i, const uint8_t *p, size_t 
 	return ST_OK;
 }
 
-/* A frame that equals the base's is read there, down to the entry that has bytes of its own; the
- * chaining value asked for is checked at the end, so one check serves. */
-static const struct st_obj *holder(const struct st_obj *ob, uint64_t i)
+/* The entries whose stored bytes give a frame: its own, then those that it is a difference against,
+ * down to one that stands by itself. */
+struct chain {
+	const struct st_obj *at[ST_MAX_DEPTH + 1];
+	unsigned n;
+};
+
+/* A frame that equals the base's is read there. Depth falls with every step, so there is room. */
+static int find_chain(struct chain *c, const struct st_obj *ob, uint64_t i, size_t n,
+		      struct st_err *e)
 {
-	while (ob && i < ob->entry.nframes && ob->entry.frames[i].coding == ST_CODING_SAME)
-		ob = ob->base;
-	return ob && i < ob->entry.nframes ? ob : NULL;
+	unsigned coding;
+
+	for (c->n = 0;; ob = ob->base) {
+		if (!ob || i >= ob->entry.nframes || frame_len(ob, i) != n)
+			return st_fail(e, ST_ECORRUPT,
+				       "frame %" PRIu64 " has no base frame of its size", i);
+		coding = ob->entry.frames[i].coding;
+		if (coding == ST_CODING_SAME)
+			continue;
+		ST_BUG_ON(c->n == sizeof(c->at) / sizeof(*c->at));
+		c->at[c->n++] = ob;
+		if (!st_codec_get(coding)->needs_base)
+			return ST_OK;
+	}
 }
 
-static int load_frame(const struct st_obj *ob, struct st_codec_state *s, uint64_t i, uint8_t *dst,
-		      size_t n, struct st_err *e)
+/* Frame i of one entry, from what it stores and, if it needs that, the base's frame. */
+static int load_stored(const struct st_obj *h, struct st_codec_state *s, uint64_t i,
+		       const uint8_t *base, uint8_t *dst, size_t n, struct st_err *e)
 {
-	const struct st_obj *h = holder(ob, i);
-	const struct st_frame_row *f;
+	const struct st_frame_row *f = &h->entry.frames[i];
 	uint8_t *room;
 	int rc;
 
-	if (!h || frame_len(h, i) != n)
-		return st_fail(e, ST_ECORRUPT, "frame %" PRIu64 " has no base frame of its size",
-			       i);
-	f = &h->entry.frames[i];
 	if (f->coding == ST_CODING_RAW)
 		return st_obj_raw_read(h, dst, n, h->offsets[i], e);
 	room = st_codec_room(s, ST_ROOM_STORED, e);
 	if (!room)
 		return e->code;
-	/* What it decodes to is verified; the checksum of the stored bytes is for scrubbing. */
 	rc = st_obj_raw_read(h, room, f->stored, h->offsets[i], e);
 	if (rc == ST_OK)
-		rc = st_frame_decode(s, f->coding, room, f->stored, NULL, 0, h->entry.width, dst, n,
-				     e);
+		rc = st_frame_decode(s, f->coding, room, f->stored, base, base ? n : 0,
+				     h->entry.width, dst, n, e);
+	return rc;
+}
+
+/*
+ * From the end of the chain to its beginning; what comes out lies by turns in the room and in dst,
+ * in dst at last. Only that is verified: the checksums of stored bytes are for scrubbing.
+ */
+static int load_frame(const struct st_obj *ob, struct st_codec_state *s, uint64_t i, uint8_t *dst,
+		      size_t n, struct st_err *e)
+{
+	uint8_t *turns[2] = { dst, NULL };
+	const uint8_t *base = NULL;
+	struct chain c;
+	int rc = find_chain(&c, ob, i, n, e);
+
+	if (rc == ST_OK && c.n > 1) {
+		turns[1] = st_codec_room(s, ST_ROOM_BASE, e);
+		rc = e->code;
+	}
+	for (unsigned k = c.n; rc == ST_OK && k-- > 0;) {
+		rc = load_stored(c.at[k], s, i, base, turns[k % 2], n, e);
+		base = turns[k % 2];
+	}
 	if (rc != ST_OK && rc != ST_ENOTFOUND)
 		st_wrap(e, "frame %" PRIu64, i);
 	return rc;

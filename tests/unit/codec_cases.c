@@ -48,8 +48,167 @@ void case_fill(uint8_t *p, size_t n, enum fill how, unsigned width, uint64_t see
 		case FILL_TEXT:
 			p[i] = (uint8_t)words[(i + case_random(&s) % 3) % (sizeof(words) - 1)];
 			break;
+		case FILL_UPCAST:
+			p[i] = (uint8_t)(i % 4 < 2 ? 0 : case_random(&s) % (i % 4 == 2 ? 256 : 3));
+			break;
 		default:
 			p[i] = (uint8_t)(i / width >> 8 * (i % width));
 		}
 	}
+}
+
+static uint64_t random64(uint64_t *s)
+{
+	return (uint64_t)case_random(s) << 40 ^ (uint64_t)case_random(s) << 20 ^ case_random(s);
+}
+
+static uint64_t mask_of(unsigned width)
+{
+	return width == 8 ? UINT64_MAX : ((uint64_t)1 << 8 * width) - 1;
+}
+
+static double weight(uint64_t *s)
+{
+	double d = 0;
+
+	for (int i = 0; i < 4; i++)
+		d += (double)case_random(s) / 2147483648.0 - 0.5;
+	return d * 0.04;
+}
+
+/* Bits of a number near d, cut off; f8 is scaled so that it does not end in zeros. */
+static uint64_t bits_of(double d, unsigned width, enum st_num num)
+{
+	float f = (float)d;
+	uint64_t u = 0;
+	uint32_t v;
+
+	if (num == ST_NUM_F64) {
+		memcpy(&u, &d, 8);
+		return u;
+	}
+	memcpy(&v, &f, 4);
+	if (num == ST_NUM_F32)
+		return v;
+	if (num == ST_NUM_BF16)
+		return v >> 16;
+	if (num == ST_NUM_F16 && (v >> 23 & 255) > 112)
+		return (v >> 16 & 0x8000) | ((v >> 13 & 0x3ffff) - (112u << 10));
+	if (num == ST_NUM_F16)
+		return v >> 16 & 0x8000;
+	return (uint64_t)(int64_t)(d * 1e4) & mask_of(width);
+}
+
+static uint64_t special(uint64_t *s, unsigned width, enum st_num num)
+{
+	unsigned mant = st_numbers[num].mantissa;
+	uint64_t sign = (uint64_t)(case_random(s) & 1) << (8 * width - 1);
+	uint64_t exponent = mask_of(width) >> 1 >> mant << mant, low = random64(s);
+
+	low &= ((uint64_t)1 << mant) - 1;
+	switch (case_random(s) % 6) {
+	case 0:
+		return sign;
+	case 1:
+		return sign | exponent;
+	case 2:
+		return sign | exponent | low;
+	case 3:
+		return sign | low;
+	case 4:
+		return sign | exponent | 1;
+	default:
+		return bits_of(weight(s), width, num);
+	}
+}
+
+/* Multiplied n times, each time rounded as the type does; f16 has no arithmetic here. */
+static uint64_t decayed(uint64_t u, unsigned n, enum st_num num)
+{
+	uint32_t v = (uint32_t)u;
+	double d;
+	float f;
+
+	if (num == ST_NUM_F64) {
+		memcpy(&d, &u, 8);
+		for (unsigned i = 0; i < n; i++)
+			d *= 1 - 2e-7;
+		memcpy(&u, &d, 8);
+		return u;
+	}
+	memcpy(&f, &v, 4);
+	for (unsigned i = 0; i < n; i++) {
+		volatile float once = f * (1 - 2e-7f);
+		f = once;
+	}
+	memcpy(&v, &f, 4);
+	return num == ST_NUM_F32 ? v : u;
+}
+
+static uint64_t other(uint64_t b, size_t i, unsigned width, enum st_num num, enum pair how,
+		      uint64_t *s)
+{
+	uint64_t row = i / PAIR_ROW, little = random64(s) % 5 - 2;
+
+	switch (how) {
+	case PAIR_EQUAL:
+		return b;
+	case PAIR_PLUS_ONE:
+		return b + 1;
+	case PAIR_FAR:
+		return bits_of(weight(s), width, num);
+	case PAIR_RANDOM:
+		return random64(s);
+	case PAIR_SPECIAL:
+		return case_random(s) % 3 ? special(s, width, num) : b;
+	case PAIR_FEW:
+		return case_random(s) % 100 ? b : random64(s);
+	case PAIR_ROWS:
+		return row % 3 == 0 ? b : row % 3 == 1 ? b + little : b + little * 17;
+	case PAIR_DECAY:
+		return row % 8 ? decayed(b, 20, num) : b + little * 9;
+	case PAIR_ZEROS:
+		return row % 5 ? 0 : b + little;
+	case PAIR_UPCAST:
+		return width == 4 ? b + (little << 16) : b + little;
+	default:
+		return i % 2 ? b : b + little;
+	}
+}
+
+static void put_any(uint8_t *p, unsigned width, uint64_t v)
+{
+	for (unsigned k = 0; k < width; k++)
+		p[k] = (uint8_t)(v >> 8 * k);
+}
+
+void case_pair(uint8_t *x, uint8_t *base, size_t m, unsigned width, enum st_num num, enum pair how,
+	       uint64_t seed)
+{
+	uint64_t s = seed * 77 + how, b;
+
+	for (size_t i = 0; i < m; i++) {
+		b = bits_of(weight(&s), width, num);
+		if (how == PAIR_RANDOM)
+			b = random64(&s);
+		if (how == PAIR_SPECIAL)
+			b = special(&s, width, num);
+		if (how == PAIR_ZEROS && i / PAIR_ROW % 5)
+			b = 0;
+		if (how == PAIR_UPCAST && width == 4)
+			b &= 0xffff0000;
+		put_any(base + i * width, width, b);
+		put_any(x + i * width, width, other(b, i, width, num, how, &s));
+	}
+	for (size_t i = 0; i < 7; i++) {
+		base[m * width + i] = (uint8_t)case_random(&s);
+		x[m * width + i] = (uint8_t)case_random(&s);
+	}
+}
+
+enum st_num case_number(unsigned width, size_t i)
+{
+	for (unsigned k = (unsigned)(i % ST_NNUMBERS);; k = (k + 1) % ST_NNUMBERS)
+		if (st_num_fits(k, width))
+			return (enum st_num)k;
 }

@@ -12,12 +12,36 @@ enum fill {
 	FILL_TEXT,
 	FILL_FLOATS,
 	FILL_RAMP,
+	FILL_UPCAST, /* of 4-byte elements the upper halves only */
 	NFILLS
 };
 
 /* A small generator of its own, so that a case is the same everywhere. */
 uint32_t case_random(uint64_t *state);
 void case_fill(uint8_t *p, size_t n, enum fill how, unsigned width, uint64_t seed);
+
+/* Pairs of a frame and its base. */
+enum pair {
+	PAIR_EQUAL,
+	PAIR_PLUS_ONE,
+	PAIR_NEAR,    /* weights, half of them moved a little */
+	PAIR_FAR,     /* weights that have nothing to do with each other */
+	PAIR_RANDOM,  /* any bits */
+	PAIR_SPECIAL, /* NaN payloads, infinities, both zeros, denormals */
+	PAIR_FEW,     /* one in a hundred replaced */
+	PAIR_ROWS,    /* rows that stay, and rows that move far or little */
+	PAIR_DECAY,   /* most rows multiplied some times, exactly as the type rounds */
+	PAIR_ZEROS,   /* most of it zero on both sides */
+	PAIR_UPCAST,  /* near, lower halves zero */
+	NPAIRS
+};
+#define PAIR_ROW 96 /* elements of a row in PAIR_ROWS and PAIR_DECAY */
+
+/* m elements each, and 7 bytes of a tail. */
+void case_pair(uint8_t *x, uint8_t *base, size_t m, unsigned width, enum st_num num, enum pair how,
+	       uint64_t seed);
+/* A number that fits: all of them in turn as i grows. */
+enum st_num case_number(unsigned width, size_t i);
 
 static const unsigned case_widths[] = { 1, 2, 4, 8 };
 static const size_t case_sizes[] = { 1,	     2,	   7,	 8,	9,     31,     32,

@@ -149,14 +149,18 @@ static void conformance(void **state)
 
 			in.n = in.base_n = case_sizes[i / NFILLS / NWIDTHS];
 			in.width = case_widths[i / NFILLS % NWIDTHS];
+			in.number = case_number(in.width, i / NFILLS / NWIDTHS);
 			case_fill(b->raw, in.n, how, in.width, i);
 			case_fill(b->base, in.n, how, in.width, i);
+			if (k != ST_CODING_SAME && i % 3)
+				b->base[in.n / 2 | 3] ^= 0x40;
 			applied += check_case(b, st_codecs[k], &in, in.n);
 			applied += check_case(b, st_codecs[k], &in, in.n - 1);
 			applied += check_case(b, st_codecs[k], &in, in.n / 2);
 			check_case(b, st_codecs[k], &in, 0);
 		}
-		assert_true(applied > 20);
+		if (applied <= 3)
+			fail_msg("%s applied %u times", st_codecs[k]->name, applied);
 	}
 }
 

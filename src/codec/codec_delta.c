@@ -1,0 +1,761 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The difference of numbers from the base's, coded in contexts that the base gives
+ * (doc/format/codec.md). With s the order-preserving map of bit patterns to integers, an element is
+ * d = s(x) - s(b) modulo 2^bits, less what is predicted of it, as
+ *
+ *	mag = d < 0 ? ~d : d, k = bits of mag, symbol = k << 2 | bit k - 2 of mag << 1 | (d < 0)
+ *
+ * and the k - 2 lowest bits of mag as they are. Elements form groups, rows if the tensor has some:
+ * one that equals the base is skipped, one that only decayed is predicted.
+ */
+#include "codec/delta.h"
+
+#include "codec/codec_state.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MIN_ELEMENTS 512 /* below, tables and states cost more than they save */
+#define BLOCK 4096
+#define SAMPLE ((size_t)32768) /* elements by which to choose */
+#define GROUP_MIN 64
+#define GROUP_MAX 65536
+#define GROUP_PLAIN 256 /* elements, where there are no rows */
+#define GROUPS_MAX (ST_FRAME_LEN / GROUP_MIN + 2)
+#define PREDICTED 128u /* in a group's byte; the rest is its scale */
+#define LEVEL_MAX 4095
+
+enum {
+	WITH_GROUPS = 1, /* each has a byte */
+	WITH_SCALE = 2,	 /* which says what to expect of it */
+	WITH_DECAY = 4,
+	ALL_FLAGS = 7,
+};
+
+struct header {
+	uint8_t number, flags;
+	uint64_t top;  /* the highest level: contexts count down from it */
+	uint64_t from; /* the first context's expectation */
+	uint64_t group, first;
+};
+
+/* Elements of group i, from where on. */
+static size_t group_at(const struct header *h, size_t i)
+{
+	return i == 0 ? 0 : (size_t)(h->first + (i - 1) * h->group);
+}
+
+static size_t group_count(const struct header *h, size_t m)
+{
+	return m <= h->first ? 1 : 1 + (size_t)((m - h->first + h->group - 1) / h->group);
+}
+
+static unsigned width_index(unsigned width)
+{
+	return (unsigned)__builtin_ctz(width);
+}
+
+/* ---- contexts ---- */
+
+static void contexts_of_levels(const struct header *h, const uint16_t *level, size_t n,
+			       uint8_t *ctx)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned d = level[i] < h->top ? (unsigned)h->top - level[i] : 0;
+
+		ctx[i] = (uint8_t)(d < ST_RANS_CONTEXTS ? d : ST_RANS_CONTEXTS - 1);
+	}
+}
+
+/* What a group's scale makes expect of an element, in half octaves of the last place. */
+static void contexts_of_scale(const struct header *h, unsigned scale, const uint16_t *level,
+			      size_t n, uint8_t *ctx)
+{
+	for (size_t i = 0; i < n; i++) {
+		int d = level[i] < h->top ? (int)h->top - level[i] : 0;
+		int at = (int)scale + 2 * d - (int)h->from;
+
+		at = at < 0 ? 0 : at;
+		ctx[i] = (uint8_t)(at < ST_RANS_CONTEXTS ? at : ST_RANS_CONTEXTS - 1);
+	}
+}
+
+static void contexts(const struct header *h, unsigned scale, const uint8_t *b, size_t n,
+		     unsigned width, uint8_t *ctx)
+{
+	const struct st_delta_kernel *k = &st_delta_kernels[width_index(width)];
+	uint16_t level[BLOCK];
+
+	for (size_t at = 0, some; at < n; at += some) {
+		some = n - at < BLOCK ? n - at : BLOCK;
+		k->levels(b + at * width, some, h->number, level);
+		if (h->flags & WITH_SCALE)
+			contexts_of_scale(h, scale, level, some, ctx + at);
+		else
+			contexts_of_levels(h, level, some, ctx + at);
+	}
+}
+
+/* ---- encoding ---- */
+
+struct coding {
+	struct st_codec_state *s;
+	const struct st_frame_in *in;
+	const struct st_delta_kernel *k;
+	struct header h;
+	size_t m, ngroups;
+	uint8_t *sym, *ctx, *mag; /* of the elements that are coded, in order */
+	size_t coded;
+	uint8_t *scale; /* of each group */
+	struct st_decay decay;
+	struct st_rans_model *model;
+};
+
+static uint64_t load_any(const uint8_t *p, unsigned width)
+{
+	return width == 1 ? *p : width == 2 ? st_get16(p) : width == 4 ? st_get32(p) : st_get64(p);
+}
+
+static unsigned find_top(struct coding *c)
+{
+	uint16_t level[BLOCK], top = 0;
+
+	for (size_t at = 0, n; at < c->m; at += n) {
+		n = c->m - at < BLOCK ? c->m - at : BLOCK;
+		c->k->levels(c->in->base + at * c->in->width, n, c->h.number, level);
+		for (size_t i = 0; i < n; i++)
+			top = level[i] > top ? level[i] : top;
+	}
+	return top;
+}
+
+static size_t group_len(const struct coding *c, size_t i)
+{
+	size_t at = group_at(&c->h, i), end = group_at(&c->h, i + 1);
+
+	return (end < c->m ? end : c->m) - at;
+}
+
+static bool same_group(const struct coding *c, size_t i)
+{
+	size_t at = group_at(&c->h, i) * c->in->width;
+
+	return memcmp(c->in->raw + at, c->in->base + at, group_len(c, i) * c->in->width) == 0;
+}
+
+/*
+ * In each cell the step that most elements take, if more than half do: Boyer and Moore's vote. The
+ * last one only ends the last cell.
+ */
+static void vote(struct coding *c)
+{
+	const struct st_number_info *num = &st_numbers[c->h.number];
+	uint32_t votes[ST_DECAY_CELLS] = { 0 };
+	unsigned w = c->in->width, bits = 8 * w;
+
+	memset(&c->decay, 0, sizeof(c->decay));
+	for (size_t g = 0; g < c->ngroups; g++) {
+		size_t at = group_at(&c->h, g), n = group_len(c, g);
+
+		if (c->scale[g] == 0)
+			continue;
+		for (size_t i = at; i < at + n; i++) {
+			uint64_t x = load_any(c->in->raw + i * w, w);
+			uint64_t b = load_any(c->in->base + i * w, w);
+			int64_t d = (int64_t)((b - x) << (64 - bits)) >> (64 - bits);
+			unsigned cell = (unsigned)(b >> (num->mantissa - 8)) & 255u;
+
+			if ((x ^ b) >> (bits - 1) || d > INT32_MAX / 2 || d < -INT32_MAX / 2)
+				continue;
+			if (votes[cell] == 0) {
+				c->decay.step[cell] = (int32_t)d;
+				votes[cell] = 1;
+			} else if (c->decay.step[cell] == d) {
+				votes[cell]++;
+			} else {
+				votes[cell]--;
+			}
+		}
+	}
+	c->decay.step[ST_DECAY_CELLS] = c->decay.step[ST_DECAY_CELLS - 1];
+}
+
+/* Half octaves of a mean, at least 1. */
+static unsigned half_octaves(uint64_t v)
+{
+	unsigned top;
+
+	if (v == 0)
+		return 1;
+	top = 63 - (unsigned)__builtin_clzll(v);
+	return 2 + 2 * top + (top ? (unsigned)(v >> (top - 1)) & 1u : 0);
+}
+
+/* A mean of mag, weighed by the base's exponent: how far the group moved, in integers so that the
+ * order of summation cannot show. */
+static unsigned scale_of(const struct coding *c, size_t at, size_t n, const uint8_t *mag)
+{
+	unsigned w = c->in->width, scale;
+	uint16_t level[BLOCK];
+	uint64_t sum = 0;
+
+	for (size_t done = 0, some; done < n; done += some) {
+		some = n - done < BLOCK ? n - done : BLOCK;
+		c->k->levels(c->in->base + (at + done) * w, some, c->h.number, level);
+		for (size_t i = 0; i < some; i++) {
+			uint64_t v = load_any(mag + (done + i) * w, w);
+			unsigned down = (unsigned)c->h.top - level[i];
+
+			v = v < (1u << 24) ? v : (1u << 24) - 1;
+			sum += down < 46 ? v << 22 >> down : 0;
+		}
+	}
+	scale = half_octaves(sum / n);
+	return scale < PREDICTED ? scale : PREDICTED - 1;
+}
+
+static uint64_t bits_of(const uint8_t *sym, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += sym[i] >> 2;
+	return sum;
+}
+
+/* Splits one group into the arrays, with or without prediction, whichever has fewer bits. */
+static void take_group(struct coding *c, size_t g)
+{
+	size_t at = group_at(&c->h, g), n = group_len(c, g);
+	unsigned w = c->in->width;
+	const uint8_t *x = c->in->raw + at * w, *b = c->in->base + at * w;
+	uint8_t *sym = c->sym + c->coded, *mag = c->mag + c->coded * w, flag = 0, any = 0;
+
+	if (c->scale[g] == 0)
+		return;
+	c->k->split(x, b, n, c->h.number, NULL, mag, sym);
+	if (c->h.flags & WITH_DECAY) {
+		uint64_t plain = bits_of(sym, n);
+
+		c->k->split(x, b, n, c->h.number, &c->decay, mag, sym);
+		flag = PREDICTED;
+		if (bits_of(sym, n) >= plain) {
+			c->k->split(x, b, n, c->h.number, NULL, mag, sym);
+			flag = 0;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		any |= sym[i];
+	any = any != 0;
+	c->scale[g] = (uint8_t)(flag | any);
+	if (any)
+		c->coded += n;
+}
+
+static unsigned scale_part(const struct coding *c, size_t g)
+{
+	return c->scale[g] & (PREDICTED - 1);
+}
+
+/* Every so manieth of the groups that are coded. */
+struct some_groups {
+	size_t g, pos, n, every, seen;
+};
+
+static bool next_group(const struct coding *c, struct some_groups *it)
+{
+	for (it->pos += it->n; it->g < c->ngroups; it->pos += it->n) {
+		it->n = c->scale[it->g] && c->scale[it->g] != PREDICTED ? group_len(c, it->g) : 0;
+		it->g++;
+		if (it->n && it->seen++ % it->every == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Contexts begin at an expectation below which few elements are. */
+static void find_from(struct coding *c, size_t every)
+{
+	struct some_groups it = { .every = every };
+	uint32_t seen[512] = { 0 }, total = 0, below = 0;
+	uint16_t level[BLOCK];
+	unsigned w = c->in->width, least;
+
+	while (next_group(c, &it)) {
+		size_t g = it.g - 1, n = it.n < BLOCK ? it.n : BLOCK;
+
+		c->k->levels(c->in->base + group_at(&c->h, g) * w, n, c->h.number, level);
+		for (size_t i = 0; i < n; i++) {
+			unsigned at = scale_part(c, g) + 2 * ((unsigned)c->h.top - level[i]);
+
+			seen[at < 511 ? at : 511]++;
+		}
+		total += (uint32_t)n;
+	}
+	for (least = 0; least < 511 && (below += seen[least]) * 64 < total; least++)
+		;
+	c->h.from = least;
+}
+
+/* Contexts of these groups, and how often each symbol occurs in them. */
+static void count(struct coding *c, size_t every, uint32_t (*counts)[ST_RANS_SYMBOLS])
+{
+	struct some_groups it = { .every = every };
+
+	memset(counts, 0, sizeof(*counts) * ST_RANS_CONTEXTS);
+	while (next_group(c, &it)) {
+		contexts(&c->h, scale_part(c, it.g - 1),
+			 c->in->base + group_at(&c->h, it.g - 1) * c->in->width, it.n, c->in->width,
+			 c->ctx + it.pos);
+		for (size_t i = it.pos; i < it.pos + it.n; i++)
+			counts[c->ctx[i]][c->sym[i]]++;
+	}
+}
+
+static uint64_t entropy(const struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS])
+{
+	uint64_t sum = 0;
+
+	for (unsigned t = 0; t < ST_RANS_CONTEXTS; t++)
+		sum += st_rans_entropy(c->model, counts[t], 32 * c->in->width);
+	return sum >> 16;
+}
+
+static void add_scales(struct coding *c, size_t every)
+{
+	struct some_groups it = { .every = every };
+
+	while (next_group(c, &it))
+		c->scale[it.g - 1] = (uint8_t)((c->scale[it.g - 1] & PREDICTED) |
+					       scale_of(c, group_at(&c->h, it.g - 1), it.n,
+							c->mag + it.pos * c->in->width));
+}
+
+/* Whether a group's scale is worth its byte, by a sample of the groups. */
+static void choose_contexts(struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS])
+{
+	size_t every = c->coded / SAMPLE ? c->coded / SAMPLE : 1;
+	uint64_t with, without;
+
+	add_scales(c, every);
+	find_from(c, every);
+	count(c, every, counts);
+	with = entropy(c, counts);
+	c->h.flags &= (uint8_t)~WITH_SCALE;
+	count(c, every, counts);
+	without = entropy(c, counts);
+	if (without > with + without / 256 + c->ngroups * 8 / every) {
+		c->h.flags |= WITH_SCALE;
+		add_scales(c, 1);
+	}
+	count(c, 1, counts);
+}
+
+/* Without scales a group's byte says no more than whether it is coded, and how. */
+static void forget_scales(struct coding *c)
+{
+	bool any = false;
+
+	for (size_t g = 0; g < c->ngroups; g++) {
+		if (scale_part(c, g))
+			c->scale[g] = (uint8_t)((c->scale[g] & PREDICTED) | 1);
+		any = any || c->scale[g] != 1;
+	}
+	if (!any)
+		c->h.flags &= (uint8_t)~WITH_GROUPS;
+}
+
+/* ---- the stream ---- */
+
+static void put_header(struct st_put *o, const struct header *h)
+{
+	st_put_u8(o, h->number);
+	st_put_u8(o, h->flags);
+	st_put_varint(o, h->top);
+	if (h->flags & WITH_SCALE)
+		st_put_varint(o, h->from);
+	if (h->flags & WITH_GROUPS) {
+		st_put_varint(o, h->group);
+		st_put_varint(o, h->first);
+	}
+}
+
+static void put_decay(struct st_put *o, const struct st_decay *d)
+{
+	int64_t last = 0;
+
+	for (unsigned i = 0; i <= ST_DECAY_CELLS; i++) {
+		st_put_varint(o, st_zigzag(d->step[i] - last));
+		last = d->step[i];
+	}
+}
+
+static void put_symbols(struct coding *c, struct st_put *o)
+{
+	uint8_t *len;
+	size_t n;
+
+	st_rans_put_model(c->model, o);
+	len = st_put_room(o, 4);
+	if (!len)
+		return;
+	n = st_rans_encode(c->model, c->sym, c->ctx, c->coded, o->p + o->at, o->cap - o->at);
+	st_put32(len, (uint32_t)n);
+	if (!n)
+		o->full = true;
+	o->at += n;
+}
+
+static void put_raw(struct coding *c, struct st_put *o)
+{
+	uint64_t bits = 0, more = 0;
+
+	for (size_t i = 0; i < c->coded; i++)
+		more += c->sym[i] > 11 ? (c->sym[i] >> 2) - 2u : 0;
+	/* The kernel writes words of four bytes. */
+	if (o->full || o->cap - o->at < (more + 7) / 8 + 8) {
+		o->full = true;
+		return;
+	}
+	c->k->put_raw(c->mag, c->sym, c->coded, o->p + o->at, &bits);
+	o->at += (size_t)((bits + 7) / 8);
+}
+
+static int put_stream(struct coding *c, uint8_t *out, size_t cap, size_t *len, struct st_err *e)
+{
+	size_t w = c->in->width, tail = c->in->n % w;
+	struct st_put o = { .p = out, .cap = cap };
+	int rc = ST_OK;
+
+	put_header(&o, &c->h);
+	if (c->h.flags & WITH_GROUPS)
+		rc = st_codec_put_block(c->s, &o, c->scale, c->ngroups, e);
+	if (c->h.flags & WITH_DECAY)
+		put_decay(&o, &c->decay);
+	st_put_bytes(&o, c->in->raw + c->m * w, tail);
+	if (c->coded) {
+		put_symbols(c, &o);
+		put_raw(c, &o);
+	}
+	*len = o.at;
+	return rc != ST_OK ? rc : o.full ? ST_ENO : ST_OK;
+}
+
+/* ---- choosing ---- */
+
+/* Groups are rows where there are some of a useful length. */
+static void lay_groups(struct coding *c)
+{
+	const struct st_frame_in *in = c->in;
+
+	c->h.group = in->row >= GROUP_MIN && in->row <= GROUP_MAX ? in->row : GROUP_PLAIN;
+	c->h.first = c->h.group == in->row ? in->row - in->row_at % in->row : GROUP_PLAIN;
+	c->ngroups = group_count(&c->h, c->m);
+}
+
+static bool may_decay(const struct coding *c)
+{
+	return st_numbers[c->h.number].mantissa > 8;
+}
+
+/* Of a sample of the changed elements: are many what the votes say? */
+static bool decays(const struct coding *c)
+{
+	unsigned w = c->in->width, bits = 8 * w;
+	size_t seen = 0, hit = 0;
+
+	for (size_t g = 0; g < c->ngroups; g++) {
+		size_t at = group_at(&c->h, g);
+
+		for (size_t i = 0; c->scale[g] && i < 16 && i < group_len(c, g); i++) {
+			uint64_t x = load_any(c->in->raw + (at + i) * w, w);
+			uint64_t b = load_any(c->in->base + (at + i) * w, w);
+			unsigned cell = (unsigned)(b >> (st_numbers[c->h.number].mantissa - 8)) &
+					255u;
+			int64_t d = (int64_t)((b - x) << (64 - bits)) >> (64 - bits);
+
+			seen++;
+			hit += d == c->decay.step[cell];
+		}
+	}
+	return hit * 8 > seen;
+}
+
+static int work_space(struct coding *c, struct st_err *e)
+{
+	struct st_codec_work *w = st_codec_work(c->s, e);
+
+	if (!w)
+		return e->code;
+	c->sym = w->sym;
+	c->ctx = w->ctx;
+	c->mag = w->mag;
+	c->scale = w->group;
+	c->model = &w->model;
+	return ST_OK;
+}
+
+static void model_it(struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS])
+{
+	c->h.flags = WITH_GROUPS | WITH_SCALE;
+	for (size_t g = 0; g < c->ngroups; g++)
+		c->scale[g] = !same_group(c, g);
+	if (may_decay(c)) {
+		vote(c);
+		if (decays(c))
+			c->h.flags |= WITH_DECAY;
+	}
+	c->coded = 0;
+	for (size_t g = 0; g < c->ngroups; g++)
+		take_group(c, g);
+	if (!c->coded)
+		return;
+	choose_contexts(c, counts);
+	if (!(c->h.flags & WITH_SCALE))
+		forget_scales(c);
+	st_rans_fit(c->model, counts, 32 * c->in->width);
+}
+
+static int encode(struct st_codec_state *s, const struct st_frame_in *in, uint8_t *out, size_t cap,
+		  size_t *len, struct st_err *e)
+{
+	struct coding c = { .s = s, .in = in, .m = in->n / in->width };
+	struct st_codec_work *w;
+
+	if (!in->base || in->base_n != in->n || c.m < MIN_ELEMENTS)
+		return ST_ENO;
+	if (work_space(&c, e) != ST_OK)
+		return e->code;
+	w = st_codec_work(s, e);
+	c.k = &st_delta_kernels[width_index(in->width)];
+	c.h.number = (uint8_t)in->number;
+	lay_groups(&c);
+	c.h.top = find_top(&c);
+	model_it(&c, w->counts);
+	return put_stream(&c, out, cap, len, e);
+}
+
+/*
+ * Of some blocks of the frame, contexts of levels alone: more than it will be where rows help, but
+ * that is far from what the alternative takes.
+ */
+uint64_t st_delta_estimate(struct st_codec_state *s, const struct st_frame_in *in)
+{
+	struct st_codec_work *work = s->work;
+	struct coding c = { .s = s, .in = in, .m = in->n / in->width, .model = &work->model };
+	size_t step = c.m / ST_SAMPLE_BLOCKS < GROUP_PLAIN ? GROUP_PLAIN : c.m / ST_SAMPLE_BLOCKS;
+	uint64_t low = 0;
+	unsigned w = in->width;
+
+	c.k = &st_delta_kernels[width_index(w)];
+	c.h.number = (uint8_t)in->number;
+	c.h.top = find_top(&c);
+	memset(work->counts, 0, sizeof(work->counts));
+	for (size_t at = 0; at + GROUP_PLAIN <= c.m; at += step) {
+		const uint8_t *b = in->base + at * w;
+
+		if (memcmp(in->raw + at * w, b, GROUP_PLAIN * w) == 0)
+			continue;
+		c.k->split(in->raw + at * w, b, GROUP_PLAIN, in->number, NULL, work->mag,
+			   work->sym);
+		contexts(&c.h, 0, b, GROUP_PLAIN, w, work->ctx);
+		for (size_t i = 0; i < GROUP_PLAIN; i++) {
+			work->counts[work->ctx[i]][work->sym[i]]++;
+			low += work->sym[i] > 11 ? (work->sym[i] >> 2) - 2u : 0;
+		}
+	}
+	return entropy(&c, work->counts) + low;
+}
+
+/* ---- decoding ---- */
+
+struct reading {
+	const struct st_delta_kernel *k;
+	struct header h;
+	unsigned width;
+	const uint8_t *base;
+	uint8_t *raw;
+	size_t m, ngroups, coded;
+	struct st_codec_work *w;
+	struct st_decay decay;
+};
+
+static void get_header(struct st_rd *r, struct header *h)
+{
+	h->number = st_rd_u8(r);
+	h->flags = st_rd_u8(r);
+	h->top = st_rd_varint(r);
+	if (h->flags & WITH_SCALE)
+		h->from = st_rd_varint(r);
+	if (h->flags & WITH_GROUPS) {
+		h->group = st_rd_varint(r);
+		h->first = st_rd_varint(r);
+	}
+}
+
+static int check_header(struct reading *d, struct st_err *e)
+{
+	struct header *h = &d->h;
+	unsigned scaled = h->flags & (WITH_SCALE | WITH_GROUPS);
+
+	if (!st_num_fits(h->number, d->width))
+		return st_fail(e, ST_ECORRUPT, "numbers of kind %u in %u bytes", h->number,
+			       d->width);
+	if (h->flags & ~(unsigned)ALL_FLAGS || scaled == WITH_SCALE ||
+	    (h->flags & WITH_DECAY && st_numbers[h->number].mantissa <= 8))
+		return st_fail(e, ST_ECORRUPT, "flags %#x", h->flags);
+	if (h->top > LEVEL_MAX || h->from > LEVEL_MAX)
+		return st_fail(e, ST_ECORRUPT, "contexts from %" PRIu64 " and %" PRIu64, h->top,
+			       h->from);
+	if (!(h->flags & WITH_GROUPS)) {
+		h->group = h->first = d->m;
+	} else if (h->group < GROUP_MIN || h->group > GROUP_MAX || h->first == 0 ||
+		   h->first > h->group) {
+		return st_fail(e, ST_ECORRUPT, "groups of %" PRIu64 " after %" PRIu64, h->group,
+			       h->first);
+	}
+	d->ngroups = group_count(h, d->m);
+	return ST_OK;
+}
+
+static void get_decay(struct st_rd *r, struct st_decay *d)
+{
+	int64_t last = 0, by;
+
+	for (unsigned i = 0; i <= ST_DECAY_CELLS && st_rd_ok(r); i++) {
+		by = st_unzigzag(st_rd_varint(r));
+		if (__builtin_add_overflow(last, by, &last) || last > INT32_MAX ||
+		    last < INT32_MIN) {
+			st_fail(r->err, ST_ECORRUPT, "step %u of a decay is too large", i);
+			return;
+		}
+		d->step[i] = (int32_t)last;
+	}
+}
+
+static size_t len_of(const struct reading *d, size_t g)
+{
+	size_t at = group_at(&d->h, g), end = group_at(&d->h, g + 1);
+
+	return (end < d->m ? end : d->m) - at;
+}
+
+static size_t add_contexts(struct reading *d)
+{
+	size_t pos = 0;
+
+	for (size_t g = 0; g < d->ngroups; g++) {
+		unsigned scale = d->w->group[g] & (PREDICTED - 1);
+		size_t n = len_of(d, g);
+
+		if (!scale)
+			continue;
+		contexts(&d->h, scale, d->base + group_at(&d->h, g) * d->width, n, d->width,
+			 d->w->ctx + pos);
+		pos += n;
+	}
+	return pos;
+}
+
+static int get_symbols(struct reading *d, struct st_rd *r)
+{
+	const uint8_t *p;
+	uint32_t n;
+
+	if (st_rans_get_model(&d->w->model, 32 * d->width, r) != ST_OK)
+		return r->err->code;
+	n = st_rd_u32(r);
+	p = st_rd_bytes(r, n);
+	return p ? st_rans_decode(&d->w->model, p, n, d->w->ctx, d->w->sym, d->coded, r->err) :
+		   (int)r->err->code;
+}
+
+/* Groups in order: those skipped from the base, the others from their symbols. */
+static int rebuild(struct reading *d, struct st_rd *r)
+{
+	size_t left = st_rd_left(r), pos = 0;
+	const uint8_t *bits = st_rd_bytes(r, left);
+	const uint8_t *none = d->w->sym;
+	uint64_t bit = 0;
+
+	for (size_t g = 0; g < d->ngroups; g++) {
+		size_t n = len_of(d, g), at = group_at(&d->h, g) * d->width;
+		unsigned how = d->w->group[g];
+		const struct st_decay *decay = how & PREDICTED ? &d->decay : NULL;
+
+		if (how == 0) {
+			memcpy(d->raw + at, d->base + at, n * d->width);
+		} else if (how == PREDICTED) {
+			memset(d->w->mag, 0, n);
+			d->k->join(d->w->mag, d->base + at, n, d->h.number, decay, none, 0,
+				   &(uint64_t){ 0 }, d->raw + at);
+		} else {
+			if (!d->k->join(d->w->sym + pos, d->base + at, n, d->h.number, decay, bits,
+					left, &bit, d->raw + at))
+				return st_fail(r->err, ST_ECORRUPT, "the low bits end too early");
+			pos += n;
+		}
+	}
+	if ((bit + 7) / 8 != left || (bit % 8 && bits[left - 1] >> bit % 8))
+		return st_fail(r->err, ST_ECORRUPT, "%zu bytes are not %" PRIu64 " low bits", left,
+			       bit);
+	return ST_OK;
+}
+
+static int get_groups(struct reading *d, struct st_codec_state *s, struct st_rd *r)
+{
+	if (d->h.flags & WITH_GROUPS)
+		return st_codec_get_block(s, r, d->w->group, d->ngroups);
+	d->w->group[0] = 1;
+	return ST_OK;
+}
+
+static int read_all(struct reading *d, struct st_codec_state *s, struct st_rd *r, size_t n)
+{
+	const uint8_t *tail;
+
+	get_header(r, &d->h);
+	if (!st_rd_ok(r) || check_header(d, r->err) != ST_OK || get_groups(d, s, r) != ST_OK)
+		return r->err->code;
+	if (d->h.flags & WITH_DECAY)
+		get_decay(r, &d->decay);
+	for (size_t g = 0; g < d->ngroups; g++)
+		if (d->w->group[g] & PREDICTED && !(d->h.flags & WITH_DECAY))
+			return st_fail(r->err, ST_ECORRUPT, "a group is predicted from nothing");
+	tail = st_rd_bytes(r, n % d->width);
+	if (!tail)
+		return r->err->code;
+	memcpy(d->raw + d->m * d->width, tail, n % d->width);
+	d->coded = add_contexts(d);
+	if (d->coded && get_symbols(d, r) != ST_OK)
+		return r->err->code;
+	return rebuild(d, r);
+}
+
+static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const uint8_t *base,
+		  size_t base_n, unsigned width, uint8_t *raw, size_t n, struct st_err *e)
+{
+	struct reading d = { .width = width, .base = base, .raw = raw, .m = n / width };
+	struct st_rd r;
+
+	if (base_n != n)
+		return st_fail(e, ST_ECORRUPT, "a frame of %zu bytes, but %zu in its base", n,
+			       base_n);
+	if (d.m < MIN_ELEMENTS)
+		return st_fail(e, ST_ECORRUPT, "%zu elements", d.m);
+	d.w = st_codec_work(s, e);
+	if (!d.w)
+		return e->code;
+	d.k = &st_delta_kernels[width_index(width)];
+	st_rd_init(&r, p, len, e);
+	return read_all(&d, s, &r, n);
+}
+
+const struct st_codec st_codec_delta = {
+	.name = "delta",
+	.coding = ST_CODING_DELTA,
+	.needs_base = true,
+	.encode = encode,
+	.decode = decode,
+};

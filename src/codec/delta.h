@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers against the base's numbers, element by element. Private to src/codec. */
+#ifndef ST_CODEC_DELTA_H
+#define ST_CODEC_DELTA_H
+
+#include "codec/num.h"
+#include "codec/rans.h"
+
+#define ST_DECAY_CELLS 256 /* by the highest 8 bits of the mantissa */
+
+/* What is predicted of a number that only decayed: -sign(b) * (between step[cell] and the next). */
+struct st_decay {
+	int32_t step[ST_DECAY_CELLS + 1];
+};
+
+/* One width of elements. Arrays of numbers need not be aligned. */
+struct st_delta_kernel {
+	/* mag[i] and symbol of x[i] against b[i]; decay may be NULL. */
+	void (*split)(const uint8_t *x, const uint8_t *b, size_t n, enum st_num num,
+		      const struct st_decay *decay, uint8_t *mag, uint8_t *sym);
+	/* The other way, with the low bits of mag from a bit stream: *bit is where, and advances.
+	 * room bytes may be read. False when it ends too early. */
+	bool (*join)(const uint8_t *sym, const uint8_t *b, size_t n, enum st_num num,
+		     const struct st_decay *decay, const uint8_t *raw, size_t raw_len,
+		     uint64_t *bit, uint8_t *x);
+	/* The low bits of each mag into the stream; *bit advances. out is zero from there on. */
+	void (*put_raw)(const uint8_t *mag, const uint8_t *sym, size_t n, uint8_t *out,
+			uint64_t *bit);
+	/* A number's exponent, of an integer its bits: what contexts are made of. */
+	void (*levels)(const uint8_t *b, size_t n, enum st_num num, uint16_t *level);
+};
+
+extern const struct st_delta_kernel st_delta_kernels[4]; /* widths 1, 2, 4, 8 */
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asymmetric numeral systems (J. Duda, arXiv 1311.2540), the range variant with static tables:
+ * symbols of at most 8 bits, each coded with the frequencies of its context. 64 states are
+ * interleaved, symbol i belonging to state i mod 64, so that a vector unit can work on them; every
+ * way of computing gives the same bytes.
+ *
+ * The frequencies of a table sum to 2^11. A state x lies in [2^16, 2^32). Symbol s of frequency f
+ * and cumulated frequency c takes it to (x / f) * 2^11 + x % f + c, after its low 16 bits were put
+ * out if x >= f * 2^21. All states begin at 2^16, and must be there again when all is decoded.
+ */
+#ifndef ST_CODEC_RANS_H
+#define ST_CODEC_RANS_H
+
+#include "base/rd.h"
+#include "codec/put.h"
+
+#define ST_RANS_BITS 11
+#define ST_RANS_TOTAL (1u << ST_RANS_BITS)
+#define ST_RANS_LANES 64
+#define ST_RANS_CONTEXTS 32
+#define ST_RANS_SYMBOLS 256
+#define ST_RANS_LOW (1u << 16)
+#define ST_RANS_HEAD ((size_t)ST_RANS_LANES * 4)
+
+/* For each mask of eight lanes: the word that each takes of those that come next, and, the other
+ * way, the lanes whose words are put out, at the end of the eight. */
+struct st_rans_lanes {
+	uint8_t spread[256][8], gather[256][8];
+};
+
+struct st_rans_model {
+	unsigned nsyms;	  /* 1 .. 256 */
+	unsigned ntables; /* 1 .. 32 */
+	uint8_t table_of[ST_RANS_CONTEXTS];
+	uint16_t freq[ST_RANS_CONTEXTS][ST_RANS_SYMBOLS]; /* of each table */
+	uint32_t enc[ST_RANS_CONTEXTS][ST_RANS_SYMBOLS];  /* frequency << 16 | cumulated */
+	/* What the low bits of a state mean: symbol << 24 | offset in it << 12 | frequency. */
+	uint32_t dec[ST_RANS_CONTEXTS][ST_RANS_TOTAL];
+	struct st_rans_lanes lanes;
+	bool vectors; /* use AVX2; true where the processor has it. Tests clear it */
+	uint16_t log2_frac[1u << ST_RANS_BITS]; /* of log2(1 + i / 2^11), times 2^16 */
+};
+
+/* Once, before anything else. A model belongs to one thread at a time. */
+void st_rans_init(struct st_rans_model *m);
+/*
+ * Frequencies from counts[context][symbol], which are changed: contexts next to each other share a
+ * table where that costs less than two would. All in integers.
+ */
+void st_rans_fit(struct st_rans_model *m, uint32_t (*counts)[ST_RANS_SYMBOLS], unsigned nsyms);
+/* Bits, times 2^16, that the counted symbols take at best, tables excluded: sum n log2(N / n). */
+uint64_t st_rans_entropy(const struct st_rans_model *m, const uint32_t *counts, unsigned nsyms);
+/* The tables as bytes. */
+void st_rans_put_model(const struct st_rans_model *m, struct st_put *o);
+/* From hostile bytes; a failure sticks in r. Fills what the decoder needs. */
+ST_MUST int st_rans_get_model(struct st_rans_model *m, unsigned nsyms, struct st_rd *r);
+/* 0 when it does not fit. Every symbol must have been counted in its context. */
+size_t st_rans_encode(const struct st_rans_model *m, const uint8_t *sym, const uint8_t *ctx,
+		      size_t n, uint8_t *out, size_t cap);
+/* Exactly len bytes give n symbols, else ST_ECORRUPT. ctx: each below ST_RANS_CONTEXTS. */
+ST_MUST int st_rans_decode(const struct st_rans_model *m, const uint8_t *p, size_t len,
+			   const uint8_t *ctx, uint8_t *sym, size_t n, struct st_err *e);
+
+#endif

@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Versions of a model that was trained on are differences; what comes back is every byte.
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+# tune FILE SEED: every other element of it moves by a few units in the last place.
+tune() {
+	python3 - "$@" <<-'EOF'
+	import json, random, struct, sys
+	path, rng = sys.argv[1], random.Random(int(sys.argv[2]))
+	b = bytearray(open(path, "rb").read())
+	n = struct.unpack("<Q", b[:8])[0]
+	head = json.loads(b[8:8 + n])
+	width = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8}
+	for t in (v for k, v in head.items() if k != "__metadata__"):
+	    w = width[t["dtype"]]
+	    for at in range(8 + n + t["data_offsets"][0], 8 + n + t["data_offsets"][1], 2 * w):
+	        u = int.from_bytes(b[at:at + w], "little") + rng.randint(0, 3)
+	        b[at:at + w] = (u % (1 << 8 * w)).to_bytes(w, "little")
+	open(path, "wb").write(b)
+	EOF
+}
+
+setup() {
+	repo
+	model m.safetensors w:F32:300,1000:1 b:BF16:200,768:2 h:F16:64,64:3 d:F64:32,32:4 i:I64:50,20:5
+	strata add .
+	strata commit -q -m one
+	cp m.safetensors ../m1
+}
+
+versions() {
+	setup
+	for t_i in 2 3 4 5 6 7 8 9 10 11 12; do
+		tune m.safetensors $t_i
+		strata commit -q -a -m $t_i
+		cp m.safetensors ../m$t_i
+	done
+	match '^delta  ' strata stats
+	strata stats --json >got
+	python3 - got <<-'EOF'
+	import json, sys
+	s = json.load(open(sys.argv[1]))
+	assert s["max_depth"] == 8, s
+	assert s["by_coding"]["delta"]["stored_bytes"] < s["by_coding"]["delta"]["logical_bytes"] / 4, s
+	EOF
+	match ': no faults$' strata fsck --full
+	for t_i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		strata cat v$t_i:m.safetensors | cmp - ../m$t_i
+	done
+	strata checkout -q v5 --to ../five
+	cmp ../five/m.safetensors ../m5
+	strata gc --prune=now
+	match ': no faults$' strata fsck --full
+	strata cat v12:m.safetensors | cmp - ../m12
+}
+
+fast() {
+	setup
+	tune m.safetensors 2
+	strata add --fast m.safetensors
+	strata commit -q -m two
+	strata stats >got
+	fails grep -q '^delta ' got
+	strata cat HEAD:m.safetensors | cmp - m.safetensors
+}
+
+side_by_side() {
+	setup
+	mkdir next
+	cp m.safetensors next/
+	tune next/m.safetensors 2
+	strata add next
+	strata commit -q -m two
+	match '^delta  ' strata stats
+	strata cat HEAD:next/m.safetensors | cmp - next/m.safetensors
+}
+
+unrelated() {
+	setup
+	model m.safetensors w:F32:300,1000:7 b:BF16:200,768:8 h:F16:64,64:9
+	strata commit -q -a -m two
+	strata stats >got
+	fails grep -q '^delta ' got
+	match '"max_depth":0' strata stats --json
+}
+
+it 'versions are differences, at most eight deep' versions
+it '--fast reads no base' fast
+it 'a model beside another is a difference from it' side_by_side
+it 'weights that have nothing in common stand by themselves' unrelated
+finish
