@@ -2,6 +2,7 @@
 #include "cli/renewed.h"
 
 #include "cli/versions.h"
+#include "cli/went.h"
 
 #define BLOCKED_MAX 100 /* lines about what cannot be done */
 
@@ -12,16 +13,17 @@ static void show_text(struct cli *c, const strata_renew_result *r)
 
 	printf("%s%s%s %s%s%s  ", color_on(c, COLOR_BOLD), r->version, color_off(c, COLOR_BOLD),
 	       color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID));
-	name_put(stdout, *r->branch ? r->branch : "(no branch)");
+	name_put(stdout, *r->branch ? r->branch : "(HEAD is detached)");
 	fputs("  ", stdout);
 	safe_line(r->message);
 	printf("  files    %s changed, %s added, %s removed\n", human_number(r->files.changed).s,
 	       human_number(r->files.added).s, human_number(r->files.removed).s);
-	if (!r->tensors.added && !r->tensors.changed && !r->tensors.removed &&
-	    !r->tensors.unchanged)
-		return;
-	human_tensors(tensors, sizeof(tensors), &r->tensors);
-	printf("  tensors  %s\n", tensors);
+	if (r->tensors.added || r->tensors.changed || r->tensors.removed || r->tensors.unchanged) {
+		human_tensors(tensors, sizeof(tensors), &r->tensors);
+		printf("  tensors  %s\n", tensors);
+	}
+	if (!*r->branch)
+		went_hint(c);
 }
 
 static void show_json(struct cli *c, const strata_renew_result *r)

@@ -9,8 +9,8 @@ struct st_totals {
 	strata_file_counts files;
 	strata_tensor_counts tensors;
 	struct st_counts differing; /* of the files that differ alone */
-	uint64_t logical_bytes; /* of all files */
-	uint64_t stored_bytes;	/* of the objects that only this version has, in packs */
+	uint64_t logical_bytes;	    /* of all files */
+	uint64_t stored_bytes;	    /* of the objects that only this version has, in packs */
 };
 
 /* Both sorted; rows of `is` have their model flags. Objects that are not published yet take no

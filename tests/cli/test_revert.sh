@@ -39,7 +39,7 @@ picks() {
 	setup
 	strata checkout -q v1
 	STRATA_AUTHOR='Bob <bob@example.org>' strata cherry-pick v2 >../out
-	grep -Eq '^v4 [0-9a-f]{12}  \(no branch\)  two$' ../out
+	grep -Eq '^v4 [0-9a-f]{12}  \(HEAD is detached\)  two$' ../out
 	out '' strata diff v2 v4
 	match '^Author: Ada Tester' strata log -1
 	rc 1 strata cherry-pick v2

@@ -62,7 +62,7 @@ states() {
 	strata commit -q -a -m two
 	rc 2 strata rollback nonsense
 	strata checkout -q v2
-	match '\(no branch\)' strata rollback v1
+	match '\(HEAD is detached\)' strata rollback v1
 	[ "$(cat a)" = 1 ]
 	out v2 sh -c "strata log --oneline -1 main | cut -d' ' -f1"
 }

@@ -18,7 +18,7 @@ next() { # number, "step: why", argument of commit...
 	shift 2
 	strata add -A . >/dev/null
 	strata commit -m next "$@" >../got
-	head -n 1 ../got | grep -Eqx "$t_number [0-9a-f]{12}  [a-z()]+( branch\))?  \"next\"  \($t_why\)" ||
+	head -n 1 ../got | grep -Eqx "$t_number [0-9a-f]{12}  ([a-z]+|\(HEAD is detached\))  \"next\"  \($t_why\)" ||
 		{ cat ../got && return 1; }
 	[ "$(strata log --oneline -1 "$t_number")" = "$(strata log --oneline -1)" ]
 }
