@@ -5,7 +5,7 @@
 # line means. A peer that is not there is reported as missing, an aim that is not reached as MISSED.
 #
 #	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G'	how much
-#	PARTS='file files torch diff log parent memory'	which parts
+#	PARTS='file files torch diff log history parent memory'	which parts
 #	SKIP='dvc oxen borg restic git'	peers to leave out
 #	BENCH_DIR=DIR	where to work; a real disk, with five times SIZE free
 set -u
@@ -14,7 +14,7 @@ here=$PWD/bench
 export LC_ALL=C
 
 SIZE=${SIZE:-2G} FILES=${FILES:-20000} VERSIONS=${VERSIONS:-10000} ROUNDS=${ROUNDS:-3}
-PARTS=${PARTS:-file files torch diff log parent memory}
+PARTS=${PARTS:-file files torch diff log history parent memory}
 MEMORY_SIZES=${MEMORY_SIZES:-$([ "$SIZE" = 2G ] && echo 1G 8G || echo "$SIZE")}
 STRATA=${STRATA:-$PWD/build/strata}
 build=${ST_BUILD:-$PWD/build}
@@ -353,6 +353,50 @@ part_log() {
 	compare '' strata.log 'git log' git.log -
 }
 
+# --- the history of tensors ------------------------------------------------------------------
+
+history_line() { # WHAT KEY AIM: its median, which the aim, in milliseconds, limits unless it is `-`
+	local us
+	us=$(median "strata.history.$2")
+	if [ "$3" = - ]; then
+		line "$1" "$(seconds "$us")" - - - - ''
+	else
+		limit "$1" "$us" "$(seconds "$us")" $(($3 * 1000)) "< $3 ms"
+	fi
+}
+
+part_history() {
+	local r=$work/r/strata mk=$build/tests/bench-make_history i n
+	say 'tensor history over 2,000 versions of 300 tensors'
+	if [ ! -x "$mk" ]; then
+		head_line 'Tensor history'
+		line 'log --tensor, blame' - 'make_history' missing - - 'not measured'
+		count missing
+		return
+	fi
+	new_strata strata
+	in_dir "$r" "$mk" 2000 300 3 >>"$log" 2>&1 || die "make_history failed ($log)"
+	n=$(strata -C "$r" blame m.safetensors --json | wc -l)
+	[ "$n" = 300 ] || die "blame speaks of $n tensors, not of 300"
+	n=$(strata -C "$r" log --tensor layers.7.weight --oneline | wc -l)
+	[ "$n" = 21 ] || die "log --tensor lists $n versions, not the first and 20 others"
+	for ((i = 1; i <= 20; i++)); do
+		timed strata.history.one quietly strata -C "$r" log --tensor layers.7.weight
+		timed strata.history.all quietly strata -C "$r" log --tensor 'layers.*'
+		timed strata.history.values quietly strata -C "$r" log --tensor layers.7.weight --values
+		timed strata.history.blame quietly strata -C "$r" blame m.safetensors
+		timed strata.history.figures quietly strata -C "$r" blame --values m.safetensors
+	done
+	peer_done strata
+
+	head_line 'Tensor history, 2,000 versions of 300 tensors, 3 changed in each; median of 20'
+	history_line 'log --tensor NAME' one 100
+	history_line "log --tensor 'layers.*', all 300" all 100
+	history_line 'log --tensor NAME --values' values -
+	history_line 'blame' blame 100
+	history_line 'blame --values' figures -
+}
+
 # --- where a stray file comes from -----------------------------------------------------------
 
 # MODELS versions of a model of 100 tensors, all of them changed each time; the stray is a
@@ -434,7 +478,7 @@ printf '%s; %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | 
 	"$(df --output=fstype "$work" | tail -n 1)"
 peer_versions
 printf 'median of %s interleaved rounds; ratio = strata / the other, below 1 is faster\n' "$ROUNDS"
-for part in file files torch diff log memory; do
+for part in file files torch diff log history parent memory; do
 	! want "$part" || "part_$part"
 done
 printf '\n'

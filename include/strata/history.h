@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Versions: commit, log, show, revisions. */
+/* Versions: commit, log, blame, show, revisions. */
 #ifndef STRATA_HISTORY_H
 #define STRATA_HISTORY_H
 
+#include <strata/diff.h>
 #include <strata/stage.h>
 
 #ifdef __cplusplus
@@ -70,6 +71,16 @@ STRATA_API int strata_commit(strata_repo *r, const strata_commit_options *o,
 STRATA_API int strata_resolve(strata_repo *r, const char *rev, char commit[STRATA_HEX],
 			      strata_error *err);
 
+/* What a version did to a tensor. */
+typedef struct strata_tensor_step {
+	const char *path, *name; /* name_len bytes and a NUL */
+	size_t name_len;
+	const char *status; /* "added" "changed" "removed" */
+	/* With options.values, of one that is changed: against the first parent that has the
+	 * tensor. NULL also when the two have different numbers of elements. */
+	const strata_diff_figures *figures;
+} strata_tensor_step;
+
 typedef struct strata_version {
 	const char *commit;  /* hex */
 	const char *version; /* "v12" or "" */
@@ -85,6 +96,9 @@ typedef struct strata_version {
 	strata_file_counts files; /* against the first parent */
 	const strata_lineage *lineage;
 	size_t nlineage;
+	/* with options.tensors: of those, what it changed, by path */
+	const strata_tensor_step *steps;
+	size_t nsteps;
 } strata_version;
 
 typedef struct strata_log_options {
@@ -94,12 +108,50 @@ typedef struct strata_log_options {
 	const char *const *paths; /* only versions that changed one of these */
 	size_t npaths;
 	bool files; /* count changed files (costs reading trees) */
+	/*
+	 * Only versions that changed one of these tensors, in paths alone if there are any: a name,
+	 * or a glob where no tensor has it as its name, each after "PATH::" or not. A merge that
+	 * took a tensor as a parent has it did not change it. STRATA_ENOTFOUND when one of them
+	 * means no tensor that was ever in this history.
+	 */
+	const char *const *tensors;
+	size_t ntensors;
+	bool values; /* fill the steps' figures; decodes the tensors, on all threads */
+	/* NULL: any. A time as "2026-11-20T08:00:00Z", a day (its beginning, of until its end, in
+	 * local time), "now" or "yesterday". */
+	const char *since, *until;
+	const char *author; /* part of "Name <mail>", upper or lower case; NULL: any */
 } strata_log_options;
 
 /* Newest first. An unborn branch gives nothing. */
 STRATA_API int strata_log(strata_repo *r, const strata_log_options *o,
 			  int (*cb)(void *arg, const strata_version *v), void *arg,
 			  strata_error *err);
+
+typedef struct strata_blame_options {
+	const char *rev;	  /* NULL: HEAD */
+	const char *const *paths; /* model files, directories, globs */
+	size_t npaths;
+	const char *const *tensors; /* as in the log; none: all */
+	size_t ntensors;
+	bool values; /* fill figures; decodes the tensors */
+} strata_blame_options;
+
+/* Which version last changed a tensor. Of several parents that have the tensor as it is, the first
+ * counts. */
+typedef struct strata_blame_line {
+	strata_tensor_step step; /* "added" or "changed" */
+	const char *commit;	 /* hex */
+	const char *version;	 /* "v12" or "" */
+	const char *author;	 /* "Name <mail>" */
+	const char *time, *message;
+} strata_blame_line;
+
+/* The tensors of rev's files, by path, each file's in its order. STRATA_ENOTFOUND when a path or
+ * tensor matches nothing there. */
+STRATA_API int strata_blame(strata_repo *r, const strata_blame_options *o,
+			    int (*cb)(void *arg, const strata_blame_line *line), void *arg,
+			    strata_error *err);
 
 typedef struct strata_change {
 	char status; /* 'A', 'M', 'D', 'T' */

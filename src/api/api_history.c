@@ -42,9 +42,23 @@ int strata_log(strata_repo *r, const strata_log_options *o,
 	struct st_err e = { 0 };
 	int rc;
 
-	if (!r || !cb || (o && ((o->nrevs && !o->revs) || (o->npaths && !o->paths))))
+	if (!r || !cb ||
+	    (o &&
+	     ((o->nrevs && !o->revs) || (o->npaths && !o->paths) || (o->ntensors && !o->tensors))))
 		return st_api_null(err, __func__);
 	rc = st_verb_log(r->r, o ? o : &all, cb, arg, &e);
+	return st_api_result(rc, &e, err);
+}
+
+int strata_blame(strata_repo *r, const strata_blame_options *o,
+		 int (*cb)(void *arg, const strata_blame_line *line), void *arg, strata_error *err)
+{
+	struct st_err e = { 0 };
+	int rc;
+
+	if (!r || !o || !cb || (o->npaths && !o->paths) || (o->ntensors && !o->tensors))
+		return st_api_null(err, __func__);
+	rc = st_verb_blame(r->r, o, cb, arg, &e);
 	return st_api_result(rc, &e, err);
 }
 

@@ -142,6 +142,8 @@ int cli_stop(struct cli *c);
 /* Flushes; what went wrong with standard output, if anything, goes to err. */
 int cli_flush(struct cli *c, strata_error *err);
 void cli_warn(void *arg, const char *message);
+/* Is there something at path? A link that leads nowhere counts. */
+bool cli_is_file(const char *path);
 /* Message for people: control characters made visible. */
 void cli_put_safe(FILE *f, const char *s);
 

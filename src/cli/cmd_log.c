@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/log_graph.h"
+#include "cli/steps.h"
 #include "cli/versions.h"
 
-#include <sys/stat.h>
-
 struct values {
-	bool oneline, json, stat, distance, graph;
-	const char *limit;
+	bool oneline, json, stat, distance, graph, values;
+	const char *limit, *since, *until, *author;
+	struct cli_list tensors;
 };
 
 static const struct cli_option options[] = {
 	{ 0, "oneline", OPT_FLAG, offsetof(struct values, oneline), NULL, "one line a version" },
 	{ 'n', "limit", OPT_TEXT, offsetof(struct values, limit), "N",
 	  "at most N versions; also -5" },
+	{ 0, "tensor", OPT_LIST, offsetof(struct values, tensors), "GLOB",
+	  "only versions that changed such a tensor: a name, a glob, or PATH::GLOB" },
+	{ 0, "values", OPT_FLAG, offsetof(struct values, values), NULL,
+	  "with --tensor: by how much: D (mean absolute difference), L2, cosine" },
+	{ 0, "since", OPT_TEXT, offsetof(struct values, since), "DATE",
+	  "only versions made at DATE or after it" },
+	{ 0, "until", OPT_TEXT, offsetof(struct values, until), "DATE",
+	  "only versions made at DATE or before it" },
+	{ 0, "author", OPT_TEXT, offsetof(struct values, author), "TEXT",
+	  "only versions whose author has TEXT in name or address" },
 	{ 0, "stat", OPT_FLAG, offsetof(struct values, stat), NULL,
 	  "how many files each version changed" },
 	{ 0, "distance", OPT_FLAG, offsetof(struct values, distance), NULL,
@@ -39,7 +49,16 @@ const struct cli_doc doc_log = {
 		"A revision is a branch, a version number (v12), at least six digits of an id,\n"
 		"HEAD or @, each with ~N or ^N for its ancestors. main@{2} is where main was two\n"
 		"moves ago, main@{yesterday} and main@{2026-11-20} where it was then (at the end of\n"
-		"that day); without a name it is the branch that is checked out.",
+		"that day); without a name it is the branch that is checked out.\n"
+		"\n"
+		"--tensor may be given several times. A name that some tensor has comes before a\n"
+		"glob. It lists what each version did to those tensors: A added, M changed, D\n"
+		"removed; a merge that took one as a parent has it did not change it. It answers\n"
+		"from the catalogue; --values decodes the tensors that are shown, and compares with\n"
+		"the first parent that has them.\n"
+		"\n"
+		"DATE is a day as 2026-11-20 (its beginning; of --until its end), a time as\n"
+		"2026-11-20T08:00:00Z, yesterday or now.",
 	.examples = "strata log --oneline -5\n"
 		    "the last five versions\n"
 		    "strata log v3..HEAD\n"
@@ -47,7 +66,11 @@ const struct cli_doc doc_log = {
 		    "strata log -- model.safetensors\n"
 		    "versions that changed a file\n"
 		    "strata log --graph --oneline\n"
-		    "branches and merges at a glance\n",
+		    "branches and merges at a glance\n"
+		    "strata log --tensor 'encoder.*.weight' --values\n"
+		    "the steps of some tensors\n"
+		    "strata log --since 2026-11-01 --author ada\n"
+		    "what Ada made since then\n",
 };
 
 struct log {
@@ -74,12 +97,20 @@ static bool distance_of(struct log *l, const strata_version *v, double *out)
 	return true;
 }
 
-static int show_oneline(struct cli *c, const strata_version *v)
+/* What it did to tensors; non-zero stops. */
+static int show_steps(struct log *l, const strata_version *v)
 {
-	version_line(c, v);
+	if (steps_print(l->c, v->steps, v->nsteps, l->v->values, l->err) != STRATA_OK)
+		return 1;
+	return cli_stop(l->c);
+}
+
+static int show_oneline(struct log *l, const strata_version *v)
+{
+	version_line(l->c, v);
 	fputc(' ', stdout);
 	safe_line(v->message);
-	return cli_stop(c);
+	return l->v->values ? show_steps(l, v) : cli_stop(l->c);
 }
 
 static int show(void *arg, const strata_version *v)
@@ -97,6 +128,8 @@ static int show(void *arg, const strata_version *v)
 			strata_json_key(l->c->json, "distance");
 			known ? strata_json_real(l->c->json, apart) : strata_json_null(l->c->json);
 		}
+		if (l->v->tensors.n)
+			steps_json(l->c->json, v->steps, v->nsteps);
 		strata_json_end_object(l->c->json);
 		return cli_emit(l->c);
 	}
@@ -105,7 +138,7 @@ static int show(void *arg, const strata_version *v)
 			printf("%.4f ", apart);
 		else if (l->v->distance)
 			fputs("     - ", stdout);
-		return show_oneline(l->c, v);
+		return show_oneline(l, v);
 	}
 	if (l->any)
 		fputc('\n', stdout);
@@ -116,7 +149,9 @@ static int show(void *arg, const strata_version *v)
 	if (v->has_files)
 		version_files(&v->files);
 	version_message(v->message);
-	return cli_stop(l->c);
+	if (v->nsteps)
+		fputc('\n', stdout);
+	return show_steps(l, v);
 }
 
 static int show_beside(void *arg, const strata_version *v)
@@ -133,13 +168,6 @@ static int show_none(void *arg, const strata_version *v)
 	return 1;
 }
 
-static bool is_file(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0;
-}
-
 /* Git's reflex: a word that names no revision but a file is a path, also without "--". */
 static int sort_out(struct cli *c, const struct cli_args *a, strata_log_options *o,
 		    strata_error *err)
@@ -150,7 +178,7 @@ static int sort_out(struct cli *c, const struct cli_args *a, strata_log_options 
 	o->revs = a->v;
 	o->nrevs = a->before;
 	for (i = 0; i < a->before && !a->dashes; i++) {
-		if (strstr(a->v[i], "..") || !is_file(a->v[i]))
+		if (strstr(a->v[i], "..") || !cli_is_file(a->v[i]))
 			continue;
 		if (strata_resolve(c->repo, a->v[i], commit, err) == STRATA_OK)
 			return cli_fail(err, STRATA_EUSAGE,
@@ -186,6 +214,8 @@ int cmd_log(struct cli *c, int argc, char **argv, strata_error *err)
 		rc = cli_fail(err, STRATA_EUSAGE, "-n is a number, not '%s'", v.limit);
 	if (rc == STRATA_OK && v.graph && v.json)
 		rc = cli_fail(err, STRATA_EUSAGE, "--graph draws; --json has the parents");
+	if (rc == STRATA_OK && v.values && !v.tensors.n)
+		rc = cli_fail(err, STRATA_EUSAGE, "--values wants --tensor GLOB");
 	if (rc == STRATA_OK)
 		rc = sort_out(c, &a, &o, err);
 	if (rc != STRATA_OK)
@@ -195,6 +225,12 @@ int cmd_log(struct cli *c, int argc, char **argv, strata_error *err)
 	if (rc != STRATA_OK)
 		return rc;
 	o.files = v.stat || v.json;
+	o.tensors = v.tensors.v;
+	o.ntensors = v.tensors.n;
+	o.values = v.values;
+	o.since = v.since;
+	o.until = v.until;
+	o.author = v.author;
 	if (v.graph)
 		rc = log_graph_new(&l.graph, c, &o, err);
 	cli_pager_start(c);

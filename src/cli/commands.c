@@ -21,6 +21,8 @@ const struct cli_command cli_commands[] = {
 
 	{ "log", cmd_log, NEED_REPO, GROUP_HISTORY, "Show the history of a branch or file",
 	  &doc_log },
+	{ "blame", cmd_blame, NEED_REPO, GROUP_HISTORY,
+	  "Show which version last changed each tensor", &doc_blame },
 	{ "show", cmd_show, MAY_REPO, GROUP_HISTORY,
 	  "Show a version and what it changed, or a tensor's numbers", &doc_show },
 	{ "diff", cmd_diff, MAY_REPO, GROUP_HISTORY,

@@ -9,6 +9,7 @@
 	int cmd_##name(struct cli *c, int argc, char **argv, strata_error *err)
 
 CLI_COMMAND(add);
+CLI_COMMAND(blame);
 CLI_COMMAND(branch);
 CLI_COMMAND(cat);
 CLI_COMMAND(checkout);

@@ -226,7 +226,7 @@ static int read_shape(struct log_graph *g, const strata_log_options *o, strata_e
 	int rc;
 
 	shown.limit = 0;
-	shown.files = false;
+	shown.files = shown.values = false;
 	rc = nodes_read(&some, g->c->repo, &shown, err);
 	if (rc == STRATA_OK && all_known(&some)) {
 		g->all = some;

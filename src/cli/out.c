@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 
 int cli_fail(strata_error *err, int code, const char *fmt, ...)
 {
@@ -13,6 +14,13 @@ int cli_fail(strata_error *err, int code, const char *fmt, ...)
 	vsnprintf(err->message, sizeof(err->message), fmt, ap);
 	va_end(ap);
 	return code;
+}
+
+bool cli_is_file(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
 }
 
 void *cli_alloc(struct cli *c, size_t n, size_t size, strata_error *err)

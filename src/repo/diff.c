@@ -105,7 +105,7 @@ static int tell_setting(void *arg, const char *key, const char *a, const char *b
 	return d->h->setting ? d->h->setting(d->arg, &s) : 0;
 }
 
-static void fill_figures(strata_diff_figures *f, const struct st_pair_sums *s)
+void st_figures_fill(strata_diff_figures *f, const struct st_pair_sums *s)
 {
 	*f = (strata_diff_figures){
 		.numel = s->numel,
@@ -215,7 +215,7 @@ static int tell_tensor(void *arg, const struct st_tensor_delta *t)
 
 	write_note(note, sizeof(note), t);
 	if (t->compared) {
-		fill_figures(&f, &t->sums);
+		st_figures_fill(&f, &t->sums);
 		if (!t->read && t->sums.numel) { /* equal, whatever it is */
 			f.rel_l2 = 0;
 			f.cosine = 1;
@@ -594,7 +594,7 @@ static void finish(struct diff *d)
 {
 	strata_diff_total *t = d->total;
 
-	fill_figures(&t->figures, &d->sums);
+	st_figures_fill(&t->figures, &d->sums);
 	/* The norms of what is equal are not known where equal ids spared the reading. */
 	t->figures.rel_l2 = d->moved.numel ? st_diff_rel_l2(&d->moved) : d->sums.numel ? 0 : NAN;
 	t->figures.cosine = d->moved.numel ? st_diff_cosine(&d->moved) : d->sums.numel ? 1 : NAN;

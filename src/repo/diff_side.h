@@ -69,6 +69,9 @@ void st_diff_side_free(struct st_diff_side *s);
 ST_MUST int st_diff_side_add(struct st_diff_side *s, struct st_dfile *f, struct st_err *e);
 const struct st_side *st_diff_side_get(const struct st_diff_side *s);
 
+/* diff.c: the figures that sums give; not those of rows, rank and histogram */
+void st_figures_fill(strata_diff_figures *f, const struct st_pair_sums *s);
+
 /* diff_files.c: what configurations and texts say differently. cb: key and both values, NULL where
  * absent, as in strata_diff_setting; non-zero stops (ST_ENO). */
 typedef int (*st_setting_fn)(void *arg, const char *key, const char *a, const char *b);

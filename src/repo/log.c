@@ -3,8 +3,17 @@
 #include "repo/verbs.h"
 
 #include "repo/commits.h"
+#include "repo/log_filter.h"
+#include "repo/tensor_steps.h"
 
 #include <stdio.h>
+
+struct kept { /* a version that is shown after the scan */
+	struct st_commit_row row;
+	strata_file_counts files;
+	strata_tensor_step *steps;
+	size_t nsteps;
+};
 
 struct log {
 	struct st_repo *r;
@@ -18,6 +27,10 @@ struct log {
 	struct st_names names;
 	struct st_head head;
 	struct st_pathspec *ps;
+	struct st_log_filter *filter; /* or NULL */
+	struct st_arena arena;	      /* of what is kept */
+	struct kept *kept;
+	size_t nkept, kept_cap;
 };
 
 static int want(struct st_map *m, const struct st_oid *id, struct st_err *e)
@@ -58,23 +71,99 @@ static int compare_with_parent(struct st_repo *r, const struct st_commit_row *ro
 	return rc == ST_OK ? st_compare_trees(r, &parent, &row->tree, on_change, t, e) : rc;
 }
 
-static int show_row(struct log *l, const struct st_commit_row *row, struct st_err *e)
+static int tell(struct log *l, const struct st_commit_row *row, const strata_file_counts *files,
+		const strata_tensor_step *steps, size_t nsteps, struct st_err *e)
 {
-	struct touch t = { .ps = l->o->npaths ? l->ps : NULL };
 	struct st_version_text text;
 	strata_version v;
-	int rc = ST_OK;
+	int rc = st_version_fill(&v, &text, row, &l->names, &l->head, e);
 
-	if (l->o->npaths || l->o->files)
-		rc = compare_with_parent(l->r, row, &t, e);
-	if (rc != ST_OK || (l->o->npaths && !t.hit))
-		return rc;
-	rc = st_version_fill(&v, &text, row, &l->names, &l->head, e);
 	v.has_files = l->o->files;
-	v.files = t.files;
+	v.files = *files;
+	v.steps = steps;
+	v.nsteps = nsteps;
 	if (rc == ST_OK)
 		rc = l->cb(l->arg, &v) ? ST_ENO : ST_OK;
 	st_version_text_release(&text);
+	return rc;
+}
+
+static void *copy(struct log *l, const void *p, size_t n, struct st_err *e)
+{
+	void *c = st_arena_alloc(&l->arena, n, e);
+
+	if (c && n)
+		memcpy(c, p, n);
+	return c;
+}
+
+static const struct st_origin *copy_lineage(struct log *l, const struct st_commit_row *row,
+					    struct st_err *e)
+{
+	struct st_origin *c = copy(l, row->lineage, row->nlineage * sizeof(*c), e);
+
+	for (size_t i = 0; e->code == ST_OK && i < row->nlineage; i++)
+		c[i].kind = st_arena_dup(&l->arena, c[i].kind, strlen(c[i].kind), e);
+	return c;
+}
+
+/* Names and paths of steps stay with the filter. */
+static int keep(struct log *l, const struct st_commit_row *row, const strata_file_counts *files,
+		const strata_tensor_step *steps, size_t nsteps, struct st_err *e)
+{
+	struct kept *k;
+
+	if (st_grow(&l->kept, &l->kept_cap, l->nkept + 1, e) != ST_OK)
+		return e->code;
+	k = &l->kept[l->nkept];
+	*k = (struct kept){ .row = *row, .files = *files, .nsteps = nsteps };
+	k->row.author = st_arena_dup(&l->arena, row->author, strlen(row->author), e);
+	k->row.message = st_arena_dup(&l->arena, row->message, strlen(row->message), e);
+	k->row.version = st_arena_dup(&l->arena, row->version, strlen(row->version), e);
+	k->row.parents = copy(l, row->parents, row->nparents * sizeof(*row->parents), e);
+	k->row.lineage = copy_lineage(l, row, e);
+	k->steps = copy(l, steps, nsteps * sizeof(*steps), e);
+	l->nkept += e->code == ST_OK;
+	return e->code;
+}
+
+/* Tensors are decoded by threads that ask the catalogue, which is busy until the scan is over. */
+static int tell_kept(struct log *l, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < l->nkept; i++) {
+		struct kept *k = &l->kept[i];
+		strata_diff_figures *figures = st_calloc(k->nsteps, sizeof(*figures), e);
+
+		rc = figures ? st_steps_compare(l->r, &k->row.tree, k->row.parents, k->row.nparents,
+						k->steps, figures, k->nsteps, e) :
+			       (int)e->code;
+		if (rc == ST_OK)
+			rc = tell(l, &k->row, &k->files, k->steps, k->nsteps, e);
+		free(figures);
+	}
+	return rc;
+}
+
+static int show_row(struct log *l, const struct st_commit_row *row, struct st_err *e)
+{
+	bool by_path = l->o->npaths && !l->o->ntensors, shown = true;
+	struct touch t = { .ps = by_path ? l->ps : NULL };
+	strata_tensor_step *steps = NULL;
+	size_t nsteps = 0;
+	int rc = l->filter ? st_log_filter_row(l->filter, row, &shown, e) : ST_OK;
+
+	if (rc != ST_OK || !shown)
+		return rc;
+	if (l->filter)
+		steps = st_log_filter_steps(l->filter, &nsteps);
+	if (by_path || l->o->files)
+		rc = compare_with_parent(l->r, row, &t, e);
+	if (rc != ST_OK || (by_path && !t.hit))
+		return rc;
+	rc = l->o->values ? keep(l, row, &t.files, steps, nsteps, e) :
+			    tell(l, row, &t.files, steps, nsteps, e);
 	if (rc == ST_OK && l->o->limit && ++l->shown == l->o->limit)
 		rc = ST_ENO;
 	return rc;
@@ -93,6 +182,8 @@ static int scan(void *arg, const struct st_commit_row *row, struct st_err *e)
 		return ST_OK;
 	for (i = 0; rc == ST_OK && i < row->nparents; i++)
 		rc = want(hidden ? &l->hidden : &l->wanted, &row->parents[i], e);
+	if (rc == ST_OK && l->filter)
+		rc = st_log_filter_visit(l->filter, row, e);
 	return rc == ST_OK && !hidden ? show_row(l, row, e) : rc;
 }
 
@@ -132,6 +223,8 @@ static int start(struct log *l, struct st_err *e)
 	if (rc == ST_OK && l->o->npaths)
 		rc = st_pathspec_new(&l->ps, l->r, l->o->paths, l->o->npaths, e);
 	if (rc == ST_OK)
+		rc = st_log_filter_new(&l->filter, l->r, l->o, l->ps, e);
+	if (rc == ST_OK)
 		rc = st_names_load(&l->names, l->r, e);
 	return rc;
 }
@@ -155,6 +248,21 @@ static int check_paths(struct log *l, struct st_err *e)
 	return rc;
 }
 
+static int run(struct log *l, struct st_err *e)
+{
+	int rc = start(l, e);
+
+	if (rc == ST_OK && l->wanted.count)
+		rc = st_catalog_commit_each(l->r->cat, scan, l, e);
+	if (rc == ST_OK)
+		rc = tell_kept(l, e);
+	if (rc == ST_OK && l->filter && !(l->o->limit && l->shown == l->o->limit))
+		rc = st_log_filter_end(l->filter, e);
+	if (rc == ST_OK && l->o->npaths && !l->o->nrevs && !l->o->ntensors)
+		rc = check_paths(l, e);
+	return rc == ST_ENO && e->code == ST_OK ? ST_OK : rc;
+}
+
 int st_verb_log(struct st_repo *r, const strata_log_options *o,
 		int (*cb)(void *arg, const strata_version *v), void *arg, struct st_err *e)
 {
@@ -164,17 +272,15 @@ int st_verb_log(struct st_repo *r, const strata_log_options *o,
 	st_map_init(&l.wanted);
 	st_map_init(&l.hidden);
 	st_names_init(&l.names);
-	rc = start(&l, e);
-	if (rc == ST_OK && l.wanted.count)
-		rc = st_catalog_commit_each(r->cat, scan, &l, e);
-	if (rc == ST_OK && o->npaths && !o->nrevs)
-		rc = check_paths(&l, e);
-	if (rc == ST_ENO && e->code == ST_OK)
-		rc = ST_OK;
+	st_arena_init(&l.arena);
+	rc = run(&l, e);
+	st_log_filter_free(l.filter);
 	st_pathspec_free(l.ps);
 	st_names_release(&l.names);
 	st_map_release(&l.wanted);
 	st_map_release(&l.hidden);
+	st_arena_release(&l.arena);
+	free(l.kept);
 	return rc;
 }
 

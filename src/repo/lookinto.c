@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static bool path_matches(const struct st_spec *s, const char *path, size_t len)
+bool st_spec_means(const struct st_spec *s, const char *path, size_t len)
 {
 	size_t n = s->path_len;
 
@@ -31,7 +31,7 @@ static int keep_matching(const struct st_spec *s, const struct st_index *all, st
 	int rc = ST_OK;
 
 	for (i = 0; rc == ST_OK && i < all->nrows; i++)
-		if (path_matches(s, all->rows[i].path, all->rows[i].path_len))
+		if (st_spec_means(s, all->rows[i].path, all->rows[i].path_len))
 			rc = st_index_add(x, &all->rows[i], e);
 	if (rc == ST_OK && x->nrows == 0 && s->path_len)
 		rc = st_fail(e, ST_ENOTFOUND, "'%.*s' matches no file of that version",

@@ -17,6 +17,8 @@
  */
 ST_MUST int st_spec_files(struct st_repo *r, const struct st_spec *s, struct st_index *x,
 			  struct st_err *e);
+/* Does the spec's path mean this one? */
+bool st_spec_means(const struct st_spec *s, const char *path, size_t len);
 /* The same for a spec that means tensors: an index file that its path names stands for the shards
  * beside it. ST_ENOTFOUND names a shard that the version lacks. */
 ST_MUST int st_spec_models(struct st_repo *r, const struct st_spec *s, struct st_index *x,

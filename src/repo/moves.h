@@ -42,6 +42,9 @@ ST_MUST int st_branch_free(struct st_repo *r, const char *name, struct st_err *e
 /* refpast.c: what rev, whose '@{' is at braces, was then */
 ST_MUST int st_resolve_past(struct st_repo *r, const char *rev, const char *braces,
 			    struct st_oid *out, struct st_err *e);
+/* "now", "yesterday", or a date as in REV@{DATE}: a day alone means its end, or its beginning, in
+ * local time; with a clock time it is UTC, as logs write it. */
+bool st_date_parse(const char *s, bool end, int64_t *ns);
 
 /* before.c: "@{-1}", and "-" for the same: where switch or checkout came from, and so on back */
 #define ST_PLACE (ST_REF_NAME + 1)

@@ -35,11 +35,10 @@ static int on_move(void *arg, const strata_ref_move *m)
 	return hit;
 }
 
-/* A day means its end, in local time; with a clock time it is UTC, as logs write it. */
-static bool take_date(const char *s, int64_t *ns)
+bool st_date_parse(const char *s, bool end, int64_t *ns)
 {
 	struct tm tm = { .tm_isdst = -1 };
-	int end = 0;
+	int used = 0;
 	time_t t;
 
 	if (strcmp(s, "now") == 0 || strcmp(s, "yesterday") == 0) {
@@ -49,15 +48,15 @@ static bool take_date(const char *s, int64_t *ns)
 	if (st_time_parse(s, strlen(s), ns))
 		return true;
 	if (strspn(s, "0123456789-") != strlen(s) ||
-	    sscanf(s, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &end) != 3 || s[end] ||
-	    tm.tm_year < 1970 || tm.tm_year > 2200 || tm.tm_mon < 1 || tm.tm_mon > 12 ||
+	    sscanf(s, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &used) != 3 ||
+	    s[used] || tm.tm_year < 1970 || tm.tm_year > 2200 || tm.tm_mon < 1 || tm.tm_mon > 12 ||
 	    tm.tm_mday < 1 || tm.tm_mday > 31)
 		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
-	tm.tm_mday += 1; /* the beginning of the next day */
+	tm.tm_mday += end; /* the beginning of the next day */
 	t = mktime(&tm);
-	*ns = (int64_t)t * 1000000000 - 1;
+	*ns = (int64_t)t * 1000000000 - end;
 	return t != (time_t)-1;
 }
 
@@ -70,7 +69,7 @@ static int take_what(struct past *p, const char *rev, const char *what, struct s
 		return ST_OK;
 	}
 	p->by_time = true;
-	if (take_date(what, &p->at))
+	if (st_date_parse(what, true, &p->at))
 		return ST_OK;
 	return st_fail(e, ST_EUSAGE,
 		       "'%.200s': between the braces stands a number of moves (main@{2}), "

@@ -52,6 +52,9 @@ ST_MUST int st_verb_commit(struct st_repo *r, const strata_commit_options *o,
 			   strata_commit_result *res, struct st_err *e);
 ST_MUST int st_verb_log(struct st_repo *r, const strata_log_options *o,
 			int (*cb)(void *arg, const strata_version *v), void *arg, struct st_err *e);
+ST_MUST int st_verb_blame(struct st_repo *r, const strata_blame_options *o,
+			  int (*cb)(void *arg, const strata_blame_line *line), void *arg,
+			  struct st_err *e);
 ST_MUST int st_verb_show(struct st_repo *r, const char *rev,
 			 int (*info)(void *arg, const strata_show_info *i),
 			 int (*change)(void *arg, const strata_change *c), void *arg,

@@ -22,6 +22,8 @@ documented() {
 	strata commit -a --json -m two --param lr=1 --config c.json --lineage fine-tuned-from=v1 >../commit
 	strata tag best -m 'the best'
 	strata log --json >../log
+	strata log --json --tensor b --values >>../log
+	strata blame m.safetensors --json --values >../blame
 	strata show --json >../show
 	strata show --json best >>../show
 	strata show --json 'HEAD::*' >>../show
@@ -74,7 +76,7 @@ documented() {
 	printf '\377\377\377' | dd of="$pack" bs=1 seek=$(($(wc -c <"$pack") / 2)) conv=notrunc 2>/dev/null
 	strata fsck --json >../fsck || [ $? -eq 1 ]
 	cd ..
-	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log branch=branch tag=tag \
+	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log blame=blame branch=branch tag=tag \
 		reflog=reflog revert=revert cherry-pick=cherry-pick rollback=rollback \
 		switch=switch checkout=checkout merge=merge \
 		'reset: kind discarded/discarded=reset' 'reset: kind summary/summary=reset' \

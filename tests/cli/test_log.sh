@@ -115,6 +115,118 @@ safe() {
 	match 'red \\033\[31m text' strata log --oneline
 }
 
+# enc.b changes in v2 and v4, enc.w in v3, where new comes, which goes in v4
+tensor_setup() {
+	repo
+	model m.safetensors enc.w:F32:4,4:1 enc.b:F32:4:2 head.w:F32:4:3
+	echo 1 >notes
+	strata add .
+	strata commit -q -m one
+	model m.safetensors enc.w:F32:4,4:1 enc.b:F32:4:5 head.w:F32:4:3
+	strata commit -q -a -m two
+	model m.safetensors enc.w:F32:4,4:7 enc.b:F32:4:5 head.w:F32:4:3 new:F32:4:1
+	strata commit -q -a -m three
+	model m.safetensors enc.w:F32:4,4:7 enc.b:F32:4:6 head.w:F32:4:3
+	strata commit -q -a -m four
+	echo 2 >notes
+	strata commit -q -a -m five
+}
+
+numbers() { strata log --oneline "$@" | awk '{ printf "%s%s", n++ ? " " : "", $1 } END { if (n) print "" }'; }
+
+by_tensor() {
+	tensor_setup
+	out 'v4 v2 v1' numbers --tensor enc.b
+	out 'v4 v3 v2 v1' numbers --tensor 'enc.*'
+	out 'v4 v3' numbers --tensor new
+	out 'v3 v1' numbers --tensor 'm.safetensors::enc.w'
+	out 'v3 v1' numbers --tensor 'm.*::*.w'
+	out 'v4 v3 v1' numbers --tensor new --tensor head.w
+	out 'v4 v3' numbers --tensor 'enc.*' v2..
+	out '' numbers --tensor enc.b v4..
+	out 'v4 v2' numbers --tensor enc.b -2
+	out 'v3' numbers --tensor 'enc.*' v1..v3 -n 1
+	out 'v4 v2 v1' numbers --tensor enc.b -- m.safetensors
+	strata log --tensor new -1 | sed '1,3d' >got
+	out '
+    four
+
+  m.safetensors
+    D  new' cat got
+}
+
+no_tensor() {
+	tensor_setup
+	rc 2 strata log --tensor nope
+	err "'nope' matches no tensor that was ever in this history" strata log --tensor nope
+	rc 2 strata log --tensor 'enc.*' --tensor 'x*'
+	rc 2 strata log --tensor enc.b -- notes
+	rc 2 strata log --tensor new v2
+	out '' numbers --tensor new v4..
+	rc 2 strata log --tensor 'other::enc.b'
+	rc 2 strata log --tensor
+	rc 2 strata log --values
+	err '\-\-values wants --tensor' strata log --values
+	# elsewhere is not here
+	strata switch -q -c side v1
+	model m.safetensors side:F32:4:1
+	strata commit -q -a -m side
+	rc 2 strata log --tensor side main
+	out 'v6' numbers --tensor side
+	out '' numbers --tensor side side..main
+	cd .. && rm -rf repo
+	repo
+	rc 2 strata log --tensor x
+	out '' strata log --since yesterday
+}
+
+values() {
+	tensor_setup
+	strata log --tensor enc.b --values --oneline | tail -n +2 >got
+	grep -Eqx ' +D +L2 +cosine  tensor' got
+	grep -Eqx '    M( +[0-9.e-]+){3}  enc.b' got
+	grep -Eqx '    A( +-){3}  enc.b' got
+	strata log --json --tensor enc.b --values >got
+	out 3 sh -c 'wc -l <got'
+	[ "$(grep -Ec '"steps":\[\{"path":"m.safetensors","name":"enc.b","status":"changed","changed":4,"mad":[0-9.e-]+,"l2":[0-9.e-]+,"cosine":[0-9.e-]+,"nonfinite":0\}\]\}$' got)" = 2 ]
+	match '"status":"added","changed":null,"mad":null' cat got
+	match '"mad":null' strata log --json --tensor enc.b
+	strata log --graph --tensor enc.b --values --oneline | tail -n +2 >drawn
+	grep -Eqx '\|     M( +[0-9.e-]+){3}  enc.b' drawn
+	# the same figures as diff's
+	mad=$(sed -n '1s/.*"mad":\([^,]*\),.*/\1/p' got)
+	match "\"mad\":$mad," strata diff --json v3 v4 --tensor enc.b
+	# in the working tree nothing is touched, and nothing there counts
+	model m.safetensors enc.b:F32:4:9
+	strata log --json --tensor enc.b --values | cmp - got
+}
+
+by_time() {
+	repo
+	for t_i in 1 2 3; do
+		echo $t_i >a
+		strata add a
+		STRATA_AUTHOR="Writer $t_i <w$t_i@example.org>" strata commit -q -m "$t_i"
+	done
+	at=$(strata log --json -1 v2 | sed 's/.*"time":"\([^"]*\)".*/\1/')
+	out 'v3 v2' numbers --since "$at"
+	out 'v2 v1' numbers --until "$at"
+	out 'v2' numbers --since "$at" --until "$at"
+	out 'v3 v2 v1' numbers --since "$(date +%Y-%m-%d)"
+	out 'v3 v2 v1' numbers --until "$(date +%Y-%m-%d)"
+	out '' numbers --until 2020-02-29
+	out 'v3 v2 v1' numbers --since yesterday --until now
+	out 'v2' numbers --author 'WRITER 2'
+	out 'v3' numbers --author w3@EXAMPLE
+	out 'v3 v2 v1' numbers --author ''
+	out '' numbers --author nobody
+	out 'v1' numbers --author writer --until "$at" v1 -- a
+	rc 2 strata log --since soon
+	err "\-\-since: 'soon' is no date" strata log --since soon
+	rc 2 strata log --until 2026-13-01
+	rc 2 strata log --until ''
+}
+
 it '--oneline: number, id, names, subject' oneline
 it 'long: author, date, files, message' long
 it '-n N and -N limit' limits
@@ -123,4 +235,8 @@ it 'paths, also without --' paths
 it '--json has the promised keys' json
 it 'an unborn branch has no history' empty
 it 'messages cannot steer the terminal' safe
+it '--tensor: versions that changed a tensor' by_tensor
+it '--tensor that matches nothing in this history' no_tensor
+it '--values: by how much' values
+it '--since, --until, --author' by_time
 finish
