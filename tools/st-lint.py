@@ -401,7 +401,7 @@ class Lint:
         if not any("test_%s.c" % n in tests for n in names):
             self.say("tables", table, line, "%s has no tests/unit/test_%s.c" % (name, name))
         shared = self.exists("doc/format", kind + ".md") and re.search(
-            r"^#+ .*\b%s\b" % re.escape(name), self.read("doc/format/%s.md" % kind), re.M)
+            r"^#+ .*\b%s\b" % name.replace("_", "[_-]"), self.read("doc/format/%s.md" % kind), re.M)
         if not shared and not any(self.exists("doc/format", n + ".md") for n in names):
             self.say("tables", table, line, "%s has no doc/format/%s.md" % (name, name))
         inputs = [f for d in self.names("fuzz/corpus") for f in self.names("fuzz/corpus/" + d)]

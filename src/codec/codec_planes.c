@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Byte planes of numbers on their own, each as it is, as one byte, by its frequencies (rans.h) or
- * by zstd, whichever a sample says is smallest. The sign of a bf16, f32 or f64 goes to the other end
- * first, so that a byte holds nothing but exponent. Groups of 256 elements that are all zero bits
- * are left out: an optimizer's state has many.
+ * by zstd, whichever a sample says is smallest. The sign of a bf16, f32 or f64 goes to the other
+ * end first, so that a byte holds nothing but exponent. Groups of 256 elements that are all zero
+ * bits are left out: an optimizer's state has many.
  */
 #include "codec/codec_state.h"
 

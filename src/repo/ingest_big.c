@@ -113,8 +113,8 @@ static void hash_frame(const uint8_t *p, size_t n, uint64_t frame, uint64_t size
 		st_blake3_subtree(p, n, frame * (ST_FRAME_LEN / 1024), cv);
 }
 
-/* The base's frame, or NULL where it cannot be read or is too deep already: the frame is then stored
- * by itself. */
+/* The base's frame, or NULL where it cannot be read or is too deep already: the frame is then
+ * stored by itself. */
 static const uint8_t *base_frame(struct st_ingest *g, const struct st_frame_job *j,
 				 struct st_codec_state *s)
 {

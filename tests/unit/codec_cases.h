@@ -43,6 +43,28 @@ void case_pair(uint8_t *x, uint8_t *base, size_t m, unsigned width, enum st_num 
 /* A number that fits: all of them in turn as i grows. */
 enum st_num case_number(unsigned width, size_t i);
 
+/* Two states, the second without vectors, to hold against each other. */
+struct case_states {
+	struct st_codec_state *s[2];
+	uint8_t *raw, *base, *out, *back; /* a frame and a little more each */
+};
+void case_states_init(struct case_states *c);
+void case_states_release(struct case_states *c);
+/*
+ * Encodes in with one row of the table into c->out, both ways, which must give the same bytes, and
+ * decodes both ways. The stored length; 0 when the coding does not apply or not save anything.
+ */
+size_t case_coded(struct case_states *c, enum st_coding coding, const struct st_frame_in *in);
+/* Fills c->raw and c->base; what to encode. tail bytes more than m elements. */
+struct st_frame_in case_in(struct case_states *c, size_t m, unsigned width, enum st_num num,
+			   enum pair how, size_t tail, uint64_t row);
+/* What a decoder makes of len bytes; a byte written beyond n, or status and error apart, fails. */
+int case_decode(struct case_states *c, enum st_coding coding, const struct st_frame_in *in,
+		const uint8_t *p, size_t len);
+/* Every byte of c->out changed in turn, to few values: never the same bytes, never beyond. */
+void case_flips(struct case_states *c, enum st_coding coding, const struct st_frame_in *in,
+		size_t len);
+
 static const unsigned case_widths[] = { 1, 2, 4, 8 };
 static const size_t case_sizes[] = { 1,	     2,	   7,	 8,	9,     31,     32,
 				     33,     1000, 4096, 65535, 65536, 300001, (1 << 20) - 3,

@@ -149,6 +149,8 @@ static void conformance(void **state)
 
 			in.n = in.base_n = case_sizes[i / NFILLS / NWIDTHS];
 			in.width = case_widths[i / NFILLS % NWIDTHS];
+			if (in.n > 65536 && (i + k) % 3) /* large ones take long */
+				continue;
 			in.number = case_number(in.width, i / NFILLS / NWIDTHS);
 			case_fill(b->raw, in.n, how, in.width, i);
 			case_fill(b->base, in.n, how, in.width, i);

@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A slow, obvious decoder of frames, from doc/format/codec.md and nothing else.
+
+    codec_decoder.py FILE...    decodes test files (tests/unit/test_codec_golden.c says what they are)
+
+decode(coding, width, n, stored, base) gives the n bytes of a frame or raises Damaged.
+"""
+import ctypes
+import ctypes.util
+import sys
+
+RAW, CONST, SAME, ZPLANES, PLANES, DELTA, SPARSE, HALVES, HALVES_DELTA = range(9)
+NEEDS_BASE = (SAME, DELTA, SPARSE, HALVES_DELTA)
+
+# number: width (0: any), bits of the mantissa
+NUMBERS = {0: (0, 0), 1: (2, 7), 2: (2, 10), 3: (4, 23), 4: (8, 52), 5: (1, 3), 6: (1, 2)}
+
+
+class Damaged(Exception):
+    pass
+
+
+def check(condition, what):
+    if not condition:
+        raise Damaged(what)
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def bytes(self, n):
+        check(self.at + n <= len(self.data), "too short")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def byte(self):
+        return self.bytes(1)[0]
+
+    def u32(self):
+        return int.from_bytes(self.bytes(4), "little")
+
+    def varint(self):
+        value, shift = 0, 0
+        while True:
+            check(shift < 70, "a varint of more than ten bytes")
+            b = self.byte()
+            value |= (b & 127) << shift
+            if b < 128:
+                check(b or not shift, "a varint longer than needed")
+                check(value < 1 << 64, "a varint of more than 64 bits")
+                return value
+            shift += 7
+
+    def signed(self):
+        v = self.varint()
+        return -(v + 1) // 2 if v & 1 else v // 2
+
+    def zstd(self, n):
+        return unzip(self.bytes(self.varint()), n)
+
+    def block(self, n):
+        how = self.byte()
+        check(how in (0, 1), "method of a block")
+        return self.zstd(n) if how else self.bytes(n)
+
+    def rest(self):
+        return self.bytes(len(self.data) - self.at)
+
+    def end(self):
+        check(self.at == len(self.data), "bytes are left over")
+
+
+def load_zstd():
+    for name in (ctypes.util.find_library("zstd"), "libzstd.so.1"):
+        try:
+            lib = ctypes.CDLL(name) if name else None
+        except OSError:
+            lib = None
+        if lib:
+            lib.ZSTD_decompress.restype = ctypes.c_size_t
+            lib.ZSTD_decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p,
+                                            ctypes.c_size_t]
+            return lib
+    return None
+
+
+ZSTD = load_zstd()
+
+
+def unzip(data, n):
+    out = ctypes.create_string_buffer(n + 1)
+    check(ZSTD.ZSTD_decompress(out, n, bytes(data), len(data)) == n, "a zstd frame")
+    return out.raw[:n]
+
+
+def number_info(number, width):
+    check(number in NUMBERS and NUMBERS[number][0] in (0, width), "a number of another width")
+    return NUMBERS[number][1]
+
+
+# --- symbols ---
+
+def frequency_table(r, nsyms):
+    freq = []
+    while len(freq) < nsyms:
+        b = r.byte()
+        if b == 0:
+            freq += [0] * (1 + r.byte())
+        elif b < 128:
+            freq.append(b)
+        else:
+            freq.append((b & 127) << 8 | r.byte())
+            check(freq[-1] >= 128, "a frequency longer than needed")
+    check(len(freq) == nsyms and sum(freq) == 2048, "a frequency table")
+    start, slots = 0, []
+    for s, f in enumerate(freq):
+        slots += [(s, f, start)] * f
+        start += f
+    return slots
+
+
+def symbols(r, nsyms, contexts):
+    count = r.byte()
+    check(1 <= count <= 32, "number of tables")
+    begins = [0] + [r.byte() for _ in range(count - 1)]
+    check(all(a < b < 32 for a, b in zip(begins, begins[1:])), "contexts of tables")
+    tables = [frequency_table(r, nsyms) for _ in range(count)]
+    table_of = [tables[max(i for i in range(count) if begins[i] <= c)] for c in range(32)]
+    s = Reader(r.bytes(r.u32()))
+    states = [s.u32() for _ in range(64)]
+    check(all(x >= 65536 for x in states), "a state")
+    out = []
+    for i, c in enumerate(contexts):
+        x = states[i % 64]
+        symbol, freq, start = table_of[c][x % 2048]
+        x = freq * (x // 2048) + x % 2048 - start
+        if x < 65536:
+            x = x << 16 | int.from_bytes(s.bytes(2), "little")
+        states[i % 64] = x
+        out.append(symbol)
+    s.end()
+    check(all(x == 65536 for x in states), "a state at the end")
+    return out
+
+
+# --- codings ---
+
+def zplanes(r, width, n, base, seen):
+    m = n // width
+    planes = []
+    for _ in range(width):
+        z = r.varint()
+        planes.append(unzip(r.bytes(z), m) if z else r.bytes(m))
+    return bytes(planes[k][i] for i in range(m) for k in range(width)) + r.bytes(n % width)
+
+
+def planes(r, width, n, base, seen):
+    m = n // width
+    number = r.byte()
+    number_info(number, width)
+    gaps = r.byte()
+    check(gaps < 2, "gaps")
+    groups = (m + 255) // 256
+    there = list(r.block(groups)) if gaps else [1] * groups
+    check(all(t < 2 for t in there), "a group")
+    tail = r.bytes(n % width)
+    places = [i for i in range(m) if there[i // 256]]
+    seen.add("gaps %d" % gaps)
+    values = [0] * m
+    for k in range(width if places else 0):
+        how = r.byte()
+        check(how < 4, "a plane's method")
+        seen.add("plane %d" % how)
+        p = len(places)
+        plane = (r.bytes(p) if how == 0 else r.bytes(1) * p if how == 1 else
+                 symbols(r, 256, [0] * p) if how == 2 else r.zstd(p))
+        for i, b in zip(places, plane):
+            values[i] |= b << 8 * k
+    if number in (1, 3, 4):
+        values = [v >> 1 | (v & 1) << (8 * width - 1) for v in values]
+    return b"".join(v.to_bytes(width, "little") for v in values) + tail
+
+
+class Delta:
+    def __init__(self, r, width, n, base, seen):
+        self.r, self.width, self.n, self.bits = r, width, n, 8 * width
+        self.m = n // width
+        check(self.m >= 512, "too few elements")
+        self.base = [int.from_bytes(base[i * width:(i + 1) * width], "little")
+                     for i in range(self.m)]
+        self.number, self.flags = r.byte(), r.byte()
+        self.mantissa = number_info(self.number, width)
+        check(self.flags < 8 and self.flags & 3 != 2, "flags")
+        check(not self.flags & 4 or self.number in (2, 3, 4), "a decay")
+        self.top = r.varint()
+        self.start = r.varint() if self.flags & 2 else 0
+        check(self.top <= 4095 and self.start <= 4095, "contexts")
+        seen.update("flag %d" % f for f in (1, 2, 4) if self.flags & f)
+        self.groups()
+        if self.flags & 4:
+            self.steps()
+        check(self.flags & 4 or all(g < 128 for g in self.says), "a prediction")
+        self.tail = r.bytes(n % width)
+        seen.update("group %s" % ("coded" if g % 128 else g) for g in self.says)
+
+    def groups(self):
+        if not self.flags & 1:
+            self.group_of, self.says = [0] * self.m, [1]
+            return
+        group, first = self.r.varint(), self.r.varint()
+        check(64 <= group <= 65536 and 1 <= first <= group, "groups")
+        self.group_of = [0 if i < first else 1 + (i - first) // group for i in range(self.m)]
+        self.says = list(self.r.block(self.group_of[-1] + 1))
+
+    def steps(self):
+        self.step = []
+        for _ in range(257):
+            self.step.append(self.r.signed() + (self.step[-1] if self.step else 0))
+            check(-1 << 31 <= self.step[-1] < 1 << 31, "a step")
+
+    def order(self, u):
+        if self.number == 0:
+            return u
+        high = 1 << (self.bits - 1)
+        return ~u % (2 * high) if u & high else u | high
+
+    def unorder(self, s):
+        if self.number == 0:
+            return s
+        high = 1 << (self.bits - 1)
+        return s ^ high if s & high else ~s % (2 * high)
+
+    def level(self, u):
+        high = 1 << (self.bits - 1)
+        if self.number:
+            return (u % high) >> self.mantissa
+        return (~u % (2 * high) if u & high else u).bit_length()
+
+    def context(self, u, says):
+        below = max(0, self.top - self.level(u))
+        if self.flags & 2:
+            return min(31, max(0, says % 128 + 2 * below - self.start))
+        return min(31, below)
+
+    def predict(self, u):
+        r = self.mantissa - 8
+        low = u % (1 << r)
+        cell = (u >> r) % 256
+        if r > 31:
+            low >>= r - 31
+            r = 31
+        by = (self.step[cell + 1] - self.step[cell]) * low
+        q = by >> r if by >= 0 else -(-by >> r)
+        return (self.step[cell] + q) * (1 if u >> (self.bits - 1) else -1)
+
+    def decode(self):
+        coded = [i for i in range(self.m) if self.says[self.group_of[i]] % 128]
+        contexts = [self.context(self.base[i], self.says[self.group_of[i]]) for i in coded]
+        found = dict(zip(coded, symbols(self.r, 32 * self.width, contexts))) if coded else {}
+        rest = self.r.rest()
+        low, at = int.from_bytes(rest, "little"), 0
+        out = []
+        for i, u in enumerate(self.base):
+            says, d = self.says[self.group_of[i]], 0
+            if i in found:
+                k, t, negative = found[i] >> 2, found[i] >> 1 & 1, found[i] & 1
+                d = k
+                if k >= 2:
+                    d = (2 + t) << (k - 2) | (low >> at) % (1 << (k - 2))
+                    at += k - 2
+                if negative:
+                    d = -d - 1
+            if says >= 128:
+                d += self.predict(u)
+            out.append(self.unorder((self.order(u) + d) % (1 << self.bits)))
+        check((at + 7) // 8 == len(rest) and low >> at == 0, "low bits")
+        return b"".join(v.to_bytes(self.width, "little") for v in out) + self.tail
+
+
+def sparse(r, width, n, base, seen):
+    m = n // width
+    count, length = r.varint(), r.varint()
+    check(count <= m // 32 and length <= 3 * count, "too many elements")
+    gaps, new = Reader(r.block(length)), r.block(count * width)
+    out = bytearray(base[:m * width])
+    at = 0
+    for k in range(count):
+        at += gaps.varint()
+        check(at < m, "an element behind the end")
+        out[at * width:(at + 1) * width] = new[k * width:(k + 1) * width]
+        at += 1
+    gaps.end()
+    return bytes(out) + r.bytes(n % width)
+
+
+def halves(r, width, n, base, seen):
+    check(width == 4 and n % 4 == 0, "halves of what")
+    coding = r.byte()
+    check(coding in ((SAME, DELTA, SPARSE) if base else (RAW, CONST, ZPLANES, PLANES)), "halves")
+    upper = base and b"".join(base[i + 2:i + 4] for i in range(0, n, 4))
+    seen.add("halves in %d" % coding)
+    half = decode(coding, 2, n // 2, r.rest(), upper, seen)
+    return b"".join(b"\0\0" + half[i:i + 2] for i in range(0, n // 2, 2))
+
+
+def constant(r, width, n, base, seen):
+    check(n % width == 0 and n, "a constant")
+    return r.bytes(width) * (n // width)
+
+
+CODINGS = {
+    RAW: lambda r, width, n, base, seen: r.bytes(n),
+    CONST: constant,
+    SAME: lambda r, width, n, base, seen: base,
+    ZPLANES: zplanes,
+    PLANES: planes,
+    DELTA: lambda *args: Delta(*args).decode(),
+    SPARSE: sparse,
+    HALVES: halves,
+    HALVES_DELTA: halves,
+}
+
+
+def decode(coding, width, n, stored, base=None, seen=None):
+    seen = set() if seen is None else seen
+    check(coding in CODINGS and width in (1, 2, 4, 8) and 1 <= n <= 1 << 20, "a frame")
+    if coding in NEEDS_BASE:
+        check(base is not None and len(base) == n, "a base of another size")
+    else:
+        base = None
+    seen.add("coding %d" % coding)
+    r = Reader(stored)
+    out = CODINGS[coding](r, width, n, base, seen)
+    r.end()
+    return out
+
+
+def read_file(path):
+    """coding, width, base, stored bytes, raw bytes"""
+    with open(path, "rb") as f:
+        words = f.readline().split()
+        coding, width, n, base_n, stored = (int(w) for w in words[4::2])
+        base, coded, raw = f.read(base_n), f.read(stored), f.read(n)
+        assert len(raw) == n and not f.read(1), path
+    return coding, width, base, coded, raw
+
+
+def main():
+    bad = 0
+    for path in sys.argv[1:]:
+        coding, width, base, coded, raw = read_file(path)
+        good = decode(coding, width, len(raw), coded, base) == raw
+        print("%s: %s" % (path, "good" if good else "WRONG"))
+        bad += not good
+    return bad > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/delta.h"
+#include "codec_cases.h"
+
+#define N 4096
+
+static uint64_t load(const uint8_t *p, unsigned w)
+{
+	uint64_t v = 0;
+
+	for (unsigned k = 0; k < w; k++)
+		v |= (uint64_t)p[k] << 8 * k;
+	return v;
+}
+
+static uint64_t mask_of(unsigned w)
+{
+	return w == 8 ? UINT64_MAX : ((uint64_t)1 << 8 * w) - 1;
+}
+
+/* The order of the numbers, the slow way. */
+static uint64_t order(uint64_t u, unsigned w, enum st_num num)
+{
+	uint64_t top = (uint64_t)1 << (8 * w - 1);
+
+	if (num == ST_NUM_INT)
+		return u;
+	return u & top ? ~u & mask_of(w) : u | top;
+}
+
+static unsigned bits_of(uint64_t v)
+{
+	unsigned n = 0;
+
+	for (; v; v >>= 1)
+		n++;
+	return n;
+}
+
+struct arrays {
+	uint8_t x[8 * N + 16], b[8 * N + 16], mag[8 * N], sym[N], back[8 * N], raw[8 * N + 16];
+	uint16_t level[N];
+};
+
+static void check_symbol(const struct arrays *a, size_t i, unsigned w, enum st_num num)
+{
+	uint64_t d = order(load(a->x + i * w, w), w, num) - order(load(a->b + i * w, w), w, num);
+	uint64_t top = (uint64_t)1 << (8 * w - 1), mag;
+	unsigned k;
+
+	d &= mask_of(w);
+	mag = d & top ? ~d & mask_of(w) : d;
+	k = bits_of(mag);
+	assert_int_equal(load(a->mag + i * w, w), mag);
+	assert_int_equal(a->sym[i], k << 2 | (k > 1 ? (unsigned)(mag >> (k - 2) & 1) << 1 : 0) |
+					    (d & top ? 1 : 0));
+}
+
+static void check_level(const struct arrays *a, size_t i, unsigned w, enum st_num num)
+{
+	uint64_t u = load(a->b + i * w, w), top = (uint64_t)1 << (8 * w - 1);
+
+	if (num != ST_NUM_INT)
+		assert_int_equal(a->level[i], (u & (top - 1)) >> st_numbers[num].mantissa);
+	else
+		assert_int_equal(a->level[i], bits_of(u & top ? ~u & mask_of(w) : u));
+}
+
+/* Steps like a real decay's, or as wild as the format allows. */
+static void make_decay(struct st_decay *d, bool wild)
+{
+	uint64_t s = 5;
+
+	for (unsigned i = 0; i <= ST_DECAY_CELLS; i++)
+		d->step[i] = wild ? (int32_t)(case_random(&s) << 1 ^ case_random(&s)) :
+				    (int32_t)(i / 7 + 20);
+}
+
+static void round_trip(struct arrays *a, unsigned w, enum st_num num, const struct st_decay *decay,
+		       size_t n)
+{
+	const struct st_delta_kernel *k = &st_delta_kernels[__builtin_ctz(w)];
+	uint64_t bit = 3, end = 3;
+
+	k->split(a->x, a->b, n, num, decay, a->mag, a->sym);
+	memset(a->raw, 0, sizeof(a->raw));
+	a->raw[0] = 5; /* what was there stays */
+	k->put_raw(a->mag, a->sym, n, a->raw, &end);
+	assert_int_equal(a->raw[0] & 7, 5);
+	assert_true(k->join(a->sym, a->b, n, num, decay, a->raw, (size_t)((end + 7) / 8), &bit,
+			    a->back));
+	assert_int_equal(bit, end);
+	assert_memory_equal(a->back, a->x, n * w);
+	bit = 3;
+	if (end > 3)
+		assert_false(k->join(a->sym, a->b, n, num, decay, a->raw,
+				     (size_t)((end + 7) / 8) - 1, &bit, a->back));
+}
+
+static void every_number(void **state)
+{
+	struct arrays *a = malloc(sizeof(*a));
+	struct st_decay tame, wild;
+
+	(void)state;
+	make_decay(&tame, false);
+	make_decay(&wild, true);
+	for (size_t i = 0; i < 4 * ST_NNUMBERS * NPAIRS; i++) {
+		unsigned w = case_widths[i % 4];
+		enum st_num num = (enum st_num)(i / 4 % ST_NNUMBERS);
+		size_t n = N - i % 67;
+
+		if (!st_num_fits(num, w))
+			continue;
+		case_pair(a->x, a->b, n, w, num, (enum pair)(i / 4 / ST_NNUMBERS), i);
+		round_trip(a, w, num, NULL, n);
+		st_delta_kernels[i % 4].levels(a->b, n, num, a->level);
+		for (size_t k = 0; k < n; k++) {
+			check_symbol(a, k, w, num);
+			check_level(a, k, w, num);
+		}
+		if (st_numbers[num].mantissa > 8) {
+			round_trip(a, w, num, &tame, n);
+			round_trip(a, w, num, &wild, n);
+		}
+	}
+	free(a);
+}
+
+/* All pairs of bytes. */
+static void every_byte(void **state)
+{
+	static const enum st_num nums[] = { ST_NUM_INT, ST_NUM_E4M3, ST_NUM_E5M2 };
+	struct arrays *a = malloc(sizeof(*a));
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * 256; i++) {
+		for (unsigned k = 0; k < 256; k++) {
+			a->x[k] = (uint8_t)k;
+			a->b[k] = (uint8_t)(i / 3);
+		}
+		round_trip(a, 1, nums[i % 3], NULL, 256);
+		for (size_t k = 0; k < 256; k++)
+			check_symbol(a, k, 1, nums[i % 3]);
+	}
+	free(a);
+}
+
+/* Larger numbers have larger integers: a step up is symbol 1 << 2, a step down is -1. */
+static void order_of_numbers(void **state)
+{
+	static const float values[] = {
+		-1e30f, -1, -1e-40f, -0.0f, 0, 1e-45f, 1e-40f, 1, 2, 1e30f
+	};
+	struct arrays *a = malloc(sizeof(*a));
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof(values) / sizeof(*values); i++) {
+		memcpy(a->b, &values[i], 4);
+		memcpy(a->x, &values[i + 1], 4);
+		st_delta_kernels[2].split(a->x, a->b, 1, ST_NUM_F32, NULL, a->mag, a->sym);
+		assert_int_equal(a->sym[0] & 1, 0);
+		assert_true(a->sym[0] >= 4);
+		st_delta_kernels[2].split(a->b, a->x, 1, ST_NUM_F32, NULL, a->mag, a->sym);
+		assert_int_equal(a->sym[0] & 1, 1);
+	}
+	free(a);
+}
+
+/* What doc/format/codec.md says of a prediction, by hand: cell 128 of a mantissa of one half,
+ * between steps 10 and 20, a quarter on its way. */
+static void prediction(void **state)
+{
+	struct st_decay d = { { 0 } };
+	struct arrays *a = malloc(sizeof(*a));
+	uint32_t b = 0x3f800000 | 128u << 15 | 1u << 13;
+
+	(void)state;
+	d.step[128] = 10;
+	d.step[129] = 20;
+	for (unsigned sign = 0; sign < 2; sign++) {
+		st_put32(a->b, b | sign << 31);
+		st_put32(a->x, (b | sign << 31) - 12); /* nearer to zero, by 10 + 2.5 cut off */
+		st_delta_kernels[2].split(a->x, a->b, 1, ST_NUM_F32, &d, a->mag, a->sym);
+		assert_int_equal(a->sym[0], 0);
+	}
+	d.step[129] = 0; /* falling: 10 - 2.5, rounded towards zero: 10 - 2 */
+	st_put32(a->b, b);
+	st_put32(a->x, b - 8);
+	st_delta_kernels[2].split(a->x, a->b, 1, ST_NUM_F32, &d, a->mag, a->sym);
+	assert_int_equal(a->sym[0], 0);
+	free(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_number),
+		cmocka_unit_test(every_byte),
+		cmocka_unit_test(order_of_numbers),
+		cmocka_unit_test(prediction),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
