@@ -7,6 +7,7 @@
 #	make san | tsan		unit and command tests and corpora under sanitizers
 #	make fuzz T=name S=60	libFuzzer on one target (all of them without T), S seconds each
 #	make bench		beside the other tools, ratios in one run
+#	make bench-codec	the codec beside others, on real fine-tunes (trains them once, an hour)
 #	make lint | format	what a machine can check of the house style; clang-format in place
 #	make install		PREFIX=/usr/local, DESTDIR=
 #
@@ -29,7 +30,7 @@ install_deps = $(if $(filter 0,$(DEPS)),:,sh tools/install-deps.sh)
 run_tests = python3 tools/run-tests --build $(BUILD)
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test check san tsan fuzz bench lint format install docs clean distclean help
+.PHONY: all demo test check san tsan fuzz bench bench-codec lint format install docs clean distclean help
 .PHONY: configure tests-built
 
 all: configure
@@ -77,6 +78,17 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@$(NINJA) -C $(BUILD) benchmarks
 	@STRATA="$(abspath $(BUILD)/strata)" ST_BUILD="$(abspath $(BUILD))" bash bench/run.sh
+
+# Training needs python3-torch of Debian; what it made is kept under the build folder.
+ROUNDS ?= 9
+PAIR ?=
+bench-codec:
+	@$(install_deps) build bench
+	@$(MAKE) --no-print-directory all
+	@$(NINJA) -C $(BUILD) tests/bench-codec
+	@mkdir -p $(BUILD)/bench-codec
+	@ST_BUILD="$(abspath $(BUILD))" /usr/bin/python3 bench/make_data.py $(BUILD)/bench-codec
+	@$(BUILD)/tests/bench-codec $(BUILD)/bench-codec $(ROUNDS) "$(PAIR)"
 
 lint:
 	@$(install_deps) build lint

@@ -18,7 +18,10 @@
 
 #define MIN_ELEMENTS 512 /* below, tables and states cost more than they save */
 #define BLOCK 4096
-#define SAMPLE ((size_t)32768) /* elements by which to choose */
+#define STRETCH 128 /* elements looked at of each so many: */
+#define TOP_EVERY 2048
+#define SAMPLE ((size_t)8192) /* elements by which to choose */
+#define VOTES ((size_t)32768) /* elements that vote on what decay does */
 #define GROUP_MIN 64
 #define GROUP_MAX 65536
 #define GROUP_PLAIN 256 /* elements, where there are no rows */
@@ -51,50 +54,19 @@ static size_t group_count(const struct header *h, size_t m)
 	return m <= h->first ? 1 : 1 + (size_t)((m - h->first + h->group - 1) / h->group);
 }
 
-static unsigned width_index(unsigned width)
-{
-	return (unsigned)__builtin_ctz(width);
-}
-
 /* ---- contexts ---- */
 
-static void contexts_of_levels(const struct header *h, const uint16_t *level, size_t n,
-			       uint8_t *ctx)
+/* With scales a context is what a group's makes expect of an element, in half octaves of the last
+ * place; without, its level alone. */
+static struct st_context_line line_of(const struct header *h, unsigned scale)
 {
-	for (size_t i = 0; i < n; i++) {
-		unsigned d = level[i] < h->top ? (unsigned)h->top - level[i] : 0;
+	struct st_context_line l = { .top = (unsigned)h->top };
 
-		ctx[i] = (uint8_t)(d < ST_RANS_CONTEXTS ? d : ST_RANS_CONTEXTS - 1);
+	if (h->flags & WITH_SCALE) {
+		l.from = (int)scale - (int)h->from;
+		l.shift = 1;
 	}
-}
-
-/* What a group's scale makes expect of an element, in half octaves of the last place. */
-static void contexts_of_scale(const struct header *h, unsigned scale, const uint16_t *level,
-			      size_t n, uint8_t *ctx)
-{
-	for (size_t i = 0; i < n; i++) {
-		int d = level[i] < h->top ? (int)h->top - level[i] : 0;
-		int at = (int)scale + 2 * d - (int)h->from;
-
-		at = at < 0 ? 0 : at;
-		ctx[i] = (uint8_t)(at < ST_RANS_CONTEXTS ? at : ST_RANS_CONTEXTS - 1);
-	}
-}
-
-static void contexts(const struct header *h, unsigned scale, const uint8_t *b, size_t n,
-		     unsigned width, uint8_t *ctx)
-{
-	const struct st_delta_kernel *k = &st_delta_kernels[width_index(width)];
-	uint16_t level[BLOCK];
-
-	for (size_t at = 0, some; at < n; at += some) {
-		some = n - at < BLOCK ? n - at : BLOCK;
-		k->levels(b + at * width, some, h->number, level);
-		if (h->flags & WITH_SCALE)
-			contexts_of_scale(h, scale, level, some, ctx + at);
-		else
-			contexts_of_levels(h, level, some, ctx + at);
-	}
+	return l;
 }
 
 /* ---- encoding ---- */
@@ -107,22 +79,25 @@ struct coding {
 	size_t m, ngroups;
 	uint8_t *sym, *ctx, *mag; /* of the elements that are coded, in order */
 	size_t coded;
-	uint8_t *scale; /* of each group */
+	uint8_t *low;	   /* bits of mag that go as they are */
+	uint64_t low_bits; /* how many */
+	uint8_t *scale;	   /* of each group */
 	struct st_decay decay;
 	struct st_rans_model *model;
 };
 
-static uint64_t load_any(const uint8_t *p, unsigned width)
+static inline uint64_t load_any(const uint8_t *p, unsigned width)
 {
 	return width == 1 ? *p : width == 2 ? st_get16(p) : width == 4 ? st_get32(p) : st_get64(p);
 }
 
-static unsigned find_top(struct coding *c)
+/* The highest level in some stretches: what lies above has the same context. */
+static unsigned find_top(const struct coding *c, size_t every)
 {
-	uint16_t level[BLOCK], top = 0;
+	uint16_t level[STRETCH], top = 0;
 
-	for (size_t at = 0, n; at < c->m; at += n) {
-		n = c->m - at < BLOCK ? c->m - at : BLOCK;
+	for (size_t at = 0, n; at < c->m; at += every) {
+		n = c->m - at < STRETCH ? c->m - at : STRETCH;
 		c->k->levels(c->in->base + at * c->in->width, n, c->h.number, level);
 		for (size_t i = 0; i < n; i++)
 			top = level[i] > top ? level[i] : top;
@@ -144,38 +119,44 @@ static bool same_group(const struct coding *c, size_t i)
 	return memcmp(c->in->raw + at, c->in->base + at, group_len(c, i) * c->in->width) == 0;
 }
 
+/* How much nearer to zero an element came, and the cell that its base belongs to. Of f16, f32 and
+ * f64, the kinds with a mantissa for it. */
+static inline bool step_of(const struct coding *c, size_t i, int64_t *d, unsigned *cell)
+{
+	unsigned w = c->in->width, bits = 8 * w;
+	uint64_t x = load_any(c->in->raw + i * w, w), b = load_any(c->in->base + i * w, w);
+
+	*d = (int64_t)((b - x) << (64 - bits)) >> (64 - bits);
+	*cell = (unsigned)(b >> (st_numbers[c->h.number].mantissa - 8)) & (ST_DECAY_CELLS - 1);
+	return !((x ^ b) >> (bits - 1)) && *d <= INT32_MAX / 2 && *d >= -INT32_MAX / 2;
+}
+
 /*
- * In each cell the step that most elements take, if more than half do: Boyer and Moore's vote. The
- * last one only ends the last cell.
+ * In each cell the step that most elements take, if more than half do: Boyer and Moore's vote, of a
+ * sample of the changed groups. The last one only ends the last cell.
  */
 static void vote(struct coding *c)
 {
-	const struct st_number_info *num = &st_numbers[c->h.number];
+	size_t changed = 0, seen = 0, every;
 	uint32_t votes[ST_DECAY_CELLS] = { 0 };
-	unsigned w = c->in->width, bits = 8 * w;
+	unsigned cell;
+	int64_t d;
 
 	memset(&c->decay, 0, sizeof(c->decay));
+	for (size_t g = 0; g < c->ngroups; g++)
+		changed += c->scale[g] != 0;
+	every = changed * c->h.group / VOTES + 1;
 	for (size_t g = 0; g < c->ngroups; g++) {
-		size_t at = group_at(&c->h, g), n = group_len(c, g);
+		size_t at = group_at(&c->h, g), end = at + group_len(c, g);
 
-		if (c->scale[g] == 0)
+		if (c->scale[g] == 0 || seen++ % every)
 			continue;
-		for (size_t i = at; i < at + n; i++) {
-			uint64_t x = load_any(c->in->raw + i * w, w);
-			uint64_t b = load_any(c->in->base + i * w, w);
-			int64_t d = (int64_t)((b - x) << (64 - bits)) >> (64 - bits);
-			unsigned cell = (unsigned)(b >> (num->mantissa - 8)) & 255u;
-
-			if ((x ^ b) >> (bits - 1) || d > INT32_MAX / 2 || d < -INT32_MAX / 2)
+		for (size_t i = at; i < end; i++) {
+			if (!step_of(c, i, &d, &cell))
 				continue;
-			if (votes[cell] == 0) {
+			if (votes[cell] == 0)
 				c->decay.step[cell] = (int32_t)d;
-				votes[cell] = 1;
-			} else if (c->decay.step[cell] == d) {
-				votes[cell]++;
-			} else {
-				votes[cell]--;
-			}
+			votes[cell] += c->decay.step[cell] == d ? 1u : -1u;
 		}
 	}
 	c->decay.step[ST_DECAY_CELLS] = c->decay.step[ST_DECAY_CELLS - 1];
@@ -192,27 +173,25 @@ static unsigned half_octaves(uint64_t v)
 	return 2 + 2 * top + (top ? (unsigned)(v >> (top - 1)) & 1u : 0);
 }
 
+static unsigned below_top(const struct coding *c, unsigned level)
+{
+	return level < c->h.top ? (unsigned)c->h.top - level : 0;
+}
+
 /* A mean of mag, weighed by the base's exponent: how far the group moved, in integers so that the
  * order of summation cannot show. */
 static unsigned scale_of(const struct coding *c, size_t at, size_t n, const uint8_t *mag)
 {
-	unsigned w = c->in->width, scale;
-	uint16_t level[BLOCK];
-	uint64_t sum = 0;
+	const uint8_t *b = c->in->base + at * c->in->width;
+	uint64_t sum = c->k->weigh(mag, b, n, c->h.number, (unsigned)c->h.top);
+	unsigned scale = half_octaves(sum / n);
 
-	for (size_t done = 0, some; done < n; done += some) {
-		some = n - done < BLOCK ? n - done : BLOCK;
-		c->k->levels(c->in->base + (at + done) * w, some, c->h.number, level);
-		for (size_t i = 0; i < some; i++) {
-			uint64_t v = load_any(mag + (done + i) * w, w);
-			unsigned down = (unsigned)c->h.top - level[i];
-
-			v = v < (1u << 24) ? v : (1u << 24) - 1;
-			sum += down < 46 ? v << 22 >> down : 0;
-		}
-	}
-	scale = half_octaves(sum / n);
 	return scale < PREDICTED ? scale : PREDICTED - 1;
+}
+
+static bool all_zero(const uint8_t *p, size_t n)
+{
+	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
 
 static uint64_t bits_of(const uint8_t *sym, size_t n)
@@ -224,33 +203,39 @@ static uint64_t bits_of(const uint8_t *sym, size_t n)
 	return sum;
 }
 
-/* Splits one group into the arrays, with or without prediction, whichever has fewer bits. */
+/* Whether the first elements of a group have fewer bits when they are predicted. */
+static bool seems_predicted(const struct coding *c, const uint8_t *x, const uint8_t *b, size_t n)
+{
+	uint8_t mag[GROUP_MIN * 8], sym[GROUP_MIN];
+	uint64_t plain;
+
+	n = n < GROUP_MIN ? n : GROUP_MIN;
+	c->k->split(x, b, n, c->h.number, NULL, mag, sym);
+	plain = bits_of(sym, n);
+	c->k->split(x, b, n, c->h.number, &c->decay, mag, sym);
+	return bits_of(sym, n) < plain;
+}
+
+/* Splits one group into the arrays. */
 static void take_group(struct coding *c, size_t g)
 {
 	size_t at = group_at(&c->h, g), n = group_len(c, g);
 	unsigned w = c->in->width;
 	const uint8_t *x = c->in->raw + at * w, *b = c->in->base + at * w;
-	uint8_t *sym = c->sym + c->coded, *mag = c->mag + c->coded * w, flag = 0, any = 0;
+	uint8_t *sym = c->sym + c->coded, *mag = c->mag + c->coded * w;
+	bool predicted;
 
 	if (c->scale[g] == 0)
 		return;
-	c->k->split(x, b, n, c->h.number, NULL, mag, sym);
-	if (c->h.flags & WITH_DECAY) {
-		uint64_t plain = bits_of(sym, n);
-
-		c->k->split(x, b, n, c->h.number, &c->decay, mag, sym);
-		flag = PREDICTED;
-		if (bits_of(sym, n) >= plain) {
-			c->k->split(x, b, n, c->h.number, NULL, mag, sym);
-			flag = 0;
-		}
-	}
-	for (size_t i = 0; i < n; i++)
-		any |= sym[i];
-	any = any != 0;
-	c->scale[g] = (uint8_t)(flag | any);
-	if (any)
-		c->coded += n;
+	predicted = c->h.flags & WITH_DECAY && seems_predicted(c, x, b, n);
+	c->k->split(x, b, n, c->h.number, predicted ? &c->decay : NULL, mag, sym);
+	c->scale[g] = 1;
+	if (predicted)
+		c->scale[g] = all_zero(sym, n) ? PREDICTED : PREDICTED | 1;
+	if (c->scale[g] == PREDICTED)
+		return;
+	c->k->put_raw(mag, sym, n, c->low, &c->low_bits);
+	c->coded += n;
 }
 
 static unsigned scale_part(const struct coding *c, size_t g)
@@ -286,12 +271,12 @@ static void find_from(struct coding *c, size_t every)
 		size_t g = it.g - 1, n = it.n < BLOCK ? it.n : BLOCK;
 
 		c->k->levels(c->in->base + group_at(&c->h, g) * w, n, c->h.number, level);
-		for (size_t i = 0; i < n; i++) {
-			unsigned at = scale_part(c, g) + 2 * ((unsigned)c->h.top - level[i]);
+		for (size_t i = 0; i < n; i += 4) {
+			unsigned at = scale_part(c, g) + 2 * below_top(c, level[i]);
 
 			seen[at < 511 ? at : 511]++;
+			total++;
 		}
-		total += (uint32_t)n;
 	}
 	for (least = 0; least < 511 && (below += seen[least]) * 64 < total; least++)
 		;
@@ -303,14 +288,24 @@ static void count(struct coding *c, size_t every, uint32_t (*counts)[ST_RANS_SYM
 {
 	struct some_groups it = { .every = every };
 
-	memset(counts, 0, sizeof(*counts) * ST_RANS_CONTEXTS);
 	while (next_group(c, &it)) {
-		contexts(&c->h, scale_part(c, it.g - 1),
-			 c->in->base + group_at(&c->h, it.g - 1) * c->in->width, it.n, c->in->width,
-			 c->ctx + it.pos);
-		for (size_t i = it.pos; i < it.pos + it.n; i++)
-			counts[c->ctx[i]][c->sym[i]]++;
+		struct st_context_line line = line_of(&c->h, scale_part(c, it.g - 1));
+
+		c->k->contexts(c->in->base + group_at(&c->h, it.g - 1) * c->in->width, it.n,
+			       c->h.number, &line, c->ctx + it.pos);
+		st_rans_count(c->model, c->sym + it.pos, c->ctx + it.pos, it.n);
 	}
+	st_rans_counted(c->model, counts, 32 * c->in->width);
+}
+
+static uint64_t low_bits(uint32_t (*counts)[ST_RANS_SYMBOLS])
+{
+	uint64_t sum = 0;
+
+	for (unsigned t = 0; t < ST_RANS_CONTEXTS; t++)
+		for (unsigned s = 12; s < ST_RANS_SYMBOLS; s++)
+			sum += counts[t][s] * (uint64_t)((s >> 2) - 2);
+	return sum;
 }
 
 static uint64_t entropy(const struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS])
@@ -407,21 +402,6 @@ static void put_symbols(struct coding *c, struct st_put *o)
 	o->at += n;
 }
 
-static void put_raw(struct coding *c, struct st_put *o)
-{
-	uint64_t bits = 0, more = 0;
-
-	for (size_t i = 0; i < c->coded; i++)
-		more += c->sym[i] > 11 ? (c->sym[i] >> 2) - 2u : 0;
-	/* The kernel writes words of four bytes. */
-	if (o->full || o->cap - o->at < (more + 7) / 8 + 8) {
-		o->full = true;
-		return;
-	}
-	c->k->put_raw(c->mag, c->sym, c->coded, o->p + o->at, &bits);
-	o->at += (size_t)((bits + 7) / 8);
-}
-
 static int put_stream(struct coding *c, uint8_t *out, size_t cap, size_t *len, struct st_err *e)
 {
 	size_t w = c->in->width, tail = c->in->n % w;
@@ -436,7 +416,7 @@ static int put_stream(struct coding *c, uint8_t *out, size_t cap, size_t *len, s
 	st_put_bytes(&o, c->in->raw + c->m * w, tail);
 	if (c->coded) {
 		put_symbols(c, &o);
-		put_raw(c, &o);
+		st_put_bytes(&o, c->low, (size_t)((c->low_bits + 7) / 8));
 	}
 	*len = o.at;
 	return rc != ST_OK ? rc : o.full ? ST_ENO : ST_OK;
@@ -462,21 +442,16 @@ static bool may_decay(const struct coding *c)
 /* Of a sample of the changed elements: are many what the votes say? */
 static bool decays(const struct coding *c)
 {
-	unsigned w = c->in->width, bits = 8 * w;
 	size_t seen = 0, hit = 0;
+	unsigned cell;
+	int64_t d;
 
 	for (size_t g = 0; g < c->ngroups; g++) {
 		size_t at = group_at(&c->h, g);
 
 		for (size_t i = 0; c->scale[g] && i < 16 && i < group_len(c, g); i++) {
-			uint64_t x = load_any(c->in->raw + (at + i) * w, w);
-			uint64_t b = load_any(c->in->base + (at + i) * w, w);
-			unsigned cell = (unsigned)(b >> (st_numbers[c->h.number].mantissa - 8)) &
-					255u;
-			int64_t d = (int64_t)((b - x) << (64 - bits)) >> (64 - bits);
-
 			seen++;
-			hit += d == c->decay.step[cell];
+			hit += step_of(c, at + i, &d, &cell) && d == c->decay.step[cell];
 		}
 	}
 	return hit * 8 > seen;
@@ -491,6 +466,7 @@ static int work_space(struct coding *c, struct st_err *e)
 	c->sym = w->sym;
 	c->ctx = w->ctx;
 	c->mag = w->mag;
+	c->low = w->low;
 	c->scale = w->group;
 	c->model = &w->model;
 	return ST_OK;
@@ -528,10 +504,10 @@ static int encode(struct st_codec_state *s, const struct st_frame_in *in, uint8_
 	if (work_space(&c, e) != ST_OK)
 		return e->code;
 	w = st_codec_work(s, e);
-	c.k = &st_delta_kernels[width_index(in->width)];
+	c.k = st_delta_kernel_of(in->width, c.model->vectors);
 	c.h.number = (uint8_t)in->number;
 	lay_groups(&c);
-	c.h.top = find_top(&c);
+	c.h.top = find_top(&c, TOP_EVERY);
 	model_it(&c, w->counts);
 	return put_stream(&c, out, cap, len, e);
 }
@@ -544,14 +520,14 @@ uint64_t st_delta_estimate(struct st_codec_state *s, const struct st_frame_in *i
 {
 	struct st_codec_work *work = s->work;
 	struct coding c = { .s = s, .in = in, .m = in->n / in->width, .model = &work->model };
-	size_t step = c.m / ST_SAMPLE_BLOCKS < GROUP_PLAIN ? GROUP_PLAIN : c.m / ST_SAMPLE_BLOCKS;
-	uint64_t low = 0;
+	size_t step = st_sample_step(c.m);
+	struct st_context_line line;
 	unsigned w = in->width;
 
-	c.k = &st_delta_kernels[width_index(w)];
+	c.k = st_delta_kernel_of(w, c.model->vectors);
 	c.h.number = (uint8_t)in->number;
-	c.h.top = find_top(&c);
-	memset(work->counts, 0, sizeof(work->counts));
+	c.h.top = find_top(&c, 4 * TOP_EVERY);
+	line = line_of(&c.h, 0);
 	for (size_t at = 0; at + GROUP_PLAIN <= c.m; at += step) {
 		const uint8_t *b = in->base + at * w;
 
@@ -559,13 +535,11 @@ uint64_t st_delta_estimate(struct st_codec_state *s, const struct st_frame_in *i
 			continue;
 		c.k->split(in->raw + at * w, b, GROUP_PLAIN, in->number, NULL, work->mag,
 			   work->sym);
-		contexts(&c.h, 0, b, GROUP_PLAIN, w, work->ctx);
-		for (size_t i = 0; i < GROUP_PLAIN; i++) {
-			work->counts[work->ctx[i]][work->sym[i]]++;
-			low += work->sym[i] > 11 ? (work->sym[i] >> 2) - 2u : 0;
-		}
+		c.k->contexts(b, GROUP_PLAIN, in->number, &line, work->ctx);
+		st_rans_count(c.model, work->sym, work->ctx, GROUP_PLAIN);
 	}
-	return entropy(&c, work->counts) + low;
+	st_rans_counted(c.model, work->counts, 32 * w);
+	return entropy(&c, work->counts) + low_bits(work->counts);
 }
 
 /* ---- decoding ---- */
@@ -631,6 +605,7 @@ static void get_decay(struct st_rd *r, struct st_decay *d)
 			return;
 		}
 		d->step[i] = (int32_t)last;
+		d->steep = d->steep || (i > 0 && (by > INT32_MAX || by < INT32_MIN));
 	}
 }
 
@@ -647,12 +622,14 @@ static size_t add_contexts(struct reading *d)
 
 	for (size_t g = 0; g < d->ngroups; g++) {
 		unsigned scale = d->w->group[g] & (PREDICTED - 1);
+		struct st_context_line line;
 		size_t n = len_of(d, g);
 
 		if (!scale)
 			continue;
-		contexts(&d->h, scale, d->base + group_at(&d->h, g) * d->width, n, d->width,
-			 d->w->ctx + pos);
+		line = line_of(&d->h, scale);
+		d->k->contexts(d->base + group_at(&d->h, g) * d->width, n, d->h.number, &line,
+			       d->w->ctx + pos);
 		pos += n;
 	}
 	return pos;
@@ -676,7 +653,6 @@ static int rebuild(struct reading *d, struct st_rd *r)
 {
 	size_t left = st_rd_left(r), pos = 0;
 	const uint8_t *bits = st_rd_bytes(r, left);
-	const uint8_t *none = d->w->sym;
 	uint64_t bit = 0;
 
 	for (size_t g = 0; g < d->ngroups; g++) {
@@ -688,8 +664,8 @@ static int rebuild(struct reading *d, struct st_rd *r)
 			memcpy(d->raw + at, d->base + at, n * d->width);
 		} else if (how == PREDICTED) {
 			memset(d->w->mag, 0, n);
-			d->k->join(d->w->mag, d->base + at, n, d->h.number, decay, none, 0,
-				   &(uint64_t){ 0 }, d->raw + at);
+			d->k->join(d->w->mag, d->base + at, n, d->h.number, decay, d->w->mag,
+				   sizeof(d->w->mag), &(uint64_t){ 0 }, d->raw + at);
 		} else {
 			if (!d->k->join(d->w->sym + pos, d->base + at, n, d->h.number, decay, bits,
 					left, &bit, d->raw + at))
@@ -747,7 +723,7 @@ static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const 
 	d.w = st_codec_work(s, e);
 	if (!d.w)
 		return e->code;
-	d.k = &st_delta_kernels[width_index(width)];
+	d.k = st_delta_kernel_of(width, d.w->model.vectors);
 	st_rd_init(&r, p, len, e);
 	return read_all(&d, s, &r, n);
 }

@@ -13,7 +13,7 @@ static bool lower_zero(const uint8_t *p, size_t n)
 {
 	uint32_t any = 0;
 
-	for (size_t i = 0; i < n; i += 4)
+	for (size_t i = 0; i < n && !(any & 0xffff); i += 4)
 		any |= st_get32(p + i);
 	return !(any & 0xffff);
 }

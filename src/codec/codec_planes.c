@@ -6,6 +6,7 @@
  * bits are left out: an optimizer's state has many.
  */
 #include "codec/codec_state.h"
+#include "codec/planes_kernel.h"
 
 #include "base/rd.h"
 
@@ -60,8 +61,20 @@ static inline __attribute__((always_inline)) void gather_w(uint8_t *out, const u
 	}
 }
 
-static void gather(uint8_t *out, const uint8_t *p, size_t n, unsigned w, unsigned k, bool turned)
+static void gather(const struct st_rans_model *m, uint8_t *out, const uint8_t *p, size_t n,
+		   unsigned w, unsigned k, bool turned)
 {
+#if defined(__x86_64__)
+	if (m->vectors) {
+		size_t done = st_planes_gather_avx2(out, p, n, w, k, turned);
+
+		out += done;
+		p += done * w;
+		n -= done;
+	}
+#else
+	(void)m;
+#endif
 	if (w == 1)
 		memcpy(out, p, n);
 	else if (w == 2 && turned)
@@ -96,8 +109,22 @@ static inline __attribute__((always_inline)) void scatter_w(uint8_t *out,
 	}
 }
 
-static void scatter(uint8_t *out, const uint8_t *const *planes, size_t n, unsigned w, bool turned)
+static void scatter(const struct st_rans_model *m, uint8_t *out, const uint8_t *const *from,
+		    size_t n, unsigned w, bool turned)
 {
+	const uint8_t *planes[MAX_WIDTH] = { 0 };
+	size_t done = 0;
+
+#if defined(__x86_64__)
+	if (m->vectors)
+		done = st_planes_scatter_avx2(out, from, n, w, turned);
+#else
+	(void)m;
+#endif
+	for (unsigned k = 0; k < w; k++)
+		planes[k] = from[k] + done;
+	out += done * w;
+	n -= done;
 	if (w == 1)
 		memcpy(out, planes[0], n);
 	else if (w == 2 && turned)
@@ -133,21 +160,21 @@ static size_t find_groups(const uint8_t *p, size_t m, unsigned w, uint8_t *group
 	return there;
 }
 
-static void plane_of(const struct st_frame_in *in, size_t m, const uint8_t *group, bool gaps,
-		     unsigned k, uint8_t *out)
+static void plane_of(const struct st_rans_model *model, const struct st_frame_in *in, size_t m,
+		     const uint8_t *group, bool gaps, unsigned k, uint8_t *out)
 {
 	bool turned = turns(in->number);
 	size_t n;
 
 	if (!gaps) {
-		gather(out, in->raw, m, in->width, k, turned);
+		gather(model, out, in->raw, m, in->width, k, turned);
 		return;
 	}
 	for (size_t at = 0, g = 0; at < m; at += n, g++) {
 		n = m - at < GROUP ? m - at : GROUP;
 		if (!group[g])
 			continue;
-		gather(out, in->raw + at * in->width, n, in->width, k, turned);
+		gather(model, out, in->raw + at * in->width, n, in->width, k, turned);
 		out += n;
 	}
 }
@@ -189,15 +216,14 @@ static void put_rans(struct st_codec_work *w, const uint8_t *plane, size_t n, st
 	uint8_t *len;
 	size_t z;
 
-	memset(w->counts, 0, sizeof(w->counts));
-	for (size_t i = 0; i < n; i++)
-		w->counts[0][plane[i]]++;
+	memset(w->ctx, 0, n);
+	st_rans_count(&w->model, plane, w->ctx, n);
+	st_rans_counted(&w->model, w->counts, ST_RANS_SYMBOLS);
 	st_rans_fit(&w->model, w->counts, ST_RANS_SYMBOLS);
 	st_rans_put_model(&w->model, o);
 	len = st_put_room(o, 4);
 	if (!len)
 		return;
-	memset(w->ctx, 0, n);
 	z = st_rans_encode(&w->model, plane, w->ctx, n, o->p + o->at, o->cap - o->at);
 	st_put32(len, (uint32_t)z);
 	o->full = o->full || z == 0;
@@ -247,33 +273,32 @@ static int encode(struct st_codec_state *s, const struct st_frame_in *in, uint8_
 		rc = st_codec_put_block(s, &o, w->group, ngroups, e);
 	st_put_bytes(&o, in->raw + m * in->width, in->n % in->width);
 	for (unsigned k = 0; rc == ST_OK && k < in->width && there; k++) {
-		plane_of(in, m, w->group, there < m, k, w->sym);
+		plane_of(&w->model, in, m, w->group, there < m, k, w->sym);
 		rc = put_plane(s, w->sym, there, in->level, &o, e);
 	}
 	*len = o.at;
 	return rc != ST_OK ? rc : o.full ? ST_ENO : ST_OK;
 }
 
-/* Of the same blocks that st_delta_estimate looks at. */
+/* Of the same blocks that st_delta_estimate looks at. A plane's number is its context. */
 uint64_t st_planes_estimate(struct st_codec_state *s, const struct st_frame_in *in)
 {
 	struct st_codec_work *work = s->work;
-	size_t m = in->n / in->width;
-	size_t step = m / ST_SAMPLE_BLOCKS < GROUP ? GROUP : m / ST_SAMPLE_BLOCKS;
+	size_t m = in->n / in->width, step = st_sample_step(m);
 	uint64_t sum = 0;
 
-	memset(work->counts, 0, sizeof(work->counts));
 	for (size_t at = 0; at + GROUP <= m; at += step) {
 		const uint8_t *p = in->raw + at * in->width;
 
 		if (all_zero(p, GROUP * in->width))
 			continue;
 		for (unsigned k = 0; k < in->width; k++) {
-			gather(work->sym, p, GROUP, in->width, k, turns(in->number));
-			for (size_t i = 0; i < GROUP; i++)
-				work->counts[k][work->sym[i]]++;
+			gather(&work->model, work->sym, p, GROUP, in->width, k, turns(in->number));
+			memset(work->ctx, (int)k, GROUP);
+			st_rans_count(&work->model, work->sym, work->ctx, GROUP);
 		}
 	}
+	st_rans_counted(&work->model, work->counts, ST_RANS_SYMBOLS);
 	for (unsigned k = 0; k < in->width; k++)
 		sum += st_rans_entropy(&work->model, work->counts[k], ST_RANS_SYMBOLS);
 	return sum >> 16;
@@ -312,7 +337,8 @@ static const uint8_t *get_plane(struct st_codec_state *s, struct st_rd *r, uint8
 	return st_rd_ok(r) ? room : NULL;
 }
 
-static void spread(uint8_t *raw, const uint8_t *const planes[MAX_WIDTH], size_t m, unsigned w,
+static void spread(const struct st_rans_model *model, uint8_t *raw,
+		   const uint8_t *const planes[MAX_WIDTH], size_t m, unsigned w,
 		   const uint8_t *group, bool turned)
 {
 	const uint8_t *now[MAX_WIDTH];
@@ -325,7 +351,7 @@ static void spread(uint8_t *raw, const uint8_t *const planes[MAX_WIDTH], size_t 
 			memset(raw + at * w, 0, n * w);
 			continue;
 		}
-		scatter(raw + at * w, now, n, w, turned);
+		scatter(model, raw + at * w, now, n, w, turned);
 		for (unsigned k = 0; k < w; k++)
 			now[k] += n;
 	}
@@ -378,9 +404,9 @@ static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const 
 		return e->code;
 	memcpy(raw + m * width, tail, n % width);
 	if (!gaps)
-		scatter(raw, planes, m, width, turns(number));
+		scatter(&s->work->model, raw, planes, m, width, turns(number));
 	else
-		spread(raw, planes, m, width, s->work->group, turns(number));
+		spread(&s->work->model, raw, planes, m, width, s->work->group, turns(number));
 	return ST_OK;
 }
 

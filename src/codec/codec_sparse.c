@@ -10,6 +10,27 @@
 
 #define MOST(m) ((m) / 32) /* elements; beyond, their places cost more than the symbols of delta */
 #define VARINT_MAX 3
+#define SPAN 32 /* elements compared at once */
+#define SAMPLE_SPANS 32
+
+static inline uint64_t load(const uint8_t *p, unsigned w)
+{
+	return w == 1 ? *p : w == 2 ? st_get16(p) : w == 4 ? st_get32(p) : st_get64(p);
+}
+
+/* Whether so many changed, of some spread over the frame, that there is no hope. */
+static bool too_many(const struct st_frame_in *in, size_t m)
+{
+	size_t step = m / SAMPLE_SPANS, n = 0;
+	unsigned w = in->width;
+
+	if (step < SPAN)
+		return false;
+	for (size_t at = 0; at + SPAN <= m; at += step)
+		for (size_t i = at; i < at + SPAN; i++)
+			n += load(in->raw + i * w, w) != load(in->base + i * w, w);
+	return n > (size_t)SAMPLE_SPANS * SPAN / 8;
+}
 
 /* Gaps (never more than 3 bytes each) and elements; returns how many, or MOST(m) + 1: too many. */
 static size_t collect(const struct st_frame_in *in, size_t m, uint8_t *gaps, size_t *gaps_len,
@@ -20,7 +41,10 @@ static size_t collect(const struct st_frame_in *in, size_t m, uint8_t *gaps, siz
 	unsigned w = in->width;
 
 	for (size_t i = 0; i < m; i++) {
-		if (memcmp(in->raw + i * w, in->base + i * w, w) == 0)
+		while (i % SPAN == 0 && i + SPAN <= m &&
+		       memcmp(in->raw + i * w, in->base + i * w, SPAN * w) == 0)
+			i += SPAN;
+		if (i >= m || load(in->raw + i * w, w) == load(in->base + i * w, w))
 			continue;
 		if (n == MOST(m))
 			return n + 1;
@@ -40,7 +64,7 @@ static int encode(struct st_codec_state *s, const struct st_frame_in *in, uint8_
 	struct st_codec_work *w;
 	int rc;
 
-	if (!in->base || in->base_n != in->n)
+	if (!in->base || in->base_n != in->n || too_many(in, m))
 		return ST_ENO;
 	w = st_codec_work(s, e);
 	if (!w)

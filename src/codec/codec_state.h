@@ -11,6 +11,7 @@
 /* Symbols and what goes with them, of one frame. */
 struct st_codec_work {
 	uint8_t sym[ST_FRAME_LEN], ctx[ST_FRAME_LEN], mag[ST_FRAME_LEN];
+	uint8_t low[ST_FRAME_LEN + 64]; /* bits; written in words */
 	uint8_t half[ST_FRAME_LEN / 2], half_base[ST_FRAME_LEN / 2];
 	uint8_t group[ST_FRAME_LEN / 64 + 16];
 	uint32_t counts[ST_RANS_CONTEXTS][ST_RANS_SYMBOLS];
@@ -47,9 +48,24 @@ ST_MUST int st_codec_put_block(struct st_codec_state *s, struct st_put *o, const
 /* A failure sticks in r. */
 ST_MUST int st_codec_get_block(struct st_codec_state *s, struct st_rd *r, uint8_t *out, size_t n);
 
-/* Bits that a sample of the frame would take, in 64 blocks of 256 elements; in->base must be as
- * long as in->raw for delta. s->work must be there. */
-#define ST_SAMPLE_BLOCKS 64
+/* Bits that a sample of the frame would take, in 16 to 64 blocks of 256 elements; in->base must be
+ * as long as in->raw for delta. s->work must be there. */
+static inline size_t st_sample_step(size_t m)
+{
+	size_t step = m / 64 > 8192 ? m / 64 : 8192;
+
+	step = step < m / 16 ? step : m / 16;
+	return step > 256 ? step : 256;
+}
+
+/* Bits of what is looked at, as they are. */
+static inline uint64_t st_sampled(const struct st_frame_in *in)
+{
+	size_t m = in->n / in->width;
+
+	return m < 256 ? 0 : ((m - 256) / st_sample_step(m) + 1) * 256 * 8 * in->width;
+}
+
 uint64_t st_delta_estimate(struct st_codec_state *s, const struct st_frame_in *in);
 uint64_t st_planes_estimate(struct st_codec_state *s, const struct st_frame_in *in);
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define ST_LEVELS_AT_ONCE 1024
+
 #define T uint8_t
 #define BITS 8
 #define FN(name) name##_8
@@ -30,8 +32,21 @@
 #include "codec/delta_kernel.h"
 
 const struct st_delta_kernel st_delta_kernels[4] = {
-	{ split_8, join_8, put_raw_8, levels_8 },
-	{ split_16, join_16, put_raw_16, levels_16 },
-	{ split_32, join_32, put_raw_32, levels_32 },
-	{ split_64, join_64, put_raw_64, levels_64 },
+	{ split_8, join_8, put_raw_8, levels_8, contexts_8, weigh_8 },
+	{ split_16, join_16, put_raw_16, levels_16, contexts_16, weigh_16 },
+	{ split_32, join_32, put_raw_32, levels_32, contexts_32, weigh_32 },
+	{ split_64, join_64, put_raw_64, levels_64, contexts_64, weigh_64 },
 };
+
+const struct st_delta_kernel *st_delta_kernel_of(unsigned width, bool vectors)
+{
+	unsigned i = (unsigned)__builtin_ctz(width);
+
+#if defined(__x86_64__)
+	if (vectors && (width == 2 || width == 4))
+		return &st_delta_kernels_avx2[i - 1];
+#else
+	(void)vectors;
+#endif
+	return &st_delta_kernels[i];
+}

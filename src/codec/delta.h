@@ -11,6 +11,14 @@
 /* What is predicted of a number that only decayed: -sign(b) * (between step[cell] and the next). */
 struct st_decay {
 	int32_t step[ST_DECAY_CELLS + 1];
+	bool steep; /* two steps next to each other differ by 2^31 or more, as hostile ones may */
+};
+
+/* The context of a level is from + (levels below top << shift), but within what there is. */
+struct st_context_line {
+	unsigned top;
+	int from;
+	unsigned shift; /* 0 or 1 */
 };
 
 /* One width of elements. Arrays of numbers need not be aligned. */
@@ -28,8 +36,19 @@ struct st_delta_kernel {
 			uint64_t *bit);
 	/* A number's exponent, of an integer its bits: what contexts are made of. */
 	void (*levels)(const uint8_t *b, size_t n, enum st_num num, uint16_t *level);
+	/* A context of each number of the base, by its level. */
+	void (*contexts)(const uint8_t *b, size_t n, enum st_num num,
+			 const struct st_context_line *l, uint8_t *ctx);
+	/* The sum of min(mag, 2^24 - 1) * 2^22 >> levels below top, each rounded down. */
+	uint64_t (*weigh)(const uint8_t *mag, const uint8_t *b, size_t n, enum st_num num,
+			  unsigned top);
 };
 
 extern const struct st_delta_kernel st_delta_kernels[4]; /* widths 1, 2, 4, 8 */
+/* Widths 2 and 4, for processors with AVX2 and a fast BMI2. */
+extern const struct st_delta_kernel st_delta_kernels_avx2[2];
+
+/* The best there is for a width of 1, 2, 4 or 8; vectors: AVX2 and BMI2 may be used. */
+const struct st_delta_kernel *st_delta_kernel_of(unsigned width, bool vectors);
 
 #endif

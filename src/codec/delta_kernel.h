@@ -185,3 +185,40 @@ static void FN(levels)(const uint8_t *b, size_t n, enum st_num num, uint16_t *le
 		level[i] = (uint16_t)(FN(head)((T)(u ^ (T)(0 - (u >> (BITS - 1))))) >> 1);
 	}
 }
+
+static void FN(contexts)(const uint8_t *b, size_t n, enum st_num num,
+			 const struct st_context_line *l, uint8_t *ctx)
+{
+	uint16_t level[ST_LEVELS_AT_ONCE];
+
+	for (size_t at = 0, some; at < n; at += some) {
+		some = n - at < ST_LEVELS_AT_ONCE ? n - at : ST_LEVELS_AT_ONCE;
+		FN(levels)(b + at * sizeof(T), some, num, level);
+		for (size_t i = 0; i < some; i++) {
+			int d = level[i] < l->top ? (int)(l->top - level[i]) : 0;
+			int c = l->from + d * (1 << l->shift);
+
+			c = c < 0 ? 0 : c;
+			ctx[at + i] = (uint8_t)(c < ST_RANS_CONTEXTS ? c : ST_RANS_CONTEXTS - 1);
+		}
+	}
+}
+
+static uint64_t FN(weigh)(const uint8_t *mag, const uint8_t *b, size_t n, enum st_num num,
+			  unsigned top)
+{
+	uint16_t level[ST_LEVELS_AT_ONCE];
+	uint64_t sum = 0;
+
+	for (size_t at = 0, some; at < n; at += some) {
+		some = n - at < ST_LEVELS_AT_ONCE ? n - at : ST_LEVELS_AT_ONCE;
+		FN(levels)(b + at * sizeof(T), some, num, level);
+		for (size_t i = 0; i < some; i++) {
+			uint64_t v = FN(load)(mag, at + i), most = (1u << 24) - 1;
+			unsigned down = level[i] < top ? top - level[i] : 0;
+
+			sum += down < 46 ? (v < most ? v : most) << 22 >> down : 0;
+		}
+	}
+	return sum;
+}

@@ -24,6 +24,14 @@ static bool plain_bytes(const struct st_frame_in *in)
 	return in->number == ST_NUM_INT && in->width == 1 && in->row == 0;
 }
 
+/* The numbers on their own hardly ever take less than a quarter. */
+static bool delta_is_smaller(struct st_codec_state *s, const struct st_frame_in *in)
+{
+	uint64_t bits = st_delta_estimate(s, in);
+
+	return bits * 4 < st_sampled(in) || bits < st_planes_estimate(s, in);
+}
+
 /*
  * What holds of all elements goes first: few differ from the base's; they are upcast. Of a
  * difference and the numbers by themselves a sample says which is smaller. zplanes, then raw, take
@@ -39,8 +47,7 @@ static int choose(struct st_codec_state *s, const struct st_frame_in *in, uint8_
 
 	if (!st_codec_work(s, e))
 		return e->code;
-	if (in->base && in->base_n == in->n &&
-	    st_delta_estimate(s, in) < st_planes_estimate(s, in)) {
+	if (in->base && in->base_n == in->n && delta_is_smaller(s, in)) {
 		order[3] = ST_CODING_DELTA;
 		order[4] = ST_CODING_PLANES;
 	}

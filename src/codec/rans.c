@@ -33,8 +33,10 @@ size_t st_rans_encode(const struct st_rans_model *m, const uint8_t *sym, const u
 	for (unsigned i = 0; i < ST_RANS_LANES; i++)
 		states[i] = ST_RANS_LOW;
 	for (size_t i = n; i > 0;) {
+#if defined(__x86_64__)
 		if (m->vectors && i % ST_RANS_LANES == 0)
 			i = st_rans_encode_avx2(m, &m->lanes, states, &w, first, sym, ctx, i);
+#endif
 		if (i && !encode_one(m, &states[(i - 1) % ST_RANS_LANES], sym[i - 1], ctx[i - 1],
 				     &w, first))
 			return 0;
@@ -68,8 +70,10 @@ int st_rans_decode(const struct st_rans_model *m, const uint8_t *p, size_t len, 
 		if (states[i] < ST_RANS_LOW)
 			return st_fail(e, ST_ECORRUPT, "state %u is too low", i);
 	}
+#if defined(__x86_64__)
 	if (m->vectors)
 		done = st_rans_decode_avx2(m, &m->lanes, states, &w, end, ctx, sym, n);
+#endif
 	for (size_t i = done; i < n; i++) {
 		uint32_t *x = &states[i % ST_RANS_LANES];
 		uint32_t d = m->dec[m->table_of[ctx[i]]][*x & (ST_RANS_TOTAL - 1)];

@@ -20,6 +20,8 @@
 #define ST_RANS_LANES 64
 #define ST_RANS_CONTEXTS 32
 #define ST_RANS_SYMBOLS 256
+#define ST_RANS_TALLIES 4
+#define ST_RANS_APART 240 /* counts between tables, lest the same place of two be mistaken */
 #define ST_RANS_LOW (1u << 16)
 #define ST_RANS_HEAD ((size_t)ST_RANS_LANES * 4)
 
@@ -38,12 +40,20 @@ struct st_rans_model {
 	/* What the low bits of a state mean: symbol << 24 | offset in it << 12 | frequency. */
 	uint32_t dec[ST_RANS_CONTEXTS][ST_RANS_TOTAL];
 	struct st_rans_lanes lanes;
-	bool vectors; /* use AVX2; true where the processor has it. Tests clear it */
+	/*
+	 * Of four kinds of places, so that no count waits for the last one: context << 8 | symbol.
+	 */
+	uint32_t tally[ST_RANS_TALLIES][ST_RANS_CONTEXTS * ST_RANS_SYMBOLS + ST_RANS_APART];
+	bool vectors;				/* the processor has AVX2, and BMI2 that is fast */
 	uint16_t log2_frac[1u << ST_RANS_BITS]; /* of log2(1 + i / 2^11), times 2^16 */
 };
 
 /* Once, before anything else. A model belongs to one thread at a time. */
 void st_rans_init(struct st_rans_model *m);
+/* Counts these, beside those counted before; then all into counts, and begins anew. nsyms: a
+ * multiple of 32. */
+void st_rans_count(struct st_rans_model *m, const uint8_t *sym, const uint8_t *ctx, size_t n);
+void st_rans_counted(struct st_rans_model *m, uint32_t (*counts)[ST_RANS_SYMBOLS], unsigned nsyms);
 /*
  * Frequencies from counts[context][symbol], which are changed: contexts next to each other share a
  * table where that costs less than two would. All in integers.

@@ -17,9 +17,13 @@ size_t st_rans_decode_avx2(const struct st_rans_model *m, const struct st_rans_l
 size_t st_rans_encode_avx2(const struct st_rans_model *m, const struct st_rans_lanes *l,
 			   uint32_t *states, uint8_t **words, const uint8_t *first,
 			   const uint8_t *sym, const uint8_t *ctx, size_t n);
+/* Counts the first of n, and returns how many. */
+size_t st_rans_count_avx2(struct st_rans_model *m, const uint8_t *sym, const uint8_t *ctx,
+			  size_t n);
 #else
 #define st_rans_decode_avx2(m, l, states, words, end, ctx, sym, n) ((size_t)0)
 #define st_rans_encode_avx2(m, l, states, words, first, sym, ctx, n) (n)
+#define st_rans_count_avx2(m, sym, ctx, n) ((size_t)0)
 #endif
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frequency tables: from counts, to bytes, from bytes. */
-#include "codec/rans.h"
+#include "codec/rans_kernel.h"
 
 #include <string.h>
 
@@ -47,10 +47,44 @@ void st_rans_init(struct st_rans_model *m)
 {
 	init_log2(m);
 	init_lanes(&m->lanes);
+	memset(m->tally, 0, sizeof(m->tally));
 	m->vectors = false;
 #if defined(__x86_64__)
-	m->vectors = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+	/* Where BMI2 came first it takes a hundred times as long. */
+	m->vectors = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+		     __builtin_cpu_supports("popcnt") && !__builtin_cpu_is("amdfam17h");
 #endif
+}
+
+void st_rans_count(struct st_rans_model *m, const uint8_t *sym, const uint8_t *ctx, size_t n)
+{
+	size_t i = 0;
+
+#if defined(__x86_64__)
+	if (m->vectors)
+		i = st_rans_count_avx2(m, sym, ctx, n);
+#endif
+	for (; i < n; i++)
+		m->tally[i % ST_RANS_TALLIES][(size_t)ctx[i] << 8 | sym[i]]++;
+}
+
+#define AT_ONCE 32 /* divides every number of symbols in use; a constant, so that vectors do it */
+
+static void add_up(struct st_rans_model *m, size_t at, uint32_t *to)
+{
+	for (unsigned s = 0; s < AT_ONCE; s++)
+		to[s] = m->tally[0][at + s] + m->tally[1][at + s] + m->tally[2][at + s] +
+			m->tally[3][at + s];
+	for (unsigned k = 0; k < ST_RANS_TALLIES; k++)
+		memset(m->tally[k] + at, 0, AT_ONCE * sizeof(uint32_t));
+}
+
+void st_rans_counted(struct st_rans_model *m, uint32_t (*counts)[ST_RANS_SYMBOLS], unsigned nsyms)
+{
+	memset(counts, 0, sizeof(*counts) * ST_RANS_CONTEXTS);
+	for (size_t c = 0; c < ST_RANS_CONTEXTS; c++)
+		for (unsigned s = 0; s < nsyms; s += AT_ONCE)
+			add_up(m, c * ST_RANS_SYMBOLS + s, counts[c] + s);
 }
 
 /* n log2 n, times 2^16; n below 2^22 */

@@ -181,7 +181,7 @@ static void order_of_numbers(void **state)
  * between steps 10 and 20, a quarter on its way. */
 static void prediction(void **state)
 {
-	struct st_decay d = { { 0 } };
+	struct st_decay d = { .steep = false };
 	struct arrays *a = malloc(sizeof(*a));
 	uint32_t b = 0x3f800000 | 128u << 15 | 1u << 13;
 
