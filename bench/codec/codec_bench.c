@@ -33,7 +33,7 @@ static const char *const part_names[NPARTS] = { "blocks", "embeddings", "all" };
 static const struct {
 	const char *label, *base, *next; /* folders */
 	unsigned width;
-	enum st_number number;
+	enum st_num number;
 } sets[] = {
 	{ "bf16 base to 20 steps", "bf_base", "bf_20", 2, ST_NUM_BF16 },
 	{ "bf16 base to 60 steps", "bf_base", "bf_60", 2, ST_NUM_BF16 },
@@ -72,7 +72,7 @@ struct bench {
 	struct tensor *t;
 	size_t nt, largest;
 	unsigned rounds, width;
-	enum st_number number;
+	enum st_num number;
 	uint8_t *out, *back, *stored;
 	struct totals sum[NPARTS];
 };

@@ -90,7 +90,7 @@ static size_t check(size_t got, const char *what)
 
 /* ---- planes: exponent as one byte, the sign with the mantissa ---- */
 
-static bool turned(enum st_number num)
+static bool turned(enum st_num num)
 {
 	return num == ST_NUM_BF16 || num == ST_NUM_F32;
 }

@@ -8,7 +8,7 @@
 #ifndef CODEC_RIVALS_H
 #define CODEC_RIVALS_H
 
-#include "codec/number.h"
+#include "codec/num.h"
 
 #include <stddef.h>
 
@@ -16,7 +16,7 @@ struct pair {
 	const uint8_t *x, *base; /* base: NULL when there is none */
 	size_t n;		 /* bytes of each */
 	unsigned width;
-	enum st_number number;
+	enum st_num number;
 };
 
 struct rival {
