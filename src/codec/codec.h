@@ -35,6 +35,7 @@ void st_codec_state_free(struct st_codec_state *s); /* NULL is fine */
 enum st_room {
 	ST_ROOM_STORED,
 	ST_ROOM_FRAME,
+	ST_ROOM_SAMPLE,
 	ST_ROOM_BASE, /* st_obj_frame's own, for the frames that a difference is against */
 	ST_NROOMS
 };
@@ -94,6 +95,12 @@ enum st_codec_mode {
 ST_MUST int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *in,
 			    enum st_codec_mode mode, uint8_t *out, enum st_coding *coding,
 			    size_t *len, struct st_err *e);
+/*
+ * Bits that a sample of the frame takes as a difference from the base, whose frame must be there and
+ * as long, and by itself.
+ */
+ST_MUST int st_frame_sample(struct st_codec_state *s, const struct st_frame_in *in,
+			    uint64_t *difference, uint64_t *alone, struct st_err *e);
 /* ST_EFORMAT: a coding that only a newer strata can have written. */
 ST_MUST int st_frame_decode(struct st_codec_state *s, unsigned coding, const uint8_t *p, size_t len,
 			    const uint8_t *base, size_t base_n, unsigned width, uint8_t *raw,

@@ -57,18 +57,38 @@ static int choose(struct st_codec_state *s, const struct st_frame_in *in, uint8_
 	return rc;
 }
 
+/* As what the codec takes the numbers: integers, if they are not of this width. */
+static const struct st_frame_in *fitting(const struct st_frame_in *in, struct st_frame_in *as_int)
+{
+	ST_BUG_ON(in->n == 0 || in->n > ST_FRAME_LEN || !valid_width(in->width));
+	if (st_num_fits(in->number, in->width))
+		return in;
+	*as_int = *in;
+	as_int->number = ST_NUM_INT;
+	return as_int;
+}
+
+int st_frame_sample(struct st_codec_state *s, const struct st_frame_in *in, uint64_t *difference,
+		    uint64_t *alone, struct st_err *e)
+{
+	struct st_frame_in as_int;
+
+	ST_BUG_ON(!in->base || in->base_n != in->n);
+	in = fitting(in, &as_int);
+	if (!st_codec_work(s, e))
+		return e->code;
+	*difference = st_delta_estimate(s, in);
+	*alone = st_planes_estimate(s, in);
+	return ST_OK;
+}
+
 int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *in, enum st_codec_mode mode,
 		    uint8_t *out, enum st_coding *coding, size_t *len, struct st_err *e)
 {
 	struct st_frame_in as_int;
 	int rc;
 
-	ST_BUG_ON(in->n == 0 || in->n > ST_FRAME_LEN || !valid_width(in->width));
-	if (!st_num_fits(in->number, in->width)) {
-		as_int = *in;
-		as_int.number = ST_NUM_INT;
-		in = &as_int;
-	}
+	in = fitting(in, &as_int);
 	rc = try_coding(ST_CODING_SAME, s, in, out, in->n, coding, len, e);
 	if (rc == ST_ENO)
 		rc = try_coding(ST_CODING_CONST, s, in, out, in->n - 1, coding, len, e);

@@ -8,15 +8,15 @@
 
 struct st_bases {
 	struct st_repo *r;
-	struct st_index staged;
-	struct st_map loaded; /* paths whose tensors are in `named` */
+	struct st_index staged, head;
+	struct st_map loaded; /* paths looked for */
 	struct st_map named;  /* key below -> index into ids */
 	struct {
 		struct st_oid id;
 		uint64_t size;
 	} * ids;
 	size_t n, cap;
-	bool everything; /* all models are loaded */
+	bool everything; /* all staged models are loaded */
 };
 
 int st_bases_new(struct st_bases **out, struct st_repo *r, struct st_err *e)
@@ -30,7 +30,10 @@ int st_bases_new(struct st_bases **out, struct st_repo *r, struct st_err *e)
 	b->r = r;
 	st_map_init(&b->loaded);
 	st_map_init(&b->named);
+	st_index_init(&b->head);
 	rc = st_staged_load(r, &b->staged, e);
+	if (rc == ST_OK)
+		rc = st_head_index(r, &b->head, e);
 	if (rc != ST_OK) {
 		st_bases_free(b);
 		return rc;
@@ -44,31 +47,47 @@ void st_bases_free(struct st_bases *b)
 	if (!b)
 		return;
 	st_index_release(&b->staged);
+	st_index_release(&b->head);
 	st_map_release(&b->loaded);
 	st_map_release(&b->named);
 	free(b->ids);
 	free(b);
 }
 
-/* Keys: path NUL name, directory NUL NUL name, NUL NUL NUL name: three scopes in one table. */
-static int make_key(struct st_buf *key, const char *scope, size_t scope_len, size_t nuls,
-		    const char *name, size_t name_len, struct st_err *e)
-{
-	int rc;
-
-	st_buf_clear(key);
-	rc = st_buf_add(key, scope, scope_len, e);
-	if (rc == ST_OK)
-		rc = st_buf_add(key, "\0\0\0", nuls, e);
-	if (rc == ST_OK)
-		rc = st_buf_add(key, name, name_len, e);
-	return rc;
-}
-
 struct scope {
 	const char *path;
 	size_t len, nuls;
 };
+
+struct named {
+	const char *name;
+	size_t len;
+	enum st_dtype dtype;
+	unsigned ndim;
+	const uint64_t *shape;
+};
+
+/*
+ * Keys: path NUL name, directory NUL NUL name, NUL NUL NUL name: three scopes in one table. Beyond
+ * the file it replaces a tensor's type and shape are part of its name.
+ */
+static int make_key(struct st_buf *key, const struct scope *sc, const struct named *t,
+		    struct st_err *e)
+{
+	int rc;
+
+	st_buf_clear(key);
+	rc = st_buf_add(key, sc->path, sc->len, e);
+	if (rc == ST_OK)
+		rc = st_buf_add(key, "\0\0\0", sc->nuls, e);
+	if (rc == ST_OK && sc->nuls > 1)
+		rc = st_buf_u64(key, t->dtype, e);
+	for (unsigned d = 0; rc == ST_OK && sc->nuls > 1 && d <= t->ndim; d++)
+		rc = st_buf_u64(key, d ? t->shape[d - 1] : t->ndim, e);
+	if (rc == ST_OK)
+		rc = st_buf_add(key, t->name, t->len, e);
+	return rc;
+}
 
 static void scopes_of(const char *path, struct scope out[3])
 {
@@ -82,6 +101,7 @@ static void scopes_of(const char *path, struct scope out[3])
 struct loading {
 	struct st_bases *b;
 	const char *path;
+	size_t from, to; /* of the three scopes, those that it is for */
 	struct st_buf key;
 };
 
@@ -90,6 +110,7 @@ static int take_view(void *arg, const struct st_view *v, const struct st_segment
 {
 	struct loading *l = arg;
 	struct st_bases *b = l->b;
+	struct named t = { v->name, v->name_len, v->dtype, v->ndim, v->shape };
 	struct scope sc[3];
 	size_t i;
 	int rc;
@@ -103,8 +124,8 @@ static int take_view(void *arg, const struct st_view *v, const struct st_segment
 	b->ids[b->n].id = seg->id;
 	b->ids[b->n].size = seg->size;
 	scopes_of(l->path, sc);
-	for (i = 0; rc == ST_OK && i < 3; i++) {
-		rc = make_key(&l->key, sc[i].path, sc[i].len, sc[i].nuls, v->name, v->name_len, e);
+	for (i = l->from; rc == ST_OK && i < l->to; i++) {
+		rc = make_key(&l->key, &sc[i], &t, e);
 		if (rc == ST_OK)
 			rc = st_map_put(&b->named, l->key.p, l->key.len, b->n, NULL, NULL, e);
 	}
@@ -112,17 +133,15 @@ static int take_view(void *arg, const struct st_view *v, const struct st_segment
 	return rc;
 }
 
-static int load_model(struct st_bases *b, const struct st_stage_row *row, struct st_err *e)
+/* What is loaded later comes before what was loaded earlier. */
+static int load_model(struct st_bases *b, const struct st_stage_row *row, size_t from, size_t to,
+		      struct st_err *e)
 {
-	struct loading l = { .b = b, .path = row->path };
+	struct loading l = { .b = b, .path = row->path, .from = from, .to = to };
 	struct st_vfile *f;
-	bool had;
-	int rc = st_map_put(&b->loaded, row->path, row->path_len, 1, &had, NULL, e);
+	int rc = st_vfile_open_model(&f, b->r, row, e);
 
-	if (rc != ST_OK || had || !(row->flags & ST_INDEX_MODEL))
-		return rc;
-	rc = st_vfile_open(&f, b->r, &row->id, e);
-	if (rc != ST_OK)
+	if (rc != ST_OK || !f)
 		return rc;
 	st_buf_init(&l.key, 1 << 20);
 	rc = st_vfile_views(f, take_view, &l, e);
@@ -131,26 +150,80 @@ static int load_model(struct st_bases *b, const struct st_stage_row *row, struct
 	return rc;
 }
 
+/* The file that this path has in HEAD, if it has one there, else the staged one. */
+static int load_path(struct st_bases *b, const char *path, struct st_err *e)
+{
+	size_t len = strlen(path);
+	struct st_stage_row *row = st_index_find(&b->head, path, len, NULL);
+	bool had;
+	int rc;
+
+	if (!row)
+		row = st_index_find(&b->staged, path, len, NULL);
+	if (!row)
+		return ST_OK;
+	rc = st_map_put(&b->loaded, path, len, 1, &had, NULL, e);
+	return rc == ST_OK && !had ? load_model(b, row, 0, 1, e) : rc;
+}
+
+/* checkpoint-500 before checkpoint-1000 */
+static int by_numbers(const char *a, const char *b)
+{
+	size_t m, n;
+
+	for (;; a++, b++) {
+		m = strspn(a, "0123456789");
+		n = strspn(b, "0123456789");
+		if (m && n && m != n)
+			return m < n ? -1 : 1;
+		if (*a != *b || !*a)
+			return (unsigned char)*a - (unsigned char)*b;
+	}
+}
+
+/* Seconds: what one command wrote into the working tree is told apart by name. */
+static int by_age(const void *a, const void *b)
+{
+	const struct st_stage_row *x = *(const struct st_stage_row *const *)a;
+	const struct st_stage_row *y = *(const struct st_stage_row *const *)b;
+	int64_t s = x->mtime_ns / 1000000000, t = y->mtime_ns / 1000000000;
+
+	if (s != t)
+		return s < t ? -1 : 1;
+	return by_numbers(x->path, y->path);
+}
+
+/* The newest last: it is the first to be found. */
 static int load_everything(struct st_bases *b, struct st_err *e)
 {
-	size_t i;
+	const struct st_stage_row **rows;
+	size_t i, n = b->staged.nrows;
 	int rc = ST_OK;
 
-	for (i = 0; rc == ST_OK && i < b->staged.nrows; i++)
-		rc = load_model(b, &b->staged.rows[i], e);
 	b->everything = true;
+	rows = st_calloc(n, sizeof(*rows), e);
+	if (!rows)
+		return e->code;
+	for (i = 0; i < n; i++)
+		rows[i] = &b->staged.rows[i];
+	if (n)
+		qsort(rows, n, sizeof(*rows), by_age);
+	for (i = 0; rc == ST_OK && i < n; i++)
+		rc = load_model(b, rows[i], 1, 3, e);
+	free(rows);
 	return rc;
 }
 
 static int look_up(struct st_bases *b, const struct scope *sc, const struct st_tensor *t,
 		   struct st_oid *base, bool *found, struct st_err *e)
 {
+	struct named n = { t->name, t->name_len, t->dtype, t->ndim, t->shape };
 	struct st_buf key;
 	uint64_t at;
 	int rc;
 
 	st_buf_init(&key, 1 << 20);
-	rc = make_key(&key, sc->path, sc->len, sc->nuls, t->name, t->name_len, e);
+	rc = make_key(&key, sc, &n, e);
 	if (rc == ST_OK && st_map_get(&b->named, key.p, key.len, &at) &&
 	    b->ids[at].size == t->nbytes) {
 		*base = b->ids[at].id;
@@ -163,16 +236,13 @@ static int look_up(struct st_bases *b, const struct scope *sc, const struct st_t
 int st_bases_find(struct st_bases *b, const char *path, const struct st_tensor *t,
 		  struct st_oid *base, bool *found, struct st_err *e)
 {
-	struct st_stage_row *row;
 	struct scope sc[3];
 	size_t i;
-	int rc = ST_OK;
+	int rc;
 
 	*found = false;
 	scopes_of(path, sc);
-	row = st_index_find(&b->staged, path, strlen(path), NULL);
-	if (row)
-		rc = load_model(b, row, e);
+	rc = load_path(b, path, e);
 	if (rc == ST_OK)
 		rc = look_up(b, &sc[0], t, base, found, e);
 	if (rc == ST_OK && !*found && !b->everything)

@@ -86,8 +86,17 @@ void st_ingest_free(struct st_ingest *g)
 	for (i = 0; g->codecs && i < g->jobs; i++)
 		st_codec_state_free(g->codecs[i]);
 	free(g->codecs);
+	st_codec_state_free(g->own);
 	st_bases_free(g->bases);
 	free(g);
+}
+
+int st_ingest_codec(struct st_ingest *g, struct st_codec_state **out, struct st_err *e)
+{
+	int rc = g->own ? ST_OK : st_codec_state_new(&g->own, e);
+
+	*out = g->own;
+	return rc;
 }
 
 void st_ingest_expect(struct st_ingest *g, uint64_t bytes)

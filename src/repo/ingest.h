@@ -18,6 +18,7 @@
 #include "base/pool.h"
 #include "model/manifest.h"
 #include "repo/cdc.h"
+#include "repo/chain.h"
 #include "repo/plan.h"
 
 #include <sys/stat.h>
@@ -29,6 +30,7 @@ struct st_ingest {
 	struct st_bases *bases; /* made when first needed */
 	struct st_cdc cdc;
 	struct st_codec_state **codecs; /* one a worker */
+	struct st_codec_state *own;	/* the calling thread's, made when first needed */
 	unsigned jobs, depth;
 	size_t span; /* bytes of a slab, a multiple of ST_FRAME_LEN */
 	struct st_pipe *small_pipe, *big_pipe;
@@ -45,6 +47,9 @@ struct st_deferred {
 	char *path, *full;
 	bool follow;
 };
+
+/* The calling thread's own codec state: the others are in use. */
+ST_MUST int st_ingest_codec(struct st_ingest *g, struct st_codec_state **out, struct st_err *e);
 
 /* ingest_small.c */
 #define ST_SMALL_MAX ((uint64_t)1 << 20) /* larger ordinary files are chunked */
@@ -63,13 +68,15 @@ void st_slab_free(struct st_slab *s);
 /* ingest_sink.c: one file's pieces, as their frames come out of the pipeline in file order */
 struct st_frame_job {
 	const struct st_piece *piece; /* NULL: a chunk */
-	/* candidate, or NULL; belongs to the sink from its last frame on */
-	struct st_obj *base;
+	/* What changes are counted against, or NULL; belongs to the sink from its last frame on. */
+	struct st_obj *before;
+	struct st_link link; /* what differences are from */
 	uint64_t size, frame; /* of the whole piece; number of this frame in it */
 	size_t at, len;	      /* in the slab */
 	enum st_coding coding;
 	size_t stored; /* bytes at `out`, or len at `at` when RAW */
 	size_t out;    /* in the slab's output */
+	bool equal;    /* to the frame of `before`, hence not encoded */
 	uint8_t cv[ST_OID_LEN];
 };
 
@@ -85,13 +92,9 @@ struct st_filesink {
 	uint8_t (*cvs)[ST_OID_LEN]; /* of the piece in hand */
 	size_t ncvs, cvs_cap;
 	bool writing;	/* the piece in hand is being written */
-	uint64_t equal; /* frames of it that equal the base's and are not written */
+	uint64_t equal; /* its first frames, equal to those before, that are not written */
 };
 
-/* What the codec is to know of a frame of p, which may be NULL: a chunk. */
-void st_frame_describe(struct st_frame_in *in, const struct st_piece *p, uint64_t frame);
-/* Whether frames may be stored as differences against the job's base. */
-bool st_base_serves(const struct st_frame_job *j);
 ST_MUST int st_filesink_init(struct st_filesink *s, struct st_ingest *g, const char *path,
 			     const char *format, struct st_err *e);
 void st_filesink_release(struct st_filesink *s);

@@ -24,7 +24,8 @@ struct big {
 	size_t piece;			 /* next piece whose frames are to be given out */
 	uint64_t frame;			 /* next frame of it */
 	uint64_t cut;			 /* of a piece in chunks: where the next one starts */
-	struct st_obj *base;		 /* of the piece in hand */
+	struct st_obj *before;		 /* of the piece in hand, */
+	struct st_link link;		 /* and what it is a difference from */
 };
 
 struct glue_run {
@@ -113,21 +114,26 @@ static void hash_frame(const uint8_t *p, size_t n, uint64_t frame, uint64_t size
 		st_blake3_subtree(p, n, frame * (ST_FRAME_LEN / 1024), cv);
 }
 
-/* The base's frame, or NULL where it cannot be read or is too deep already: the frame is then
- * stored by itself. */
+/* The base's frame, or NULL where it cannot be read: the frame is then stored by itself. */
 static const uint8_t *base_frame(struct st_ingest *g, const struct st_frame_job *j,
 				 struct st_codec_state *s)
 {
 	struct st_err bad = { 0 };
 	uint8_t *room;
 
-	if (g->o.mode == ST_CODEC_FAST || !st_base_serves(j))
+	if (g->o.mode == ST_CODEC_FAST || !j->link.base)
 		return NULL;
 	st_codec_memo(s)->set = false;
 	room = st_codec_room(s, ST_ROOM_FRAME, &bad);
-	if (!room || st_obj_frame(j->base, s, j->frame, room, &bad) != ST_OK)
+	if (!room || st_obj_frame(j->link.base, s, j->frame, room, &bad) != ST_OK)
 		return NULL;
 	return room;
+}
+
+/* Chaining values decide, so nobody's bytes are needed. */
+static bool has_frame(const struct st_obj *ob, const struct st_frame_job *j)
+{
+	return ob && memcmp(st_obj_entry(ob)->frames[j->frame].cv, j->cv, ST_OID_LEN) == 0;
 }
 
 static int work_job(struct st_ingest *g, struct st_slab *s, struct st_frame_job *j, size_t *out,
@@ -139,8 +145,8 @@ static int work_job(struct st_ingest *g, struct st_slab *s, struct st_frame_job 
 	if (j->size == 0)
 		return ST_OK;
 	hash_frame(in.raw, j->len, j->frame, j->size, j->cv);
-	/* The chaining values decide, so the base's bytes are not needed. */
-	if (j->base && memcmp(st_obj_entry(j->base)->frames[j->frame].cv, j->cv, ST_OID_LEN) == 0) {
+	j->equal = has_frame(j->before, j);
+	if (j->equal || has_frame(j->link.base, j)) {
 		j->coding = ST_CODING_SAME;
 		j->stored = 0;
 		return ST_OK;
@@ -203,14 +209,14 @@ static int sink_steps(struct st_slab *s, struct st_err *e)
 	return rc;
 }
 
-/* The last frame's job owns its piece's base. */
+/* The last frame's job owns its piece's version before. */
 static void close_bases(struct st_slab *s)
 {
 	size_t i;
 
 	for (i = 0; i < s->njobs; i++)
-		if (s->jobs[i].base && last_frame(&s->jobs[i]))
-			st_obj_close(s->jobs[i].base);
+		if (s->jobs[i].before && last_frame(&s->jobs[i]))
+			st_obj_close(s->jobs[i].before);
 	s->njobs = 0;
 }
 
@@ -267,11 +273,42 @@ static int add_run(struct st_slab *s, const struct st_piece *p, struct st_err *e
 	return add_step(s, true, s->nruns - 1, e);
 }
 
+struct sampled {
+	const struct big *f;
+	uint64_t off;
+};
+
+static int read_sample(void *arg, uint64_t frame, uint8_t *p, size_t n, struct st_err *e)
+{
+	const struct sampled *s = arg;
+
+	return st_pread_full(s->f->fd, p, n, s->off + frame * ST_FRAME_LEN, s->f->path, e);
+}
+
+static int choose_base(struct big *f, const struct st_piece *p, struct st_err *e)
+{
+	struct sampled s = { f, p->off };
+	struct st_codec_state *own;
+	int rc;
+
+	/* Then only frames as before refer to it, hence the more of these the better; what follows
+	 * counts anew. */
+	if (f->g->o.mode == ST_CODEC_FAST && f->before && st_obj_depth(f->before) < ST_MAX_DEPTH)
+		f->link.base = f->before;
+	if (f->g->o.mode == ST_CODEC_FAST)
+		return ST_OK;
+	st_link_after(&f->link, f->before, ST_MAX_DEPTH);
+	if (!f->link.base)
+		return ST_OK;
+	rc = st_ingest_codec(f->g, &own, e);
+	return rc == ST_OK ? st_link_weigh(&f->link, f->before, p, own, read_sample, &s, e) : rc;
+}
+
 /*
- * The candidate base of an extent that a tensor covers, opened; NULL if there is none of the size.
- * A base that cannot be read is no base: the tensor is stored by itself.
+ * The version before of an extent that a tensor covers, opened; NULL if there is none of the size.
+ * One that cannot be read is none: the tensor is stored by itself.
  */
-static int open_base(struct big *f, const struct st_piece *p, struct st_err *e)
+static int open_before(struct big *f, const struct st_piece *p, struct st_err *e)
 {
 	struct st_ingest *g = f->g;
 	struct st_err bad = { 0 };
@@ -279,7 +316,8 @@ static int open_base(struct big *f, const struct st_piece *p, struct st_err *e)
 	bool found = false;
 	int rc = ST_OK;
 
-	f->base = NULL;
+	f->before = NULL;
+	f->link = (struct st_link){ 0 };
 	if (p->ntensors == 0 || p->size == 0)
 		return ST_OK;
 	if (!g->bases)
@@ -290,12 +328,12 @@ static int open_base(struct big *f, const struct st_piece *p, struct st_err *e)
 			rc = st_bases_find(g->bases, f->path, &p->tensors[i], &id, &found, e);
 	if (rc != ST_OK || !found)
 		return rc;
-	rc = st_obj_open(&f->base, g->r->odb, &id, &bad);
-	if (rc == ST_OK && st_obj_size(f->base) != p->size) {
-		st_obj_close(f->base);
-		f->base = NULL;
+	rc = st_obj_open(&f->before, g->r->odb, &id, &bad);
+	if (rc == ST_OK && st_obj_size(f->before) != p->size) {
+		st_obj_close(f->before);
+		f->before = NULL;
 	}
-	return ST_OK;
+	return choose_base(f, p, e);
 }
 
 /* Frames of the piece in hand that start in this slab; true once the piece is given out. */
@@ -308,7 +346,7 @@ static int give_frames(struct big *f, struct st_slab *s, const struct st_piece *
 
 	*whole = false;
 	if (f->frame == 0)
-		rc = open_base(f, p, e);
+		rc = open_before(f, p, e);
 	for (; rc == ST_OK; f->frame++) {
 		at = p->off + f->frame * ST_FRAME_LEN;
 		if (f->frame && at >= p->off + p->size) {
@@ -317,13 +355,14 @@ static int give_frames(struct big *f, struct st_slab *s, const struct st_piece *
 		}
 		if (at >= s->off + s->len && p->size)
 			break;
-		j.base = f->base;
+		j.before = f->before;
+		j.link = f->link;
 		j.frame = f->frame;
 		j.at = (size_t)(at - s->off);
 		j.len = frame_len(p->size, f->frame);
 		rc = add_job(s, &j, e);
 		if (rc == ST_OK && last_frame(&j))
-			f->base = NULL;
+			f->before = NULL;
 	}
 	return rc;
 }
@@ -566,7 +605,7 @@ static int ingest_once(struct st_ingest *g, const char *path, const char *full, 
 	rc = st_open_read(&f.fd, full, O_NONBLOCK | (follow ? 0 : O_NOFOLLOW), e);
 	if (rc == ST_OK)
 		rc = ingest_open(&f, got, e);
-	st_obj_close(f.base);
+	st_obj_close(f.before);
 	st_filesink_release(&f.sink);
 	st_plan_release(&f.plan);
 	st_layout_release(&f.layout);

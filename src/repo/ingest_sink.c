@@ -114,18 +114,34 @@ int st_filesink_empty(struct st_filesink *s, const struct st_piece *p, struct st
 	return add_extent(s, p, 0, &id, e);
 }
 
-void st_frame_describe(struct st_frame_in *in, const struct st_piece *p, uint64_t frame)
+static bool base_has(const struct st_link *l, uint64_t i, const uint8_t cv[ST_OID_LEN])
 {
-	in->width = p ? p->width : 1;
-	in->number = p ? p->number : ST_NUM_INT;
-	in->row = p ? p->row : 0;
-	in->row_at = in->row ? frame * (ST_FRAME_LEN / in->width) % in->row : 0;
-	in->level = 1;
+	return l->base && memcmp(st_obj_entry(l->base)->frames[i].cv, cv, ST_OID_LEN) == 0;
 }
 
-/*
- * Bytes of a frame that was passed over because it equals the base's, when the base cannot serve.
- */
+/* The frame's bytes, which are those of the version before, and the base's. */
+static int read_both(struct st_filesink *s, const struct st_frame_job *j, uint64_t i,
+		     struct st_codec_state *own, uint8_t *raw, struct st_frame_in *in,
+		     struct st_err *e)
+{
+	struct st_err bad = { 0 };
+	uint8_t *room;
+	int rc = st_obj_frame(j->before, own, i, raw, e);
+
+	if (rc != ST_OK || !j->link.base || s->g->o.mode == ST_CODEC_FAST)
+		return rc;
+	room = st_codec_room(own, ST_ROOM_FRAME, e);
+	if (!room)
+		return e->code;
+	st_codec_memo(own)->set = false;
+	if (st_obj_frame(j->link.base, own, i, room, &bad) == ST_OK) {
+		in->base = room;
+		in->base_n = in->n;
+	}
+	return ST_OK;
+}
+
+/* A frame that was passed over because it is as in the version before, which is not the base. */
 static int rewrite_frame(struct st_filesink *s, const struct st_frame_job *j, uint64_t i,
 			 uint8_t *raw, uint8_t *enc, struct st_err *e)
 {
@@ -134,22 +150,24 @@ static int rewrite_frame(struct st_filesink *s, const struct st_frame_job *j, ui
 	struct st_frame_in in = { .raw = raw, .n = n };
 	struct st_frame_row row = { 0 };
 	enum st_coding coding;
-	struct st_codec_state *own = NULL; /* the workers' are in use */
-	int rc = st_codec_state_new(&own, e);
+	struct st_codec_state *own;
+	int rc = st_ingest_codec(s->g, &own, e);
 
+	memcpy(row.cv, s->cvs[i], ST_OID_LEN);
+	if (rc == ST_OK && base_has(&j->link, i, row.cv)) {
+		row.coding = ST_CODING_SAME;
+		return st_writer_frame(s->g->w, &row, NULL, e);
+	}
 	st_frame_describe(&in, j->piece, i);
 	if (rc == ST_OK)
-		rc = st_obj_frame(j->base, own, i, raw, e);
+		rc = read_both(s, j, i, own, raw, &in, e);
 	if (rc == ST_OK)
 		rc = st_frame_encode(own, &in, s->g->o.mode, enc, &coding, &stored, e);
-	if (rc == ST_OK) {
-		row.coding = (uint8_t)coding;
-		row.stored = (uint32_t)stored;
-		memcpy(row.cv, s->cvs[i], ST_OID_LEN);
-		rc = st_writer_frame(s->g->w, &row, coding == ST_CODING_RAW ? raw : enc, e);
-	}
-	st_codec_state_free(own);
-	return rc;
+	if (rc != ST_OK)
+		return rc;
+	row.coding = (uint8_t)coding;
+	row.stored = (uint32_t)stored;
+	return st_writer_frame(s->g->w, &row, coding == ST_CODING_RAW ? raw : enc, e);
 }
 
 static int rewrite_equal(struct st_filesink *s, const struct st_frame_job *j, struct st_err *e)
@@ -164,37 +182,19 @@ static int rewrite_equal(struct st_filesink *s, const struct st_frame_job *j, st
 	return rc;
 }
 
-bool st_base_serves(const struct st_frame_job *j)
-{
-	return j->base && st_obj_depth(j->base) < ST_MAX_DEPTH;
-}
-
-static int write_equal(struct st_filesink *s, struct st_err *e)
-{
-	struct st_frame_row row = { .coding = ST_CODING_SAME };
-	uint64_t i;
-	int rc = ST_OK;
-
-	for (i = 0; rc == ST_OK && i < s->equal; i++) {
-		memcpy(row.cv, s->cvs[i], ST_OID_LEN);
-		rc = st_writer_frame(s->g->w, &row, NULL, e);
-	}
-	return rc;
-}
-
-/* The first frame that differs from the base's: now the object exists. */
+/* The first frame that is not as in the version before: now the object exists. */
 static int start_writing(struct st_filesink *s, const struct st_frame_job *j, struct st_err *e)
 {
-	bool serves = st_base_serves(j);
-	const struct st_oid *base = serves ? &st_obj_entry(j->base)->id : NULL;
+	const struct st_obj *base = j->link.base;
 	unsigned width = j->piece ? j->piece->width : 1;
-	int rc = st_writer_begin(s->g->w, j->size, width, base, serves ? st_obj_depth(j->base) : 0,
-				 e);
+	int rc = st_writer_begin(s->g->w, j->size, width, base ? &st_obj_entry(base)->id : NULL,
+				 base ? st_obj_depth(base) : 0, e);
 
 	s->writing = true;
-	if (rc == ST_OK)
-		rc = serves ? write_equal(s, e) : rewrite_equal(s, j, e);
-	return rc;
+	if (rc != ST_OK)
+		return rc;
+	st_writer_note(s->g->w, j->link.number, s->g->o.mode == ST_CODEC_FAST ? ST_ENTRY_FAST : 0);
+	return s->equal ? rewrite_equal(s, j, e) : ST_OK;
 }
 
 static int write_frame(struct st_filesink *s, const struct st_frame_job *j, const void *p,
@@ -204,7 +204,7 @@ static int write_frame(struct st_filesink *s, const struct st_frame_job *j, cons
 	uint8_t *raw;
 	int rc;
 
-	if (j->coding == ST_CODING_SAME && !st_base_serves(j)) {
+	if (j->equal) {
 		raw = st_malloc(2 * ST_FRAME_LEN, e);
 		rc = raw ? rewrite_frame(s, j, j->frame, raw, raw + ST_FRAME_LEN, e) : e->code;
 		free(raw);
@@ -257,7 +257,7 @@ int st_filesink_frame(struct st_filesink *s, const struct st_frame_job *j, const
 		return rc;
 	ST_BUG_ON(s->ncvs != j->frame);
 	memcpy(s->cvs[s->ncvs++], j->cv, ST_OID_LEN);
-	if (!s->writing && j->coding == ST_CODING_SAME && s->equal == j->frame) {
+	if (!s->writing && j->equal && s->equal == j->frame) {
 		s->equal++;
 	} else {
 		if (!s->writing)

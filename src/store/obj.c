@@ -221,6 +221,11 @@ uint64_t st_obj_stored(const struct st_obj *ob)
 	return ob->entry.stored;
 }
 
+struct st_obj *st_obj_base(const struct st_obj *ob)
+{
+	return ob->base;
+}
+
 const struct st_entry *st_obj_entry(const struct st_obj *ob)
 {
 	return &ob->entry;

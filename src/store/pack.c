@@ -50,8 +50,8 @@ static void put_frame(uint8_t row[ST_FRAME_ROW], const struct st_frame_row *f)
 }
 
 /*
- *	0 "SENT"  4 kind  5 width  6 depth  7 0  8 id (32)  40 raw  48 stored  56 base (32)
- *	88 nframes  92 phase  96 cipher  100 0  104 key  112 bundle frame
+ *	0 "SENT"  4 kind  5 width  6 depth  7 flags  8 id (32)  40 raw  48 stored  56 base (32)
+ *	88 nframes  92 phase  96 cipher  100 number  104 key  112 bundle frame
  *	116 bundle offset  120.. 0
  */
 int st_entry_put(struct st_buf *out, const struct st_entry *en, uint8_t check[16], struct st_err *e)
@@ -65,11 +65,13 @@ int st_entry_put(struct st_buf *out, const struct st_entry *en, uint8_t check[16
 	fixed[4] = en->kind;
 	fixed[5] = en->width;
 	fixed[6] = en->depth;
+	fixed[7] = en->flags;
 	memcpy(fixed + 8, en->id.b, ST_OID_LEN);
 	st_put64(fixed + 40, en->raw);
 	st_put64(fixed + 48, en->stored);
 	memcpy(fixed + 56, en->base.b, ST_OID_LEN);
 	st_put32(fixed + 88, en->nframes);
+	st_put32(fixed + 100, en->number);
 	rc = st_buf_add(out, fixed, sizeof(fixed), e);
 	for (i = 0; rc == ST_OK && i < en->nframes; i++) {
 		put_frame(row, &en->frames[i]);
@@ -98,10 +100,14 @@ static int check_fixed(const struct st_entry *en, const uint8_t *p, struct st_er
 	if (st_frames_of(en->raw) != en->nframes)
 		return st_fail(e, ST_ECORRUPT, "%" PRIu64 " bytes in %" PRIu32 " frames", en->raw,
 			       en->nframes);
-	if (p[7])
-		return st_fail(e, ST_ECORRUPT, "reserved byte 7 of an entry is not 0");
+	if (en->number && !en->depth)
+		return st_fail(e, ST_ECORRUPT, "change %" PRIu32 " without a base", en->number);
+	if (en->flags & ~ST_ENTRY_FLAGS)
+		return st_fail(e, ST_ECORRUPT,
+			       "an entry with unknown flags %u: written by a newer strata?",
+			       en->flags);
 	for (i = 92; i < ST_ENTRY_FIXED; i++)
-		if (p[i])
+		if (p[i] && (i < 100 || i >= 104))
 			return st_fail(e, ST_ECORRUPT,
 				       "reserved byte %zu of an entry is not 0: written by a newer "
 				       "strata?",
@@ -174,11 +180,13 @@ int st_entry_parse(struct st_entry *en, const uint8_t *p, size_t len, struct st_
 	en->kind = p[4];
 	en->width = p[5];
 	en->depth = p[6];
+	en->flags = p[7];
 	memcpy(en->id.b, p + 8, ST_OID_LEN);
 	en->raw = st_get64(p + 40);
 	en->stored = st_get64(p + 48);
 	memcpy(en->base.b, p + 56, ST_OID_LEN);
 	en->nframes = st_get32(p + 88);
+	en->number = st_get32(p + 100);
 	rc = check_fixed(en, p, e);
 	if (rc != ST_OK)
 		return rc;
@@ -213,7 +221,7 @@ static int by_id(const void *a, const void *b)
 }
 
 /*
- *	0 id (32)  32 kind  33 width  34 depth  35 0  36 nframes  40 offset  48 raw  56 stored
+ *	0 id (32)  32 kind  33 width  34 depth  35 flags  36 nframes  40 offset  48 raw  56 stored
  *	64 base (32)  96 check (16)  112.. 0
  */
 static void put_row(uint8_t out[ST_INDEX_ROW], const struct st_index_row *r)
@@ -223,6 +231,7 @@ static void put_row(uint8_t out[ST_INDEX_ROW], const struct st_index_row *r)
 	out[32] = r->kind;
 	out[33] = r->width;
 	out[34] = r->depth;
+	out[35] = r->flags;
 	st_put32(out + 36, r->nframes);
 	st_put64(out + 40, r->offset);
 	st_put64(out + 48, r->raw);
@@ -289,6 +298,7 @@ static int get_row(struct st_index_row *r, const uint8_t *p, uint64_t pack_len, 
 	r->kind = p[32];
 	r->width = p[33];
 	r->depth = p[34];
+	r->flags = p[35];
 	r->nframes = st_get32(p + 36);
 	r->offset = st_get64(p + 40);
 	r->raw = st_get64(p + 48);
@@ -296,7 +306,7 @@ static int get_row(struct st_index_row *r, const uint8_t *p, uint64_t pack_len, 
 	memcpy(r->base.b, p + 64, ST_OID_LEN);
 	memcpy(r->check, p + 96, 16);
 	for (i = 112; i < ST_INDEX_ROW; i++)
-		if (p[i] || p[35])
+		if (p[i] || r->flags & ~ST_ENTRY_FLAGS)
 			return st_fail(e, ST_ECORRUPT, "an index row's reserved bytes are not 0");
 	return check_row(r, pack_len, e);
 }

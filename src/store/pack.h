@@ -33,6 +33,12 @@ enum st_entry_kind {	     /* on disk */
 	ST_ENTRY_RECIPE = 2, /* id is a file's; content names the manifest that rebuilds it */
 };
 
+enum st_entry_flags {	    /* on disk */
+	ST_ENTRY_FAST = 1,  /* coded for speed: repack can do better */
+	ST_ENTRY_TRIED = 2, /* repack --max did what it can */
+	ST_ENTRY_FLAGS = 3  /* all of them */
+};
+
 struct st_frame_row {
 	uint8_t coding;
 	uint32_t stored; /* bytes */
@@ -48,10 +54,12 @@ struct st_entry {
 	uint8_t kind;	    /* enum st_entry_kind */
 	uint8_t width;	    /* element width the codec was told: 1, 2, 4, 8 */
 	uint8_t depth;	    /* decodes below this one: 0 without a base */
+	uint8_t flags;	    /* enum st_entry_flags */
 	uint64_t raw;	    /* bytes of content */
 	uint64_t stored;    /* bytes of all frames together */
 	struct st_oid base; /* zero: none */
 	uint32_t nframes;
+	uint32_t number; /* of the change, counted from the last one without a base: see chain.h */
 	/* Reserved, written as 0, refused when not 0: */
 	uint32_t phase;		     /* of block-quantised formats */
 	uint32_t cipher;	     /* encryption at rest, */
@@ -63,7 +71,7 @@ struct st_entry {
 
 struct st_index_row {
 	struct st_oid id;
-	uint8_t kind, width, depth;
+	uint8_t kind, width, depth, flags;
 	uint64_t offset; /* of the entry in the pack */
 	uint64_t raw, stored;
 	uint32_t nframes;

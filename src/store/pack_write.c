@@ -255,7 +255,7 @@ static int begin(struct st_writer *w, uint64_t raw, unsigned width, uint8_t kind
 				   .frames = frames };
 	w->open = true;
 	w->nframes_in = 0;
-	w->refers = false;
+	w->refers = w->plain = false;
 	w->offset = p->end;
 	for (head = ST_ENTRY_FIXED + (size_t)nframes * ST_FRAME_ROW; rc == ST_OK && head;
 	     head -= n) {
@@ -279,6 +279,13 @@ int st_writer_begin(struct st_writer *w, uint64_t raw, unsigned width, const str
 	return rc;
 }
 
+void st_writer_note(struct st_writer *w, uint32_t number, unsigned flags)
+{
+	ST_BUG_ON(!w->open || flags & ~(unsigned)ST_ENTRY_FLAGS);
+	w->en.number = number;
+	w->en.flags = (uint8_t)flags;
+}
+
 int st_writer_frame(struct st_writer *w, struct st_frame_row *row, const void *bytes,
 		    struct st_err *e)
 {
@@ -291,6 +298,7 @@ int st_writer_frame(struct st_writer *w, struct st_frame_row *row, const void *b
 		return e->code;
 	if (st_codec_get(row->coding)->needs_base)
 		w->refers = true;
+	w->plain |= row->coding == ST_CODING_RAW;
 	w->en.frames[w->nframes_in++] = *row;
 	w->en.stored += row->stored;
 	return ST_OK;
@@ -323,6 +331,9 @@ static int put_entry(struct st_writer *w, const struct st_oid *id, const struct 
 	if (!w->refers)
 		w->en.base = (struct st_oid){ { 0 } };
 	w->en.depth = w->refers ? (uint8_t)(w->base_depth + 1) : 0;
+	w->en.number = w->refers ? w->en.number : 0;
+	if (!w->plain)
+		w->en.flags &= (uint8_t)~ST_ENTRY_FAST;
 	st_buf_init(&b, SIZE_MAX / 4);
 	rc = st_entry_put(&b, &w->en, row.check, e);
 	if (rc == ST_OK)
@@ -331,6 +342,7 @@ static int put_entry(struct st_writer *w, const struct st_oid *id, const struct 
 	row.kind = w->en.kind;
 	row.width = w->en.width;
 	row.depth = w->en.depth;
+	row.flags = w->en.flags;
 	row.raw = w->en.raw;
 	row.stored = w->en.stored;
 	row.nframes = w->en.nframes;

@@ -53,6 +53,7 @@ struct st_writer {
 	size_t frames_cap;
 	uint64_t offset; /* of its entry */
 	bool refers;	 /* a frame refers to the base */
+	bool plain;	 /* a frame is stored raw */
 	uint8_t base_depth;
 };
 

@@ -129,7 +129,8 @@ static void entry_bytes(void **state)
 	encode(p, check, &en);
 	for (size_t i = 0; i < sizeof(p); i++) {
 		size_t in_row = i < ST_ENTRY_FIXED ? 0 : (i - ST_ENTRY_FIXED) % ST_FRAME_ROW;
-		bool free_value = i == 6 || (i >= 8 && i < 42) || (i >= 56 && i < 88);
+		bool free_value = i == 6 || (i >= 8 && i < 42) || (i >= 56 && i < 88) ||
+				  (i >= 100 && i < 104);
 		struct st_err e = { 0 };
 		int rc;
 
@@ -274,7 +275,7 @@ static void bad_indexes(void **state)
 		{ 24, 91 },	     /* stored bytes */
 		{ 32 + 32, 3 },	     /* kind */
 		{ 32 + 34, 1 },	     /* depth without a base */
-		{ 32 + 35, 1 },	     /* reserved */
+		{ 32 + 35, 4 },	     /* an unknown flag */
 		{ 32 + 36, 2 },	     /* frames */
 		{ 32 + 40, 63 },     /* offset inside the header; 500 is 0x1f4 */
 		{ 32 + 47, 0xff },   /* offset near 2^64 */
