@@ -57,7 +57,7 @@ static inline T FN(predict)(T b, enum st_num num, const struct st_decay *decay)
 	unsigned mbits = st_numbers[num].mantissa;
 	T m = (T)(b & (((T)1 << mbits) - 1));
 	unsigned cell = (unsigned)(mbits >= 8 ? m >> (mbits - 8) : m << (8 - mbits));
-	T low = mbits > 8 ? (T)(m & (((T)1 << (mbits - 8)) - 1)) : 0;
+	T low = (T)(mbits > 8 ? m & (((T)1 << (mbits - 8)) - 1) : 0);
 	int64_t from = decay->step[cell], by = decay->step[cell + 1] - from, round = 0;
 	unsigned shift = mbits > 8 ? mbits - 8 : 0;
 	int64_t d;
@@ -123,9 +123,9 @@ static bool FN(join)(const uint8_t *sym, const uint8_t *b, size_t n, enum st_num
 		T u = FN(load)(b, i), d;
 		unsigned k = sym[i] >> 2, more = k > 2 ? k - 2 : 0;
 
-		d = k < 2 ? (T)k :
-			    (T)((T)((T)(2 | (sym[i] >> 1 & 1)) << more) |
-				FN(raw_at)(raw, raw_len, at, more));
+		d = (T)(k < 2 ? k :
+				(T)((T)((T)(2 | (sym[i] >> 1 & 1)) << more) |
+				    FN(raw_at)(raw, raw_len, at, more)));
 		at += more;
 		d = (T)(d ^ (T)(0 - (T)(sym[i] & 1)));
 		if (decay)

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # check_state.sh SCENARIO STATE: holds one state that a crash of the scenario's command could have
-# left against what is promised. test_crash.sh sets KNOWN (the versions' files) and STRATA;
-# replay.py sets CRASH_VARIANT and CRASH_DONE.
+# left against what is promised. test_crash.sh sets KNOWN (the versions' files, and what refs and
+# index were before and after), STRATA and CRASH_COMMAND; replay.py sets CRASH_VARIANT and
+# CRASH_DONE.
 set -u
+. "$(dirname "$0")/snapshot.sh"
 
 SCENARIO=$1
 S=$2
@@ -89,6 +91,124 @@ committed() {
 	restores "$version" "$tree"
 }
 
+# Sets `at`: refs and index are those before the command or those after it, nothing between.
+find_side() {
+	snapshot "$S" >"$OUT/now" 2>"$OUT/stderr" ||
+		fail "refs cannot be read: $(head -c 600 "$OUT/stderr")"
+	at=after
+	cmp -s "$OUT/now" "$KNOWN/$SCENARIO.after" && return
+	[ "$CRASH_DONE" = 0 ] || fail "the command had finished, and its refs or index are not there"
+	at=before
+	cmp -s "$OUT/now" "$KNOWN/$SCENARIO.before" ||
+		fail "refs and index are neither before nor after: $(
+			diff "$KNOWN/$SCENARIO.before" "$OUT/now" | head -c 600
+		)"
+}
+
+# whole TREE TREE: a kill tears no working file: each is that of one tree or of the other
+whole() {
+	(cd "$S" && find . -name .strata -prune -o ! -type d ! -name '.strata-tmp-*' -print) >"$OUT/files"
+	while read -r f; do
+		for tree in "$1" "$2"; do
+			diff -q --no-dereference "$KNOWN/$tree/$f" "$S/$f" >"$OUT/diff" 2>&1 && continue 2
+		done
+		fail "$f is torn: it is neither that of $1 nor that of $2"
+	done <"$OUT/files"
+	for f in $(cd "$KNOWN/$1" && find . ! -type d); do
+		[ ! -e "$KNOWN/$2/$f" ] && [ ! -L "$KNOWN/$2/$f" ] ||
+			[ -e "$S/$f" ] || [ -L "$S/$f" ] || fail "$f is gone"
+	done
+}
+
+# again RC...: the recorded command once more
+again() {
+	# shellcheck disable=SC2086 # the words of the command
+	run "$@" -- $CRASH_COMMAND
+}
+
+# settle TREE: after a power cut; files of the working tree are not synced (see checkout)
+settle() {
+	run 0 -- restore .
+	same_tracked "$S" "$1"
+	put_tree "$1"
+}
+
+# completes BEFORE AFTER REPEATED: the command is carried out, now if it was not; before it the
+# working tree was BEFORE, after it AFTER. Repeated after its end it exits with REPEATED; '-': that
+# would be another step.
+completes() {
+	run 0 -- fsck --full
+	find_side
+	case $CRASH_VARIANT in
+	kill*)
+		whole "$1" "$2"
+		if [ "$at" = before ]; then
+			again 0
+		elif [ "$3" != - ]; then
+			again "$3"
+		fi
+		;;
+	*)
+		if [ "$at" = before ]; then
+			again 0 7
+			if [ "$rc" -eq 7 ]; then
+				settle "$1"
+				again 0
+			fi
+		fi
+		settle "$2"
+		;;
+	esac
+	find "$S" -mindepth 1 -name .strata -prune -o -type d -empty -exec rmdir {} +
+	same "$S" "$2"
+}
+
+# find_content before|after: branches and what is staged are as then; the way there may be longer
+find_content() {
+	snapshot "$S" >"$OUT/now" 2>"$OUT/stderr" ||
+		fail "refs cannot be read: $(head -c 600 "$OUT/stderr")"
+	for f in "$OUT/now" "$KNOWN/$SCENARIO.$1"; do
+		grep -v '^{"ref":"HEAD"' "$f" >"$OUT/$(basename "$f").content"
+	done
+	cmp -s "$OUT/now.content" "$OUT/$SCENARIO.$1.content" ||
+		fail "refs and index are not as $1 it: $(
+			diff "$OUT/$SCENARIO.$1.content" "$OUT/now.content" | head -c 600
+		)"
+}
+
+# keeps VERSION=TREE...: what was acknowledged is there; each number means one version
+keeps() {
+	for v; do
+		restores "${v%=*}" "${v#*=}"
+	done
+	run 0 -- reflog --json
+	sed -n 's/.*"new":"\([0-9a-f]*\)","version":"\([^"]*\)".*/\2 \1/p' "$OUT/stdout" | sort -u |
+		cut -d' ' -f1 | uniq -d >"$OUT/twice"
+	[ ! -s "$OUT/twice" ] || fail "a number was given twice: $(cat "$OUT/twice")"
+}
+
+# next NUMBER: of the next version; then nothing lies about
+next() {
+	echo more >>"$S/a.txt"
+	run 0 -- commit -a -m more --json
+	grep -q "\"version\":\"$1\"" "$OUT/stdout" ||
+		fail "the next version is not $1: $(head -c 600 "$OUT/stdout")"
+	# gc leaves young ones alone: a command may be at work.
+	find "$S/.strata" -name '.st-tmp-*' -exec touch -d '2 days ago' {} +
+	run 0 -- gc
+	find "$S" -name '.st-tmp-*' -o -name '.strata-tmp-*' -o -path '*/packs/*' ! -name '*.pack' \
+		>"$OUT/litter"
+	[ ! -s "$OUT/litter" ] || fail "left behind: $(cat "$OUT/litter")"
+}
+
+# Branches and tags: the working tree stays v2.
+names_only() {
+	completes v2 v2 "$1"
+	keeps v1=v1 v2=v2
+	shift
+	run 0 -- "$@"
+}
+
 case $SCENARIO in
 init)
 	if [ "$CRASH_DONE" = 1 ]; then
@@ -170,6 +290,76 @@ gc)
 	restores v2 v2
 	run 0 -- commit -m staged
 	restores v3 v2a
+	;;
+switch)
+	completes v2 v1 0
+	keeps v1=v1 v2=v2
+	next v3
+	run 0 -- switch main
+	same "$S" v2
+	;;
+merge)
+	completes v1 v2 0
+	keeps v1=v1 v2=v2
+	next v3
+	;;
+reset)
+	completes v3 v1 0
+	keeps v1=v1 v2=v2
+	next v3
+	;;
+undo)
+	completes v1 v2 -
+	run 0 -- undo --redo
+	same "$S" v1
+	find_content before
+	run 0 -- undo
+	keeps v1=v1 v2=v2 v3=v1
+	next v4
+	;;
+redo)
+	completes v2 v1 -
+	run 0 -- undo
+	same "$S" v2
+	find_content before
+	run 0 -- undo --redo
+	keeps v1=v1 v2=v2 v3=v1
+	next v4
+	;;
+rollback-tensor)
+	completes v3 rolled 1
+	keeps v1=v1 v2=v2 v3=v3 v4=rolled
+	next v5
+	;;
+cherry-pick)
+	completes side picked 1
+	keeps v1=v1 v2=v2a v3=side v4=picked
+	next v5
+	;;
+branch-make)
+	names_only 7 switch new
+	same "$S" v1
+	next v3
+	;;
+branch-delete)
+	names_only 2 branch old v2
+	next v3
+	;;
+tag-make)
+	names_only 7 show new
+	next v3
+	;;
+tag-delete)
+	names_only 2 tag past v2
+	next v3
+	;;
+commit-semver)
+	completes v2a v2a 1
+	keeps v1.0.0=v1 v2.0.0=v2 v1.1.0=v2a
+	run 0 -- log -1 --json
+	grep -q '"lineage":\[{"kind":"fine-tuned-from",.*"version":"v2.0.0"' "$OUT/stdout" ||
+		fail "the lineage is not there: $(head -c 600 "$OUT/stdout")"
+	next v1.1.1
 	;;
 *)
 	fail "no such scenario"

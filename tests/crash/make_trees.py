@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make_trees.py DIR: the known trees v1, v2, v2a and v3, each with a small safetensors file."""
+"""make_trees.py DIR: the known trees, each with a small safetensors file."""
 import json
 import math
 import os
@@ -55,7 +55,13 @@ def main():
     del two["empty"]
     three = dict(two, **{"a.txt": b"third\n", "model.safetensors": model((1, 2)), "d": b"d"})
     del three["sub/new/c.txt"]
-    for name, files in (("v1", one), ("v2", two), ("v2a", only), ("v3", three)):
+    # side changes another tensor of v1's model than v2a does; picked is both. rolled is v3 with
+    # one tensor of v1.
+    side = dict(one, **{"model.safetensors": model((3,))})
+    picked = dict(only, **{"model.safetensors": model((1, 3))})
+    rolled = dict(three, **{"model.safetensors": model((2,))})
+    for name, files in (("v1", one), ("v2", two), ("v2a", only), ("v3", three), ("side", side),
+                        ("picked", picked), ("rolled", rolled)):
         write(os.path.join(sys.argv[1], name), files)
 
 

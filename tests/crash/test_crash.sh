@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+# timeout 900
 # Kills strata between any two of its state-changing calls, and cuts the power there too, in a
 # replay: each command is recorded once, then every state (or CRASH_MAX of them per scenario, 0 for
-# all, evenly spread) is checked by check_state.sh.
+# all, evenly spread; of the history verbs a third as many) is checked by check_state.sh.
 #
 # test_crash.sh [SCENARIO...]   STRATA: the binary, CRASH_KEEP: a directory for failed states
 . "$(dirname "$0")/lib.sh"
+. "$HERE/snapshot.sh"
 
 STRATA=${STRATA:-$HERE/../../build/strata}
 [ -x "$STRATA" ] || skip_all "no strata binary at $STRATA"
@@ -52,6 +54,19 @@ prepare() {
 	# What v3 alone held is garbage in the end, and v2a is staged.
 	gc) st init && version v1 && version v2 && put_tree v3 && st add -A . && put_tree v2a &&
 		st add -A . ;;
+	switch | merge) st init && version v1 && st branch side && version v2 &&
+		case $1 in merge) st switch side ;; esac ;;
+	# Changes in the working tree and staged ones are to go.
+	reset) st init && version v1 && version v2 && put_tree v3 && st add -A . ;;
+	undo) st init && version v1 && version v2 && st rollback v1 ;;
+	redo) prepare undo && st undo ;;
+	rollback-tensor) st init && version v1 && version v2 && version v3 ;;
+	# One file of v2 changed on both sides, in different tensors.
+	cherry-pick) st init && version v1 && version v2a && st switch -c side v1 && version side ;;
+	branch-* | tag-*) st init && version v1 && version v2 && st branch old v1 &&
+		st tag -m 'what was old' past v1 ;;
+	commit-semver) st init --versions=semver && version v1 && version v2 &&
+		st switch -c side v1.0.0 && put_tree v2a && st add -A . ;;
 	esac
 }
 
@@ -60,9 +75,29 @@ command_of() {
 	init) echo init ;;
 	add*) echo add -A . ;;
 	commit-all) echo commit -a -m two ;;
+	commit-semver) echo commit -m two --lineage fine-tuned-from=v2.0.0 ;;
 	commit*) echo commit -m two ;;
 	checkout) echo checkout v1 ;;
 	gc) echo gc --prune=now ;;
+	switch) echo switch side ;;
+	reset) echo reset --hard v1 ;;
+	undo) echo undo ;;
+	redo) echo undo --redo ;;
+	rollback-tensor) echo rollback v1 --tensor model.safetensors::layer1.weight ;;
+	cherry-pick) echo cherry-pick v2 ;;
+	branch-make) echo branch new v1 ;;
+	branch-delete) echo branch -D old ;;
+	tag-make) echo tag -m noted new v1 ;;
+	tag-delete) echo tag -d past ;;
+	merge) echo merge main ;;
+	esac
+}
+
+# The sample of a scenario. Those of history verbs share most of their calls with one another.
+most() {
+	case $1 in
+	init | add* | commit | commit-first | commit-all | checkout | gc) echo "${CRASH_MAX:-120}" ;;
+	*) [ "${CRASH_MAX:-120}" -eq 0 ] && echo 0 || echo $(((${CRASH_MAX:-120} + 2) / 3)) ;;
 	esac
 }
 
@@ -71,11 +106,17 @@ scenario() {
 	work="$TMP/$1.work"
 	mkdir "$ROOT"
 	prepare "$1" || { not_ok "$1: set up" "$TMP/setup"; return; }
-	# shellcheck disable=SC2046 # the words of the command
+	CRASH_COMMAND=$(command_of "$1")
+	export CRASH_COMMAND
+	# Fails where there is no repository yet, and then nobody looks at it.
+	snapshot "$ROOT" >"$KNOWN/$1.before" 2>/dev/null
+	# shellcheck disable=SC2086 # the words of the command
 	replay record --recorder "$REC" --root "$ROOT" --work "$work" -- \
-		"$STRATA" -C "$ROOT" $(command_of "$1") >"$TMP/out" 2>&1 ||
+		"$STRATA" -C "$ROOT" $CRASH_COMMAND >"$TMP/out" 2>&1 ||
 		{ not_ok "$1: recorded" "$TMP/out"; return; }
-	if replay run --work "$work" --max "${CRASH_MAX:-120}" --jobs "${CRASH_JOBS:-2}" \
+	snapshot "$ROOT" >"$KNOWN/$1.after" 2>"$TMP/out" ||
+		{ not_ok "$1: what the command left can be read" "$TMP/out"; return; }
+	if replay run --work "$work" --max "$(most "$1")" --jobs "${CRASH_JOBS:-2}" \
 		${CRASH_KEEP:+--keep "$CRASH_KEEP/$1"} \
 		-- sh "$HERE/check_state.sh" "$1" {} >"$TMP/out" 2>&1; then
 		ok "$1: $(sed -n '1s/^# //p' "$TMP/out")"
@@ -85,7 +126,9 @@ scenario() {
 	rm -rf "$ROOT" "$work"
 }
 
-[ $# -gt 0 ] || set -- init add-first commit-first add add-changed commit commit-all checkout gc
+[ $# -gt 0 ] || set -- init add-first commit-first add add-changed commit commit-all checkout gc \
+	switch reset undo redo rollback-tensor cherry-pick branch-make branch-delete tag-make \
+	tag-delete merge commit-semver
 for s; do
 	scenario "$s"
 done

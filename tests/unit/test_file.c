@@ -352,6 +352,7 @@ static void test_replace_here(void **state)
 static void test_temp(void **state)
 {
 	char *dir = scratch(), *a, *b;
+	const char *start;
 	struct st_err e = { 0 };
 	mode_t mask = umask(022);
 	struct stat st;
@@ -362,8 +363,9 @@ static void test_temp(void **state)
 	assert_int_equal(st_file_temp(&fb, &b, dir, "pack-", &e), ST_OK);
 	umask(mask);
 	assert_string_not_equal(a, b);
-	assert_memory_equal(a, in(dir, "pack-"), strlen(dir) + 6);
-	assert_int_equal(strlen(a), strlen(dir) + 6 + 6);
+	start = in(dir, "pack-");
+	assert_memory_equal(a, start, strlen(start));
+	assert_int_equal(strlen(a), strlen(start) + 6);
 	assert_int_equal(fstat(fa, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0644);
 	assert_true(fcntl(fa, F_GETFD) & FD_CLOEXEC);
