@@ -74,44 +74,6 @@ struct st_bumped st_bump_choose(strata_bump asked, bool first, const struct st_c
 				   files ? "no tensor changed" : "nothing changed" };
 }
 
-struct between {
-	struct st_compare *cmp;
-	uint64_t files;
-};
-
-static int compare_file(void *arg, const struct st_tree_change *c, struct st_err *e)
-{
-	struct between *b = arg;
-	struct st_counts n;
-	bool model;
-
-	b->files++;
-	return st_compare_file(b->cmp, c->path, c->a ? &c->a->id : NULL, c->b ? &c->b->id : NULL,
-			       &n, &model, e);
-}
-
-int st_bump_between(struct st_repo *r, const struct st_index *parent, const struct st_index *now,
-		    strata_bump asked, struct st_bumped *out, struct st_err *e)
-{
-	struct between b = { 0 };
-	struct st_counts total;
-	strata_policy policy;
-	uint64_t stored;
-	int rc = st_policy_get(&r->config, &policy, e);
-
-	if (rc != ST_OK || policy != STRATA_SEMVER)
-		return rc;
-	rc = st_compare_new(&b.cmp, r, e);
-	if (rc == ST_OK)
-		rc = st_compare_indexes(parent, now, compare_file, &b, e);
-	if (rc == ST_OK) {
-		st_compare_totals(b.cmp, &total, &stored);
-		*out = st_bump_choose(asked, false, &total, b.files);
-	}
-	st_compare_free(b.cmp);
-	return rc;
-}
-
 void st_number_of(struct st_number *n, const struct st_commit *c)
 {
 	n->parent = c->nparents ? c->parents[0] : (struct st_oid){ { 0 } };

@@ -31,12 +31,6 @@ struct st_bumped {
 /* first: there is no parent. files: how many differ. asked: overrides what follows from those. */
 struct st_bumped st_bump_choose(strata_bump asked, bool first, const struct st_counts *tensors,
 				uint64_t files);
-/* The same of two sorted indexes. Reads no file, and leaves *out alone, unless the policy is
- * semver. */
-ST_MUST int st_bump_between(struct st_repo *r, const struct st_index *parent,
-			    const struct st_index *now, strata_bump asked, struct st_bumped *out,
-			    struct st_err *e);
-
 /* What a commit's number is made from. */
 struct st_number {
 	struct st_oid commit;

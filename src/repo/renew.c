@@ -202,7 +202,6 @@ static int any_change(void *arg, const struct st_tree_change *c, struct st_err *
 
 static int make_target(struct st_renew *z, struct st_err *e)
 {
-	struct st_bumped step = { 0 };
 	bool any = false;
 	int rc = z->what == STRATA_ROLLBACK ? roll_back(z, e) : apply_changes(z, e);
 
@@ -217,9 +216,6 @@ static int make_target(struct st_renew *z, struct st_err *e)
 	if (rc == ST_OK && !any)
 		rc = st_fail(e, ST_ENO, "nothing to %s: %s so already", verbs[z->what],
 			     z->o->ntensors ? "the tensors are" : "the files are");
-	if (rc == ST_OK)
-		rc = st_bump_between(z->r, &z->here, &z->target, z->o->bump, &step, e);
-	z->t.number.bump = step.bump;
 	return rc;
 }
 
@@ -365,11 +361,16 @@ static int ready(void *arg, struct st_err *e)
 		rc = st_staged_mark_models(z->r, &z->target, e);
 	if (rc == ST_OK)
 		rc = st_count_changes(z->r, &z->here, &z->target, &n, e);
-	if (rc == ST_OK) {
-		z->res->files = n.files;
-		z->res->tensors = n.tensors;
-	}
-	return rc;
+	if (rc != ST_OK)
+		return rc;
+	z->res->files = n.files;
+	z->res->tensors = n.tensors;
+	if (z->policy == STRATA_SEMVER)
+		z->t.number.bump =
+			st_bump_choose(z->o->bump, false, &n.differing,
+				       n.files.added + n.files.changed + n.files.removed)
+				.bump;
+	return ST_OK;
 }
 
 /* Everything that can fail for want of sense comes before the first file is written. */
@@ -429,8 +430,7 @@ int st_verb_renew(struct st_repo *r, strata_renewal what, const char *rev,
 		  const strata_renew_options *o, strata_renew_result *res, struct st_err *e)
 {
 	struct st_renew z = { .r = r, .what = what, .o = o, .res = res };
-	strata_policy policy;
-	int rc = st_bump_check(&r->config, o->bump, &policy, e);
+	int rc = st_bump_check(&r->config, o->bump, &z.policy, e);
 
 	*res = (strata_renew_result){ 0 };
 	if (rc != ST_OK)

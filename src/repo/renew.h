@@ -28,6 +28,7 @@ struct st_renew {
 	struct st_repo *r;
 	strata_renewal what;
 	const strata_renew_options *o;
+	strata_policy policy; /* of version numbers */
 	struct st_txn t;
 	struct st_head head;
 	struct st_oid rev, head_tree, id;

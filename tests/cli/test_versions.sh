@@ -198,6 +198,10 @@ renewed() {
 	match '^v3.1.3 ' strata log --oneline -1
 	strata cherry-pick v1.1.0 >/dev/null
 	match '^v3.2.0 ' strata log --oneline -1
+	model m.safetensors a:F32:2,6:7 b:F32:4:2
+	next v3.3.0 'minor: values changed'
+	strata rollback v1.0.0 --tensor a >/dev/null
+	match '^v3.4.0 ' strata log --oneline -1
 }
 
 lasting() {
