@@ -47,6 +47,9 @@ typedef struct strata_commit_options {
 	const strata_param *lineage;
 	size_t nlineage;
 	strata_bump bump;
+	/* What HEAD was when the message was begun, or NULL: STRATA_EBUSY, and nothing changed,
+	 * when it is on another branch or at another version now. */
+	const strata_head_info *expect;
 } strata_commit_options;
 
 typedef struct strata_file_counts {
@@ -66,6 +69,11 @@ typedef struct strata_commit_result {
 /* STRATA_ENO when there is nothing to commit. */
 STRATA_API int strata_commit(strata_repo *r, const strata_commit_options *o,
 			     strata_commit_result *result, strata_error *err);
+
+/* What of o strata_commit would refuse whatever is staged: so far lineage and expect. For who asks
+ * for a message next. */
+STRATA_API int strata_commit_check(strata_repo *r, const strata_commit_options *o,
+				   strata_error *err);
 
 /* A revision (INTERFACE of the manual, "revisions") to a commit id. */
 STRATA_API int strata_resolve(strata_repo *r, const char *rev, char commit[STRATA_HEX],

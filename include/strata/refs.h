@@ -2,7 +2,8 @@
 /*
  * Branches, tags, and going from one branch to another. Every change here is one operation: it
  * happens as a whole or not at all. Names follow Git's rules; what looks like a version number
- * (v12, v1.2.0) or is 64 hex digits is no name (STRATA_EUSAGE).
+ * (v12, v1.2.0), is 64 hex digits, or is 6 or more that begin a version's id is no name
+ * (STRATA_EUSAGE).
  */
 #ifndef STRATA_REFS_H
 #define STRATA_REFS_H

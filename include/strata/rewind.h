@@ -58,14 +58,25 @@ typedef struct strata_undo_result {
 	uint64_t operation; /* the one that was undone or redone: its number in the log */
 	char verb[32], why[256];
 	strata_checkout_result files;
-	uint64_t kept; /* files that could not be brought back */
+	uint64_t kept; /* files with changes of their own, which stayed as they are */
+	uint64_t lost; /* files whose content then is stored nowhere */
+	/* All that was staged then is no longer stored: what is staged stayed as it was or, where
+	 * HEAD moved to another version, is that version's. */
+	bool staged_gone;
 } strata_undo_result;
 
 typedef struct strata_undo_handler { /* each may be NULL; results are ignored */
-	/* A ref that moved. Values: a commit's id, "ref:heads/main" of HEAD, NULL: absent. */
+	/* HEAD, a branch or tag that moved. Values: a commit's id, "ref:heads/main" of HEAD, NULL:
+	 * absent. What an annotated tag says comes and goes with it and is not told. */
 	int (*ref)(void *arg, const char *name, const char *old_value, const char *value);
 	/* A file with changes of its own: it stays as it is. */
 	int (*kept)(void *arg, const char *path);
+	/*
+	 * A file that is not as it was then: the command overwrote what was in no version and not
+	 * staged or, with gone, gc removed what was only staged. Of very many overwritten ones the
+	 * first hundred.
+	 */
+	int (*lost)(void *arg, const char *path, bool gone);
 } strata_undo_handler;
 
 /*
@@ -99,6 +110,7 @@ typedef struct strata_renew_options {
 	 * is ignored. */
 	int (*blocked)(void *arg, const char *path, const char *tensor, const char *why);
 	void *arg;
+	const strata_head_info *expect; /* as in strata_commit_options; may be NULL */
 } strata_renew_options;
 
 typedef struct strata_renew_result {

@@ -18,6 +18,17 @@ int strata_commit(strata_repo *r, const strata_commit_options *o, strata_commit_
 	return st_api_result(rc, &e, err);
 }
 
+int strata_commit_check(strata_repo *r, const strata_commit_options *o, strata_error *err)
+{
+	struct st_err e = { 0 };
+	int rc;
+
+	if (!r || !o || (o->nlineage && !o->lineage))
+		return st_api_null(err, __func__);
+	rc = st_verb_commit_check(r->r, o, &e);
+	return st_api_result(rc, &e, err);
+}
+
 int strata_resolve(strata_repo *r, const char *rev, char commit[STRATA_HEX], strata_error *err)
 {
 	struct st_err e = { 0 };

@@ -139,7 +139,7 @@ static int load_settings(struct st_config *c, strata_repo *r, struct st_err *e)
 	int rc = e->code;
 
 	if (rc == ST_OK && user)
-		rc = st_config_load(c, user, e);
+		rc = st_config_load_user(c, user, NULL, e); /* open has warned */
 	if (rc == ST_OK && r) {
 		own = st_repo_path(r->r, "config", e);
 		rc = own ? st_config_load(c, own, e) : (int)e->code;

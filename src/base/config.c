@@ -4,6 +4,7 @@
 #include "base/config_text.h"
 #include "base/file.h"
 
+#include <errno.h>
 #include <strings.h>
 
 void st_config_init(struct st_config *c)
@@ -87,6 +88,19 @@ int st_config_load(struct st_config *c, const char *path, struct st_err *e)
 		rc = (st_err_clear(e), ST_OK);
 	st_buf_release(&text);
 	return rc;
+}
+
+int st_config_load_user(struct st_config *c, const char *path, const struct st_ctx *ctx,
+			struct st_err *e)
+{
+	int rc = st_config_load(c, path, e);
+
+	if (rc != ST_EIO || e->os != EACCES)
+		return rc;
+	if (ctx)
+		st_warn(ctx, "your settings are not used: %s", e->msg);
+	st_err_clear(e);
+	return ST_OK;
 }
 
 /* The key as stored: section and name in lower case, what lies between as it is. */

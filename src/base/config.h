@@ -10,6 +10,7 @@
 #define ST_BASE_CONFIG_H
 
 #include "base/buf.h"
+#include "base/ctx.h"
 #include "base/map.h"
 
 #define ST_CONFIG_MAX ((size_t)1 << 20) /* bytes of one file */
@@ -27,6 +28,10 @@ void st_config_init(struct st_config *c);
 void st_config_release(struct st_config *c);
 /* A missing file is fine (nothing is added); a malformed one is ST_EFORMAT naming file and line. */
 ST_MUST int st_config_load(struct st_config *c, const char *path, struct st_err *e);
+/* The user's own, which under sudo may be another's: one that must not be read counts as missing,
+ * too, with a warning (ctx NULL: without). */
+ST_MUST int st_config_load_user(struct st_config *c, const char *path, const struct st_ctx *ctx,
+				struct st_err *e);
 /* The same of len bytes of text; name is for messages. Duplicates override. */
 ST_MUST int st_config_parse(struct st_config *c, const char *text, size_t len, const char *name,
 			    struct st_err *e);

@@ -175,6 +175,8 @@ bool cli_can_edit(void);
 /* Lets the user write a text that begins with `start`; `why` is shown as comments, which lines with
  * '#' are and which are left out. *text is the caller's. */
 int cli_edit(struct cli *c, const char *start, const char *why, char **text, strata_error *err);
+/* What to try again was refused after the user wrote: err says where the text is. */
+void cli_edit_kept(struct cli *c, strata_error *err);
 
 /* ---- help.c ---- */
 

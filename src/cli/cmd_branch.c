@@ -9,7 +9,8 @@ struct values {
 
 static const struct cli_option options[] = {
 	{ 'd', "delete", OPT_FLAG, offsetof(struct values, del), NULL,
-	  "delete branches; refused where no other branch or tag has their versions" },
+	  "delete branches; refused where no other branch or tag, nor a detached HEAD, has "
+	  "their versions" },
 	{ 'D', NULL, OPT_FLAG, offsetof(struct values, del_force), NULL, "delete them even so" },
 	{ 'm', "move", OPT_FLAG, offsetof(struct values, move), NULL,
 	  "rename a branch (the one that is checked out if one name is given)" },
@@ -32,7 +33,7 @@ const struct cli_doc doc_branch = {
 		"\n"
 		"A branch is a name for its newest version; commit moves it. To delete one deletes\n"
 		"no numbered version: v12 stays v12. Names follow Git's rules; one that looks like a\n"
-		"version number or an id is refused.",
+		"version number or an id, or begins the id of a version, is refused.",
 	.examples = "strata branch\n"
 		    "list branches\n"
 		    "strata branch wider v2\n"

@@ -273,11 +273,41 @@ static void show_json(struct cli *c, const strata_commit_result *r)
 	cli_emit(c);
 }
 
-static int commit(struct cli *c, const struct values *v, const char *message, strata_bump bump,
-		  strata_error *err)
+static int commit(struct cli *c, const struct values *v, const char *message,
+		  strata_commit_options *o, strata_error *err)
 {
-	strata_commit_options o = {
-		.message = message,
+	strata_head_info head; /* of which the editor shows what there is to commit */
+	strata_commit_result result;
+	char *edited = NULL;
+	int rc = STRATA_OK;
+
+	if (!message) {
+		o->expect = &head;
+		rc = strata_head(c->repo, &head, err);
+		if (rc == STRATA_OK)
+			rc = strata_commit_check(c->repo, o, err);
+		if (rc == STRATA_OK)
+			rc = edit(c, v, &edited, err);
+	}
+	o->message = message ? message : edited;
+	if (rc == STRATA_OK)
+		rc = strata_commit(c->repo, o, &result, err);
+	if (rc != STRATA_OK && edited)
+		cli_edit_kept(c, err);
+	if (rc == STRATA_OK && v->json)
+		show_json(c, &result);
+	else if (rc == STRATA_OK && !c->g.quiet)
+		show_text(c, &result, o->message);
+	free(edited);
+	return rc;
+}
+
+static int prepare(struct cli *c, const struct values *v, strata_commit_options *o,
+		   strata_error *err)
+{
+	int rc;
+
+	*o = (strata_commit_options){
 		.all = v->all,
 		.amend = v->amend,
 		.allow_empty = v->allow_empty,
@@ -286,30 +316,21 @@ static int commit(struct cli *c, const struct values *v, const char *message, st
 		.config = v->config,
 		.author = v->author,
 		.nlineage = v->lineage.n,
-		.bump = bump,
 	};
-	strata_commit_result result;
-	int rc = split_params(c, &v->param, "--param is KEY=VALUE", &o.params, err);
-
+	rc = version_bump(c, v->bump, &o->bump, err);
 	if (rc == STRATA_OK)
-		rc = split_params(c, &v->lineage, "--lineage is KIND=REV", &o.lineage, err);
-	if (rc == STRATA_OK)
-		rc = strata_commit(c->repo, &o, &result, err);
-	if (rc != STRATA_OK)
-		return rc;
-	if (v->json)
-		show_json(c, &result);
-	else if (!c->g.quiet)
-		show_text(c, &result, message);
-	return STRATA_OK;
+		rc = split_params(c, &v->param, "--param is KEY=VALUE", &o->params, err);
+	return rc == STRATA_OK ?
+		       split_params(c, &v->lineage, "--lineage is KIND=REV", &o->lineage, err) :
+		       rc;
 }
 
 int cmd_commit(struct cli *c, int argc, char **argv, strata_error *err)
 {
 	struct values v = { 0 };
 	struct cli_args a;
-	char *message = NULL, *edited = NULL;
-	strata_bump bump;
+	strata_commit_options o;
+	char *message = NULL;
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
 
 	if (rc == STRATA_OK && a.n)
@@ -317,13 +338,8 @@ int cmd_commit(struct cli *c, int argc, char **argv, strata_error *err)
 			      "commit takes no paths ('%s'): stage with 'strata add', then commit",
 			      a.v[0]);
 	if (rc == STRATA_OK)
-		rc = version_bump(c, v.bump, &bump, err);
+		rc = prepare(c, &v, &o, err);
 	if (rc == STRATA_OK && v.message.n)
 		rc = join_messages(c, &v.message, &message, err);
-	else if (rc == STRATA_OK)
-		rc = edit(c, &v, &edited, err);
-	if (rc == STRATA_OK)
-		rc = commit(c, &v, message ? message : edited, bump, err);
-	free(edited);
-	return rc;
+	return rc == STRATA_OK ? commit(c, &v, message, &o, err) : rc;
 }

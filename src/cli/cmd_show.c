@@ -243,6 +243,8 @@ static int show_version(struct cli *c, const char *rev, bool json, strata_error 
 		return cli_fail(err, STRATA_ENOREPO,
 				"this is not in a strata repository; FILE::TENSOR shows a plain "
 				"file's tensors");
+	if (rev && strchr(rev, ':') && !strchr(rev, ':')[1])
+		return cli_fail(err, STRATA_EUSAGE, "'%s' names no file after ':'", rev);
 	if (rev && strchr(rev, ':'))
 		return cli_fail(err, STRATA_EUSAGE,
 				"show takes a version or tensors, %s::NAME; 'strata cat %s' writes "

@@ -121,11 +121,11 @@ static int was_json(void *arg, const strata_tag *t)
 }
 
 /* Nobody writes a text first and hears then that the tag exists, or the version does not. */
-static int edit(struct cli *c, const struct values *v, const struct cli_args *a, char **text,
-		strata_error *err)
+static int edit(struct cli *c, const struct values *v, const struct cli_args *a,
+		char commit[STRATA_HEX], char **text, strata_error *err)
 {
 	struct list l = { .c = c, .only = a->v[0] };
-	char commit[STRATA_HEX] = "", why[300];
+	char why[300];
 	int rc = strata_resolve(c->repo, a->n > 1 ? a->v[1] : "HEAD", commit, err);
 
 	if (rc == STRATA_OK)
@@ -148,12 +148,17 @@ static int create(struct cli *c, const struct values *v, const struct cli_args *
 		  strata_error *err)
 {
 	struct list l = { .c = c, .only = a->v[0] };
-	char *text = NULL;
-	int rc = v->annotate && !v->message ? edit(c, v, a, &text, err) : STRATA_OK;
+	char *text = NULL, commit[STRATA_HEX] = "";
+	const char *rev = a->n > 1 ? a->v[1] : NULL;
+	int rc = STRATA_OK;
 
+	if (v->annotate && !v->message) { /* the version that the editor named is the one */
+		rc = edit(c, v, a, commit, &text, err);
+		rev = commit;
+	}
 	if (rc == STRATA_OK)
-		rc = strata_tag_create(c->repo, a->v[0], a->n > 1 ? a->v[1] : NULL,
-				       text ? text : v->message, v->force, err);
+		rc = strata_tag_create(c->repo, a->v[0], rev, text ? text : v->message, v->force,
+				       err);
 	if (rc == STRATA_OK && v->json)
 		rc = strata_tag_list(c->repo, show_json, &l, err);
 	free(text);

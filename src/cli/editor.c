@@ -64,6 +64,7 @@ static int run(const char *editor, const char *path, strata_error *err)
 	if (pid == 0) {
 		signal(SIGINT, SIG_DFL);
 		signal(SIGPIPE, SIG_DFL);
+		signal(SIGXFSZ, SIG_DFL);
 		execl("/bin/sh", "sh", "-c", script, editor, path, (char *)NULL);
 		_exit(127);
 	}
@@ -123,6 +124,15 @@ static int read_text(const char *path, char **text, strata_error *err)
 	strip(p);
 	*text = p;
 	return STRATA_OK;
+}
+
+void cli_edit_kept(struct cli *c, strata_error *err)
+{
+	size_t n = strlen(err->message);
+
+	if (err->code == STRATA_EBUSY)
+		snprintf(err->message + n, sizeof(err->message) - n,
+			 "; your text is in %s/COMMIT_EDITMSG", strata_repo_dir(c->repo));
 }
 
 int cli_edit(struct cli *c, const char *start, const char *why, char **text, strata_error *err)

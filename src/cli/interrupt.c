@@ -27,6 +27,8 @@ void cli_catch_signals(void)
 	sa.sa_handler = SIG_IGN;
 	sa.sa_flags = 0;
 	sigaction(SIGPIPE, &sa, NULL);
+	/* A file that may not grow is an error of write, which says of which file. */
+	sigaction(SIGXFSZ, &sa, NULL);
 }
 
 bool cli_interrupted(void *arg)

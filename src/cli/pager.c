@@ -22,6 +22,7 @@ static void run(const char *pager, const int fds[2])
 	close(fds[0]);
 	close(fds[1]);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	if (!getenv("LESS"))
 		setenv("LESS", "FRX", 1);

@@ -123,13 +123,25 @@ static int run(struct cli *c, strata_renewal what, const char *rev, const struct
 				   .tensors = v->tensors.v,
 				   .ntensors = v->tensors.n };
 	strata_renew_result r;
-	char *text = NULL;
-	int rc = v->edit ? edit(c, what, rev, &o, &text, err) : STRATA_OK;
+	strata_head_info head;
+	char *text = NULL, commit[STRATA_HEX];
+	int rc = STRATA_OK;
 
+	if (v->edit) { /* what REV means stays as it was when the editor began */
+		o.expect = &head;
+		rc = strata_head(c->repo, &head, err);
+		if (rc == STRATA_OK)
+			rc = strata_resolve(c->repo, rev, commit, err);
+		if (rc == STRATA_OK)
+			rc = edit(c, what, commit, &o, &text, err);
+		rev = commit;
+	}
 	if (text)
 		o.message = text;
 	if (rc == STRATA_OK)
 		rc = renew(c, what, rev, &o, &r, err);
+	if (rc != STRATA_OK && text)
+		cli_edit_kept(c, err);
 	free(text);
 	if (rc != STRATA_OK)
 		return rc;

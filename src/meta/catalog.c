@@ -191,11 +191,43 @@ int st_catalog_open(struct st_catalog **out, const char *path, struct st_err *e)
 	init_mutex(&c->mutex);
 	c->path = st_strdup(path, e);
 	rc = c->path ? open_db(c, e) : e->code;
+	c->opened = rc == ST_OK;
 	if (rc == ST_OK)
 		*out = c;
 	else
 		st_catalog_close(c);
 	return rc;
+}
+
+/* Nothing half read: a journal that would have to be played back into the file ends it too. */
+static bool copy_from(struct st_catalog *c, const char *path)
+{
+	struct st_err none = { 0 };
+	sqlite3_backup *b = NULL;
+	sqlite3 *from = NULL;
+	bool done = false;
+
+	if (sqlite3_open_v2(path, &from, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) ==
+	    SQLITE_OK) {
+		sqlite3_busy_timeout(from, BUSY_MS);
+		b = sqlite3_backup_init(c->db, "main", from, "main");
+	}
+	if (b) {
+		done = sqlite3_backup_step(b, -1) == SQLITE_DONE;
+		done = sqlite3_backup_finish(b) == SQLITE_OK && done;
+	}
+	sqlite3_close(from);
+	return done && check_schema(c, &none) == ST_OK;
+}
+
+int st_catalog_open_copy(struct st_catalog **out, const char *path, struct st_err *e)
+{
+	int rc = st_catalog_open(out, ":memory:", e);
+
+	if (rc != ST_OK || !path || copy_from(*out, path))
+		return rc;
+	st_catalog_close(*out);
+	return st_catalog_open(out, ":memory:", e);
 }
 
 void st_catalog_close(struct st_catalog *c)

@@ -21,9 +21,14 @@
 
 struct st_catalog;
 
+#define ST_CATALOG_ANEW "'strata fsck --rebuild' makes it anew"
+
 /* Creates file and schema when missing. ST_ECORRUPT: not ours, damaged, or of another schema
  * version; the caller deletes it and replays. path ":memory:" is fine. */
 ST_MUST int st_catalog_open(struct st_catalog **out, const char *path, struct st_err *e);
+/* In memory, for where the file cannot be written: what it holds, or nothing if that cannot be read
+ * (path NULL: nothing). The file is not touched. */
+ST_MUST int st_catalog_open_copy(struct st_catalog **out, const char *path, struct st_err *e);
 void st_catalog_close(struct st_catalog *c);
 ST_MUST int st_catalog_begin(struct st_catalog *c, struct st_err *e); /* BEGIN IMMEDIATE */
 ST_MUST int st_catalog_commit(struct st_catalog *c, struct st_err *e);

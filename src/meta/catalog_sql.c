@@ -33,10 +33,18 @@ static enum st_code code_of(int sqlite_rc)
 	}
 }
 
+/* While it is being opened, the caller makes it anew itself. */
+static const char *advice(const struct st_catalog *c, enum st_code code)
+{
+	return c->opened && code == ST_ECORRUPT ? " (" ST_CATALOG_ANEW ")" : "";
+}
+
 int st_catalog_fail(struct st_catalog *c, int sqlite_rc, struct st_err *e)
 {
-	return st_fail(e, code_of(sqlite_rc), "%s: %s", c->path,
-		       c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(sqlite_rc));
+	enum st_code code = code_of(sqlite_rc);
+
+	return st_fail(e, code, "%s: %s%s", c->path,
+		       c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(sqlite_rc), advice(c, code));
 }
 
 void st_query_open(struct st_query *q, struct st_catalog *c, enum st_sql which, struct st_err *e)
@@ -154,8 +162,8 @@ int st_query_ended(int rc, const struct st_err *e)
 
 static void bad_column(struct st_query *q, int i)
 {
-	st_fail(q->err, ST_ECORRUPT, "%s: bad value of %s", q->c->path,
-		sqlite3_column_name(q->stmt, i));
+	st_fail(q->err, ST_ECORRUPT, "%s: bad value of %s%s", q->c->path,
+		sqlite3_column_name(q->stmt, i), advice(q->c, ST_ECORRUPT));
 }
 
 int64_t st_column_i64(struct st_query *q, int i)

@@ -115,6 +115,7 @@ struct st_catalog {
 	bool in_use[SQL_COUNT];
 	unsigned reading; /* read_begin calls open, */
 	bool read_open;	  /* and whether the outermost began a transaction */
+	bool opened;	  /* from then on, damage is told with what to do about it */
 };
 
 /* The failure of an SQLite call, by what the caller can do about it. */

@@ -36,6 +36,16 @@ static int check_refs(const struct st_op *op, enum st_code code, struct st_err *
 	return ST_OK;
 }
 
+static int check_lost(const struct st_op *op, enum st_code code, struct st_err *e)
+{
+	if (op->lost_count < op->nlost || (op->lost_count > 0) != (op->nlost > 0))
+		return st_fail(e, code, "operation with a wrong count of lost files");
+	for (size_t i = 0; i < op->nlost; i++)
+		if (!op->lost[i] || !*op->lost[i])
+			return st_fail(e, code, "operation with a lost file without a name");
+	return ST_OK;
+}
+
 static int check(const struct st_op *op, enum st_code code, struct st_err *e)
 {
 	if (op->has_index == st_oid_is_zero(&op->index_tree))
@@ -44,7 +54,7 @@ static int check(const struct st_op *op, enum st_code code, struct st_err *e)
 	    !ids_valid(op->packs_added, op->npacks_added) ||
 	    !ids_valid(op->packs_removed, op->npacks_removed))
 		return st_fail(e, code, "operation that names an id of zero");
-	return check_refs(op, code, e);
+	return check_lost(op, code, e) == ST_OK ? check_refs(op, code, e) : (int)e->code;
 }
 
 static void put_oids(struct st_jw *w, const char *key, const struct st_oid *ids, size_t n)
@@ -77,6 +87,23 @@ static void put_refs(struct st_jw *w, const struct st_op *op)
 		st_jw_close_object(w);
 	}
 	st_jw_close_array(w);
+}
+
+static void put_lost(struct st_jw *w, const struct st_op *op)
+{
+	st_jw_key(w, "lost");
+	st_jw_object(w);
+	st_jw_key(w, "count");
+	st_jw_u64(w, op->lost_count);
+	st_jw_key(w, "files");
+	st_jw_array(w);
+	for (size_t i = 0; i < op->nlost; i++) {
+		st_jw_object(w);
+		st_jw_name(w, "path", op->lost[i], strlen(op->lost[i]));
+		st_jw_close_object(w);
+	}
+	st_jw_close_array(w);
+	st_jw_close_object(w);
 }
 
 static void put_versions(struct st_jw *w, const struct st_op *op)
@@ -117,6 +144,8 @@ int st_op_encode(struct st_buf *out, const struct st_op *op, struct st_err *e)
 		st_jw_key(&w, "index_tree");
 		st_jw_oid(&w, &op->index_tree);
 	}
+	if (op->nlost > 0)
+		put_lost(&w, op);
 	put_oids(&w, "packs_added", op->packs_added, op->npacks_added);
 	put_oids(&w, "packs_removed", op->packs_removed, op->npacks_removed);
 	put_oids(&w, "records", op->records, op->nrecords);
@@ -148,6 +177,33 @@ static void get_index(struct st_canon *c, struct st_op *op)
 		return;
 	st_canon_oid(c, &op->index_tree);
 	op->has_index = true;
+}
+
+static void get_lost(struct st_canon *c, struct st_op *op)
+{
+	const char **v = NULL;
+	size_t n = 0, cap = 0, len;
+
+	if (!st_canon_key(c, "lost"))
+		return;
+	st_canon_object(c);
+	st_canon_need(c, "count");
+	op->lost_count = st_canon_u64(c);
+	st_canon_need(c, "files");
+	st_canon_array(c);
+	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK) {
+		st_canon_object(c);
+		v[n] = st_canon_name(c, "path", &len);
+		if (st_canon_ok(c) && strlen(v[n]) != len)
+			st_canon_fail(c, "NUL in a name");
+		st_canon_close(c);
+		n++;
+	}
+	st_canon_close(c);
+	if (st_canon_ok(c) && n == 0)
+		st_canon_fail(c, "empty array");
+	op->lost = st_canon_keep(c, v, n, sizeof(*v));
+	op->nlost = op->lost ? n : 0;
 }
 
 static void get_ref_array(struct st_canon *c, struct st_op *op)
@@ -204,6 +260,7 @@ static void get_op(struct st_canon *c, struct st_op *op)
 	st_canon_object(c);
 	st_canon_oids(c, "commits", &op->commits, &op->ncommits);
 	get_index(c, op);
+	get_lost(c, op);
 	st_canon_oids(c, "packs_added", &op->packs_added, &op->npacks_added);
 	st_canon_oids(c, "packs_removed", &op->packs_removed, &op->npacks_removed);
 	st_canon_oids(c, "records", &op->records, &op->nrecords);

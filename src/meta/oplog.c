@@ -330,7 +330,8 @@ static int damaged(const struct st_oplog *l, const struct st_oplog_pos *pos, uin
 {
 	return st_fail(e, ST_ECORRUPT,
 		       "%s: record %" PRIu64 " at offset %" PRIu64
-		       " is damaged; a later one follows at %" PRIu64,
+		       " is damaged; a later one follows at %" PRIu64
+		       ": bring this file back from a backup",
 		       l->path, pos->seq + 1, end_of(pos), next);
 }
 

@@ -51,8 +51,14 @@ struct st_op {
 	size_t nrecords;
 	struct st_oid *packs_added, *packs_removed;
 	size_t npacks_added, npacks_removed;
+	/* Files whose content, in no version and not staged, the command overwrote or removed: the
+	 * first of them, and how many there were. */
+	const char **lost;
+	size_t nlost;
+	uint64_t lost_count;
 };
 
+#define ST_OP_LOST 100		       /* most that are named as lost */
 #define ST_OP_BYTES ((size_t)64 << 20) /* most that an encoded operation may take */
 
 /* Pure. Strings of a parsed op live in arena. seq is not part of the encoding. verb, why and who

@@ -100,6 +100,11 @@ int st_place_before(struct st_repo *r, const char **word, char place[ST_PLACE], 
 			       ST_OK;
 	b.left = n;
 	rc = st_catalog_op_each(r->cat, look, &b, e);
+	if (rc == ST_OK && !b.found && n == 1)
+		rc = st_fail(e, ST_ENOTFOUND,
+			     "'%.100s': HEAD was on no other branch before that still is: 'strata "
+			     "branch' lists them",
+			     *word);
 	if (rc == ST_OK && !b.found)
 		rc = st_fail(e, ST_ENOTFOUND,
 			     "'%.100s': HEAD has not been in so many other places; 'strata reflog' "

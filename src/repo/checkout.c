@@ -15,7 +15,9 @@
 struct place {			   /* what to do with one path */
 	struct st_stage_row *want; /* NULL: remove */
 	const struct st_stage_row *have;
-	bool keep; /* already equal */
+	bool keep;  /* already equal */
+	bool local; /* what lies there nothing else has: it is lost, or stays with `spare` */
+	bool done;  /* removed */
 };
 
 struct checkout {
@@ -24,11 +26,13 @@ struct checkout {
 	struct st_index *target; /* what is wanted, sorted */
 	struct st_pathspec *ps;	 /* NULL: everything */
 	bool force;
-	struct st_local_files *local; /* NULL: those of `force` go without a word */
+	struct st_local_files *local;
+	struct st_txn *txn; /* its operation says what is lost; NULL: it goes without a word */
 	struct place *places;
 	size_t n, cap;
 	uint64_t bytes;	     /* to write */
 	struct st_lost lost; /* with changes that would be overwritten */
+	bool untracked;	     /* one of them is in no version */
 	const char *how;     /* what to do about them; NULL: what -f does */
 	bool stay;     /* rows that are the index's own already: their files are left as they are */
 	char *blocker; /* something that neither side knows ... */
@@ -45,15 +49,23 @@ static int add_place(struct checkout *c, const struct place *p, struct st_err *e
 	return rc;
 }
 
-static void would_lose(struct checkout *c, const char *path)
+static void would_lose(struct checkout *c, struct place *p, const char *path)
 {
-	if (c->local && !c->local->refuse) {
-		c->local->found++;
-		if (c->local->cb)
-			c->local->cb(c->local->arg, path);
-		return;
-	}
-	st_lost_add(&c->lost, path);
+	c->untracked = c->untracked || !st_index_find(c->now, path, strlen(path), NULL);
+	if (!c->force || (c->local && c->local->refuse))
+		st_lost_add(&c->lost, path);
+	else
+		p->local = true;
+}
+
+static bool minds(const struct checkout *c)
+{
+	return !c->force || c->local || c->txn;
+}
+
+static bool changed(enum st_work_state state)
+{
+	return state == ST_WORK_CHANGED || state == ST_WORK_TYPE;
 }
 
 /* Is what lies there something that the index does not have? */
@@ -68,7 +80,7 @@ static int is_local(struct checkout *c, const struct st_stage_row *have, const c
 
 	if (have) {
 		rc = st_work_check(c->r, (struct st_stage_row *)have, &state, &refreshed, e);
-		*local = state == ST_WORK_CHANGED || state == ST_WORK_TYPE;
+		*local = changed(state);
 		return rc;
 	}
 	full = st_work_path(c->r, path, e);
@@ -79,21 +91,19 @@ static int is_local(struct checkout *c, const struct st_stage_row *have, const c
 	return ST_OK;
 }
 
-/* Does the file there already hold what is wanted? */
+/* Does the file there already hold what is wanted? ST_WORK_CLEAN if so. */
 static int is_equal(struct checkout *c, struct st_stage_row *want, const struct st_stage_row *have,
-		    bool *equal, struct st_err *e)
+		    enum st_work_state *state, struct st_err *e)
 {
 	struct st_stage_row probe = *want;
-	enum st_work_state state;
 	bool refreshed = false;
 	int rc;
 
 	probe.flags &= ~(uint32_t)ST_INDEX_STAT;
 	if (have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode)
 		probe = *have;
-	rc = st_work_check(c->r, &probe, &state, &refreshed, e);
-	*equal = rc == ST_OK && state == ST_WORK_CLEAN;
-	if (*equal && (probe.flags & ST_INDEX_STAT)) {
+	rc = st_work_check(c->r, &probe, state, &refreshed, e);
+	if (rc == ST_OK && *state == ST_WORK_CLEAN && (probe.flags & ST_INDEX_STAT)) {
 		probe.path = want->path;
 		*want = probe;
 	}
@@ -103,6 +113,11 @@ static int is_equal(struct checkout *c, struct st_stage_row *want, const struct 
 static bool spares(const struct checkout *c)
 {
 	return c->local && c->local->spare;
+}
+
+static bool stays(const struct checkout *c, const struct place *p)
+{
+	return p->local && spares(c);
 }
 
 /* Of what the index has and the target has not the plan disposes: of all, or of what is clean. */
@@ -116,7 +131,7 @@ static bool going(void *arg, const char *path)
 		return false;
 	for (size_t i = 0; spares(c) && i < c->n; i++)
 		if (!c->places[i].want && strcmp(c->places[i].have->path, path) == 0)
-			return true;
+			return !stays(c, &c->places[i]);
 	return !spares(c);
 }
 
@@ -134,6 +149,7 @@ static int plan_spare(struct checkout *c, struct st_stage_row *want,
 {
 	struct place p = { .want = want, .have = have };
 	const char *path = want->path;
+	enum st_work_state state;
 	bool local = false;
 	char *by = NULL;
 	int rc;
@@ -143,43 +159,47 @@ static int plan_spare(struct checkout *c, struct st_stage_row *want,
 		want->path = path;
 		return ST_OK;
 	}
-	rc = is_equal(c, want, have, &p.keep, e);
+	rc = is_equal(c, want, have, &state, e);
+	p.keep = rc == ST_OK && state == ST_WORK_CLEAN;
 	if (rc == ST_OK && !p.keep)
 		rc = is_local(c, have, path, &local, e);
 	if (rc == ST_OK && !p.keep && !local)
 		rc = st_write_blocked(c->r->work, path, going, c, &by, e);
 	if (local || by)
-		would_lose(c, path);
+		would_lose(c, &p, path);
 	c->bytes += p.keep || local || by ? 0 : want->size;
-	if (rc == ST_OK && !local && !by)
-		rc = add_place(c, &p, e);
 	free(by);
-	return rc;
+	return rc == ST_OK ? add_place(c, &p, e) : rc;
 }
 
 static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_err *e)
 {
 	struct place p = { .want = want };
-	bool local = false;
+	enum st_work_state state;
+	bool local = false, same;
 	int rc;
 
 	p.have = st_index_find(c->now, want->path, want->path_len, NULL);
 	if (spares(c))
 		return plan_spare(c, want, p.have, e);
-	if (c->stay && p.have && st_oid_eq(&p.have->id, &want->id) && p.have->mode == want->mode) {
+	same = p.have && st_oid_eq(&p.have->id, &want->id) && p.have->mode == want->mode;
+	if (c->stay && same) {
 		p.keep = true;
 		return add_place(c, &p, e);
 	}
-	rc = is_equal(c, want, p.have, &p.keep, e);
+	rc = is_equal(c, want, p.have, &state, e);
 	if (rc != ST_OK)
 		return rc;
+	p.keep = state == ST_WORK_CLEAN;
 	if (!p.keep) {
 		c->bytes += want->size;
 		rc = check_way(c, want, e);
-		if (rc == ST_OK && (!c->force || c->local))
+		if (same) /* what is not as wanted is not as staged: no second look */
+			local = changed(state);
+		else if (rc == ST_OK && minds(c))
 			rc = is_local(c, p.have, want->path, &local, e);
 		if (local)
-			would_lose(c, want->path);
+			would_lose(c, &p, want->path);
 	}
 	return rc == ST_OK ? add_place(c, &p, e) : rc;
 }
@@ -190,13 +210,11 @@ static int plan_remove(struct checkout *c, const struct st_stage_row *have, stru
 	bool local = false;
 	int rc = ST_OK;
 
-	if (!c->force || c->local)
+	if (minds(c))
 		rc = is_local(c, have, have->path, &local, e);
 	if (local)
-		would_lose(c, have->path);
-	if (rc != ST_OK || (local && spares(c)))
-		return rc;
-	return add_place(c, &p, e);
+		would_lose(c, &p, have->path);
+	return rc == ST_OK ? add_place(c, &p, e) : rc;
 }
 
 static int plan_removals(struct checkout *c, struct st_err *e)
@@ -207,6 +225,17 @@ static int plan_removals(struct checkout *c, struct st_err *e)
 		if (!st_index_find(c->target, c->now->rows[i].path, c->now->rows[i].path_len, NULL))
 			rc = plan_remove(c, &c->now->rows[i], e);
 	return rc;
+}
+
+static const char *what_to_do(const struct checkout *c)
+{
+	if (c->how && !c->untracked)
+		return c->how;
+	if (!c->how && !c->local)
+		return "'strata add' and 'strata commit' keep them, -f discards them";
+	return c->untracked ? "'strata add' and 'strata commit' keep them; or move them away" :
+			      "'strata add' and 'strata commit' keep them, 'strata restore' "
+			      "discards them";
 }
 
 static int plan(struct checkout *c, struct st_err *e)
@@ -225,14 +254,7 @@ static int plan(struct checkout *c, struct st_err *e)
 		rc = st_fail(e, ST_EREFUSED, "'%s' is in the way of '%s': move it away", c->blocker,
 			     c->blocked);
 	if (rc == ST_OK)
-		rc = st_lost_refuse(&c->lost,
-				    c->how ? c->how :
-				    c->local ?
-					     "'strata add' and 'strata commit' keep them, 'strata "
-					     "restore' discards them" :
-					     "'strata add' and 'strata commit' keep them, -f "
-					     "discards them",
-				    e);
+		rc = st_lost_refuse(&c->lost, what_to_do(c), e);
 	return rc;
 }
 
@@ -306,7 +328,7 @@ static int write_places(struct checkout *c, struct st_err *e)
 	for (i = 0; i < c->n; i++) {
 		if (c->places[i].want && c->places[i].keep)
 			c->res->kept++;
-		else if (c->places[i].want)
+		else if (c->places[i].want && !stays(c, &c->places[i]))
 			rows[n++] = c->places[i].want;
 	}
 	rc = st_write_files(c->r, c->r->work, rows, n, wrote, c->res, e);
@@ -315,15 +337,45 @@ static int write_places(struct checkout *c, struct st_err *e)
 }
 
 /* Removals first: a file may be where a directory must come. */
-static int carry_out(struct checkout *c, struct st_err *e)
+static int write_all(struct checkout *c, struct st_err *e)
 {
+	struct place *p;
 	size_t i;
 	int rc = check_space(c->r->work, c->bytes, e);
 
-	for (i = 0; rc == ST_OK && i < c->n; i++)
-		if (!c->places[i].want)
-			rc = remove_one(c, c->places[i].have, e);
+	for (i = 0; rc == ST_OK && i < c->n; i++) {
+		p = &c->places[i];
+		if (p->want || stays(c, p))
+			continue;
+		rc = remove_one(c, p->have, e);
+		p->done = rc == ST_OK;
+	}
 	return rc == ST_OK ? write_places(c, e) : rc;
+}
+
+/* What is lost, or stays, is said when it is so: where the writing failed, only what had been
+ * overwritten before. */
+static int carry_out(struct checkout *c, struct st_err *e)
+{
+	int rc = write_all(c, e);
+	bool whole = rc == ST_OK;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct place *p = &c->places[i];
+		const char *path = p->want ? p->want->path : p->have->path;
+
+		if (!p->local)
+			continue;
+		if (!whole && !p->done && !(p->want && (p->want->flags & ST_INDEX_STAT)))
+			continue;
+		if (c->local)
+			c->local->found++;
+		if (c->local && c->local->cb)
+			c->local->cb(c->local->arg, path);
+		if (rc == ST_OK && c->txn)
+			rc = st_txn_lost(c->txn, path, e);
+	}
+	return rc;
 }
 
 int st_checkout_index(struct st_repo *r, struct st_index *now, struct st_index *target,
@@ -334,6 +386,7 @@ int st_checkout_index(struct st_repo *r, struct st_index *now, struct st_index *
 			      .target = target,
 			      .force = local != NULL,
 			      .local = local,
+			      .txn = local ? local->txn : NULL,
 			      .res = res };
 	int rc = plan(&c, e);
 
@@ -429,10 +482,10 @@ static int join(struct checkout *c, struct st_index *target, struct st_err *e)
 
 int st_go(struct st_repo *r, const struct st_go *g, strata_checkout_result *res, struct st_err *e)
 {
-	struct checkout c = { .r = r, .force = g->discard, .how = g->how, .res = res };
+	struct st_txn t;
+	struct checkout c = { .r = r, .force = g->discard, .how = g->how, .txn = &t, .res = res };
 	struct st_index target;
 	struct st_oid commit;
-	struct st_txn t;
 	int rc = st_txn_begin(&t, r, g->verb, e);
 
 	st_index_init(&target);
@@ -574,10 +627,10 @@ static int put_rows(struct checkout *c, struct st_index *x, bool exact, struct s
 static int checkout_paths(struct st_repo *r, const char *rev, const strata_checkout_options *o,
 			  strata_checkout_result *res, struct st_err *e)
 {
-	struct checkout c = { .r = r, .force = true, .res = res };
+	struct st_txn t;
+	struct checkout c = { .r = r, .force = true, .txn = &t, .res = res };
 	struct st_index target;
 	struct st_oid commit;
-	struct st_txn t;
 	int rc = begin(&c, &t, rev, &commit, &target, e);
 
 	if (rc == ST_OK)
@@ -708,11 +761,12 @@ static int restore_source(struct st_repo *r, const char *source, unsigned flags,
 int st_verb_restore(struct st_repo *r, const char *source, const char *const *paths, size_t n,
 		    unsigned flags, strata_checkout_result *res, struct st_err *e)
 {
+	struct st_txn t;
 	struct checkout c = { .r = r, .force = true, .res = res };
 	struct st_index target;
-	struct st_txn t;
 	int rc;
 
+	c.txn = flags & STRATA_RESTORE_STAGED ? &t : NULL; /* else there is no operation */
 	*res = (strata_checkout_result){ 0 };
 	if (n == 0)
 		return st_fail(e, ST_EUSAGE, "name the paths to restore, '.' for all");

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "repo/lineage.h"
+#include "repo/moves.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -251,6 +252,8 @@ static int load_parent(struct committing *k, struct st_err *e)
 {
 	int rc = st_repo_head(k->r, &k->head, e);
 
+	if (rc == ST_OK)
+		rc = st_head_expect(k->r, &k->head, k->o->expect, e);
 	if (rc != ST_OK)
 		return rc;
 	if (k->o->amend && k->head.unborn)
@@ -338,12 +341,20 @@ static int add_all(struct st_repo *r, bool fast, struct st_err *e)
 			   NULL, NULL, NULL, e);
 }
 
-/* Before -a stages anything: a slip in a revision changes nothing. */
-static int check_lineage(struct st_repo *r, const strata_commit_options *o, struct st_err *e)
+/* Before -a stages anything: a slip in a revision, or a HEAD that moved, changes nothing. */
+int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o, struct st_err *e)
 {
 	struct st_lineage *v = NULL;
-	int rc = st_repo_refresh_to_read(r, e);
+	struct st_head head;
+	int rc;
 
+	if (!o->nlineage && !o->expect)
+		return ST_OK;
+	rc = st_repo_refresh_to_read(r, e);
+	if (rc == ST_OK)
+		rc = st_repo_head(r, &head, e);
+	if (rc == ST_OK)
+		rc = st_head_expect(r, &head, o->expect, e);
 	if (rc == ST_OK)
 		rc = st_lineage_read(r, o->lineage, o->nlineage, &v, e);
 	free(v);
@@ -360,8 +371,8 @@ int st_verb_commit(struct st_repo *r, const strata_commit_options *o, strata_com
 	int rc = st_bump_check(&r->config, o->bump, &k.policy, e);
 
 	*res = (strata_commit_result){ 0 };
-	if (o->all && o->nlineage)
-		rc = check_lineage(r, o, e);
+	if (rc == ST_OK)
+		rc = st_verb_commit_check(r, o, e);
 	if (rc == ST_OK && o->all)
 		rc = add_all(r, o->fast, e);
 	if (rc == ST_OK)

@@ -150,9 +150,9 @@ int st_log_symmetric(struct st_repo *r, const char *a, size_t a_len, const char 
 	int rc;
 
 	*any_hidden = true;
-	rc = st_resolve(r, a, a_len, &ia, e);
+	rc = st_resolve_side(r, a, a_len, &ia, e);
 	if (rc == ST_OK)
-		rc = st_resolve(r, b, strlen(b), &ib, e);
+		rc = st_resolve_side(r, b, strlen(b), &ib, e);
 	if (rc == ST_OK)
 		rc = st_merge_base_each(r, &ia, &ib, hide, hidden, e);
 	if (rc == ST_OK)

@@ -80,7 +80,7 @@ static int plain_operand(struct operand *o, struct st_err *e)
 static int version_operand(struct st_repo *r, struct operand *o, const char *rev, size_t len,
 			   struct st_err *e)
 {
-	int rc = st_resolve(r, len ? rev : "HEAD", len ? len : 4, &o->commit, e);
+	int rc = st_resolve_side(r, rev, len, &o->commit, e);
 
 	if (rc == ST_ENOTFOUND && strncmp(e->msg, "unknown revision", 16) == 0) {
 		st_err_clear(e);

@@ -8,7 +8,10 @@
 
 static int log_fault(void *arg, uint64_t offset, const char *what, struct st_err *e)
 {
-	return st_fsck_fault(arg, NULL, NULL, offset, false, e, "operation log: %s", what);
+	return st_fsck_fault(arg, NULL, NULL, offset, false, e,
+			     "operation log: %s: bring .strata/ops back from a backup, and until "
+			     "then keep .strata/catalog.db, which still knows the history",
+			     what);
 }
 
 static int check_log(struct st_fsck *f, struct st_err *e)
@@ -35,8 +38,8 @@ static int blind(struct st_fsck *f, int rc, struct st_err *e)
 		return rc;
 	st_err_clear(e);
 	f->blind = true;
-	return st_fsck_fault(f, NULL, NULL, 0, false, e,
-			     "catalogue: %s ('strata fsck --rebuild' makes it anew)", why.msg);
+	return st_fsck_fault(f, NULL, NULL, 0, false, e, "catalogue: %s%s", why.msg,
+			     strstr(why.msg, ST_CATALOG_ANEW) ? "" : " (" ST_CATALOG_ANEW ")");
 }
 
 struct packs {
@@ -288,11 +291,17 @@ static int check_all(struct st_fsck *f, struct st_err *e)
 {
 	int rc = ST_OK;
 
-	if (f->r->log_lost)
+	if (f->r->log_lost && f->r->pos.seq == 0)
+		rc = st_fsck_fault(f, NULL, NULL, 0, false, e,
+				   "the operation log is empty, but there are packs: bring "
+				   ".strata/ops back from a backup");
+	else if (f->r->log_lost)
 		rc = st_fsck_fault(f, NULL, NULL, f->r->pos.end, false, e,
-				   "the operation log has lost operation %" PRIu64
-				   " ('strata fsck --rebuild' gives it up)",
-				   f->r->pos.seq);
+				   "the operation log has lost operation %" PRIu64 "%s",
+				   f->r->pos.seq,
+				   f->flags & STRATA_FSCK_REBUILD ?
+					   "" :
+					   " ('strata fsck --rebuild' gives it up)");
 	if (rc == ST_OK && (f->flags & STRATA_FSCK_REBUILD))
 		rc = rebuild(f, e);
 	if (rc == ST_OK)

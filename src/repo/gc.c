@@ -414,6 +414,22 @@ static int take_lock(struct gc *g, bool *go, struct st_err *e)
 	return rc;
 }
 
+/* What no version needs may be what a version needs that the log has lost. */
+static int check_lost(const struct gc *g, struct st_err *e)
+{
+	char *path = g->o->automatic || g->o->dry_run ? NULL :
+							st_repo_path(g->r, ST_CATALOG_LOST, e);
+	struct stat st;
+
+	if (path && lstat(path, &st) == 0)
+		st_fail(e, ST_EREFUSED,
+			"%s knows operations that .strata/ops has lost: bring that back from a "
+			"backup, or remove this file to give them up; nothing was removed",
+			path);
+	free(path);
+	return e->code;
+}
+
 int st_verb_gc(struct st_repo *r, const strata_gc_options *o, strata_gc_result *res,
 	       struct st_err *e)
 {
@@ -427,6 +443,8 @@ int st_verb_gc(struct st_repo *r, const strata_gc_options *o, strata_gc_result *
 	st_gc_plan_init(&g.plan, r, &g.mark);
 	if (rc == ST_OK)
 		rc = st_repo_refresh(r, e);
+	if (rc == ST_OK)
+		rc = check_lost(&g, e);
 	if (rc == ST_OK)
 		rc = take_lock(&g, &go, e);
 	if (rc == ST_OK && go)

@@ -7,13 +7,17 @@
 #include <time.h>
 #include <unistd.h>
 
-static int lock_file(int *fd, struct st_repo *r, const char *name, struct st_err *e)
+/* A shared lock needs no right to write: reading works on a read-only disk. */
+static int lock_file(int *fd, struct st_repo *r, const char *name, enum st_lock_mode mode,
+		     struct st_err *e)
 {
 	char *path = st_repo_path(r, name, e);
 
 	if (!path)
 		return e->code;
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (*fd < 0 && mode == ST_LOCK_SHARED && (errno == EROFS || errno == EACCES))
+		*fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (*fd < 0)
 		st_fail_os(e, "open %s", path);
 	free(path);
@@ -58,7 +62,7 @@ static int take(struct st_repo *r, int *slot, const char *name, enum st_lock_mod
 	int fd = -1;
 
 	ST_BUG_ON(*slot >= 0);
-	if (wait_ns(r, &ns, e) != ST_OK || lock_file(&fd, r, name, e) != ST_OK)
+	if (wait_ns(r, &ns, e) != ST_OK || lock_file(&fd, r, name, mode, e) != ST_OK)
 		return e->code;
 	if (lock_within(fd, mode, ns, what, e) != ST_OK) {
 		close(fd);

@@ -200,12 +200,12 @@ static int start_at(struct log *l, const char *rev, struct st_err *e)
 	if (dots[2] == '.')
 		return st_log_symmetric(l->r, rev, (size_t)(dots - rev), dots + 3, &l->wanted,
 					&l->hidden, &l->any_hidden, e);
-	rc = st_resolve(l->r, rev, (size_t)(dots - rev), &id, e);
+	rc = st_resolve_side(l->r, rev, (size_t)(dots - rev), &id, e);
 	if (rc == ST_OK)
 		rc = want(&l->hidden, &id, e);
 	l->any_hidden = true;
 	if (rc == ST_OK)
-		rc = st_resolve(l->r, dots + 2, strlen(dots + 2), &id, e);
+		rc = st_resolve_side(l->r, dots + 2, strlen(dots + 2), &id, e);
 	return rc == ST_OK ? want(&l->wanted, &id, e) : rc;
 }
 

@@ -48,7 +48,7 @@ static int load_files(struct st_repo *r, const struct st_spec *s, struct st_inde
 
 	st_index_init(x);
 	st_index_init(all);
-	rc = st_resolve(r, s->rev_len ? s->rev : "HEAD", s->rev_len ? s->rev_len : 4, &commit, e);
+	rc = st_resolve_side(r, s->rev, s->rev_len, &commit, e);
 	if (rc == ST_OK)
 		rc = st_repo_commit_tree(r, &commit, &tree, e);
 	if (rc == ST_OK)

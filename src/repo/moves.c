@@ -3,6 +3,27 @@
 
 #include <stdio.h>
 
+int st_head_expect(struct st_repo *r, const struct st_head *head, const strata_head_info *expect,
+		   struct st_err *e)
+{
+	char hex[ST_OID_HEX + 1] = "", title[64] = "no version";
+	int rc = ST_OK;
+
+	if (!expect)
+		return ST_OK;
+	if (!head->unborn)
+		st_oid_hex(&head->commit, hex);
+	if (head->detached == expect->detached && strcmp(head->branch, expect->branch) == 0 &&
+	    strcmp(hex, expect->commit) == 0)
+		return ST_OK;
+	if (!head->unborn)
+		rc = st_commit_title(r, &head->commit, title, e);
+	return rc == ST_OK ?
+		       st_fail(e, ST_EBUSY, "HEAD moved to %s%s%s while the message was written",
+			       head->branch, *head->branch ? ", " : "", title) :
+		       rc;
+}
+
 int st_ref_value(struct st_repo *r, const char *full, char **value, struct st_err *e)
 {
 	struct st_buf b;
@@ -44,12 +65,33 @@ static int look_beside(void *arg, const char *name, const char *value, struct st
 	return ST_ENO;
 }
 
+/* A short id would have two meanings from then on. */
+static int not_an_id(struct st_repo *r, const char *name, struct st_err *e)
+{
+	struct st_oid ids[8];
+	char title[64];
+	size_t len = strlen(name), n = 0;
+	int rc;
+
+	if (len < ST_ID_PREFIX || strspn(name, "0123456789abcdef") != len)
+		return ST_OK;
+	rc = st_catalog_commit_prefix(r->cat, name, len, ids, &n, e);
+	if (rc == ST_OK && n)
+		rc = st_commit_title(r, &ids[0], title, e);
+	if (rc == ST_OK && n)
+		rc = st_fail(e, ST_EUSAGE, "'%s' cannot be a name: the id of version %s begins so",
+			     name, title);
+	return rc;
+}
+
 int st_ref_beside(struct st_repo *r, const char *prefix, const char *name, struct st_err *e)
 {
 	char full[ST_REF_FULL];
 	struct beside b = { .name = full };
-	int rc;
+	int rc = not_an_id(r, name, e);
 
+	if (rc != ST_OK)
+		return rc;
 	snprintf(full, sizeof(full), "%s%s", prefix, name);
 	rc = st_catalog_ref_each(r->cat, prefix, look_beside, &b, e);
 	if (rc == ST_OK && b.other[0])

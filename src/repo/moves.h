@@ -7,6 +7,7 @@
 
 #define ST_REF_NAME 200 /* most bytes of a branch's or tag's name */
 #define ST_REF_FULL (ST_REF_NAME + 16)
+#define ST_ID_PREFIX 6 /* fewest digits that stand for an id */
 
 /* refname.c: is it a name that a branch ("branch") or tag ("tag") may have? ST_EUSAGE says why
  * not. */
@@ -17,7 +18,11 @@ bool st_looks_numbered(const char *name);
 /* moves.c */
 /* The value of a ref, the caller's; NULL, and no failure, where there is none. */
 ST_MUST int st_ref_value(struct st_repo *r, const char *full, char **value, struct st_err *e);
-/* ST_EREFUSED when prefix ("heads/") has a name that cannot be beside this one: a and a/b. */
+/* HEAD is at another version or on another branch than expect (NULL: any will do): ST_EBUSY. */
+ST_MUST int st_head_expect(struct st_repo *r, const struct st_head *head,
+			   const strata_head_info *expect, struct st_err *e);
+/* May prefix ("heads/") get this name? ST_EREFUSED when it has one that cannot be beside it, a and
+ * a/b; ST_EUSAGE when a version's id begins so. */
 ST_MUST int st_ref_beside(struct st_repo *r, const char *prefix, const char *name,
 			  struct st_err *e);
 /* One operation that moves refs and nothing else. */

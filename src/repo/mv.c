@@ -141,6 +141,16 @@ static int rename_file(struct mv *m, const char *src, const char *dst, struct st
 	return rc;
 }
 
+/* -f: what is overwritten may be nowhere else. */
+static int note_overwritten(struct mv *m, const char *dst, struct st_err *e)
+{
+	struct st_stage_row *row = st_index_find(&m->t.index, dst, strlen(dst), NULL);
+
+	if (!exists(m->r, dst))
+		return ST_OK;
+	return row ? st_txn_overwrites(&m->t, row, e) : st_txn_lost(&m->t, dst, e);
+}
+
 static int move_one(struct mv *m, const char *user_src, const char *dst, struct st_err *e)
 {
 	char *src = st_repo_relative(m->r, user_src, e), *to = NULL;
@@ -150,6 +160,8 @@ static int move_one(struct mv *m, const char *user_src, const char *dst, struct 
 		rc = e->code;
 	if (rc == ST_OK)
 		rc = check(m, src, to, e);
+	if (rc == ST_OK)
+		rc = note_overwritten(m, to, e);
 	if (rc == ST_OK)
 		rc = rename_file(m, src, to, e);
 	if (rc == ST_OK)

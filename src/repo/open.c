@@ -3,15 +3,16 @@
 #include "repo/publish.h"
 
 #include "base/file.h"
+#include "store/pack.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define LOG_NAME "ops"
 #define CATALOG_NAME "catalog.db"
-#define CATALOG_NEW "catalog.db.new"   /* being rebuilt */
-#define CATALOG_LOST "catalog.db.lost" /* set aside: it knew operations that the log has lost */
+#define CATALOG_NEW "catalog.db.new" /* being rebuilt */
 
 char *st_repo_path(const struct st_repo *r, const char *name, struct st_err *e)
 {
@@ -23,13 +24,65 @@ char *st_work_path(const struct st_repo *r, const char *path, struct st_err *e)
 	return st_path_join(r->work, path, e);
 }
 
-static bool is_repo(const char *dir)
+static bool holds(const char *dir, const char *name, mode_t type)
 {
 	struct stat st;
 	char path[4200];
-	int n = snprintf(path, sizeof(path), "%s/" LOG_NAME, dir);
+	int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
 
-	return n > 0 && (size_t)n < sizeof(path) && lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+	return n > 0 && (size_t)n < sizeof(path) && lstat(path, &st) == 0 &&
+	       (st.st_mode & S_IFMT) == type;
+}
+
+static bool holds_packs(const char *dir)
+{
+	struct dirent *de;
+	struct st_oid id;
+	char path[4200];
+	bool found = false;
+	int n = snprintf(path, sizeof(path), "%s/packs", dir);
+	DIR *d = n > 0 && (size_t)n < sizeof(path) ? opendir(path) : NULL;
+
+	while (d && !found && (de = readdir(d)))
+		found = st_pack_name_parse(&id, de->d_name);
+	if (d)
+		closedir(d);
+	return found;
+}
+
+static bool is_repo(const char *dir)
+{
+	return holds(dir, LOG_NAME, S_IFREG);
+}
+
+/* What a killed init leaves holds neither packs nor a catalogue: nothing can be lost there. */
+static bool lacks_log(const char *dir)
+{
+	return !is_repo(dir) && (holds_packs(dir) || holds(dir, CATALOG_NAME, S_IFREG) ||
+				 holds(dir, ST_CATALOG_LOST, S_IFREG));
+}
+
+static bool is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Why dir, which is no repository, is none. */
+static int no_repo(const char *dir, struct st_err *e)
+{
+	if (lacks_log(dir))
+		return st_fail(e, ST_ECORRUPT,
+			       "%s/" LOG_NAME ", the operation log, is missing: bring it back from "
+			       "a backup; nothing can make it anew, so leave the other files",
+			       dir);
+	if (is_dir(dir))
+		return st_fail(e, ST_ENOREPO,
+			       "%s is not a strata repository yet: 'strata init' "
+			       "finishes it",
+			       dir);
+	return st_fail(e, ST_ENOREPO, "%s is not a strata repository: run 'strata init'", dir);
 }
 
 int st_repo_find(char **dir, const char *start, struct st_err *e)
@@ -43,7 +96,7 @@ int st_repo_find(char **dir, const char *start, struct st_err *e)
 		cand = st_path_join(at, ".strata", e);
 		if (!cand)
 			break;
-		if (is_repo(cand)) {
+		if (is_dir(cand)) { /* damaged or not: never one further up instead */
 			*dir = cand;
 			break;
 		}
@@ -83,6 +136,11 @@ static int first_operation(const char *dir, const char *policy, struct st_err *e
 	struct st_repo *r = NULL;
 	int rc = st_repo_open(&r, dir, &ctx, e);
 
+	if (rc == ST_OK && r->pos.seq == 0 && r->log_lost)
+		rc = st_fail(e, ST_EREFUSED,
+			     "%s/" LOG_NAME " is empty, but there are packs: bring it back from a "
+			     "backup, or move %s away to begin anew",
+			     dir, dir);
 	if (rc == ST_OK && policy)
 		rc = same_policy(r, policy, e);
 	if (rc == ST_OK && r->pos.seq == 0)
@@ -153,7 +211,14 @@ int st_repo_init(const char *dir, const char *policy, bool *fresh, struct st_err
 		return rc;
 	repo = st_path_join(dir, ".strata", e);
 	packs = repo ? st_path_join(repo, "packs", e) : NULL;
-	rc = packs ? st_mkdirs(packs, e) : e->code;
+	rc = packs ? ST_OK : (int)e->code;
+	if (rc == ST_OK && lacks_log(repo))
+		rc = st_fail(e, ST_EREFUSED,
+			     "%s is a repository whose operation log is missing: bring %s/" LOG_NAME
+			     " back from a backup, or move %s away to begin anew",
+			     repo, repo, repo);
+	if (rc == ST_OK)
+		rc = st_mkdirs(packs, e);
 	if (rc == ST_OK && !is_repo(repo)) {
 		rc = lock_init(repo, &fd, e);
 		*fresh = rc == ST_OK && !is_repo(repo);
@@ -184,7 +249,7 @@ static int load_config(struct st_repo *r, struct st_err *e)
 	else if (home)
 		user = st_path_join(home, ".config/strata/config", e);
 	if (user)
-		rc = st_config_load(&r->config, user, e);
+		rc = st_config_load_user(&r->config, user, &r->ctx, e);
 	free(user);
 	own = rc == ST_OK ? st_repo_path(r, "config", e) : NULL;
 	if (own)
@@ -236,6 +301,7 @@ static void close_catalog(struct st_repo *r)
 /* From nothing, beside the one in use. */
 static int replay_into_new(struct st_repo *r, struct st_err *e)
 {
+	struct st_err ignored = { 0 };
 	int rc = remove_file(r, CATALOG_NEW, e);
 
 	if (rc == ST_OK)
@@ -245,13 +311,15 @@ static int replay_into_new(struct st_repo *r, struct st_err *e)
 	if (rc == ST_OK)
 		rc = st_repo_refresh(r, e);
 	close_catalog(r);
+	if (rc != ST_OK) /* what a full disk could not take whole only takes room */
+		(void)remove_file(r, CATALOG_NEW, &ignored);
 	return rc;
 }
 
 /* A journal belongs to the file of its name: the old one's must not be taken for the new one's. */
 static int replace_catalog(struct st_repo *r, bool keep_old, struct st_err *e)
 {
-	int rc = keep_old ? rename_file(r, CATALOG_NAME, CATALOG_LOST, e) : ST_OK;
+	int rc = keep_old ? rename_file(r, CATALOG_NAME, ST_CATALOG_LOST, e) : ST_OK;
 
 	if (rc == ST_OK)
 		rc = remove_file(r, CATALOG_NAME "-journal", e);
@@ -308,25 +376,12 @@ static int open_parts(struct st_repo *r, struct st_err *e)
 	return rc;
 }
 
-/* A cache that is damaged is made anew; a log that lost what the cache has seen is not. */
-static int open_or_rebuild(struct st_repo *r, struct st_err *e)
+/* A log that lost what the cache has seen is not followed. */
+static int follow_log(struct st_repo *r, struct st_err *e)
 {
-	struct st_err why = { 0 };
 	bool newer;
-	int rc = open_catalog(r, CATALOG_NAME, &why);
+	int rc = st_oplog_newer(r->log, &r->pos, &newer, e);
 
-	if (rc == ST_OK)
-		rc = st_catalog_pos(r->cat, &r->pos, &why);
-	if (rc == ST_ECORRUPT) {
-		st_warn(&r->ctx, "rebuilding the catalogue: %s", why.msg);
-		close_catalog(r);
-		return st_repo_rebuild(r, e);
-	}
-	if (rc != ST_OK) {
-		*e = why;
-		return rc;
-	}
-	rc = st_oplog_newer(r->log, &r->pos, &newer, e);
 	if (rc == ST_ECORRUPT) { /* the catalogue still serves to read */
 		r->log_lost = true;
 		st_warn(&r->ctx,
@@ -341,6 +396,66 @@ static int open_or_rebuild(struct st_repo *r, struct st_err *e)
 	return rc;
 }
 
+/*
+ * What the disk does not take (it is full, or read-only) is followed in memory: all that reads
+ * works, and so does what records without the catalogue's help. The file follows when it can.
+ */
+static int open_in_memory(struct st_repo *r, bool copy, const struct st_err *why, struct st_err *e)
+{
+	char *path = st_repo_path(r, CATALOG_NAME, e);
+	int rc = path ? ST_OK : (int)e->code;
+
+	close_catalog(r);
+	if (rc == ST_OK)
+		rc = st_catalog_open_copy(&r->cat, copy ? path : NULL, e);
+	if (rc == ST_OK)
+		rc = st_odb_open(&r->odb, r->store, r->cat, e);
+	if (rc == ST_OK)
+		rc = st_catalog_pos(r->cat, &r->pos, e);
+	if (rc == ST_OK)
+		rc = follow_log(r, e);
+	if (rc == ST_OK)
+		st_warn(&r->ctx, "the catalogue cannot be written, a copy in memory is used: %s",
+			why->msg);
+	free(path);
+	return rc;
+}
+
+/* A cache that is damaged is made anew. */
+static int open_or_rebuild(struct st_repo *r, struct st_err *e)
+{
+	struct st_err why = { 0 };
+	bool damaged;
+	int rc = open_catalog(r, CATALOG_NAME, &why);
+
+	if (rc == ST_OK)
+		rc = st_catalog_pos(r->cat, &r->pos, &why);
+	damaged = rc == ST_ECORRUPT;
+	if (damaged) {
+		st_warn(&r->ctx, "rebuilding the catalogue: %s", why.msg);
+		close_catalog(r);
+		st_err_clear(&why);
+		rc = st_repo_rebuild(r, &why);
+	} else if (rc == ST_OK) {
+		rc = follow_log(r, &why);
+	}
+	if (rc == ST_EIO || rc == ST_ENOSPC)
+		return open_in_memory(r, !damaged, &why, e);
+	if (rc != ST_OK)
+		*e = why;
+	return rc;
+}
+
+/* An operation comes before the first pack that counts: who sees packs alone lost the log. */
+static void check_empty(struct st_repo *r)
+{
+	if (r->pos.seq != 0 || r->log_lost || !holds_packs(r->dir))
+		return;
+	r->log_lost = true;
+	st_warn(&r->ctx, "the operation log is empty, but there are packs; nothing can be changed "
+			 "until .strata/ops is brought back from a backup");
+}
+
 int st_repo_open(struct st_repo **out, const char *dir, const struct st_ctx *ctx, struct st_err *e)
 {
 	struct st_repo *r = st_calloc(1, sizeof(*r), e);
@@ -353,14 +468,15 @@ int st_repo_open(struct st_repo **out, const char *dir, const struct st_ctx *ctx
 	r->gc_fd = r->index_fd = -1;
 	st_config_init(&r->config);
 	if (!is_repo(dir))
-		rc = st_fail(e, ST_ENOREPO, "%s is not a strata repository: run 'strata init'",
-			     dir);
+		rc = no_repo(dir, e);
 	else if (!(r->dir = realpath(dir, NULL)))
 		rc = st_fail_os(e, "%s", dir);
 	else
 		rc = open_parts(r, e);
 	if (rc == ST_OK)
 		rc = open_or_rebuild(r, e);
+	if (rc == ST_OK)
+		check_empty(r);
 	if (rc != ST_OK) {
 		st_repo_close(r);
 		return st_wrap(e, "open repository %s", dir);

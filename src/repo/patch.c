@@ -191,12 +191,12 @@ static int verify(struct st_patch *p, const struct st_source *src, struct st_err
 		rc = st_hash_tensor(p->ctx, src, t, &id, e);
 		if (rc == ST_OK && !st_oid_eq(&id, edit ? &p->ids[edit - 1] : &p->before[k]))
 			rc = st_fail(e, ST_EREFUSED,
-				     edit ? "elements of tensor %s share memory with each other "
-					    "or with another tensor that is replaced: it cannot "
-					    "hold these values" :
-					    "tensor %s shares memory with one that is replaced, "
-					    "and would change with it",
-				     st_quote(&q, t->name, t->name_len));
+				     edit ? "%s: elements of tensor %s share memory with each "
+					    "other or with another tensor that is replaced: it "
+					    "cannot hold these values" :
+					    "%s: tensor %s shares memory with one that is "
+					    "replaced, and would change with it",
+				     p->path, st_quote(&q, t->name, t->name_len));
 	}
 	return rc;
 }

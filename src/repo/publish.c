@@ -314,9 +314,12 @@ int st_repo_refresh(struct st_repo *r, struct st_err *e)
 
 	if (r->log_lost)
 		return st_fail(e, ST_ECORRUPT,
-			       "the operation log has lost operations that the catalogue knows: "
-			       "bring .strata/ops back from a backup, or give them up with "
-			       "'strata fsck --rebuild'");
+			       r->pos.seq == 0 ?
+				       "the operation log is empty, but there are packs: bring "
+				       ".strata/ops back from a backup" :
+				       "the operation log has lost operations that the catalogue "
+				       "knows: bring .strata/ops back from a backup, or give them "
+				       "up with 'strata fsck --rebuild'");
 	rc = st_catalog_pos(r->cat, &r->pos, e);
 	if (rc == ST_OK)
 		rc = st_oplog_newer(r->log, &r->pos, &newer, e);
@@ -325,8 +328,21 @@ int st_repo_refresh(struct st_repo *r, struct st_err *e)
 	return rc;
 }
 
-/* A ref that moved since the caller looked belongs to somebody else's command. */
-static int check_ref(struct st_repo *r, const struct st_op_ref *ref, struct st_err *e)
+/*
+ * A ref that moved since the caller looked belongs to somebody else's command. Where nobody
+ * recorded one, a damaged catalogue may have failed to find it.
+ */
+static int moved(struct st_repo *r, const char *name, bool others, struct st_err *e)
+{
+	struct st_err why = { 0 };
+
+	if (!others && st_catalog_check(r->cat, &why) == ST_ECORRUPT)
+		return st_fail(e, ST_ECORRUPT, "%s is not as it was: %s (%s)", name, why.msg,
+			       ST_CATALOG_ANEW);
+	return st_fail(e, ST_EBUSY, "%s was moved by another command meanwhile: try again", name);
+}
+
+static int check_ref(struct st_repo *r, const struct st_op_ref *ref, bool others, struct st_err *e)
 {
 	struct st_buf b;
 	bool found, same;
@@ -339,9 +355,7 @@ static int check_ref(struct st_repo *r, const struct st_op_ref *ref, struct st_e
 				       memcmp(ref->old, b.p, b.len) == 0 :
 			       !ref->old;
 		if (!same)
-			rc = st_fail(e, ST_EBUSY,
-				     "%s was moved by another command meanwhile: try again",
-				     ref->name);
+			rc = moved(r, ref->name, others, e);
 	}
 	st_buf_release(&b);
 	return rc;
@@ -350,12 +364,13 @@ static int check_ref(struct st_repo *r, const struct st_op_ref *ref, struct st_e
 static int append(struct st_repo *r, struct st_op *op, const struct st_number *number,
 		  char label[32], struct st_err *e)
 {
+	uint64_t known = r->pos.seq;
 	struct st_op_version version;
 	size_t i;
 	int rc = st_repo_refresh(r, e);
 
 	for (i = 0; rc == ST_OK && i < op->nrefs; i++)
-		rc = check_ref(r, &op->refs[i], e);
+		rc = check_ref(r, &op->refs[i], r->pos.seq != known, e);
 	if (rc == ST_OK && number) {
 		rc = st_number_next(r, number, label, e);
 		version = (struct st_op_version){ .label = label, .commit = number->commit };

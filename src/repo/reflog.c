@@ -174,7 +174,7 @@ static int find_ref(struct reflog *l, const char *ref, struct st_err *e)
 
 	for (i = 0; rc == ST_OK && !l->found && i < 6; i++) {
 		n = snprintf(l->ref, sizeof(l->ref), "%s%s", prefixes[i % 3], ref);
-		if (n < 0 || (size_t)n >= sizeof(l->ref))
+		if (n < 0 || (size_t)n >= sizeof(l->ref) || st_ref_is_note(l->ref))
 			continue;
 		st_buf_init(&b, 4096);
 		rc = i < 3 ? st_catalog_ref_get(l->r->cat, l->ref, &b, &l->found, e) :

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "repo/count.h"
+#include "repo/moves.h"
 #include "tensor/quote.h"
 
 #include <stdio.h>
@@ -224,6 +225,8 @@ static int load(struct st_renew *z, const char *rev, struct st_err *e)
 {
 	int rc = st_repo_head(z->r, &z->head, e);
 
+	if (rc == ST_OK)
+		rc = st_head_expect(z->r, &z->head, z->o->expect, e);
 	if (rc == ST_OK)
 		rc = st_resolve(z->r, rev, strlen(rev), &z->rev, e);
 	if (rc == ST_OK && z->head.unborn)

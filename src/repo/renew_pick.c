@@ -9,8 +9,9 @@ struct glob {
 	char *path; /* relative to the root; NULL: every model */
 	struct st_pathspec *ps;
 	struct st_index shards;	     /* what path, an index file, stands for */
+	bool plain, plain_first;     /* all that was given is a tensor's name, "::" too */
 	bool exact, any;	     /* a tensor has that very name; one matches */
-	bool exact_first, any_first; /* in the index that the values come from */
+	bool exact_first, any_first; /* these in the index that the values come from */
 };
 
 struct st_pick {
@@ -31,8 +32,15 @@ static bool is_name(const struct glob *g, const char *name, size_t len)
 	return len == g->name_len && memcmp(name, g->name, len) == 0;
 }
 
+static bool is_given(const struct glob *g, const char *name, size_t len)
+{
+	return strlen(g->given) == len && memcmp(name, g->given, len) == 0;
+}
+
 static bool means(const struct glob *g, const char *path, const char *name, size_t len)
 {
+	if (g->plain)
+		return is_given(g, name, len);
 	if (!in_path(g, path))
 		return false;
 	return g->exact ? is_name(g, name, len) : st_glob_match(g->name, g->name_len, name, len);
@@ -48,33 +56,66 @@ bool st_pick_has(const struct st_pick *p, const char *path, const char *name, si
 	return !p;
 }
 
-/* PATH::NAME; a path as users give it, and an index file for the shards beside it. */
-static int split(struct st_pick *p, struct glob *g, const char *text, struct st_err *e)
+struct versions { /* the files to choose from */
+	const struct st_index *const *x;
+	size_t n;
+};
+
+static bool any_has(const struct versions *v, const char *path)
 {
-	const char *pair = strstr(text, "::");
-	char *given;
+	for (size_t i = 0; i < v->n; i++)
+		if (st_index_find(v->x[i], path, strlen(path), NULL) ||
+		    st_index_below(v->x[i], path))
+			return true;
+	return false;
+}
 
-	st_index_init(&g->shards);
-	g->given = text;
-	g->name = pair ? pair + 2 : text;
-	g->name_len = strlen(g->name);
-	if (!g->name_len)
-		return st_fail(e, ST_EUSAGE, "--tensor '%s' names no tensor", text);
-	if (!pair)
-		return ST_OK;
-	given = st_memdup(text, (size_t)(pair - text) + 1, e);
-	if (!given)
-		return e->code;
-	given[pair - text] = 0;
-	if (*given) {
-		const char *const one = given;
+/* Where PATH ends in PATH::NAME: at the last "::" before which is a path of the versions, else at
+ * the first. */
+static int take_path(struct st_pick *p, struct glob *g, const struct versions *v, struct st_err *e)
+{
+	size_t first = (size_t)(strstr(g->given, "::") - g->given), n = strlen(g->given);
+	char *given = st_strdup(g->given, e);
 
-		g->path = st_repo_relative(p->r, given, e);
-		if (g->path && st_pathspec_new(&g->ps, p->r, &one, 1, e) != ST_OK)
-			g->ps = NULL;
+	for (; given && n >= first && !(g->path && any_has(v, g->path)); n--) {
+		if (n > first && strncmp(g->given + n, "::", 2) != 0)
+			continue;
+		given[n] = 0;
+		free(g->path);
+		st_err_clear(e);
+		g->path = n ? st_repo_relative(p->r, given, e) : NULL;
+		g->name = g->given + n + 2;
+		if (n == 0)
+			break;
 	}
 	free(given);
 	return e->code;
+}
+
+/* PATH::NAME; a path as users give it, and an index file for the shards beside it. */
+static int split(struct st_pick *p, struct glob *g, const char *text, const struct versions *v,
+		 struct st_err *e)
+{
+	char *path;
+	const char *one;
+	int rc = ST_OK;
+
+	st_index_init(&g->shards);
+	g->given = g->name = text;
+	if (strstr(text, "::"))
+		rc = take_path(p, g, v, e);
+	g->name_len = strlen(g->name);
+	if (rc == ST_OK && !g->name_len)
+		rc = st_fail(e, ST_EUSAGE, "--tensor '%s' names no tensor", text);
+	if (rc != ST_OK || !g->path)
+		return rc;
+	one = path = st_strdup(text, e);
+	if (!path)
+		return e->code;
+	path[g->name - text - 2] = 0;
+	rc = st_pathspec_new(&g->ps, p->r, &one, 1, e);
+	free(path);
+	return rc;
 }
 
 /* What an index file of that version names; that the version lacks it is no failure. */
@@ -135,6 +176,10 @@ static int see(void *arg, const struct st_view *v, const struct st_segment *seg,
 		struct glob *g = &k->p->globs[i];
 		bool exact = is_name(g, v->name, v->name_len), any;
 
+		if (is_given(g, v->name, v->name_len)) {
+			g->plain = g->any = true;
+			g->plain_first |= k->first;
+		}
 		if (!in_path(g, k->path))
 			continue;
 		any = exact || st_glob_match(g->name, g->name_len, v->name, v->name_len);
@@ -183,7 +228,9 @@ static int judge(const struct st_pick *p, const struct st_renew *z, struct st_er
 				       "--tensor '%s' matches no tensor: 'strata ls --tensors' "
 				       "lists them",
 				       g->given);
-		if (z->what == STRATA_ROLLBACK && !(g->exact ? g->exact_first : g->any_first))
+		if (z->what == STRATA_ROLLBACK && !(g->plain ? g->plain_first :
+						    g->exact ? g->exact_first :
+							       g->any_first))
 			return st_fail(e, ST_ENOTFOUND,
 				       "%s has no tensor '%s': there is nothing to go back to",
 				       z->label, g->given);
@@ -194,6 +241,7 @@ static int judge(const struct st_pick *p, const struct st_renew *z, struct st_er
 int st_pick_new(struct st_pick **out, struct st_renew *z, const struct st_index *const *x, size_t n,
 		struct st_pathspec *paths, struct st_err *e)
 {
+	const struct versions v = { x, n };
 	struct st_pick *p = st_calloc(1, sizeof(*p), e);
 	int rc = ST_OK;
 
@@ -207,7 +255,7 @@ int st_pick_new(struct st_pick **out, struct st_renew *z, const struct st_index 
 		return e->code;
 	p->n = z->o->ntensors;
 	for (size_t i = 0; rc == ST_OK && i < p->n; i++)
-		rc = split(p, &p->globs[i], z->o->tensors[i], e);
+		rc = split(p, &p->globs[i], z->o->tensors[i], &v, e);
 	if (rc == ST_OK)
 		rc = find_shards(p, z, e);
 	for (size_t i = 0; rc == ST_OK && i < n; i++)

@@ -29,7 +29,8 @@ struct st_repo {
 	struct st_store *store;
 	struct st_odb *odb;
 	struct st_oplog_pos pos; /* what the catalogue holds */
-	/* the log lacks operations that the catalogue has: only reading works */
+	/* the log lacks operations that the catalogue has, or is empty beside packs: only reading
+	 * works */
 	bool log_lost;
 	/* directory of the tree last seen to have no link above its files */
 	char *plain_dir;
@@ -40,8 +41,10 @@ struct st_repo {
 /* policy: of version numbers, written into the settings; NULL: as they are. ST_EREFUSED when dir is
  * a repository already, whose policy is another. */
 ST_MUST int st_repo_init(const char *dir, const char *policy, bool *fresh, struct st_err *e);
-/* The .strata of `start` or a directory above it; the result is the caller's. ST_ENOREPO. */
+/* The .strata of `start` or a directory above it, the nearest even if it is damaged or unfinished,
+ * which st_repo_open then says; the result is the caller's. ST_ENOREPO. */
 ST_MUST int st_repo_find(char **dir, const char *start, struct st_err *e);
+/* A catalogue that cannot be written (a read-only or full disk) is followed in memory. */
 ST_MUST int st_repo_open(struct st_repo **out, const char *dir, const struct st_ctx *ctx,
 			 struct st_err *e);
 void st_repo_close(struct st_repo *r);
@@ -49,7 +52,9 @@ void st_repo_close(struct st_repo *r);
 ST_MUST int st_repo_refresh(struct st_repo *r, struct st_err *e);
 /* The same for what only reads: it goes on with the catalogue when the log is damaged. */
 ST_MUST int st_repo_refresh_to_read(struct st_repo *r, struct st_err *e);
-/* Replays the log into a new catalogue, which replaces the old one when it is complete. */
+/* Replays the log into a new catalogue, which replaces the old one when it is complete. One that
+ * knew operations which the log has lost is set aside. */
+#define ST_CATALOG_LOST "catalog.db.lost"
 ST_MUST int st_repo_rebuild(struct st_repo *r, struct st_err *e);
 /* Path inside .strata; the caller's. */
 ST_MUST char *st_repo_path(const struct st_repo *r, const char *name, struct st_err *e);
@@ -351,9 +356,15 @@ ST_MUST int st_compare_trees(struct st_repo *r, const struct st_oid *a, const st
 			     int (*cb)(void *arg, const struct st_tree_change *c, struct st_err *e),
 			     void *arg, struct st_err *e);
 
-/* resolve.c: revisions */
+/* tag.c: what an annotated tag says, kept as a ref beside the tag's own? */
+bool st_ref_is_note(const char *full);
+
+/* resolve.c: revisions; an empty one is none */
 ST_MUST int st_resolve(struct st_repo *r, const char *rev, size_t len, struct st_oid *commit,
 		       struct st_err *e);
+/* One side of a range, or what is before a ':': nothing means HEAD. */
+ST_MUST int st_resolve_side(struct st_repo *r, const char *rev, size_t len, struct st_oid *commit,
+			    struct st_err *e);
 struct st_spec { /* REV:path::name, split; pointers into the text, lengths; NULL where absent */
 	const char *rev, *path, *name;
 	size_t rev_len, path_len, name_len;

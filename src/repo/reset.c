@@ -80,8 +80,8 @@ static int publish(struct reset *z, const char *rev, bool changed, struct st_err
 	z->t.op.why = why;
 	z->t.op.refs = &change;
 	z->t.op.nrefs = !z->nowhere && (z->head.unborn || strcmp(old, value) != 0);
-	if (z->t.op.nrefs || changed) {
-		rc = st_txn_publish(&z->t, changed, NULL, e);
+	if (z->t.op.nrefs || changed || z->t.op.nlost) {
+		rc = st_txn_publish(&z->t, changed || z->t.op.nlost, NULL, e);
 	} else { /* only stat data are new */
 		z->t.index.written_ns = st_now_ns();
 		rc = z->mode == STRATA_RESET_SOFT ? ST_OK : st_staged_save(z->r, &z->t.index, e);
@@ -119,6 +119,7 @@ int st_verb_reset(struct st_repo *r, const char *rev, strata_reset_mode mode,
 	bool changed;
 	int rc;
 
+	z.local.txn = &z.t;
 	*res = (strata_reset_result){ 0 };
 	rc = st_txn_begin(&z.t, r, "reset", e);
 	if (rc == ST_OK)

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define MIN_PREFIX 6
-
 struct meaning {
 	struct st_oid id;
 	char what[96];
@@ -29,6 +27,11 @@ static void add_meaning(struct meanings *ms, const struct st_oid *id, const char
 	ms->n++;
 }
 
+static bool is_full(const char *rev)
+{
+	return strncmp(rev, "heads/", 6) == 0 || strncmp(rev, "tags/", 5) == 0;
+}
+
 static int try_ref(struct meanings *ms, const char *prefix, const char *kind, struct st_err *e)
 {
 	struct st_oid id;
@@ -42,7 +45,10 @@ static int try_ref(struct meanings *ms, const char *prefix, const char *kind, st
 	st_buf_init(&b, 4096);
 	rc = st_catalog_ref_get(ms->r->cat, name, &b, &found, e);
 	if (rc == ST_OK && found && st_oid_parse(&id, (const char *)b.p, b.len)) {
-		snprintf(what, sizeof(what), "%s %.60s", kind, ms->rev);
+		if (is_full(ms->rev)) /* "refs/heads/heads/x" and "refs/heads/x" */
+			snprintf(what, sizeof(what), "refs/%.80s", name);
+		else
+			snprintf(what, sizeof(what), "%s %.60s", kind, ms->rev);
 		add_meaning(ms, &id, what);
 	}
 	st_buf_release(&b);
@@ -52,9 +58,7 @@ static int try_ref(struct meanings *ms, const char *prefix, const char *kind, st
 /* "heads/x" and "tags/x", which say what is meant where x alone would not. */
 static int try_full(struct meanings *ms, struct st_err *e)
 {
-	if (strncmp(ms->rev, "heads/", 6) == 0)
-		return try_ref(ms, "", "branch", e);
-	return strncmp(ms->rev, "tags/", 5) == 0 ? try_ref(ms, "", "tag", e) : ST_OK;
+	return is_full(ms->rev) ? try_ref(ms, "", "ref", e) : ST_OK;
 }
 
 static int try_version(struct meanings *ms, struct st_err *e)
@@ -72,7 +76,7 @@ static bool is_hex(const char *s)
 {
 	size_t n = strlen(s);
 
-	return n >= MIN_PREFIX && n <= ST_OID_HEX && strspn(s, "0123456789abcdef") == n;
+	return n >= ST_ID_PREFIX && n <= ST_OID_HEX && strspn(s, "0123456789abcdef") == n;
 }
 
 static int try_prefix(struct meanings *ms, struct st_err *e)
@@ -101,10 +105,11 @@ static const char *hint(const struct meanings *ms)
 		branch = branch || strncmp(ms->m[i].what, "branch ", 7) == 0;
 		tag = tag || strncmp(ms->m[i].what, "tag ", 4) == 0;
 	}
-	return branch && tag ? "; say heads/NAME or tags/NAME" :
-	       branch	     ? "; say heads/NAME for the branch, or the id" :
-	       tag	     ? "; say tags/NAME for the tag, or the id" :
-			       "; give more digits";
+	return is_full(ms->rev) ? "; say one of these" :
+	       branch && tag	? "; say heads/NAME or tags/NAME" :
+	       branch		? "; say heads/NAME for the branch, or the id" :
+	       tag		? "; say tags/NAME for the tag, or the id" :
+				  "; give more digits";
 }
 
 static int settle(struct meanings *ms, struct st_oid *out, struct st_err *e)
@@ -171,8 +176,7 @@ static int find_meanings(struct meanings *ms, struct st_err *e)
 		rc = try_ref(ms, "tags/", "tag", e);
 	if (rc == ST_OK)
 		rc = try_version(ms, e);
-	if (rc == ST_OK &&
-	    ms->n == 0) /* names come before prefixes that they happen to look like */
+	if (rc == ST_OK)
 		rc = try_prefix(ms, e);
 	return rc;
 }
@@ -183,7 +187,7 @@ static int resolve_name(struct st_repo *r, const char *name, struct st_oid *out,
 	struct st_head head;
 	int rc;
 
-	if (strcmp(name, "HEAD") == 0 || strcmp(name, "@") == 0 || !*name) {
+	if (strcmp(name, "HEAD") == 0 || strcmp(name, "@") == 0) {
 		rc = st_repo_head(r, &head, e);
 		if (rc == ST_OK && head.unborn)
 			rc = st_fail(e, ST_ENOTFOUND,
@@ -267,6 +271,11 @@ int st_resolve(struct st_repo *r, const char *rev, size_t len, struct st_oid *co
 	memcpy(whole, rev, len);
 	whole[len] = 0;
 	n = strcspn(whole, "~^");
+	if (n == 0) {
+		st_fail(e, ST_EUSAGE, "'%.60s' is not a revision: say HEAD%.60s", whole, whole);
+		free(whole);
+		return e->code;
+	}
 	name = st_strdup(whole, e);
 	if (!name) {
 		free(whole);
@@ -281,6 +290,12 @@ int st_resolve(struct st_repo *r, const char *rev, size_t len, struct st_oid *co
 	return rc;
 }
 
+int st_resolve_side(struct st_repo *r, const char *rev, size_t len, struct st_oid *commit,
+		    struct st_err *e)
+{
+	return st_resolve(r, len ? rev : "HEAD", len ? len : 4, commit, e);
+}
+
 static bool plain_exists(const char *s, size_t n)
 {
 	struct stat st;
@@ -293,9 +308,68 @@ static bool plain_exists(const char *s, size_t n)
 	return stat(path, &st) == 0;
 }
 
-static const char *find_pair(const char *s)
+/* x NULL: of the file system. */
+static bool path_exists(const struct st_index *x, const char *s, size_t n)
 {
-	return strstr(s, "::");
+	char path[4200];
+
+	if (!x)
+		return plain_exists(s, n);
+	while (n > 1 && s[n - 1] == '/')
+		n--;
+	if (n == 0 || n >= sizeof(path))
+		return false;
+	memcpy(path, s, n);
+	path[n] = 0;
+	return st_index_find(x, path, n, NULL) || st_index_below(x, path);
+}
+
+/* Of "path::name" the bytes of the path. It may have a "::" itself: the longest that exists counts,
+ * else what is before the first. */
+static size_t path_length(const struct st_index *x, const char *s)
+{
+	const char *pair = strstr(s, "::");
+	size_t n = strlen(s), first = pair ? (size_t)(pair - s) : n;
+
+	for (; n > first; n--)
+		if ((!s[n] || strncmp(s + n, "::", 2) == 0) && path_exists(x, s, n))
+			return n;
+	return first;
+}
+
+/* The same in a version. That there is none such, the one who reads it will find. */
+static size_t path_length_in(struct st_repo *r, const struct st_spec *s)
+{
+	struct st_err none = { 0 };
+	struct st_oid commit, tree;
+	struct st_index x;
+	size_t n = strlen(s->path);
+
+	if (!strstr(s->path, "::"))
+		return n;
+	st_index_init(&x);
+	if (!r || st_resolve_side(r, s->rev, s->rev_len, &commit, &none) != ST_OK ||
+	    st_repo_commit_tree(r, &commit, &tree, &none) != ST_OK ||
+	    st_tree_to_index(r, &tree, &x, &none) != ST_OK || st_index_sort(&x, &none) != ST_OK)
+		x.nrows = 0;
+	n = path_length(&x, s->path);
+	st_index_release(&x);
+	return n;
+}
+
+/* A revision comes before a plain file that has its name, but "./x" and "/x" are files. */
+static bool is_plain(struct st_repo *r, const char *text, size_t len)
+{
+	const char *colon = strchr(text, ':'), *pair = strstr(text, "::");
+	struct st_err none = { 0 };
+	struct st_oid id;
+
+	if (!r || text[0] == '/' || strncmp(text, "./", 2) == 0)
+		return true;
+	if (!plain_exists(text, len))
+		return false;
+	return text[0] == '.' || colon != pair ||
+	       st_resolve(r, text, strcspn(text, ":"), &id, &none) != ST_OK;
 }
 
 /*
@@ -305,49 +379,28 @@ static const char *find_pair(const char *s)
 int st_spec_split(struct st_repo *r, const char *text, bool plain_ok, struct st_spec *out,
 		  struct st_err *e)
 {
-	const char *colon = strchr(text, ':'), *pair = find_pair(text), *end = text + strlen(text);
-	struct st_err none = { 0 };
-	struct st_oid id;
-	size_t n;
+	size_t n = plain_ok ? path_length(NULL, text) : 0;
+	const char *rest = NULL; /* from "::" */
 
-	*out = (struct st_spec){ 0 };
-	if (plain_ok && (text[0] == '/' || strncmp(text, "./", 2) == 0 || !r ||
-			 plain_exists(text, (size_t)((pair ? pair : end) - text)))) {
-		n = (size_t)((pair ? pair : end) - text);
-		if (r && text[0] != '/' && text[0] != '.' && colon == pair &&
-		    st_resolve(r, text, n, &id, &none) == ST_OK) {
-			out->rev = text;
-			out->rev_len = n;
-		} else {
-			out->plain = true;
-			out->path = text;
-			out->path_len = n;
-		}
-	} else if (!colon) {
-		out->rev = text;
-		out->rev_len = strlen(text);
-		return ST_OK;
-	} else {
-		out->rev = text;
-		out->rev_len = (size_t)(colon - text);
-		if (pair == colon) { /* REV::glob */
-			out->name = pair + 2;
-			out->name_len = strlen(out->name);
-			return ST_OK;
-		}
-		out->path = colon + 1;
-		pair = find_pair(out->path);
-		out->path_len = (size_t)((pair ? pair : end) - out->path);
-		while (out->path_len >= 2 && strncmp(out->path, "./", 2) == 0) {
+	*out = (struct st_spec){ .rev = text, .rev_len = strcspn(text, ":") };
+	if (!*text)
+		return st_fail(e, ST_EUSAGE, "'' is not a revision: say HEAD");
+	if (plain_ok && is_plain(r, text, n)) {
+		*out = (struct st_spec){ .plain = true, .path = text, .path_len = n };
+		rest = text + n;
+	} else if (strncmp(text + out->rev_len, "::", 2) == 0) {
+		rest = text + out->rev_len;
+	} else if (text[out->rev_len]) {
+		out->path = text + out->rev_len + 1;
+		while (strncmp(out->path, "./", 2) == 0)
 			out->path += 2;
-			out->path_len -= 2;
-		}
+		out->path_len = path_length_in(r, out);
+		rest = out->path + out->path_len;
 	}
-	if (pair) {
-		out->name = pair + 2;
-		out->name_len = strlen(out->name);
-		if (!out->name_len)
-			return st_fail(e, ST_EUSAGE, "'%s' names no tensor after '::'", text);
-	}
-	return ST_OK;
+	if (!rest || !*rest)
+		return ST_OK;
+	out->name = rest + 2;
+	out->name_len = strlen(out->name);
+	return out->name_len ? ST_OK :
+			       st_fail(e, ST_EUSAGE, "'%s' names no tensor after '::'", text);
 }

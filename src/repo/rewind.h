@@ -10,10 +10,12 @@
 struct st_local_files {
 	bool spare;  /* they stay as they are; else they are overwritten */
 	bool refuse; /* with spare: nothing is written at all where one would have to stay */
-	int (*cb)(void *arg, const char *path); /* sees each; may be NULL; its result is ignored */
+	/* Sees each once that has happened; may be NULL; its result is ignored. */
+	int (*cb)(void *arg, const char *path);
 	/* Nothing stands in the way: called before anything is written. May be NULL. */
 	int (*ready)(void *arg, struct st_err *e);
 	void *arg;
+	struct st_txn *txn; /* without spare: its operation says what is lost; may be NULL */
 	uint64_t found;
 };
 

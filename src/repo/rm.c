@@ -26,7 +26,7 @@ static int check_row(struct rm *m, struct st_stage_row *row, struct st_err *e)
 	int rc;
 
 	if (m->flags & STRATA_RM_FORCE)
-		return ST_OK;
+		return m->flags & STRATA_RM_CACHED ? ST_OK : st_txn_overwrites(&m->t, row, e);
 	rc = st_work_check(m->r, row, &state, &refreshed, e);
 	if (rc != ST_OK)
 		return rc;

@@ -17,6 +17,8 @@ static int no_branch(struct st_repo *r, const char *name, struct st_err *e)
 	struct st_err none = { 0 };
 	struct st_oid id;
 
+	if (!*name)
+		return st_fail(e, ST_EUSAGE, "'' is no branch: 'strata branch' lists them");
 	if (st_resolve(r, name, strlen(name), &id, &none) == ST_OK)
 		return st_fail(
 			e, ST_EUSAGE,

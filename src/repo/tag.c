@@ -16,6 +16,11 @@
 #define NOTES "annotations/"
 #define NOTE_BYTES ((size_t)4000)
 
+bool st_ref_is_note(const char *full)
+{
+	return strncmp(full, NOTES, strlen(NOTES)) == 0;
+}
+
 struct tag {
 	char full[ST_REF_FULL], note[ST_REF_FULL];
 	char *value, *text; /* NULL: absent */

@@ -28,9 +28,24 @@ static bool is_text(const struct st_tensor_pattern *p, const char *name, size_t 
 	return strlen(p->text) == len && memcmp(p->text, name, len) == 0;
 }
 
+/* A path with a "::" of its own, which the text begins with: the longest that exists counts. */
+static void take_path(struct st_tensor_pattern *p, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (!p->spec.path || n <= p->spec.path_len || strncmp(p->text, path, n) != 0 ||
+	    strncmp(p->text + n, "::", 2) != 0)
+		return;
+	p->spec.path_len = n;
+	p->spec.name = p->text + n + 2;
+	p->spec.name_len = strlen(p->spec.name);
+	p->has_exact = false;
+}
+
 void st_tensor_pattern_show(struct st_tensor_pattern *p, const char *path, const char *name,
 			    size_t len)
 {
+	take_path(p, path);
 	p->plain = p->plain || is_text(p, name, len);
 	p->has_exact = p->has_exact ||
 		       (st_name_matches(&p->spec, true, name, len) && in_path(p, path));

@@ -9,6 +9,7 @@ int st_txn_begin(struct st_txn *t, struct st_repo *r, const char *verb, struct s
 
 	*t = (struct st_txn){ .r = r, .op = { .verb = verb, .why = verb } };
 	st_index_init(&t->index);
+	st_arena_init(&t->lost);
 	rc = st_repo_lock_gc(r, ST_GC_USE, e);
 	if (rc == ST_OK)
 		rc = st_repo_refresh(r, e);
@@ -102,8 +103,35 @@ void st_txn_salvage(struct st_txn *t)
 			st_warn(&t->r->ctx, "finished work could not be kept: %s", e.msg);
 }
 
+int st_txn_lost(struct st_txn *t, const char *path, struct st_err *e)
+{
+	struct st_op *op = &t->op;
+
+	if (!op->lost)
+		op->lost = st_arena_alloc(&t->lost, ST_OP_LOST * sizeof(*op->lost), e);
+	if (op->lost && op->nlost < ST_OP_LOST) {
+		op->lost[op->nlost] = st_arena_dup(&t->lost, path, strlen(path), e);
+		op->nlost += op->lost[op->nlost] != NULL;
+	}
+	op->lost_count += e->code == ST_OK;
+	return e->code;
+}
+
+int st_txn_overwrites(struct st_txn *t, struct st_stage_row *row, struct st_err *e)
+{
+	enum st_work_state state = ST_WORK_CHANGED;
+	struct st_err ignored = { 0 };
+	bool refreshed = false;
+
+	if (st_work_check(t->r, row, &state, &refreshed, &ignored) == ST_OK &&
+	    state != ST_WORK_CHANGED && state != ST_WORK_TYPE)
+		return ST_OK;
+	return st_txn_lost(t, row->path, e);
+}
+
 void st_txn_end(struct st_txn *t)
 {
+	st_arena_release(&t->lost);
 	st_writer_free(t->w);
 	st_index_release(&t->index);
 	st_repo_unlock_index(t->r);

@@ -24,6 +24,7 @@ struct st_txn {
 	struct st_op op;	 /* verb, why, refs and commits are the caller's */
 	struct st_number number; /* what publish numbers by; all but the commit is the caller's */
 	char label[32];		 /* version number given by publish */
+	struct st_arena lost;	 /* what op.lost points to */
 };
 
 ST_MUST int st_txn_begin(struct st_txn *t, struct st_repo *r, const char *verb, struct st_err *e);
@@ -38,6 +39,11 @@ ST_MUST int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *nu
 ST_MUST int st_txn_flush(struct st_txn *t, struct st_err *e);
 /* Keeps finished objects of an interrupted command for the next one. */
 void st_txn_salvage(struct st_txn *t);
+/* The operation says that what this file held is gone. */
+ST_MUST int st_txn_lost(struct st_txn *t, const char *path, struct st_err *e);
+/* The same of a file that is to go, if it is not as this row has it; one that cannot be read is
+ * not. */
+ST_MUST int st_txn_overwrites(struct st_txn *t, struct st_stage_row *row, struct st_err *e);
 void st_txn_end(struct st_txn *t);
 
 #endif

@@ -99,13 +99,14 @@ static int tree_before(const struct look *outer, uint64_t seq, struct st_oid *tr
 }
 
 /* Every operation that moves a ref or changes the index is a step, so that undoing the top always
- * starts at the state that the step left. */
+ * starts at the state that the step left. One that overwrote what was nowhere else is a step too:
+ * who takes it back is to hear that, not to lose the command before it. */
 static int changes(struct look *l, bool *yes, struct st_err *e)
 {
 	struct st_oid tree;
 	int rc = ST_OK;
 
-	*yes = l->op.nrefs > 0;
+	*yes = l->op.nrefs > 0 || l->op.nlost > 0;
 	if (*yes || !l->op.has_index)
 		return ST_OK;
 	rc = tree_before(l, l->op.seq, &tree, e);
@@ -240,6 +241,10 @@ static int fill(struct st_step *s, struct look *l, uint64_t seq, struct st_err *
 		s->refs[i].old = keep(s, op->refs[i].old, e);
 		s->refs[i].value = keep(s, op->refs[i].value, e);
 	}
+	s->lost = st_arena_alloc(&s->arena, op->nlost * sizeof(*s->lost), e);
+	for (; e->code == ST_OK && s->nlost < op->nlost; s->nlost++)
+		s->lost[s->nlost] = keep(s, op->lost[s->nlost], e);
+	s->lost_count = op->lost_count;
 	return e->code;
 }
 

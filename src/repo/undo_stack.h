@@ -12,6 +12,9 @@ struct st_step { /* one command: what it changed */
 	size_t nrefs;
 	bool stages;		     /* it may have changed the staged tree */
 	struct st_oid before, after; /* which was so then; zero: nothing ever was */
+	const char **lost;	     /* files whose content it overwrote, as in struct st_op */
+	size_t nlost;
+	uint64_t lost_count;
 	struct st_arena arena;
 };
 

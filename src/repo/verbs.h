@@ -48,6 +48,8 @@ ST_MUST int st_verb_switch(struct st_repo *r, const char *name, const strata_swi
 ST_MUST int st_verb_merge(struct st_repo *r, const char *const *revs, size_t n,
 			  const strata_merge_options *o, strata_merge_result *res,
 			  struct st_err *e);
+ST_MUST int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o,
+				 struct st_err *e);
 ST_MUST int st_verb_commit(struct st_repo *r, const strata_commit_options *o,
 			   strata_commit_result *res, struct st_err *e);
 ST_MUST int st_verb_log(struct st_repo *r, const strata_log_options *o,

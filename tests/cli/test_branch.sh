@@ -51,6 +51,13 @@ names() {
 	done
 	err "looks like a version number" strata branch v12
 	err "looks like an id" strata branch 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+	rc 2 strata branch "$(echo "$id1" | cut -c1-6)"
+	rc 2 strata tag "$id1" v1
+	rc 2 strata switch -c "$id1"
+	rc 2 strata branch -m "$id2"
+	err "'$id2' cannot be a name: the id of version v2 $id2 begins so" strata branch "$id2"
+	strata branch -q facade
+	strata branch -d facade
 	strata branch "vgg@16"
 	strata branch "gr$(printf '\303\266')sser"
 	out 3 sh -c 'strata branch | wc -l'

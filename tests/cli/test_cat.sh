@@ -102,6 +102,33 @@ plain_file() {
 	strata cat main::h | cmp - ../h
 }
 
+colons() {
+	repo
+	mkdir d::e
+	model a::b.safetensors x__y:F32:4:1 w:F32:4:2
+	LC_ALL=C sed -i s/x__y/x::y/ a::b.safetensors
+	cp a::b.safetensors d::e/m.safetensors
+	echo plain >a
+	strata add .
+	strata commit -q -m one
+	strata cat HEAD:d::e::x::y >../xy
+	[ "$(wc -c <../xy)" -eq 16 ]
+	for t_name in HEAD:a::b.safetensors HEAD:./a::b.safetensors a::b.safetensors ./a::b.safetensors \
+		HEAD:d::e/m.safetensors; do
+		strata cat $t_name | cmp - a::b.safetensors
+		strata cat $t_name::x::y | cmp - ../xy
+	done
+	match '^d::e/m.safetensors::w$' strata show HEAD:d::e/m.safetensors::w
+	match ' w$' strata ls --tensors HEAD:d::e/
+	out '' strata diff HEAD:a::b.safetensors d::e/m.safetensors
+	strata rm -q d::e/m.safetensors
+	strata commit -q -m two
+	strata branch a
+	strata cat a::x::y | cmp - ../xy
+	rc 2 strata cat HEAD:a::none
+	err "'HEAD:a::' names no tensor" strata cat HEAD:a::
+}
+
 sharded() {
 	repo
 	mkdir d
@@ -141,6 +168,7 @@ it '--as npy is a NumPy file' npy
 it 'a tensor wherever it is in the version' anywhere
 it 'a plain file and its tensors' plain_file
 it 'finds a tensor in its shard' sharded
+it '"::" in the names of files and tensors' colons
 it 'wants names that exist, reports a full disk' usage
 it 'is quiet when nobody reads on' closed_pipe
 finish

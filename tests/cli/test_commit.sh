@@ -165,6 +165,38 @@ lineage() {
 	match '"lineage":\[\]' strata log --json v1
 }
 
+moved() { # the editor is open while HEAD goes elsewhere
+	two_versions
+	strata branch side v1
+	ids=$(strata log --json | cut -c1-77)
+	echo 3 >a
+	strata add a
+	cat >../ed <<-'EOF'
+	#!/bin/sh
+	unset STRATA_EDITOR
+	eval "$MEANWHILE" >/dev/null
+	echo text >"$1"
+	EOF
+	chmod +x ../ed
+	STRATA_EDITOR=$PWD/../ed
+	export STRATA_EDITOR
+	MEANWHILE='strata commit -q --amend -m other' rc 10 strata commit --amend
+	grep -q "^strata: HEAD moved to main, v3 [0-9a-f]* while the message was written; your text is in .*/.strata/COMMIT_EDITMSG$" "$t_tmp/err"
+	grep -qx text .strata/COMMIT_EDITMSG
+	out 'other' sh -c "strata log -1 --json | sed 's/.*\"message\":\"\([a-z]*\)\".*/\1/'"
+	strata undo -q
+	[ "$ids" = "$(strata log --json | cut -c1-77)" ]
+	MEANWHILE='strata switch -q -c other' rc 10 strata commit
+	strata undo -q
+	MEANWHILE='strata reset -q --soft v1' rc 10 strata commit -a
+	out 'M  a' strata status -s
+	strata undo -q
+	MEANWHILE='strata branch -m trunk' rc 10 strata commit
+	[ "$ids" = "$(strata log --json | cut -c1-77)" ]
+	MEANWHILE=: strata commit
+	out 'text' sh -c "strata log -1 --json | sed 's/.*\"message\":\"\([a-z]*\)\".*/\1/'"
+}
+
 usage() {
 	repo
 	echo 1 >a
@@ -175,15 +207,19 @@ usage() {
 	rc 2 strata commit -m ''
 	rc 2 strata commit --amend -m x
 	rc 2 strata commit --lineage base=v1 -m x
+	EDITOR='touch ../edited;:' rc 2 strata commit --lineage base=v1
+	[ ! -e ../edited ]
 	out 'A  a' strata status -s
 	strata commit -am bundled
 	match ' bundled$' strata log --oneline
+	err 'base. is no kind of lineage' strata commit --lineage base=v1 -m x
 }
 
 it 'prints number, id, branch, tensors and bytes' text
 it '--json prints the same as one object' json
 it 'exits 1 when there is nothing to commit' nothing
 it 'asks an editor for the message' editor
+it 'a HEAD that moved while the message was written' moved
 it '--amend replaces the last version' amend
 it 'records parameters, configuration and author' recorded
 it '--lineage declares ancestors' lineage

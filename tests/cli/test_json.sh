@@ -80,7 +80,7 @@ documented() {
 		reflog=reflog revert=revert cherry-pick=cherry-pick rollback=rollback \
 		switch=switch checkout=checkout merge=merge \
 		'reset: kind discarded/discarded=reset' 'reset: kind summary/summary=reset' \
-		'undo: kind ref/ref=undo' 'undo: kind kept/kept=undo' 'undo: kind summary/summary=undo' \
+		'undo: kind ref/ref=undo' 'undo: kind kept/kept=undo' 'undo: kind lost/lost=undo' 'undo: kind summary/summary=undo' \
 		'show: kind version/version=show' 'show: kind file/file=show' \
 		'show: kind tensor/tensor=show' \
 		'diff: kind tensor/tensor=diff' 'diff: kind config/config=diff' \

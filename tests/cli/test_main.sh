@@ -99,6 +99,33 @@ full_disk() {
 	done
 }
 
+file_limit() { # an error of write, no signal
+	repo
+	head -c 300000 /dev/urandom >big
+	rc 5 sh -c 'ulimit -f 100 && strata add big'
+	grep -q '^strata: .*File too large' "$t_tmp/err"
+	strata add big
+	strata fsck
+}
+
+no_revision() { # nothing is not HEAD
+	two_versions
+	echo 3 >a
+	for t_cmd in 'reset --hard' revert rollback cherry-pick 'tag q' 'branch q' checkout merge show log ls \
+		stats 'switch --detach' 'switch -c q' 'restore a --source'; do
+		for t_rev in '' '~1' '^'; do
+			rc 2 strata $t_cmd "$t_rev"
+			grep -q "is not a revision: say HEAD" "$t_tmp/err"
+		done
+	done
+	rc 2 strata diff ''
+	rc 2 strata switch ''
+	err "'v1:' names no file after ':'" strata show v1:
+	out ' M a' strata status -s
+	match '^v2 ' strata log --oneline v1..
+	out '' strata log ..v1
+}
+
 no_reader() {
 	setup
 	for t_i in 1 2 3 4 5 6 7 8 9; do
@@ -141,6 +168,8 @@ it 'colours on terminals only' colors
 it 'errors: one line, on standard error, with a status' errors
 it 'options may follow arguments' options_anywhere
 it 'a full disk is reported' full_disk
+it 'a file that may not grow is an error' file_limit
+it 'an empty revision is none' no_revision
 it 'a reader that leaves is not' no_reader
 it 'the second signal ends it' interrupted
 it 'no progress without a terminal' progress

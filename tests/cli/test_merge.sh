@@ -108,6 +108,18 @@ A  c' strata status -s
 	match '^\* side +v1' strata branch
 }
 
+untracked() {
+	setup
+	strata switch -q -c with-b v1
+	echo 1 >b
+	strata add b
+	strata commit -q -m b
+	strata switch -q side
+	echo mine >b
+	err "in 1 file: 'b'; 'strata add' and 'strata commit' keep them; or move them away" strata merge with-b
+	[ "$(cat b)" = mine ]
+}
+
 usage() {
 	setup
 	rc 2 strata merge
@@ -124,5 +136,6 @@ it 'refuses what only a true merge could do' diverged
 it 'where there is no version yet' unborn
 it 'moves a detached HEAD' detached
 it 'keeps local changes, or refuses' dirty
+it 'files that no version has stay' untracked
 it 'wrong usage' usage
 finish

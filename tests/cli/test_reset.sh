@@ -82,6 +82,24 @@ in_the_way() {
 	match '^discarded  d/n$' strata reset --hard v2
 }
 
+full() { # a limit on the size of a file stands for a full disk
+	repo
+	head -c 300000 /dev/zero | tr '\0' x >big
+	echo 1 >a
+	strata add .
+	strata commit -q -m one
+	echo mine >a
+	echo mine >big
+	rc 5 sh -c 'trap "" XFSZ; ulimit -f 100; strata reset --hard >../got'
+	[ "$(cat big)" = mine ]
+	if [ "$(cat a)" = mine ]; then
+		out '' cat ../got
+	else
+		out 'discarded  a' cat ../got
+	fi
+	match '^discarded  big$' strata reset --hard
+}
+
 paths() {
 	setup
 	echo 3 >a
@@ -142,6 +160,7 @@ it 'unstages, and keeps the files' mixed
 it '--hard makes the files those of the version, and says what it discards' hard
 it '--hard without a revision' hard_in_place
 it '--hard does not remove an untracked directory or file above' in_the_way
+it '--hard says what it has discarded, not what it would have' full
 it 'unstages paths' paths
 it 'refuses what makes no sense' usage
 it 'works where there is no version yet' empty

@@ -179,6 +179,49 @@ edited() {
 	grep -q 'Take back to v1: one$' ../out
 	STRATA_EDITOR='true >' rc 1 strata rollback v2 -e
 	match '"message":"said"' strata rollback v2 --json -m said
+	STRATA_EDITOR='strata commit -q --allow-empty -m other; true' rc 10 strata rollback v1 -e
+	grep -q 'HEAD moved to main, v.* while the message was written; your text is in ' "$t_tmp/err"
+	STRATA_EDITOR='strata branch -q -f side v1; true' strata rollback -q side -e || [ $? -eq 2 ]
+	match ' other$' strata log --oneline -1
+	strata branch side v1
+	STRATA_EDITOR='strata branch -f side v2; true' strata rollback -q side -e
+	out '' strata diff v1
+}
+
+colons() { # in names of files and of tensors
+	repo
+	for t_seed in 1 5; do
+		model a::b.safetensors w:F32:4:$t_seed x__y:F32:4:$((t_seed + 1))
+		model m.safetensors a__b:F32:4:$t_seed b:F32:4:$((t_seed + 1))
+		LC_ALL=C sed -i -e s/x__y/x::y/ -e s/a__b/a::b/ ./*.safetensors
+		strata add .
+		strata commit -q -m "$t_seed"
+	done
+	strata rollback -q v1 --tensor a::b
+	out '' strata diff v1 --tensor a::b
+	rc 1 strata diff v1 --exit-code --tensor b
+	strata rollback -q v1 --tensor a::b.safetensors::x::y
+	out '' strata diff v1 --tensor x::y
+	rc 1 strata diff v1 --exit-code --tensor w
+	strata rollback -q v1 --tensor 'm.safetensors::b'
+	out '' strata diff v1 --tensor b
+	out 2 sh -c "strata log --oneline v2 --tensor a::b.safetensors::x::y | wc -l"
+	match ' x::y$' strata blame a::b.safetensors --tensor a::b.safetensors::x::y
+	rc 2 strata rollback v1 --tensor m.safetensors::
+	rc 2 strata rollback v1 --tensor no::b
+}
+
+untracked() {
+	repo
+	echo 1 >a
+	echo 1 >b
+	strata add .
+	strata commit -q -m one
+	strata rm -q b
+	strata commit -q -m two
+	echo mine >b
+	err "in 1 file: 'b'; 'strata add' and 'strata commit' keep them; or move them away" strata rollback v1
+	[ "$(cat b)" = mine ]
 }
 
 it 'makes a version that is as an old one' whole
@@ -191,4 +234,6 @@ it '--tensor says what is not there, or has another shape' absent
 it '--tensor leaves files with changes alone' dirty_tensors
 it '--tensor reaches into shards through their index' shards
 it 'has its message edited, and speaks JSON' edited
+it '"::" in names' colons
+it 'files that no version has stay' untracked
 finish

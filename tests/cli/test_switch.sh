@@ -138,7 +138,7 @@ unborn() {
 back() {
 	setup
 	rc 2 strata switch -
-	err 'strata reflog' strata switch -
+	err 'strata branch' strata switch -
 	strata switch -q side
 	strata switch -q -c third
 	match '^on branch side, at v1' strata switch -

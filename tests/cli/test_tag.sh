@@ -61,6 +61,23 @@ names() {
 	out '' strata tag
 }
 
+undone() { # what it says goes with it, unsaid
+	two_versions
+	strata tag -m 'the best' t1
+	out "t1: $id2 -> nothing
+undone: tag t1 $id2" strata undo
+	strata undo --redo --json >../got
+	out 2 sh -c 'wc -l <../got'
+	match '"name":"tags/t1"' cat ../got
+	match '"message":"the best"' strata tag --json
+	strata tag -f -m better t1
+	out "undone: tag t1 $id2" strata undo
+	match '"message":"the best"' strata tag --json
+	match ' t1@.0. ' strata reflog t1
+	rc 2 strata reflog annotations/t1
+	rc 2 strata show annotations/t1
+}
+
 lasts() { # through a new catalogue
 	two_versions
 	strata tag best -m 'the best' v1
@@ -127,6 +144,7 @@ it 'lists tags' lists
 it 'log and show name them' shows
 it 'moves and deletes them' moves
 it 'refuses names and texts' names
+it 'undo takes one back' undone
 it 'last through gc and a new catalogue' lasts
 it '-a opens an editor' edits
 it 'says what it did as JSON' json

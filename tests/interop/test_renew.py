@@ -149,7 +149,7 @@ def tied():
         strata(where, "add", ".")
         strata(where, "commit", "-m", "tied")
     got = run(where, "rollback", "v1", "--tensor", "embed")
-    assert got.returncode == 7 and b'"head"' in got.stderr, got.stderr
+    assert got.returncode == 7 and b'm.pt: tensor "head" shares' in got.stderr, got.stderr
     assert strata(where, "status", "-s") == b""
     strata(where, "rollback", "v1", "--tensor", "embed", "--tensor", "head")
     now = torch.load(path, weights_only=True)

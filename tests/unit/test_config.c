@@ -356,6 +356,31 @@ static void expect_file(const char *path, const char *text)
 	st_buf_release(&b);
 }
 
+static void count(void *arg, const char *message)
+{
+	assert_non_null(strstr(message, "Permission denied"));
+	++*(int *)arg;
+}
+
+/* Another user's settings, as under sudo. */
+static void forbidden(struct st_config *c, const char *path)
+{
+	int warnings = 0;
+	struct st_ctx ctx = { .arg = &warnings, .warn = count };
+	bool root = geteuid() == 0;
+	struct st_err e = { 0 };
+
+	assert_int_equal(chmod(path, 0), 0);
+	assert_true(!root || seteuid(65534) == 0);
+	assert_int_equal(st_config_load(c, path, &e), ST_EIO);
+	st_err_clear(&e);
+	assert_int_equal(st_config_load_user(c, path, &ctx, &e), ST_OK);
+	assert_int_equal(st_config_load_user(c, path, NULL, &e), ST_OK);
+	assert_int_equal(e.code, ST_OK);
+	assert_int_equal(warnings, 1);
+	assert_true(!root || seteuid(0) == 0);
+}
+
 static void test_files(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -398,6 +423,9 @@ static void test_files(void **state)
 	expect_file(path, "[a]\noops oops\n");
 	st_err_clear(&e);
 	assert_int_equal(st_config_load(&c, dir, &e), ST_EIO);
+	st_err_clear(&e);
+	assert_int_equal(st_config_load_user(&c, dir, NULL, &e), ST_EIO);
+	forbidden(&c, path);
 	st_config_release(&c);
 	st_err_clear(&e);
 	assert_int_equal(st_remove_tree(dir, &e), ST_OK);

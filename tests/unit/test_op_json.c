@@ -16,6 +16,7 @@
 
 static const char full_text[] =
 	"{\"commits\":[\"" A "\"],\"index_tree\":\"" B "\","
+	"\"lost\":{\"count\":3,\"files\":[{\"path\":\"c.json\"},{\"path_hex\":\"ff61\"}]},"
 	"\"packs_added\":[\"" A "\",\"" B "\"],\"packs_removed\":[\"" B "\"],"
 	"\"records\":[\"" A "\"],\"refs\":["
 	"{\"name\":\"HEAD\",\"new\":\"ref:heads/main\"},"
@@ -58,6 +59,7 @@ static void test_encode(void **state)
 		{ .name = "heads/main", .old = B, .value = A },
 		{ .name = "tags/x", .old = B },
 	};
+	const char *lost[] = { "c.json", "\xff\x61" };
 	struct st_op op = { .seq = 7,
 			    .time_ns = 1,
 			    .verb = "commit",
@@ -73,6 +75,9 @@ static void test_encode(void **state)
 			    .ncommits = 1,
 			    .records = ab,
 			    .nrecords = 1,
+			    .lost = lost,
+			    .nlost = 2,
+			    .lost_count = 3,
 			    .packs_added = ab,
 			    .npacks_added = 2,
 			    .packs_removed = ab + 1,
@@ -103,11 +108,16 @@ static void test_parse(void **state)
 	assert_string_equal(op.refs[1].value, A);
 	assert_string_equal(op.versions[0].label, "v1");
 	assert_true(op.has_index);
+	assert_int_equal(op.nlost, 2);
+	assert_int_equal(op.lost_count, 3);
+	assert_string_equal(op.lost[0], "c.json");
+	assert_string_equal(op.lost[1], "\xff\x61");
 	assert_string_equal(op.why, "first \"words\"");
 	check_text(&op, full_text);
 	if (st_op_parse(&op, &a, small_text, sizeof(small_text) - 1, &e) != ST_OK)
 		fail_msg("%s", e.msg);
 	assert_false(op.has_index);
+	assert_int_equal(op.lost_count, 0);
 	check_text(&op, small_text);
 	st_arena_release(&a);
 }
@@ -134,6 +144,7 @@ static void test_encode_refused(void **state)
 	static struct st_op_ref refs[] = {
 		{ .name = "" }, { .name = NULL }, { .name = "a\xff" }, { .name = "a", .value = "" }
 	};
+	static const char *lost[] = { "" };
 	static struct st_op_version versions[] = { { "", { { 1 } } }, { "v1", { { 0 } } } };
 	const struct st_op bad[] = {
 		{ .has_index = true },
@@ -144,6 +155,8 @@ static void test_encode_refused(void **state)
 		{ .refs = &refs[1], .nrefs = 1 },
 		{ .refs = &refs[2], .nrefs = 1 },
 		{ .refs = &refs[3], .nrefs = 1 },
+		{ .lost_count = 1 },
+		{ .lost = lost, .nlost = 1, .lost_count = 1 },
 		{ .versions = &versions[0], .nversions = 1 },
 		{ .versions = &versions[1], .nversions = 1 },
 	};
@@ -173,6 +186,10 @@ static void test_parse_refused(void **state)
 		{ "\"name\":\"HEAD\",", "\"name\":\"\",", ST_ECORRUPT },
 		{ "\"new\":\"ref:heads/main\"", "\"new\":\"\"", ST_ECORRUPT },
 		{ "\"label\":\"v1\"", "\"label\":\"\"", ST_ECORRUPT },
+		{ "\"count\":3", "\"count\":1", ST_ECORRUPT },
+		{ "\"path\":\"c.json\"", "\"path\":\"\"", ST_ECORRUPT },
+		{ "c.json", "c\\u0000n", ST_ECORRUPT },
+		{ "{\"path\":\"c.json\"},{\"path_hex\":\"ff61\"}", "", ST_ECORRUPT },
 		{ "000000001Z", "0Z", ST_ECORRUPT },
 		{ "1970-01-01", "1970-1-01", ST_ECORRUPT },
 		{ "\"verb\":\"commit\",", "", ST_ECORRUPT },

@@ -112,7 +112,8 @@ static void full_names(void **state)
 		{ "refs/heads/", ST_ENOTFOUND, "unknown revision" },
 		{ "bohts", ST_ENOTFOUND, "did you mean 'both'" },
 		{ "v9", ST_ENOTFOUND, "did you mean 'v3'" },
-		{ "tags/trap", ST_EUSAGE, "several meanings: tag tags/trap, branch tags/trap" },
+		{ "tags/trap", ST_EUSAGE,
+		  "several meanings: refs/tags/trap, refs/heads/tags/trap; say one" },
 		{ "refs/tags/trap", ST_OK, "v1" },
 		{ "refs/heads/tags/trap", ST_OK, "v2" },
 	};
@@ -125,7 +126,7 @@ static void full_names(void **state)
 	assert_int_equal(st_verb_branch_create(t.r, "heads/both", "v3", false, &e), ST_OK);
 	assert_int_equal(st_verb_tag_create(t.r, "trap", "v1", NULL, false, &e), ST_OK);
 	assert_int_equal(st_verb_branch_create(t.r, "tags/trap", "v2", false, &e), ST_OK);
-	resolves("heads/both", ST_EUSAGE, "several meanings");
+	resolves("heads/both", ST_EUSAGE, "refs/heads/both, refs/heads/heads/both; say one");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		resolves(rows[i].rev, rows[i].code, rows[i].want);
 }

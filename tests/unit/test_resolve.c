@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "repo/moves.h"
 #include "repo_fixture.h"
 
 #include <stdio.h>
@@ -91,7 +92,10 @@ static void unknown(void **state)
 		{ "v3^-1", ST_EUSAGE },
 		{ "00000", ST_ENOTFOUND },
 		{ "0123456789ab", ST_ENOTFOUND },
-		{ "~", ST_OK },
+		{ "", ST_EUSAGE },
+		{ "~", ST_EUSAGE },
+		{ "~1", ST_EUSAGE },
+		{ "^", ST_EUSAGE },
 		{ "main@{3}", ST_ENOTFOUND },
 		{ "main@{9}", ST_ENOTFOUND },
 		{ "none@{1}", ST_ENOTFOUND },
@@ -111,6 +115,38 @@ static void unknown(void **state)
 			fail_msg("%s: %d %s", rows[i].rev, e.code, e.msg);
 	/* shorter than the least prefix */
 	assert_int_equal(st_resolve(t.r, ids[0], 5, &id, &(struct st_err){ 0 }), ST_ENOTFOUND);
+}
+
+/* A branch that was there before the id whose beginning it is. */
+static void named_as_an_id(void **state)
+{
+	char name[16], full[32];
+	struct st_op_ref change = { .name = full, .value = ids[1] };
+	struct st_err e = { 0 };
+	struct st_oid id;
+	char hex[ST_OID_HEX + 1];
+
+	(void)state;
+	snprintf(name, sizeof(name), "%.8s", ids[0]);
+	snprintf(full, sizeof(full), "heads/%s", name);
+	assert_int_equal(st_verb_branch_create(t.r, name, NULL, false, &e), ST_EUSAGE);
+	assert_non_null(strstr(e.msg, "the id of version v1"));
+	st_err_clear(&e);
+	assert_int_equal(st_verb_tag_create(t.r, name, NULL, NULL, false, &e), ST_EUSAGE);
+	st_err_clear(&e);
+	assert_int_equal(st_refs_publish(t.r, "branch", "b", &change, 1, &e), ST_OK);
+	assert_int_equal(resolve(name, &id, &e), ST_EUSAGE);
+	assert_non_null(strstr(e.msg, "several meanings: branch "));
+	assert_non_null(strstr(e.msg, ", commit "));
+	assert_int_equal(resolve(full, &id, &e), ST_OK);
+	st_oid_hex(&id, hex);
+	assert_string_equal(hex, ids[1]);
+	/* it may go, and be moved: to that version it means one thing */
+	assert_int_equal(st_verb_branch_create(t.r, name, ids[0], true, &e), ST_OK);
+	assert_int_equal(resolve(name, &id, &e), ST_OK);
+	assert_int_equal(st_verb_branch_delete(t.r, (const char *[]){ name }, 1, true, NULL, NULL,
+					       &e),
+			 ST_OK);
 }
 
 static void unborn(void **state)
@@ -175,8 +211,9 @@ static void split_plain(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(known), cmocka_unit_test(unknown),	cmocka_unit_test(unborn),
-		cmocka_unit_test(split), cmocka_unit_test(split_plain),
+		cmocka_unit_test(known),	  cmocka_unit_test(unknown),
+		cmocka_unit_test(named_as_an_id), cmocka_unit_test(unborn),
+		cmocka_unit_test(split),	  cmocka_unit_test(split_plain),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -9,6 +9,8 @@
 
 #include "repo_fixture.h"
 
+#include "base/blake3.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -188,6 +190,20 @@ static void restores_exactly(void **state)
 	tr_sound(&t);
 }
 
+/* A command that only overwrote changes is a step that moves nothing. */
+static void step_on(bool redo, const struct st_buf *from)
+{
+	struct st_buf now;
+	bool still;
+
+	do {
+		assert_int_equal(step(redo), ST_OK);
+		state_of(&now);
+		still = equal(&now, from);
+		st_buf_release(&now);
+	} while (still);
+}
+
 /* Back through a whole history, and forward. */
 static void walks(void **state)
 {
@@ -205,14 +221,16 @@ static void walks(void **state)
 			n++;
 	}
 	for (i = n - 1; i-- > 0;) {
-		assert_int_equal(step(false), ST_OK);
+		step_on(false, &at[i + 1]);
 		same(&at[i]);
 	}
 	tr_reopen(&t);
 	for (i = 1; i < n; i++) {
-		assert_int_equal(step(true), ST_OK);
+		step_on(true, &at[i - 1]);
 		same(&at[i]);
 	}
+	while (step(true) == ST_OK)
+		same(&at[n - 1]);
 	assert_int_equal(step(true), ST_ENO);
 	while (step(false) == ST_OK)
 		;
@@ -225,11 +243,69 @@ static void walks(void **state)
 	tr_sound(&t);
 }
 
+/* Staged content that is stored nowhere any more. */
+static void forget(const char *text)
+{
+	char hex[ST_OID_HEX + 1], sql[200];
+	struct st_oid id;
+
+	st_blake3(text, strlen(text), id.b);
+	st_oid_hex(&id, hex);
+	snprintf(sql, sizeof(sql),
+		 "DELETE FROM locs WHERE oid = (SELECT oid FROM objects WHERE id = x'%s')", hex);
+	tr_sql(&t, sql);
+}
+
+static int note(void *arg, const char *path, bool gone)
+{
+	struct st_err e = { 0 };
+
+	return st_buf_addf(arg, &e, "%s%s ", path, gone ? "!" : "");
+}
+
+/* Single files that are gone stay as they are now; the others come back. */
+static void single_gone(void **state)
+{
+	static const strata_undo_handler h = { .lost = note };
+	static const char *const then[] = { "a", "b", "n" };
+	struct st_oid id, want;
+	strata_undo_result res;
+	struct st_err e = { 0 };
+	struct st_index x;
+	struct st_buf said;
+
+	(void)state;
+	begin();
+	st_blake3("2", 1, want.b);
+	for (unsigned i = 0; i < 3; i++)
+		tr_text(&t, then[i], then[i]);
+	tr_add(&t, NULL);
+	reset("v2", STRATA_RESET_MIXED);
+	forget("a");
+	forget("n");
+	st_buf_init(&said, 100);
+	assert_int_equal(st_verb_undo(t.r, false, &h, &said, &res, &e), ST_OK);
+	assert_string_equal(st_buf_cstr(&said, &e), "a! n! ");
+	assert_int_equal(res.lost, 2);
+	assert_false(res.staged_gone);
+	assert_int_equal(st_staged_load(t.r, &x, &e), ST_OK);
+	assert_int_equal(x.nrows, 2);
+	assert_true(st_oid_eq(&x.rows[0].id, &want));
+	st_blake3("b", 1, id.b);
+	assert_true(st_oid_eq(&x.rows[1].id, &id));
+	st_index_release(&x);
+	st_buf_release(&said);
+	tr_holds(&t, "n", "n");
+	assert_int_equal(step(false), ST_OK);
+	assert_int_equal(step(false), ST_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(restores_exactly, setup, teardown),
 		cmocka_unit_test_setup_teardown(walks, setup, teardown),
+		cmocka_unit_test_setup_teardown(single_gone, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

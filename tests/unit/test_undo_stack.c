@@ -50,10 +50,15 @@ static struct st_oid tree_of(unsigned n)
 static uint64_t publish(const char *verb, const char *why, unsigned tree, bool ref)
 {
 	struct st_op_ref change = { .name = "heads/none" };
+	const char *lost = "f";
 	struct st_op op = { .verb = verb, .why = why, .refs = &change, .nrefs = ref };
 	struct st_err e = { 0 };
 	char label[32];
 
+	if (strcmp(verb, "reset") == 0) {
+		op.lost = &lost;
+		op.nlost = op.lost_count = 1;
+	}
 	op.has_index = tree != 0;
 	op.index_tree = tree_of(tree);
 	if (st_repo_publish(t.r, &op, NULL, label, &e) != ST_OK)
@@ -66,7 +71,7 @@ static void push(struct stacks *s, const char *verb, const char *why, unsigned t
 	struct entry n = { .before = s->tree, .after = tree ? tree : s->tree };
 
 	n.seq = publish(verb, why, tree, ref);
-	if (!ref && (!tree || tree == s->tree))
+	if (!ref && (!tree || tree == s->tree) && strcmp(verb, "reset") != 0)
 		return;
 	n.staged = strcmp(verb, "add") == 0 && strcmp(why, "commit -a") == 0;
 	s->nundone = 0;
@@ -121,7 +126,7 @@ static void agree(const struct stacks *s, bool redo)
 
 static void one(struct stacks *s, unsigned i)
 {
-	switch (draw(9)) {
+	switch (draw(10)) {
 	case 0:
 		push(s, "add", "add", i + 1, false);
 		break;
@@ -142,6 +147,9 @@ static void one(struct stacks *s, unsigned i)
 		push(s, "add", "add", s->tree, false);
 		break;
 	case 6:
+		push(s, "reset", "reset --hard HEAD", draw(2) ? s->tree : 0, false);
+		break;
+	case 7:
 		turn(s, true);
 		break;
 	default:

@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Full and read-only disks, in a mount name space of its own.
+if [ -z "${ST_MOUNTS-}" ] && unshare -rm mount -t tmpfs none /mnt 2>/dev/null; then
+	ST_MOUNTS=1 exec unshare -rm sh "$0"
+fi
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+[ -n "${ST_MOUNTS-}" ] || skip_all 'nothing can be mounted here'
+
+setup() {
+	repo
+	echo 1 >f
+	strata add f
+	strata commit -q -m one
+	cp .strata/catalog.db ../behind.db
+	echo 2 >f
+	strata commit -q -a -m two
+}
+
+disk() { # options of the mount
+	mount -t tmpfs "$@" none "$t_dir"
+	cd "$t_dir"
+	mkdir r
+	cd r
+}
+
+reads() { # all of it
+	match '^v2 ' strata log --oneline
+	match 'the working tree is clean' strata status
+	out 1 strata cat v1:f
+	match '1 file written' strata checkout v1 --to "$1"
+	match ': no faults$' strata fsck
+}
+
+warned() {
+	reads "$1"
+	strata log --oneline 2>&1 >/dev/null |
+		grep -q 'warning: the catalogue cannot be written, a copy in memory is used'
+}
+
+read_only() {
+	disk
+	setup
+	cp .strata/catalog.db ../now.db
+	for t_db in ../now.db ../behind.db; do
+		cp $t_db .strata/catalog.db
+		mount -o remount,ro "$t_dir"
+		reads "$t_tmp/$(basename $t_db)"
+		rc 5 strata tag t2
+		mount -o remount,rw "$t_dir"
+	done
+	mount -o remount,ro "$t_dir"
+	warned "$t_tmp/again"
+	mount -o remount,rw "$t_dir"
+	rm .strata/catalog.db
+	mount -o remount,ro "$t_dir"
+	warned "$t_tmp/none"
+	mount -o remount,rw "$t_dir"
+	echo garbage >.strata/catalog.db
+	mount -o remount,ro "$t_dir"
+	warned "$t_tmp/garbage"
+	cd "$t_tmp"
+	umount "$t_dir"
+}
+
+full() {
+	disk -o size=2m
+	setup
+	cp ../behind.db .strata/catalog.db
+	rm ../behind.db
+	echo 3 >f
+	strata add f
+	strata rm -q --cached f
+	strata reset -q --hard
+	dd if=/dev/zero of=../fill bs=4k 2>/dev/null || :
+	rm .strata/catalog.db
+	dd if=/dev/zero of=../fill2 bs=4k 2>/dev/null || :
+	warned "$t_tmp/full"
+	match '^removed [1-9]' strata gc --prune=now
+	rm ../fill ../fill2
+	reads "$t_tmp/room"
+	[ -z "$(strata log --oneline 2>&1 >/dev/null)" ]
+	cd "$t_tmp"
+	umount "$t_dir"
+}
+
+it 'a read-only disk, the catalogue up to date, behind, missing, damaged' read_only
+it 'a full disk, the catalogue missing' full
+finish
