@@ -70,7 +70,7 @@ struct st_frame_job {
 	const struct st_piece *piece; /* NULL: a chunk */
 	/* What changes are counted against, or NULL; belongs to the sink from its last frame on. */
 	struct st_obj *before;
-	struct st_link link; /* what differences are from */
+	struct st_link link;  /* what differences are from */
 	uint64_t size, frame; /* of the whole piece; number of this frame in it */
 	size_t at, len;	      /* in the slab */
 	enum st_coding coding;

@@ -369,10 +369,9 @@ static int ready(void *arg, struct st_err *e)
 	z->res->files = n.files;
 	z->res->tensors = n.tensors;
 	if (z->policy == STRATA_SEMVER)
-		z->t.number.bump =
-			st_bump_choose(z->o->bump, false, &n.differing,
-				       n.files.added + n.files.changed + n.files.removed)
-				.bump;
+		z->t.number.bump = st_bump_choose(z->o->bump, false, &n.differing,
+						  n.files.added + n.files.changed + n.files.removed)
+					   .bump;
 	return ST_OK;
 }
 

@@ -77,8 +77,9 @@ ST_MUST int st_writer_has(struct st_writer *w, const struct st_oid *id, enum st_
  * depth the caller passes as base_depth. */
 ST_MUST int st_writer_begin(struct st_writer *w, uint64_t raw, unsigned width,
 			    const struct st_oid *base, unsigned base_depth, struct st_err *e);
-/* What else its entry says, between begin and end: the number of the change (chain.h), which does not
- * count when no frame refers to the base, and flags: ST_ENTRY_FAST only stays if a frame is raw. */
+/* What else its entry says, between begin and end: the number of the change (chain.h), which does
+ * not count when no frame refers to the base, and flags: ST_ENTRY_FAST only stays if a frame is
+ * raw. */
 void st_writer_note(struct st_writer *w, uint32_t number, unsigned flags);
 /* The next frame: row->stored bytes at p (none for SAME). row->check is computed here. */
 ST_MUST int st_writer_frame(struct st_writer *w, struct st_frame_row *row, const void *p,

@@ -112,7 +112,7 @@ undo --redo                                    | 1  1  1  1  1  1  1  1
 commit -m next                                 | 1  0! 1  1  1  1  0! 1
 commit --amend -m again                        | 2  2  0! 0! 0! 0! 0! 0!
 commit --allow-empty -m same                   | 0! 0! 0! 0! 0! 0! 0! 0!
-commit -m next --lineage adapter-of=v1         | 1  2  1  1  1  1  0! 1
+commit -m next --lineage adapter-of=v1         | 2  2  1  1  1  1  0! 1
 commit -a -m next --lineage adapter-of=none    | 2  2  2  2  2  2  2  2
 commit -a -m next --lineage kind=v1            | 2  2  2  2  2  2  2  2
 commit -a -m next --bump major                 | 2  2  2  2  2  2  2  2
