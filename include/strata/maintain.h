@@ -48,6 +48,20 @@ typedef struct strata_gc_result {
 STRATA_API int strata_gc(strata_repo *r, const strata_gc_options *o, strata_gc_result *result,
 			 strata_error *err);
 
+typedef struct strata_repack_options {
+	bool max; /* everything anew, with the most that the codec can do */
+} strata_repack_options;
+
+typedef struct strata_repack_result {
+	uint64_t objects; /* coded anew; 0: there was nothing to do */
+	uint64_t packs_before, packs_after;
+	uint64_t bytes_before, bytes_after;
+} strata_repack_result;
+/* Codes anew what was added for speed, as differences where these are smaller. No version
+ * changes. */
+STRATA_API int strata_repack(strata_repo *r, const strata_repack_options *o,
+			     strata_repack_result *result, strata_error *err);
+
 typedef struct strata_tally {
 	const char *name;
 	uint64_t objects, logical, stored;

@@ -33,6 +33,22 @@ int strata_gc(strata_repo *r, const strata_gc_options *o, strata_gc_result *resu
 	return st_api_result(rc, &e, err);
 }
 
+int strata_repack(strata_repo *r, const strata_repack_options *o, strata_repack_result *result,
+		  strata_error *err)
+{
+	strata_repack_result own;
+	struct st_err e = { 0 };
+	int rc;
+
+	if (!r || !o)
+		return st_api_null(err, __func__);
+	if (!result)
+		result = &own;
+	*result = (strata_repack_result){ 0 };
+	rc = st_verb_repack(r->r, o, result, &e);
+	return st_api_result(rc, &e, err);
+}
+
 int strata_stats_get(strata_repo *r, const char *rev, int (*cb)(void *arg, const strata_stats *s),
 		     void *arg, strata_error *err)
 {

@@ -67,6 +67,8 @@ const struct cli_command cli_commands[] = {
 	{ "fsck", cmd_fsck, NEED_REPO, GROUP_KEEP, "Verify everything that is stored", &doc_fsck },
 	{ "gc", cmd_gc, NEED_REPO, GROUP_KEEP, "Remove what no version needs, merge small packs",
 	  &doc_gc },
+	{ "repack", cmd_repack, NEED_REPO, GROUP_KEEP, "Store what was added fast in less room",
+	  &doc_repack },
 
 	{ "help", cmd_help, NEED_NOTHING, GROUP_HELP, "Explain a command", &doc_help },
 	{ "version", cmd_version, NEED_NOTHING, GROUP_HELP, "Show version, features and libraries",

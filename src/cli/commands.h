@@ -24,6 +24,7 @@ CLI_COMMAND(diff);
 CLI_COMMAND(distance);
 CLI_COMMAND(fsck);
 CLI_COMMAND(gc);
+CLI_COMMAND(repack);
 CLI_COMMAND(hash);
 CLI_COMMAND(help);
 CLI_COMMAND(init);

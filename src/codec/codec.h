@@ -96,8 +96,8 @@ ST_MUST int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *
 			    enum st_codec_mode mode, uint8_t *out, enum st_coding *coding,
 			    size_t *len, struct st_err *e);
 /*
- * Bits that a sample of the frame takes as a difference from the base, whose frame must be there and
- * as long, and by itself.
+ * Bits that a sample of the frame takes as a difference from the base, whose frame must be there
+ * and as long, and by itself.
  */
 ST_MUST int st_frame_sample(struct st_codec_state *s, const struct st_frame_in *in,
 			    uint64_t *difference, uint64_t *alone, struct st_err *e);

@@ -3,10 +3,10 @@
  * Which entry a changed tensor's is a difference from.
  *
  * The changes of a tensor are numbered from the last version that stands by itself, which is 0.
- * Change i is a difference from change i with its lowest set bit cleared: reading it decodes as many
- * entries as i has bits set, and 8 at most, since what would take more stands by itself. The number
- * lies in the entry (struct st_entry), so nothing but the version before is needed to go on: of
- * change i - 1 whose number ends in t ones, it is t steps up its bases.
+ * Change i is a difference from change i with its lowest set bit cleared: reading it decodes as
+ * many entries as i has bits set, and 8 at most, since what would take more stands by itself.
+ * The number lies in the entry (struct st_entry), so nothing but the version before is needed to
+ * go on: of change i - 1 whose number ends in t ones, it is t steps up its bases.
  */
 #ifndef ST_REPO_CHAIN_H
 #define ST_REPO_CHAIN_H

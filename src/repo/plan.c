@@ -81,6 +81,13 @@ static uint64_t row_of(const struct st_tensor *t, uint64_t size, unsigned width)
 	return size / width / t->shape[0];
 }
 
+void st_piece_describe(struct st_piece *p, const struct st_tensor *t, size_t n, uint64_t size)
+{
+	p->width = width_of(t, n);
+	p->number = number_of(t, n, p->width);
+	p->row = row_of(t, size, p->width);
+}
+
 int st_plan_make(struct st_plan *p, const struct st_layout *l, struct st_err *e)
 {
 	struct st_piece x;
@@ -99,13 +106,10 @@ int st_plan_make(struct st_plan *p, const struct st_layout *l, struct st_err *e)
 		for (j = i + 1; j < n && l->tensors[j].offset < end; j++)
 			if (l->tensors[j].offset + l->tensors[j].nbytes > end)
 				end = l->tensors[j].offset + l->tensors[j].nbytes;
-		x = (struct st_piece){ .off = t->offset,
-				       .size = end - t->offset,
-				       .width = width_of(t, j - i),
-				       .tensors = t,
-				       .ntensors = j - i };
-		x.number = number_of(t, x.ntensors, x.width);
-		x.row = row_of(t, x.size, x.width);
+		x = (struct st_piece){
+			.off = t->offset, .size = end - t->offset, .tensors = t, .ntensors = j - i
+		};
+		st_piece_describe(&x, t, x.ntensors, x.size);
 		rc = add_gap(p, at, t->offset, &glue, e);
 		if (rc == ST_OK)
 			rc = add(p, &x, e);

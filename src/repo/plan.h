@@ -33,13 +33,15 @@ ST_MUST int st_plan_chunks(struct st_plan *p, uint64_t size, struct st_err *e);
 /* Reads what is no whole plain extent and fills ids. */
 ST_MUST int st_plan_ids(struct st_plan *p, const struct st_ctx *ctx, const struct st_layout *l,
 			const struct st_source *src, struct st_err *e);
+/* What the codec is to know of an extent of size bytes that n tensors share. */
+void st_piece_describe(struct st_piece *p, const struct st_tensor *t, size_t n, uint64_t size);
 void st_plan_release(struct st_plan *p);
 
 /*
- * The version before of a tensor, in this order: the same name in the file of that path in HEAD, or
- * else as staged; the same name, type and shape in its directory's models (shards are one model);
- * the same in any staged model, the newest first. Only extents that are one whole tensor of the
- * same size count.
+ * The version before of a tensor, in this order: the same name in the file of that path in HEAD,
+ * or else as staged; the same name, type and shape in its directory's models (shards are one
+ * model); the same in any staged model, the newest first. Only extents that are one whole tensor
+ * of the same size count.
  */
 struct st_bases;
 ST_MUST int st_bases_new(struct st_bases **out, struct st_repo *r, struct st_err *e);

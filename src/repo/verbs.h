@@ -122,6 +122,8 @@ ST_MUST int st_verb_fsck(struct st_repo *r, unsigned flags,
 			 strata_fsck_result *res, struct st_err *e);
 ST_MUST int st_verb_gc(struct st_repo *r, const strata_gc_options *o, strata_gc_result *res,
 		       struct st_err *e);
+ST_MUST int st_verb_repack(struct st_repo *r, const strata_repack_options *o,
+			   strata_repack_result *res, struct st_err *e);
 ST_MUST int st_verb_stats(struct st_repo *r, const char *rev,
 			  int (*cb)(void *arg, const strata_stats *s), void *arg, struct st_err *e);
 

@@ -221,6 +221,23 @@ uint64_t st_obj_stored(const struct st_obj *ob)
 	return ob->entry.stored;
 }
 
+bool st_obj_place(const struct st_obj *ob, struct st_oid *pack, struct st_index_row *row)
+{
+	*pack = ob->loc.pack;
+	*row = (struct st_index_row){ .id = ob->loc.id,
+				      .kind = ob->loc.kind,
+				      .width = ob->loc.width,
+				      .depth = ob->loc.depth,
+				      .flags = ob->entry.flags,
+				      .offset = ob->loc.offset,
+				      .raw = ob->loc.raw,
+				      .stored = ob->loc.stored,
+				      .nframes = ob->loc.nframes,
+				      .base = ob->loc.base };
+	memcpy(row->check, ob->loc.check, sizeof(row->check));
+	return !ob->blob;
+}
+
 struct st_obj *st_obj_base(const struct st_obj *ob)
 {
 	return ob->base;

@@ -87,6 +87,12 @@ ST_MUST int st_writer_frame(struct st_writer *w, struct st_frame_row *row, const
 /* Ends it under id. *fresh: false when it was there already and was taken out again. */
 ST_MUST int st_writer_end(struct st_writer *w, const struct st_oid *id, bool *fresh,
 			  struct st_err *e);
+/* Ends it under id though there is such an object already, stored in another way: readers use that
+ * of the lowest depth, so an operation must remove it. */
+ST_MUST int st_writer_end_again(struct st_writer *w, const struct st_oid *id, struct st_err *e);
+/* Opens an object as readers will find it once w is sealed, until w is written to again. */
+ST_MUST int st_writer_open(struct st_writer *w, const struct st_oid *id, struct st_obj **out,
+			   struct st_err *e);
 /* Takes a begun object out again, after a failure too; nothing happens when none is begun. */
 ST_MUST int st_writer_cancel_object(struct st_writer *w, struct st_err *e);
 /* A whole object of at most 2^20 bytes in memory, encoded at once; an id that is given is
@@ -127,6 +133,12 @@ ST_MUST int st_odb_scrub_pack(struct st_odb *o, const struct st_oid *pack,
  * kind. */
 ST_MUST int st_writer_copy_entry(struct st_writer *w, const struct st_oid *pack,
 				 const struct st_index_row *row, struct st_err *e);
+/* The same, with more flags (enum st_entry_flags). */
+ST_MUST int st_writer_copy_flagged(struct st_writer *w, const struct st_oid *pack,
+				   const struct st_index_row *row, unsigned flags,
+				   struct st_err *e);
+/* Where the entry lies that ob was opened from, if its pack is published. */
+bool st_obj_place(const struct st_obj *ob, struct st_oid *pack, struct st_index_row *row);
 struct st_store *st_odb_store(struct st_odb *o);
 struct st_catalog *st_odb_catalog(struct st_odb *o);
 

@@ -380,6 +380,25 @@ int st_writer_end(struct st_writer *w, const struct st_oid *id, bool *fresh, str
 	return rc;
 }
 
+int st_writer_end_again(struct st_writer *w, const struct st_oid *id, struct st_err *e)
+{
+	ST_BUG_ON(!w->open || w->nframes_in != w->en.nframes);
+	return put_entry(w, id, NULL, e);
+}
+
+int st_writer_open(struct st_writer *w, const struct st_oid *id, struct st_obj **out,
+		   struct st_err *e)
+{
+	struct st_wpack *p;
+	int rc = st_writer_current(w, &p, e); /* a full pack is sealed now, not while it is read */
+
+	*out = NULL;
+	if (rc == ST_OK)
+		rc = st_writer_flush(w, e);
+	return rc == ST_OK ? st_entry_open(out, w->odb, id, ST_ENTRY_DATA, st_writer_find, w, e) :
+			     rc;
+}
+
 static int put_frame(struct st_writer *w, const uint8_t *p, size_t n, uint64_t i, uint64_t total,
 		     uint8_t *room, struct st_err *e)
 {
@@ -479,14 +498,16 @@ int st_writer_get(struct st_writer *w, const struct st_oid *id, struct st_buf *o
 }
 
 /* Verified like any other entry when the pack is sealed. */
-int st_writer_copy_entry(struct st_writer *w, const struct st_oid *pack,
-			 const struct st_index_row *from, struct st_err *e)
+int st_writer_copy_flagged(struct st_writer *w, const struct st_oid *pack,
+			   const struct st_index_row *from, unsigned flags, struct st_err *e)
 {
 	char name[ST_PACK_NAME_LEN + 1];
-	uint64_t left = ST_ENTRY_FIXED + (uint64_t)from->nframes * ST_FRAME_ROW + from->stored;
-	uint64_t at = from->offset;
+	uint64_t head = ST_ENTRY_FIXED + (uint64_t)from->nframes * ST_FRAME_ROW;
+	uint64_t left = head + from->stored, at = from->offset;
 	uint8_t *room = st_codec_room(w->codec, ST_ROOM_STORED, e), key[ST_WKEY];
+	uint8_t hash[ST_OID_LEN];
 	struct st_index_row row = *from;
+	struct st_blake3 h;
 	struct st_wpack *p;
 	size_t n;
 	int rc;
@@ -500,15 +521,33 @@ int st_writer_copy_entry(struct st_writer *w, const struct st_oid *pack,
 		return rc;
 	st_pack_name(pack, name);
 	row.offset = p->end;
+	row.flags |= (uint8_t)flags;
+	st_blake3_init(&h);
 	for (; rc == ST_OK && left; left -= n, at += n) {
 		n = left < ST_FRAME_LEN ? (size_t)left : ST_FRAME_LEN;
 		rc = st_store_pread(w->odb->store, name, room, n, at, e);
+		if (at == from->offset)
+			room[7] |= (uint8_t)flags;
+		if (rc == ST_OK && at - from->offset < head) {
+			uint64_t rest = head - (at - from->offset);
+
+			st_blake3_update(&h, room, rest < n ? (size_t)rest : n);
+		}
 		if (rc == ST_OK)
 			rc = append(w, p, room, n, e);
 	}
+	st_blake3_final(&h, hash);
+	if (flags) /* else what was damaged must not become whole */
+		memcpy(row.check, hash, sizeof(row.check));
 	if (rc == ST_OK)
 		rc = add_row(w, &row, e);
 	if (rc != ST_OK)
 		rewind_to(w, p, row.offset);
 	return rc;
+}
+
+int st_writer_copy_entry(struct st_writer *w, const struct st_oid *pack,
+			 const struct st_index_row *row, struct st_err *e)
+{
+	return st_writer_copy_flagged(w, pack, row, 0, e);
 }

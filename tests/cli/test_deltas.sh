@@ -76,6 +76,28 @@ side_by_side() {
 	strata cat HEAD:next/m.safetensors | cmp - next/m.safetensors
 }
 
+steps() { # the newest checkpoint is the base, and of a file what the last version has, not the stage
+	setup
+	for t_i in 500 1000 1500; do
+		mkdir checkpoint-$t_i
+		cp m.safetensors checkpoint-$t_i/
+		tune checkpoint-$t_i/m.safetensors $t_i
+		cp checkpoint-$t_i/m.safetensors m.safetensors
+		strata add checkpoint-$t_i
+		strata commit -q -m $t_i
+	done
+	match '"max_depth":2,' strata stats --json # numbers 1, 2 and 3
+	cp ../m1 m.safetensors
+	tune m.safetensors 2
+	strata add m.safetensors
+	tune m.safetensors 3
+	strata add m.safetensors
+	strata commit -q -m again
+	strata gc --prune=now --json >got
+	fails grep -q '"removed_objects":0,' got
+	match ': no faults$' strata fsck --full
+}
+
 unrelated() {
 	setup
 	model m.safetensors w:F32:300,1000:7 b:BF16:200,768:8 h:F16:64,64:9
@@ -88,5 +110,6 @@ unrelated() {
 it 'versions are differences, few deep' versions
 it '--fast reads no base' fast
 it 'a model beside another is a difference from it' side_by_side
+it 'the newest of several, and not what was only staged' steps
 it 'weights that have nothing in common stand by themselves' unrelated
 finish

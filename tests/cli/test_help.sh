@@ -16,11 +16,11 @@ overview() {
 	rc 2 strata
 	grep -q '^strata: no command given' "$t_tmp/err"
 	for t_cmd in init add rm mv status commit log blame show diff distance parent ls cat branch switch tag checkout merge restore hash inspect scan \
-		stats undo revert rollback cherry-pick reflog reset fsck gc config help version; do
+		stats undo revert rollback cherry-pick reflog reset fsck gc repack config help version; do
 		grep -Eq "^  $t_cmd  +[A-Z]" all
 	done
 	fails grep -q debug all
-	out 34 sh -c "grep -Ec '^  [a-z]+  +[A-Z]' all"
+	out 35 sh -c "grep -Ec '^  [a-z]+  +[A-Z]' all"
 }
 
 every_command() {

@@ -69,6 +69,7 @@ documented() {
 	strata rollback --json v1 --tensor b >../rollback
 	strata stats --json >../stats
 	strata gc --json --prune=now >../gc
+	strata repack --json >../repack
 	strata config --list --json >../config
 	strata version --json >../version
 	pack=$(ls -S .strata/packs/*.pack | head -n 1)
@@ -90,7 +91,7 @@ documented() {
 		'inspect --tensors: kind tensor/tensor=inspect' hash=hash \
 		'hash --tensors=hash-tensors' 'scan: kind find/find=scan' \
 		'scan: kind summary/summary=scan' stats=stats 'fsck: kind fault/fault=fsck' \
-		'fsck: kind summary/summary=fsck' gc=gc config=config version=version
+		'fsck: kind summary/summary=fsck' gc=gc repack=repack config=config version=version
 }
 
 complete() { # every command that offers --json has a section, and no other

@@ -6,6 +6,10 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
 #include "repo_fixture.h"
 
 #include "base/file.h"
@@ -31,7 +35,13 @@ static int teardown(void **state)
 
 static bool base_of(const char *path, const char *name, uint64_t bytes, struct st_oid *id)
 {
-	struct st_tensor tensor = { .name = name, .name_len = strlen(name), .nbytes = bytes };
+	uint64_t shape = bytes / 4;
+	struct st_tensor tensor = { .name = name,
+				    .name_len = strlen(name),
+				    .dtype = ST_F32,
+				    .ndim = 1,
+				    .shape = &shape,
+				    .nbytes = bytes };
 	struct st_err e = { 0 };
 	struct st_bases *b;
 	bool found;
@@ -76,6 +86,44 @@ static void order(void **state)
 	assert_true(base_of("e/new.safetensors", "t1", 4096, &got)); /* then any */
 	assert_false(base_of("d/a.safetensors", "t0", 8192, &got));  /* never another size */
 	assert_false(base_of("d/a.safetensors", "t9", 4096, &got));
+}
+
+/* What is only staged does not come before the last version; of several files the newest does. */
+static void newest(void **state)
+{
+	static const uint64_t seeds[][1] = { { 1 }, { 2 }, { 3 }, { 4 }, { 5 } };
+	static const char *const names[] = { "s-500", "s-1000", "s-90" };
+	struct st_oid got, want;
+	char path[64];
+
+	(void)state;
+	tr_model(&t, "m.safetensors", seeds[0], 1, 4096, 0);
+	tr_version(&t);
+	id_of("m.safetensors", 0, 1, 4096, &want);
+	tr_model(&t, "m.safetensors", seeds[1], 1, 4096, 0);
+	tr_add(&t, NULL);
+	assert_true(base_of("m.safetensors", "t0", 4096, &got));
+	assert_true(st_oid_eq(&got, &want));
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s.safetensors", names[i]);
+		tr_model(&t, path, seeds[2 + i], 1, 4096, 0);
+		/* of the same second, so that the names decide */
+		assert_int_equal(
+			utimensat(AT_FDCWD, path,
+				  (struct timespec[2]){ { 2000000000, 0 }, { 2000000000, 0 } }, 0),
+			0);
+	}
+	tr_add(&t, NULL);
+	assert_true(base_of("new.safetensors", "t0", 4096, &got));
+	id_of("s-1000.safetensors", 0, 1, 4096, &want);
+	assert_true(st_oid_eq(&got, &want));
+	assert_int_equal(utimensat(AT_FDCWD, "s-90.safetensors",
+				   (struct timespec[2]){ { 2000000009, 0 }, { 2000000009, 0 } }, 0),
+			 0);
+	tr_add(&t, NULL);
+	assert_true(base_of("new.safetensors", "t0", 4096, &got));
+	id_of("s-90.safetensors", 0, 1, 4096, &want);
+	assert_true(st_oid_eq(&got, &want));
 }
 
 static void piece_is(const struct st_piece *p, uint64_t off, uint64_t size, bool glue, size_t n)
@@ -190,6 +238,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(order, setup, teardown),
+		cmocka_unit_test_setup_teardown(newest, setup, teardown),
 		cmocka_unit_test_setup_teardown(pieces, setup, teardown),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(gaps),
