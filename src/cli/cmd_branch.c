@@ -9,7 +9,7 @@ struct values {
 
 static const struct cli_option options[] = {
 	{ 'd', "delete", OPT_FLAG, offsetof(struct values, del), NULL,
-	  "delete branches; refused where no other branch, tag or HEAD has their versions" },
+	  "delete branches whose versions another branch, tag or HEAD has too" },
 	{ 'D', NULL, OPT_FLAG, offsetof(struct values, del_force), NULL, "delete them even so" },
 	{ 'm', "move", OPT_FLAG, offsetof(struct values, move), NULL,
 	  "rename a branch (the one that is checked out if one name is given)" },
