@@ -5,7 +5,7 @@
 # line means. A peer that is not there is reported as missing, an aim that is not reached as MISSED.
 #
 #	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G'	how much
-#	PARTS='file files torch diff log history parent memory'	which parts
+#	PARTS='file files torch diff log history parent switch memory'	which parts
 #	SKIP='dvc oxen borg restic git'	peers to leave out
 #	BENCH_DIR=DIR	where to work; a real disk, with five times SIZE free
 set -u
@@ -14,7 +14,7 @@ here=$PWD/bench
 export LC_ALL=C
 
 SIZE=${SIZE:-2G} FILES=${FILES:-20000} VERSIONS=${VERSIONS:-10000} ROUNDS=${ROUNDS:-3}
-PARTS=${PARTS:-file files torch diff log history parent memory}
+PARTS=${PARTS:-file files torch diff log history parent switch memory}
 MEMORY_SIZES=${MEMORY_SIZES:-$([ "$SIZE" = 2G ] && echo 1G 8G || echo "$SIZE")}
 STRATA=${STRATA:-$PWD/build/strata}
 build=${ST_BUILD:-$PWD/build}
@@ -424,6 +424,36 @@ part_parent() {
 	limit 'parent' "$(median strata.parent)" "$(seconds "$(median strata.parent)")" 1000000 '< 1 s'
 }
 
+# --- switch ----------------------------------------------------------------------------------
+
+part_switch() {
+	local r=$work/r/strata i WARM_MIB=0
+	say "switch between two versions of $SIZE that differ in one tensor, $ROUNDS rounds"
+	new_strata strata
+	"$gen" "$SIZE" "$r/m.safetensors" 2>>"$log" || die "gen_model failed ($log)"
+	in_dir "$r" strata_add_commit --fast m.safetensors >>"$log" 2>&1
+	# the last bytes of the file belong to its last tensor
+	printf '\1\2\3\4' | dd of="$r/m.safetensors" bs=1 seek=$(($(stat -c %s "$r/m.safetensors") - 4)) \
+		conv=notrunc 2>>"$log"
+	in_dir "$r" strata_add_commit --fast m.safetensors >>"$log" 2>&1
+	[ "$(in_dir "$r" strata diff --name-only v1 v2)" = m.safetensors ] || die 'the versions do not differ'
+	in_dir "$r" strata branch old v1 >>"$log" 2>&1
+	WARM_MIB=$(($(stat -c %s "$r/m.safetensors") * 5 / 2 >> 20))
+	for ((i = 1; i <= ROUNDS; i++)); do
+		timed strata.switch in_dir "$r" strata -q switch old
+		timed strata.switch in_dir "$r" strata -q switch main
+		timed cp.switch cp "$r/m.safetensors" "$r/copy"
+		rm "$r/copy"
+	done
+	stored=$(du -sk "$r/.strata" | cut -f1)
+	whole=$(($(stat -c %s "$r/m.safetensors") >> 10))
+	peer_done strata
+	head_line "switch between two versions of $SIZE that differ in one tensor"
+	compare 'switch' strata.switch 'cp of the file' cp.switch -
+	limit 'what both versions take, in percent of one' "$((stored * 100 / whole))" \
+		"$((stored * 100 / whole)) %" 110 '<= 110 %'
+}
+
 # --- memory ----------------------------------------------------------------------------------
 
 memory_of() { # SIZE
@@ -478,7 +508,7 @@ printf '%s; %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | 
 	"$(df --output=fstype "$work" | tail -n 1)"
 peer_versions
 printf 'median of %s interleaved rounds; ratio = strata / the other, below 1 is faster\n' "$ROUNDS"
-for part in file files torch diff log history parent memory; do
+for part in file files torch diff log history parent switch memory; do
 	! want "$part" || "part_$part"
 done
 printf '\n'
