@@ -91,7 +91,7 @@ static void order(void **state)
 /* What is only staged does not come before the last version; of several files the newest does. */
 static void newest(void **state)
 {
-	static const uint64_t seeds[][1] = { { 1 }, { 2 }, { 3 }, { 4 }, { 5 } };
+	static const uint64_t seeds[][1] = { { 1 }, { 2 }, { 3 }, { 4 }, { 5 }, { 6 } };
 	static const char *const names[] = { "s-500", "s-1000", "s-90" };
 	struct st_oid got, want;
 	char path[64];
@@ -117,6 +117,7 @@ static void newest(void **state)
 	assert_true(base_of("new.safetensors", "t0", 4096, &got));
 	id_of("s-1000.safetensors", 0, 1, 4096, &want);
 	assert_true(st_oid_eq(&got, &want));
+	tr_model(&t, "s-90.safetensors", seeds[5], 1, 4096, 0);
 	assert_int_equal(utimensat(AT_FDCWD, "s-90.safetensors",
 				   (struct timespec[2]){ { 2000000009, 0 }, { 2000000009, 0 } }, 0),
 			 0);
