@@ -83,6 +83,7 @@ steps() { # the newest checkpoint is the base, and of a file what the last versi
 		cp m.safetensors checkpoint-$t_i/
 		tune checkpoint-$t_i/m.safetensors $t_i
 		cp checkpoint-$t_i/m.safetensors m.safetensors
+		touch -d "$t_i seconds" checkpoint-$t_i/m.safetensors # within one second names decide
 		strata add checkpoint-$t_i
 		strata commit -q -m $t_i
 	done
