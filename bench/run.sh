@@ -443,13 +443,15 @@ part_switch() {
 		timed strata.switch in_dir "$r" strata -q switch old
 		timed strata.switch in_dir "$r" strata -q switch main
 		timed cp.switch cp "$r/m.safetensors" "$r/copy"
-		rm "$r/copy"
+		timed cp_sync.switch sh -c 'cp "$1" "$2" && sync "$2"' sh "$r/m.safetensors" "$r/copy.2"
+		rm "$r/copy" "$r/copy.2"
 	done
 	stored=$(du -sk "$r/.strata" | cut -f1)
 	whole=$(($(stat -c %s "$r/m.safetensors") >> 10))
 	peer_done strata
 	head_line "switch between two versions of $SIZE that differ in one tensor"
 	compare 'switch' strata.switch 'cp of the file' cp.switch -
+	compare '' strata.switch 'cp && sync of the file' cp_sync.switch -
 	limit 'what both versions take, in percent of one' "$((stored * 100 / whole))" \
 		"$((stored * 100 / whole)) %" 110 '<= 110 %'
 }
