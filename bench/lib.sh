@@ -33,7 +33,7 @@ make_peers() {
 	[ -x "$dvc" ] || missing[dvc]='not installed'
 	"$python" -c 'import oxen' 2>/dev/null || missing[oxen]='not installed'
 	local tool
-	for tool in borg restic git strace b3sum; do
+	for tool in borg restic git strace b3sum zstd; do
 		command -v "$tool" >/dev/null || missing[$tool]='not installed'
 	done
 	[ -x /usr/bin/time ] || missing[time]='not installed'

@@ -4,8 +4,8 @@
 # strata beside the other tools, in one run on one machine: `make bench`. README.md says what each
 # line means. A peer that is not there is reported as missing, an aim that is not reached as MISSED.
 #
-#	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G'	how much
-#	PARTS='file files torch diff log history parent switch memory'	which parts
+#	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G' TUNE_MIB=1024	how much
+#	PARTS='file files torch diff log history parent switch tune memory'	which parts
 #	SKIP='dvc oxen borg restic git'	peers to leave out
 #	BENCH_DIR=DIR	where to work; a real disk, with five times SIZE free
 set -u
@@ -14,7 +14,8 @@ here=$PWD/bench
 export LC_ALL=C
 
 SIZE=${SIZE:-2G} FILES=${FILES:-20000} VERSIONS=${VERSIONS:-10000} ROUNDS=${ROUNDS:-3}
-PARTS=${PARTS:-file files torch diff log history parent switch memory}
+TUNE_MIB=${TUNE_MIB:-1024}
+PARTS=${PARTS:-file files torch diff log history parent switch tune memory}
 MEMORY_SIZES=${MEMORY_SIZES:-$([ "$SIZE" = 2G ] && echo 1G 8G || echo "$SIZE")}
 STRATA=${STRATA:-$PWD/build/strata}
 build=${ST_BUILD:-$PWD/build}
@@ -456,6 +457,83 @@ part_switch() {
 		"$((stored * 100 / whole)) %" 110 '<= 110 %'
 }
 
+# --- fine-tune -------------------------------------------------------------------------------
+
+stored_kib() { du -sk "$@" | awk '{ n += $1 } END { print n }'; }
+
+tune_strata() {
+	local a=$work/in/base.safetensors b=$work/in/tuned.safetensors r=$work/r/strata
+	new_strata strata
+	cp "$a" "$r/m.safetensors"
+	in_dir "$r" strata_add_commit m.safetensors >>"$log" 2>&1
+	size_strata=$(stored_kib "$r/.strata")
+	cp "$b" "$r/m.safetensors"
+	timed strata.tune in_dir "$r" strata_add_commit m.safetensors
+	size_strata=$(($(stored_kib "$r/.strata") - size_strata))
+	timed strata.untune in_dir "$r" strata -q checkout v2 --to "$work/r/out"
+	cmp "$b" "$work/r/out/m.safetensors" || die 'a restored file is not the one that went in'
+	rm -r "$work/r/out"
+	peer_done strata
+}
+
+tune_zstd() {
+	local a=$work/in/base.safetensors b=$work/in/tuned.safetensors z=$work/r/tuned.zst
+	have zstd || return 0
+	timed zstd.patch sh -c 'zstd -q -3 -T2 --long=31 --patch-from="$1" "$2" -o "$3" && sync' sh \
+		"$a" "$b" "$z"
+	size_zstd=$(stored_kib "$z")
+	zstd -q -f -3 -T2 "$b" -o "$z" || die 'zstd failed'
+	timed zstd.back zstd -q -d "$z" -o "$work/r/copy"
+	rm "$z" "$work/r/copy"
+}
+
+tune_peer() { # oxen or borg: adds the base, then the fine-tune in its place
+	local dir=$work/r/$1 store=$work/r/$1.store
+	have "$1" || return 0
+	peer_add "$1" ignored "$work/in/base.safetensors" m.safetensors
+	[ -e "$store" ] || store=$dir/.oxen
+	printf -v "size_$1" %s "$(stored_kib "$store")"
+	cp "$work/in/tuned.safetensors" "$dir/m.safetensors"
+	case $1 in
+	oxen) timed oxen.tune in_dir "$dir" oxen_add m.safetensors ;;
+	borg) timed borg.tune in_dir "$dir" sh -c 'borg create "$1::two" "$2" && sync' sh "$store" m.safetensors ;;
+	esac
+	local before=size_$1
+	printf -v "size_$1" %s "$(($(stored_kib "$store") - ${!before}))"
+	peer_done "$1"
+}
+
+size_line() { # PEER KIB AIM
+	[ -n "${2:-}" ] || return 0
+	local ratio
+	ratio=$(awk -v a="$size_strata" -v b="$2" 'BEGIN { printf "%.3f", a / b }')
+	limit "stored; $1 $(($2 / 1024)) MiB" "$ratio" "$((size_strata / 1024)) MiB" "$3" "<= $3 of it"
+}
+
+part_tune() {
+	local i WARM_MIB=2048 size_strata='' size_zstd='' size_oxen='' size_borg=''
+	say "a fine-tune of $TUNE_MIB MiB of bf16, $ROUNDS rounds"
+	mkdir -p "$work/in" "$work/r"
+	/usr/bin/python3 "$here/make_tune.py" "$TUNE_MIB" "$work/in/base.safetensors" \
+		"$work/in/tuned.safetensors" 2>>"$log" || die "make_tune.py failed ($log)"
+	for ((i = 1; i <= ROUNDS; i++)); do
+		say "  round $i"
+		tune_strata
+		tune_zstd
+		tune_peer oxen
+		tune_peer borg
+	done
+	rm -rf "$work/in"
+	head_line "A fine-tune of a bf16 model of $TUNE_MIB MiB, whose base is stored"
+	compare 'add + commit' strata.tune 'zstd --patch-from; sync' zstd.patch 0.3333
+	compare '' strata.tune 'oxen add, commit; sync' oxen.tune 1
+	compare '' strata.tune 'borg create; sync' borg.tune 1
+	compare 'checkout' strata.untune 'zstd -d of a zstd -3 copy' zstd.back 1
+	size_line 'zstd --patch-from' "$size_zstd" 1
+	size_line oxen "$size_oxen" 0.3333
+	size_line borg "$size_borg" 0.3333
+}
+
 # --- memory ----------------------------------------------------------------------------------
 
 memory_of() { # SIZE
@@ -510,7 +588,7 @@ printf '%s; %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | 
 	"$(df --output=fstype "$work" | tail -n 1)"
 peer_versions
 printf 'median of %s interleaved rounds; ratio = strata / the other, below 1 is faster\n' "$ROUNDS"
-for part in file files torch diff log history parent switch memory; do
+for part in file files torch diff log history parent switch tune memory; do
 	! want "$part" || "part_$part"
 done
 printf '\n'

@@ -44,6 +44,7 @@ bench			time		cmd:/usr/bin/time
 test,bench		git		cmd:git
 bench			borgbackup	cmd:borg
 bench			restic		cmd:restic
+bench			zstd		cmd:zstd
 '
 
 usage() {
