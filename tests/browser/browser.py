@@ -96,14 +96,15 @@ class Browser:
     def open(self, path):
         """Returns what the page asked for and what it complained of."""
         self.logs("performance"), self.logs("browser")
-        self.call("POST", "/url", {"url": "file://" + urllib.request.pathname2url(path)})
+        page = "file://" + urllib.request.pathname2url(path)
+        self.call("POST", "/url", {"url": page})
         if self.running:  # what a script does a little later counts too
             self.js("return new Promise((done) => setTimeout(done, 100))")
-        asked = [m["message"]["params"]["request"]["url"] for m in
-                 (json.loads(entry["message"]) for entry in self.logs("performance"))
-                 if m["message"]["method"] == "Network.requestWillBeSent"]
-        # Chromium's own pages may still be loading in the tab when ours is opened.
-        asked = [url for url in asked if not url.startswith("chrome://")]
+        sent = [m["message"]["params"] for m in
+                (json.loads(entry["message"]) for entry in self.logs("performance"))
+                if m["message"]["method"] == "Network.requestWillBeSent"]
+        # Chromium's own page may still be loading in the tab when ours is opened.
+        asked = [s["request"]["url"] for s in sent if s["documentURL"] == page]
         return asked, [entry["message"] for entry in self.logs("browser")]
 
     def logs(self, kind):
