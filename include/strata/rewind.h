@@ -119,6 +119,8 @@ typedef struct strata_renew_result {
 	strata_file_counts files;
 	strata_tensor_counts tensors; /* of all models, against the version before */
 	strata_checkout_result written;
+	strata_bump bump; /* STRATA_BUMP_DERIVED where numbers have no steps */
+	const char *why;  /* "values changed": why that step; static, or NULL */
 } strata_renew_result;
 
 /*

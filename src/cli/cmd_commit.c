@@ -245,8 +245,7 @@ static void show_text(struct cli *c, const strata_commit_result *r, const char *
 		fwrite(message, 1, strcspn(message, "\n"), stdout);
 		fputc('"', stdout);
 	}
-	if (r->why)
-		printf("  (%s: %s)", version_bump_name(r->bump), r->why);
+	version_why(r->bump, r->why);
 	fputc('\n', stdout);
 	show_files(&r->files);
 	show_tensors(&r->tensors);

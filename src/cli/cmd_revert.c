@@ -5,6 +5,7 @@
 static const struct cli_option options[] = {
 	RENEW_MESSAGE("'Revert v5: ...'"),
 	RENEW_TENSOR,
+	RENEW_BUMP,
 	RENEW_JSON,
 	{ 0 },
 };

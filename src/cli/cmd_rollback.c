@@ -7,6 +7,7 @@ static const struct cli_option options[] = {
 	{ 0, "path", OPT_LIST, offsetof(struct renew_values, paths), "PATH",
 	  "only this file, directory or glob; may be given again" },
 	RENEW_TENSOR,
+	RENEW_BUMP,
 	RENEW_JSON,
 	{ 0 },
 };

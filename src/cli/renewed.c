@@ -15,7 +15,9 @@ static void show_text(struct cli *c, const strata_renew_result *r)
 	       color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID));
 	name_put(stdout, *r->branch ? r->branch : "(HEAD is detached)");
 	fputs("  ", stdout);
-	safe_line(r->message);
+	safe_part(r->message);
+	version_why(r->bump, r->why);
+	putchar('\n');
 	printf("  files    %s changed, %s added, %s removed\n", human_number(r->files.changed).s,
 	       human_number(r->files.added).s, human_number(r->files.removed).s);
 	if (r->tensors.added || r->tensors.changed || r->tensors.removed || r->tensors.unchanged) {
@@ -33,6 +35,8 @@ static void show_json(struct cli *c, const strata_renew_result *r)
 	strata_json_object(j);
 	jk_text(j, "commit", r->commit);
 	jk_text(j, "version", *r->version ? r->version : NULL);
+	jk_text(j, "bump", version_bump_name(r->bump));
+	jk_text(j, "why", r->why);
 	jk_text(j, "branch", *r->branch ? r->branch : NULL);
 	jk_text(j, "message", r->message);
 	jk_files(j, "files", &r->files);
@@ -125,9 +129,9 @@ static int run(struct cli *c, strata_renewal what, const char *rev, const struct
 	strata_renew_result r;
 	strata_head_info head;
 	char *text = NULL, commit[STRATA_HEX];
-	int rc = STRATA_OK;
+	int rc = version_bump(c, v->bump, &o.bump, err);
 
-	if (v->edit) { /* what REV means stays as it was when the editor began */
+	if (rc == STRATA_OK && v->edit) { /* what REV means stays as it was when the editor began */
 		o.expect = &head;
 		rc = strata_head(c->repo, &head, err);
 		if (rc == STRATA_OK)

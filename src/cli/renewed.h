@@ -6,7 +6,7 @@
 #include "cli/text.h"
 
 struct renew_values {
-	const char *message;
+	const char *message, *bump;
 	struct cli_list tensors, paths;
 	bool edit, json;
 };
@@ -24,6 +24,11 @@ struct renew_values {
 	{                                                                                         \
 		0, "tensor", OPT_LIST, offsetof(struct renew_values, tensors), "GLOB",            \
 			"only these tensors of any model file, or PATH::GLOB; may be given again" \
+	}
+#define RENEW_BUMP                                                                    \
+	{                                                                             \
+		0, "bump", OPT_TEXT, offsetof(struct renew_values, bump), "STEP",     \
+			"what of a number like v1.2.0 goes up: major, minor or patch" \
 	}
 #define RENEW_JSON                                                              \
 	{                                                                       \

@@ -10,9 +10,14 @@ static void put_part(const char *s, size_t n)
 	free(copy);
 }
 
-void safe_line(const char *s)
+void safe_part(const char *s)
 {
 	put_part(s, strcspn(s, "\n"));
+}
+
+void safe_line(const char *s)
+{
+	safe_part(s);
 	fputc('\n', stdout);
 }
 
@@ -150,6 +155,12 @@ static const char *const bumps[] = { NULL, "patch", "minor", "major" };
 const char *version_bump_name(strata_bump b)
 {
 	return bumps[b];
+}
+
+void version_why(strata_bump b, const char *why)
+{
+	if (why)
+		printf("  (%s: %s)", version_bump_name(b), why);
 }
 
 int version_bump(const struct cli *c, const char *text, strata_bump *out, strata_error *err)

@@ -14,12 +14,15 @@ void version_files(const strata_file_counts *n);
 void version_message(const char *message);
 /* The first line of a text and a newline, safe on a terminal. */
 void safe_line(const char *s);
+void safe_part(const char *s); /* without the newline */
 /*
  * What --bump STEP asks for; text NULL: nothing. STRATA_EUSAGE when it is no step, or versions are
  * not numbered so, which is better said before a message is asked for.
  */
 int version_bump(const struct cli *c, const char *text, strata_bump *out, strata_error *err);
 const char *version_bump_name(strata_bump b); /* NULL for STRATA_BUMP_DERIVED */
+/* "  (minor: values changed)"; nothing where why is NULL. */
+void version_why(strata_bump b, const char *why);
 /* The members of an object. */
 void version_json(strata_json *j, const strata_version *v);
 

@@ -353,6 +353,18 @@ static int publish(struct st_renew *z, const char *message, struct st_err *e)
 	return ST_OK;
 }
 
+static void take_step(struct st_renew *z, const struct st_counts *tensors)
+{
+	const strata_file_counts *f = &z->res->files;
+	struct st_bumped step;
+
+	if (z->policy != STRATA_SEMVER)
+		return;
+	step = st_bump_choose(z->o->bump, false, tensors, f->added + f->changed + f->removed);
+	z->t.number.bump = z->res->bump = step.bump;
+	z->res->why = step.why;
+}
+
 /* Nothing stands in the way: the files that were made can be read from here on. */
 static int ready(void *arg, struct st_err *e)
 {
@@ -368,10 +380,7 @@ static int ready(void *arg, struct st_err *e)
 		return rc;
 	z->res->files = n.files;
 	z->res->tensors = n.tensors;
-	if (z->policy == STRATA_SEMVER)
-		z->t.number.bump = st_bump_choose(z->o->bump, false, &n.differing,
-						  n.files.added + n.files.changed + n.files.removed)
-					   .bump;
+	take_step(z, &n.differing);
 	return ST_OK;
 }
 

@@ -117,7 +117,7 @@ tensors() {
 	rc 2 strata revert v2 --tensor x
 	rc 7 strata revert v1 --tensor a
 	strata revert v3 --json >../j
-	grep -q '"version":"v6","branch":"main","message":"Revert v3: three"' ../j
+	grep -q '"version":"v6","bump":null,"why":null,"branch":"main","message":"Revert v3: three"' ../j
 	strata fsck
 }
 it '--tensor takes back what a version did to some tensors' tensors

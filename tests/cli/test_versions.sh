@@ -204,6 +204,34 @@ renewed() {
 	match '^v3.4.0 ' strata log --oneline -1
 }
 
+renewed_by() { # --bump on rollback, revert and cherry-pick
+	start semver
+	model m.safetensors a:F32:2,6:5 b:F32:4:2
+	next v1.1.0 'minor: values changed'
+	match '^v1.1.1 [0-9a-f]{12}  main  Roll back to v1.0.0: one  \(patch: asked for\)$' \
+		strata rollback v1.0.0 --bump patch
+	match '^v2.0.0 .*  \(major: asked for\)$' strata cherry-pick v1.1.0 --bump=major
+	match '^v2.1.0 .*  \(minor: values changed\)$' strata revert v2.0.0
+	match '"version":"v2.1.1","bump":"patch","why":"asked for","branch":"main"' \
+		strata rollback --json v1.1.0 --tensor a --bump patch
+	cp .strata/ops ../ops
+	for t_verb in rollback revert cherry-pick; do
+		rc 2 strata $t_verb v1.0.0 --bump big
+		err "major, minor or patch, not 'big'" strata $t_verb v1.0.0 --bump big
+		rc 2 strata $t_verb v1.0.0 --bump
+	done
+	EDITOR='touch ../edited;:' rc 2 strata rollback -e v1.0.0 --bump big
+	strata config version.policy sequence
+	for t_verb in rollback revert cherry-pick; do
+		rc 2 strata $t_verb v1.1.0 --bump minor
+		err 'for numbers like v1.2.0.*version.policy semver' strata $t_verb v1.1.0 --bump minor
+	done
+	EDITOR='touch ../edited;:' rc 2 strata cherry-pick -e v1.1.0 --bump minor
+	[ ! -e ../edited ]
+	cmp .strata/ops ../ops
+	match '"version":"v3","bump":null,"why":null' strata rollback v1.0.0 --json
+}
+
 lasting() {
 	start semver
 	for i in 1 2 3; do
@@ -338,6 +366,7 @@ it '--bump says the step, and is refused elsewhere' bump
 it 'semver: two branches never share a number' branches
 it 'numbers that were undone or amended are not given again' taken_back
 it 'semver: rollback, revert and cherry-pick' renewed
+it 'rollback, revert and cherry-pick take --bump' renewed_by
 it 'numbers last through gc, a new catalogue and a copy' lasting
 it 'commits at once: semver' at_once semver
 it 'commits at once: timestamp' at_once timestamp
