@@ -93,6 +93,12 @@ static inline double rounded(double x, const struct st_pair_target *t)
 	return copysign(size, x);
 }
 
+double st_pair_rounded(enum st_dtype t, double v)
+{
+	ST_BUG_ON(targets[t].kind != ST_PAIR_FLOAT || targets[t].digits == 0);
+	return t == ST_F64 || isnan(v) ? v : rounded(v, &targets[t]);
+}
+
 void st_pair_cast_portable(uint64_t *changed, uint64_t *uncast, const struct st_pair_target *t,
 			   bool via_f32, const double *narrow, const double *wide, size_t n)
 {

@@ -11,6 +11,7 @@
 
 #include "base/config.h"
 #include "base/ctx.h"
+#include "base/glob.h"
 #include "meta/catalog.h"
 #include "meta/index.h"
 #include "meta/oplog.h"
@@ -175,7 +176,6 @@ bool st_pathspec_exact(const struct st_pathspec *ps, const char *path);
 bool st_pathspec_into(const struct st_pathspec *ps, const char *dir);
 /* True when path matched only because a directory above it was named. */
 bool st_pathspec_through_dir(const struct st_pathspec *ps, const char *path);
-bool st_glob_match(const char *glob, size_t glob_len, const char *name, size_t len);
 
 /* walk.c: the working tree, sorted by path bytes; .strata and .git are never entered */
 struct st_walk_entry {

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The engine. A pass reads slabs of all inputs on workers, decodes them block by block into doubles
+ * and gives those to a function; results are folded in order on the calling thread. The last pass
+ * is that of the method itself, whose results are the rounded elements. Where slabs end decides
+ * nothing but speed.
+ */
+
+#include "merge/blend.h"
+
+#include <math.h>
+
+#include "base/pool.h"
+#include "diff/pair_kernel.h"
+#include "merge/method.h"
+#include "merge/round.h"
+
+#define BLOCK ST_BLEND_BLOCK
+#define SLAB_MAX \
+	((size_t)128 * BLOCK)	      /* elements: what all inputs have of it fits the last cache */
+#define SLAB_MIN ((size_t)16 * BLOCK) /* worth a worker, where memory allows */
+#define COPY_SIZE ((size_t)1 << 20)
+
+bool st_blend_level_supported(enum st_blend_level l)
+{
+	return l == ST_BLEND_PORTABLE || st_pair_level_supported(ST_PAIR_AVX2);
+}
+
+double st_job_param(const struct st_job *j, const char *name, size_t model)
+{
+	return st_spec_value(j->b->spec, name, model, j->b->layer);
+}
+
+/* ---- what is read ---- */
+
+struct feed {
+	const struct st_blend_input *in;
+	struct st_pair_loader loader;
+	size_t bits; /* of a number */
+	bool check;  /* floats: may be not finite */
+	bool wide;   /* integers that a double may not hold */
+};
+
+struct slab {
+	uint64_t at;
+	size_t n;
+	uint8_t *raw; /* of each feed, one after the other */
+	uint8_t *result;
+};
+
+struct engine {
+	const struct st_job *j;
+	const struct st_pass *p;
+	struct feed *feed;
+	size_t nfeeds, base, model, extra; /* where these begin */
+	size_t slab;			   /* numbers */
+	struct slab *slabs, **idle;
+	size_t nslabs, nidle;
+	double **scratch; /* of each worker: a block for each feed, and one for the result */
+	bool refuse;	  /* what is not finite */
+};
+
+static size_t slab_bytes(const struct feed *f, size_t n)
+{
+	return (n * f->bits + 7) / 8;
+}
+
+static int named(const struct st_job *j, struct st_err *e)
+{
+	return st_wrap(e, "tensor '%.*s'", (int)(j->b->name_len < 200 ? j->b->name_len : 200),
+		       j->b->name);
+}
+
+static const char *label(const struct st_blend_input *in)
+{
+	return in->label ? in->label : in->src->name;
+}
+
+static int read_slab(const struct engine *g, struct slab *s, struct st_err *e)
+{
+	uint8_t *to = s->raw;
+
+	for (size_t i = 0; i < g->nfeeds; i++) {
+		const struct feed *f = &g->feed[i];
+
+		if (st_source_read(f->in->src, to, slab_bytes(f, s->n), s->at * f->bits / 8, e) !=
+		    ST_OK)
+			return st_wrap(e, "%s", label(f->in));
+		to += slab_bytes(f, g->slab);
+	}
+	return ST_OK;
+}
+
+/* The carry out of an exponent of ones only reaches the sign's place. */
+static bool all_finite(const double v[BLOCK])
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < BLOCK; i++) {
+		uint64_t bits;
+
+		memcpy(&bits, &v[i], sizeof(bits));
+		any |= (bits & (uint64_t)0x7ff << 52) + ((uint64_t)1 << 52);
+	}
+	return any >> 63 == 0;
+}
+
+static int not_finite(const struct feed *f, const double *v, uint64_t at, struct st_err *e)
+{
+	size_t i = 0;
+
+	while (isfinite(v[i]))
+		i++;
+	return st_fail(e, ST_EREFUSED, "element %" PRIu64 " of %s is %s", at + i, label(f->in),
+		       isnan(v[i]) ? "nan" :
+		       v[i] < 0	   ? "-inf" :
+				     "inf");
+}
+
+static int check_wide(const struct feed *f, const double *v, size_t n, uint64_t at,
+		      struct st_err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fabs(v[i]) > 0x1p53)
+			return st_fail(e, ST_EREFUSED,
+				       "element %" PRIu64 " of %s is beyond 2^53, where integers "
+				       "are not computed with; ours and theirs copy them",
+				       at + i, label(f->in));
+	return ST_OK;
+}
+
+static void load(const struct engine *g, const struct feed *f, double *out, const uint8_t *p,
+		 size_t n)
+{
+#if defined(__x86_64__)
+	if (g->j->level == ST_BLEND_AVX2 && st_pair_kernel_avx2.direct(f->loader.t) &&
+	    f->loader.t != ST_F64)
+		st_pair_kernel_avx2.load(out, f->loader.t, p, n);
+	else
+#endif
+		st_pair_loader_run(&f->loader, out, p, n);
+	(void)g;
+	if (n < BLOCK)
+		memset(out + n, 0, (BLOCK - n) * sizeof(*out));
+}
+
+/* Blocks of a slab's number `from` on. */
+static int load_block(const struct engine *g, const struct slab *s, size_t from, size_t n,
+		      double *scratch, struct st_err *e)
+{
+	const uint8_t *raw = s->raw;
+
+	for (size_t i = 0; i < g->nfeeds; i++) {
+		const struct feed *f = &g->feed[i];
+		double *v = scratch + i * BLOCK;
+
+		load(g, f, v, raw + from * f->bits / 8, n);
+		if (f->check && g->refuse && !all_finite(v))
+			return not_finite(f, v, s->at + from, e);
+		if (f->wide && check_wide(f, v, n, s->at + from, e) != ST_OK)
+			return e->code;
+		raw += slab_bytes(f, g->slab);
+	}
+	return ST_OK;
+}
+
+/* ---- a slab's work ---- */
+
+static int work(void *arg, void *item, unsigned worker, struct st_err *e)
+{
+	const struct engine *g = arg;
+	const struct st_pass *p = g->p;
+	double *scratch = g->scratch[worker];
+	const double *in[2 * ST_SPEC_VALUES + 1];
+	struct slab *s = item;
+	struct st_block k = {
+		.base = g->base < g->model ? scratch + g->base * BLOCK : NULL,
+		.model = in + g->model,
+		.extra = in + g->extra,
+		.out = scratch + g->nfeeds * BLOCK,
+	};
+	int rc = read_slab(g, s, e);
+
+	for (size_t i = 0; i < g->nfeeds; i++)
+		in[i] = scratch + i * BLOCK;
+	memset(s->result, 0, p->per_block * (s->n / BLOCK + 1));
+	for (size_t from = 0, i = 0; from < s->n && rc == ST_OK; from += BLOCK, i++) {
+		k.at = s->at + from;
+		k.n = s->n - from < BLOCK ? s->n - from : BLOCK;
+		rc = load_block(g, s, from, k.n, scratch, e);
+		if (rc == ST_OK)
+			rc = p->block(g->j, &k, p, s->result + i * p->per_block,
+				      p->own ? p->own[worker] : NULL, e);
+	}
+	return rc;
+}
+
+static int sink(void *arg, void *item, int rc, const struct st_err *ie, struct st_err *e)
+{
+	struct engine *g = arg;
+	struct slab *s = item;
+
+	(void)ie;
+	if (rc == ST_OK && g->p->fold)
+		rc = g->p->fold(g->j, g->p, s->at, s->n, s->result, e);
+	g->idle[g->nidle++] = s;
+	return rc;
+}
+
+static const struct st_pipe_ops pipe_ops = { .work = work, .sink = sink };
+
+static struct slab *take(struct engine *g, uint64_t *at)
+{
+	struct slab *s = g->idle[--g->nidle];
+
+	s->at = *at;
+	s->n = g->j->n - *at < g->slab ? (size_t)(g->j->n - *at) : g->slab;
+	*at += s->n;
+	return s;
+}
+
+static int run_here(struct engine *g, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (uint64_t at = 0; at < g->j->n && rc == ST_OK;) {
+		struct slab *s = take(g, &at);
+
+		rc = st_check_cancel(g->j->ctx, e);
+		if (rc == ST_OK)
+			rc = work(g, s, 0, e);
+		rc = sink(g, s, rc, e, e);
+	}
+	return rc;
+}
+
+static int run_pipe(struct engine *g, struct st_err *e)
+{
+	struct st_pipe *pipe;
+	uint64_t at = 0;
+	int rc = st_pipe_new(&pipe, g->j->ctx->jobs, (unsigned)g->nslabs - 1, &pipe_ops, g, e);
+
+	if (rc != ST_OK)
+		return rc;
+	while (rc == ST_OK && at < g->j->n) {
+		rc = st_check_cancel(g->j->ctx, e);
+		if (rc == ST_OK)
+			rc = st_pipe_put(pipe, take(g, &at), e);
+	}
+	if (rc == ST_OK)
+		rc = st_pipe_drain(pipe, e);
+	st_pipe_free(pipe);
+	return rc;
+}
+
+/* ---- memory ---- */
+
+static void add_feed(struct engine *g, const struct st_blend_input *in)
+{
+	struct feed *f = &g->feed[g->nfeeds++];
+
+	f->in = in;
+	st_pair_loader_init(&f->loader, in->dtype);
+	f->bits = st_dtype_info(f->loader.t)->bits;
+	f->check = st_round_is_float(f->loader.t);
+	f->wide = f->loader.t == ST_I64 || f->loader.t == ST_U64;
+}
+
+static int add_feeds(struct engine *g, struct st_err *e)
+{
+	const struct st_blend *b = g->j->b;
+	const unsigned flags = g->j->method->flags;
+
+	g->feed = st_calloc(1 + b->nmodels + b->nextra, sizeof(*g->feed), e);
+	if (!g->feed)
+		return e->code;
+	if (g->j->method->info.needs_base)
+		add_feed(g, &b->base);
+	g->model = g->nfeeds;
+	for (size_t i = 0; i < b->nmodels; i++)
+		add_feed(g, &b->models[i]);
+	g->extra = g->nfeeds;
+	for (size_t i = 0; i < b->nextra && flags & ST_METHOD_FISHER; i++)
+		add_feed(g, &b->extra[i]);
+	return ST_OK;
+}
+
+/* How many numbers a slab has, so that all of them and what workers need fit. */
+static int size_slabs(struct engine *g, struct st_err *e)
+{
+	const struct st_job *j = g->j;
+	const uint64_t workers = j->ctx->jobs;
+	const uint64_t fixed = workers * (g->nfeeds + 1) * BLOCK * sizeof(double);
+	uint64_t room = j->ctx->memory / 2, block = g->p->per_block, blocks, per_worker;
+
+	for (size_t i = 0; i < g->nfeeds; i++)
+		block += slab_bytes(&g->feed[i], BLOCK);
+	g->nslabs = 2 * (size_t)workers + 1;
+	if (room < fixed || room - fixed < g->nslabs * block)
+		return st_fail(e, ST_ELIMIT,
+			       "%zu inputs on %u threads need %" PRIu64
+			       " bytes of memory; raise --memory or lower --jobs",
+			       g->nfeeds, j->ctx->jobs, 2 * (fixed + g->nslabs * block));
+	blocks = (room - fixed) / (g->nslabs * block);
+	per_worker = j->n / (4 * workers * BLOCK) + 1;
+	blocks = blocks > SLAB_MAX / BLOCK ? SLAB_MAX / BLOCK : blocks;
+	per_worker = per_worker < SLAB_MIN / BLOCK ? SLAB_MIN / BLOCK : per_worker;
+	blocks = blocks > per_worker ? per_worker : blocks;
+	g->slab = (size_t)blocks * BLOCK;
+	if (j->n <= g->slab || workers == 1)
+		g->nslabs = 1;
+	return ST_OK;
+}
+
+static int alloc_slabs(struct engine *g, struct st_err *e)
+{
+	const size_t blocks = g->slab / BLOCK;
+	size_t raw = 0;
+
+	for (size_t i = 0; i < g->nfeeds; i++)
+		raw += slab_bytes(&g->feed[i], g->slab);
+	g->slabs = st_calloc(g->nslabs, sizeof(*g->slabs), e);
+	g->idle = st_calloc(g->nslabs, sizeof(*g->idle), e);
+	g->scratch = st_calloc(g->j->ctx->jobs, sizeof(*g->scratch), e);
+	if (!g->slabs || !g->idle || !g->scratch)
+		return e->code;
+	for (size_t i = 0; i < g->nslabs; i++) {
+		g->slabs[i].raw = st_malloc(raw, e);
+		g->slabs[i].result = st_calloc(blocks + 1, g->p->per_block, e);
+		if (!g->slabs[i].raw || !g->slabs[i].result)
+			return e->code;
+		g->idle[g->nidle++] = &g->slabs[i];
+	}
+	for (unsigned i = 0; i < (g->nslabs == 1 ? 1 : g->j->ctx->jobs); i++) {
+		g->scratch[i] = st_calloc((g->nfeeds + 1) * BLOCK, sizeof(double), e);
+		if (!g->scratch[i])
+			return e->code;
+	}
+	return ST_OK;
+}
+
+static void engine_release(struct engine *g)
+{
+	for (size_t i = 0; i < g->nslabs && g->slabs; i++) {
+		free(g->slabs[i].raw);
+		free(g->slabs[i].result);
+	}
+	for (unsigned i = 0; i < g->j->ctx->jobs && g->scratch; i++)
+		free(g->scratch[i]);
+	free(g->scratch);
+	free(g->slabs);
+	free(g->idle);
+	free(g->feed);
+}
+
+int st_job_pass(const struct st_job *j, const struct st_pass *p, struct st_err *e)
+{
+	struct engine g = { .j = j, .p = p, .refuse = !j->b->allow_nonfinite };
+	int rc = add_feeds(&g, e);
+
+	if (rc == ST_OK)
+		rc = size_slabs(&g, e);
+	if (rc == ST_OK)
+		rc = alloc_slabs(&g, e);
+	if (rc == ST_OK)
+		rc = g.nslabs == 1 ? run_here(&g, e) : run_pipe(&g, e);
+	engine_release(&g);
+	return rc;
+}
+
+/* ---- the last pass ---- */
+
+struct output {
+	st_blend_sink sink;
+	void *arg;
+	size_t bits;
+};
+
+static int apply_block(const struct st_job *j, const struct st_block *k, const struct st_pass *p,
+		       void *result, void *own, struct st_err *e)
+{
+	size_t bad;
+
+	(void)p;
+	(void)own;
+	j->method->block[j->level](j, k);
+	bad = j->b->allow_nonfinite ? k->n : st_round_overflow(j->b->dtype, k->out, k->n);
+	if (bad < k->n)
+		return st_fail(e, ST_EREFUSED,
+			       "element %" PRIu64 " becomes %g, which %s cannot hold", k->at + bad,
+			       k->out[bad], st_dtype_info(j->b->dtype)->name);
+	if (j->level == ST_BLEND_PORTABLE)
+		st_round_store_portable(result, j->b->dtype, k->out, k->n);
+	else
+		st_round_store(result, j->b->dtype, k->out, k->n);
+	return ST_OK;
+}
+
+static int hand_out(const struct st_job *j, const struct st_pass *p, uint64_t at, size_t n,
+		    const void *result, struct st_err *e)
+{
+	const struct output *o = p->arg;
+
+	(void)j;
+	(void)at;
+	return o->sink(o->arg, result, n * o->bits / 8, e);
+}
+
+static int apply(const struct st_job *j, st_blend_sink to, void *arg, struct st_err *e)
+{
+	struct output o = { to, arg, 0 };
+	struct st_pass p = { .block = apply_block, .fold = hand_out, .arg = &o };
+	struct st_pair_loader l;
+
+	st_pair_loader_init(&l, j->b->dtype);
+	o.bits = st_dtype_info(l.t)->bits;
+	p.per_block = BLOCK * o.bits / 8;
+	return st_job_pass(j, &p, e);
+}
+
+/* ---- inputs that are the result ---- */
+
+static int copy(const struct st_job *j, const struct st_blend_input *in, st_blend_sink to,
+		void *arg, struct st_err *e)
+{
+	uint8_t *buf = st_malloc(COPY_SIZE, e);
+	int rc = buf ? ST_OK : e->code;
+	size_t n;
+
+	for (uint64_t at = 0; at < in->src->size && rc == ST_OK; at += n) {
+		n = in->src->size - at < COPY_SIZE ? (size_t)(in->src->size - at) : COPY_SIZE;
+		rc = st_check_cancel(j->ctx, e);
+		if (rc == ST_OK)
+			rc = st_source_read(in->src, buf, n, at, e);
+		if (rc != ST_OK)
+			st_wrap(e, "%s", label(in));
+		else
+			rc = to(arg, buf, n, e);
+	}
+	free(buf);
+	return rc;
+}
+
+ST_BLEND_INLINE void same_block(const struct st_job *j, const struct st_block *k)
+{
+	(void)j;
+	memcpy(k->out, k->model[0], BLOCK * sizeof(*k->out));
+}
+ST_BLEND_KERNEL(same_block);
+
+static const struct st_method cast = { .info = { .name = "cast" },
+				       .block = ST_BLEND_LEVELS(same_block) };
+
+/* One input alone, cast to the result's type. */
+static int convert(const struct st_job *j, const struct st_blend_input *in, bool allow,
+		   st_blend_sink to, void *arg, struct st_err *e)
+{
+	struct st_blend one = *j->b;
+	struct st_job alone = *j;
+
+	if (!st_round_can(one.dtype) || !st_pair_numeric(in->dtype) ||
+	    st_pair_elements(in->dtype, 1) != st_pair_elements(one.dtype, 1))
+		return st_fail(e, ST_EUSAGE, "%s of %s cannot be cast to %s",
+			       st_dtype_info(in->dtype)->name, label(in),
+			       st_dtype_info(one.dtype)->name);
+	one.models = in;
+	one.nmodels = 1;
+	one.nextra = 0;
+	one.allow_nonfinite = allow;
+	alone.b = &one;
+	alone.method = &cast;
+	return apply(&alone, to, arg, e);
+}
+
+/* ---- checks ---- */
+
+static int count_numbers(struct st_job *j, struct st_err *e)
+{
+	const struct st_blend *b = j->b;
+	uint64_t n = 1;
+
+	for (unsigned i = 0; i < b->ndim; i++)
+		if (!st_mul_u64(n, b->shape[i], &n))
+			return st_fail(e, ST_ELIMIT, "too many elements");
+	if (n > UINT64_MAX / 128)
+		return st_fail(e, ST_ELIMIT, "too many elements");
+	j->n = st_pair_elements(b->dtype, n);
+	j->row = b->ndim ? st_pair_elements(b->dtype, b->shape[b->ndim - 1]) : j->n;
+	return ST_OK;
+}
+
+static int check_input(const struct st_job *j, const struct st_blend_input *in, bool computes,
+		       struct st_err *e)
+{
+	const struct st_dtype_info *is = st_dtype_info(in->dtype);
+	uint64_t elements = 1, bytes;
+
+	if (!in->src)
+		return st_fail(e, ST_EUSAGE, "%s has no such tensor",
+			       in->label ? in->label : "an input");
+	for (unsigned i = 0; i < j->b->ndim; i++)
+		elements *= j->b->shape[i]; /* count_numbers has seen that it fits */
+	bytes = elements / 8 * is->bits + (elements % 8 * is->bits + 7) / 8;
+	if (in->src->size != bytes)
+		return st_fail(e, ST_EUSAGE, "%s has %" PRIu64 " bytes, not %" PRIu64, label(in),
+			       in->src->size, bytes);
+	if (computes && !st_round_can(in->dtype))
+		return st_fail(e, ST_EUSAGE, "%s of %s is nothing that '%s' can compute with",
+			       is->name, label(in), j->method->info.name);
+	if (st_pair_elements(in->dtype, elements) != j->n && computes)
+		return st_fail(e, ST_EUSAGE, "%s is %s, %s is %s", label(&j->b->models[0]),
+			       st_dtype_info(j->b->dtype)->name, label(in), is->name);
+	return ST_OK;
+}
+
+static int check_type(const struct st_job *j, struct st_err *e)
+{
+	const struct st_method *m = j->method;
+	const enum st_dtype t = j->b->dtype;
+	const bool complex = t == ST_C32 || t == ST_C64 || t == ST_C128;
+
+	if (st_round_can(t) && (!complex || m->flags & ST_METHOD_COMPLEX) &&
+	    (complex || st_round_is_float(t) || m->flags & ST_METHOD_INTEGERS))
+		return ST_OK;
+	return st_fail(e, ST_EUSAGE, "method '%s' does not apply to %s; ours, theirs and base do",
+		       m->info.name, st_dtype_info(t)->name);
+}
+
+static int check_models(const struct st_job *j, struct st_err *e)
+{
+	const struct st_method_info *m = &j->method->info;
+	const struct st_blend *b = j->b;
+
+	ST_BUG_ON(b->nmodels == 0);
+	if (b->nmodels > ST_SPEC_VALUES)
+		return st_fail(e, ST_EUSAGE, "%zu models; %d are the most", b->nmodels,
+			       ST_SPEC_VALUES);
+	if (b->nmodels < m->min_models || b->nmodels > m->max_models)
+		return st_fail(e, ST_EUSAGE, "method '%s' takes %s%u model%s, not %zu", m->name,
+			       m->min_models == m->max_models ? "" :
+			       b->nmodels < m->min_models     ? "at least " :
+								"at most ",
+			       b->nmodels < m->min_models ? m->min_models : m->max_models,
+			       (b->nmodels < m->min_models ? m->min_models : m->max_models) == 1 ?
+				       "" :
+				       "s",
+			       b->nmodels);
+	if (m->needs_base && !b->base.src)
+		return st_fail(e, ST_EUSAGE, "method '%s' needs a base", m->name);
+	if (j->method->flags & ST_METHOD_FISHER && b->nextra != b->nmodels)
+		return st_fail(e, ST_EUSAGE, "method '%s' needs the diagonal Fisher of each model",
+			       m->name);
+	if (j->method->flags & ST_METHOD_LORA && (b->nextra == 0 || b->nextra % 2))
+		return st_fail(e, ST_EUSAGE, "method '%s' needs the two factors of an adapter",
+			       m->name);
+	return st_spec_check_models(b->spec, b->nmodels, e);
+}
+
+static int check_inputs(const struct st_job *j, struct st_err *e)
+{
+	const struct st_blend *b = j->b;
+	int rc = check_type(j, e);
+
+	if (rc == ST_OK && j->method->info.needs_base)
+		rc = check_input(j, &b->base, true, e);
+	for (size_t i = 0; i < b->nmodels && rc == ST_OK; i++)
+		rc = check_input(j, &b->models[i], true, e);
+	for (size_t i = 0; i < b->nextra && rc == ST_OK && j->method->flags & ST_METHOD_FISHER; i++)
+		rc = check_input(j, &b->extra[i], true, e);
+	return rc;
+}
+
+static const struct st_blend_input *choose(const struct st_job *j)
+{
+	const int at = j->method->choose ? j->method->choose(j) : ST_CHOICE_NONE;
+
+	if (at == ST_CHOICE_NONE)
+		return NULL;
+	return at == ST_CHOICE_BASE ? &j->b->base : &j->b->models[at];
+}
+
+/* A method that only chooses copies even what is not finite. */
+static int take_one(const struct st_job *j, const struct st_blend_input *in, st_blend_sink to,
+		    void *arg, struct st_err *e)
+{
+	const bool allow = !j->method->block[0] || j->b->allow_nonfinite;
+	int rc = check_input(j, in, false, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (in->dtype == j->b->dtype && allow)
+		return copy(j, in, to, arg, e);
+	return convert(j, in, allow, to, arg, e);
+}
+
+static int run(struct st_job *j, st_blend_sink to, void *arg, struct st_err *e)
+{
+	const struct st_blend_input *chosen;
+	int rc = check_models(j, e);
+
+	if (rc == ST_OK)
+		rc = count_numbers(j, e);
+	if (rc == ST_OK && j->method->block[0])
+		rc = check_inputs(j, e);
+	if (rc != ST_OK)
+		return rc;
+	chosen = choose(j);
+	if (chosen)
+		return take_one(j, chosen, to, arg, e);
+	if (j->method->plan)
+		rc = j->method->plan(j, e);
+	return rc == ST_OK ? apply(j, to, arg, e) : rc;
+}
+
+int st_blend_run_at(enum st_blend_level l, const struct st_blend *b, const struct st_ctx *ctx,
+		    st_blend_sink to, void *arg, struct st_err *e)
+{
+	struct st_job j = {
+		.b = b, .ctx = ctx, .method = b->spec->method, .level = l, .nmodels = b->nmodels
+	};
+	int rc;
+
+	ST_BUG_ON(!st_blend_level_supported(l));
+	st_arena_init(&j.arena);
+	rc = run(&j, to, arg, e);
+	st_arena_release(&j.arena);
+	return rc == ST_OK ? ST_OK : named(&j, e);
+}
+
+int st_blend_run(const struct st_blend *b, const struct st_ctx *ctx, st_blend_sink to, void *arg,
+		 struct st_err *e)
+{
+	const enum st_blend_level best = ST_BLEND_AVX2;
+
+	return st_blend_run_at(st_blend_level_supported(best) ? best : ST_BLEND_PORTABLE, b, ctx,
+			       to, arg, e);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Where all models agree the result is that number: of f64 a quotient of rounded products need not
+ * be. More than two numbers are summed with what each sum cuts off (Knuth's TwoSum), so that their
+ * order hardly matters and a mean comes out as if rounded once.
+ */
+
+#include "merge/mean.h"
+
+#include <math.h>
+
+#define BLOCK ST_BLEND_BLOCK
+
+int st_mean_plan(struct st_job *j, bool normalize, struct st_err *e)
+{
+	struct st_mean *m = st_arena_alloc(&j->arena, sizeof(*m), e);
+	double sum = 0;
+	bool equal = normalize;
+
+	if (!m)
+		return e->code;
+	for (size_t i = 0; i < j->nmodels; i++) {
+		m->weight[i] = st_job_param(j, "weight", i);
+		equal = equal && m->weight[i] == m->weight[0];
+		sum += m->weight[i];
+	}
+	if (normalize && (sum == 0 || !isfinite(sum)))
+		return st_fail(e, ST_EUSAGE, "the weights add up to %g, so there is no mean", sum);
+	m->sum = normalize ? sum : 1;
+	for (size_t i = 0; i < j->nmodels && equal; i++)
+		m->weight[i] = 1;
+	if (equal)
+		m->sum = (double)j->nmodels;
+	/* Types of fewer digits than a double has are rounded to the number anyway. */
+	m->agree = normalize && (j->b->dtype == ST_F64 || j->b->dtype == ST_C128);
+	j->state = m;
+	return ST_OK;
+}
+
+/* out is the sum, lost what its roundings cut off. */
+ST_BLEND_INLINE void add(double *restrict out, double *restrict lost, const double *restrict x,
+			 double weight)
+{
+	for (size_t i = 0; i < BLOCK; i++) {
+		double a = out[i], b = weight * x[i], s = a + b, bb = s - a;
+		double da = a - (s - bb), db = b - bb;
+
+		out[i] = s;
+		lost[i] += da + db;
+	}
+}
+
+ST_BLEND_INLINE void two(double *restrict out, const double *restrict x, const double *restrict y,
+			 double wx, double wy, double sum)
+{
+	for (size_t i = 0; i < BLOCK; i++) {
+		double a = x[i] * wx, b = y[i] * wy, s = a + b, mean = s / sum;
+
+		out[i] = mean;
+	}
+}
+
+ST_BLEND_INLINE void several(const struct st_job *j, const struct st_block *k,
+			     const struct st_mean *m)
+{
+	double lost[BLOCK] = { 0 };
+	double *restrict out = k->out;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		out[i] = k->model[0][i] * m->weight[0];
+	for (size_t i = 1; i < j->nmodels; i++)
+		add(out, lost, k->model[i], m->weight[i]);
+	for (size_t i = 0; i < BLOCK; i++) {
+		double s = out[i] + lost[i];
+
+		out[i] = s / m->sum;
+	}
+}
+
+/* All the same number: that one. */
+ST_BLEND_INLINE void agree(const struct st_job *j, const struct st_block *k)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		bool same = true;
+
+		for (size_t m = 1; m < j->nmodels; m++)
+			same = same && k->model[m][i] == k->model[0][i];
+		if (same)
+			k->out[i] = k->model[0][i];
+	}
+}
+
+ST_BLEND_INLINE void mean(const struct st_job *j, const struct st_block *k)
+{
+	const struct st_mean *m = j->state;
+
+	if (j->nmodels == 2)
+		two(k->out, k->model[0], k->model[1], m->weight[0], m->weight[1], m->sum);
+	else
+		several(j, k, m);
+	if (m->agree)
+		agree(j, k);
+}
+ST_BLEND_KERNEL(mean);
+
+void st_mean_portable(const struct st_job *j, const struct st_block *k)
+{
+	mean_portable(j, k);
+}
+
+void st_mean_avx2(const struct st_job *j, const struct st_block *k)
+{
+	mean_avx2(j, k);
+}

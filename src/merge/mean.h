@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Weighted means, which several methods are or fall back to. */
+#ifndef ST_MERGE_MEAN_H
+#define ST_MERGE_MEAN_H
+
+#include "merge/method.h"
+
+struct st_mean { /* state of a job */
+	double weight[ST_SPEC_VALUES];
+	double sum; /* of them, or 1 */
+	bool agree; /* where all models have the same number, that is the result */
+};
+
+/*
+ * Takes weights from parameter `weight`. ST_EUSAGE: they are to be divided by their sum, which is 0.
+ */
+ST_MUST int st_mean_plan(struct st_job *j, bool normalize, struct st_err *e);
+void st_mean_portable(const struct st_job *j, const struct st_block *k);
+void st_mean_avx2(const struct st_job *j, const struct st_block *k);
+
+#define ST_MEAN_LEVELS                         \
+	{                                      \
+		st_mean_portable, st_mean_avx2 \
+	}
+
+#endif

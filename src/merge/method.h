@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a method of merging is to blend.c: a row of parameters and of functions over blocks of
+ * doubles. The engine reads, decodes, rounds and hands out work; a method only computes.
+ */
+#ifndef ST_MERGE_METHOD_H
+#define ST_MERGE_METHOD_H
+
+#include "merge/blend.h"
+
+#define ST_BLEND_BLOCK 1024 /* elements: as doubles some inputs of them fit a core's cache */
+
+enum st_blend_level { /* of SIMD; all give the same bytes */
+	ST_BLEND_PORTABLE,
+	ST_BLEND_AVX2,
+	ST_BLEND_NLEVELS
+};
+bool st_blend_level_supported(enum st_blend_level l);
+
+enum st_method_flags {
+	ST_METHOD_INTEGERS = 1, /* applies to integers too, rounded to nearest, ties to even */
+	ST_METHOD_COMPLEX = 2,	/* and to complex numbers, each part alone */
+	ST_METHOD_FISHER = 4,	/* extra has one tensor a model, read along with it */
+	ST_METHOD_LORA = 8,	/* extra has pairs of factors */
+	ST_METHOD_ROWS = 16,	/* blocks do not cross the rows of a matrix (job.row) */
+};
+
+enum st_choice { /* what `choose` returns beside the number of a model */
+	ST_CHOICE_NONE = -1,
+	ST_CHOICE_BASE = -2
+};
+
+/*
+ * Consecutive elements. The arrays have ST_BLEND_BLOCK doubles, what is past n being zero, so that
+ * loops of constant length need no rest.
+ */
+struct st_block {
+	uint64_t at; /* number of the first */
+	size_t n;
+	const double *base; /* NULL: none */
+	const double *const *model;
+	const double *const *extra;
+	double *out;
+};
+
+struct st_job {
+	const struct st_blend *b;
+	const struct st_ctx *ctx;
+	const struct st_method *method;
+	enum st_blend_level level;
+	uint64_t n;   /* numbers: two for a complex element */
+	uint64_t row; /* ... of which follow each other in a row (the last dimension) */
+	size_t nmodels;
+	struct st_arena arena; /* for state, until the end */
+	void *state;	       /* the method's; constant once planned */
+};
+
+struct st_method {
+	struct st_method_info info;
+	const struct st_method_param *params; /* sorted by name */
+	size_t nparams;
+	unsigned flags;
+	/* MAY be NULL. An input that is the result as it lies there, if any. */
+	int (*choose)(const struct st_job *j);
+	/* MAY be NULL. What must be known of whole tensors; in state. */
+	int (*plan)(struct st_job *j, struct st_err *e);
+	/* MUST, unless choose always chooses: fills out. On any thread. */
+	void (*block[ST_BLEND_NLEVELS])(const struct st_job *j, const struct st_block *k);
+};
+
+#define ST_METHOD_PARAMS(p) .params = (p), .nparams = sizeof(p) / sizeof(*(p))
+
+double st_job_param(const struct st_job *j, const char *name, size_t model);
+
+/*
+ * A kernel is a `static inline` function of (job, block) and is compiled once for each level:
+ * ST_BLEND_KERNEL(name) defines name_levels for .block.
+ */
+#define ST_BLEND_INLINE static inline __attribute__((always_inline))
+#if defined(__x86_64__)
+#define ST_BLEND_TARGET_AVX2 __attribute__((target("avx2")))
+#else
+#define ST_BLEND_TARGET_AVX2
+#endif
+#define ST_BLEND_KERNEL(name)                                                         \
+	static void name##_portable(const struct st_job *j, const struct st_block *k) \
+	{                                                                             \
+		name(j, k);                                                           \
+	}                                                                             \
+	ST_BLEND_TARGET_AVX2 static void name##_avx2(const struct st_job *j,          \
+						     const struct st_block *k)        \
+	{                                                                             \
+		name(j, k);                                                           \
+	}                                                                             \
+	_Static_assert(ST_BLEND_NLEVELS == 2, "levels")
+#define ST_BLEND_LEVELS(name)                \
+	{                                    \
+		name##_portable, name##_avx2 \
+	}
+
+/*
+ * A pass over all inputs. `block` runs on workers, the blocks of a slab in order; `fold` on the
+ * calling thread, slabs in order.
+ */
+struct st_pass {
+	int (*block)(const struct st_job *j, const struct st_block *k, const struct st_pass *p,
+		     void *result, void *own, struct st_err *e);
+	/* MAY be NULL. n numbers from at on. */
+	int (*fold)(const struct st_job *j, const struct st_pass *p, uint64_t at, size_t n,
+		    const void *result, struct st_err *e);
+	void *arg;
+	size_t per_block; /* bytes of result that a block of numbers fills, zeroed before; block i of a
+			   * slab gets the i-th */
+	void **own;	  /* NULL, or one of each worker of job->ctx->jobs */
+};
+ST_MUST int st_job_pass(const struct st_job *j, const struct st_pass *p, struct st_err *e);
+
+/* The table. */
+extern const struct st_method *const st_methods[];
+extern const size_t st_nmethods;
+
+/* st_blend_run at one level, for tests and benchmarks. */
+ST_MUST int st_blend_run_at(enum st_blend_level l, const struct st_blend *b,
+			    const struct st_ctx *ctx, st_blend_sink sink, void *arg,
+			    struct st_err *e);
+
+#endif

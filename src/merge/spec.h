@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which method, with which parameters, for which tensor.
+ *
+ *	ties:density=0.5,weight=1/0.5	weight of each model, in order
+ *	slerp:t=0..0.5..1		over the layers, from the first to the last, piecewise linear
+ *
+ * Numbers are written as in JSON. A tensor of no layer takes the first point.
+ *
+ * Rules are tried in the order given; the first glob that matches a tensor's name decides, then the
+ * default.
+ */
+#ifndef ST_MERGE_SPEC_H
+#define ST_MERGE_SPEC_H
+
+#include "base/buf.h"
+#include "base/map.h"
+
+struct st_method; /* a row of the method table */
+
+#define ST_SPEC_VALUES 64 /* models, or points over the layers, of one parameter */
+
+struct st_param {
+	const char *name; /* of the method table */
+	bool layered; /* v are points over the layers, for every model; else one a model, or one for
+		       * all */
+	size_t n;
+	double *v;
+};
+
+struct st_spec {
+	const struct st_method *method;
+	struct st_param *params; /* only those that were given, sorted by name */
+	size_t nparams;
+};
+
+struct st_method_info { /* for help, pages and errors */
+	const char *name, *about;
+	bool needs_base, random;
+	unsigned min_models, max_models; /* ours counted, base not */
+};
+/* i-th of the table; false past the end. */
+bool st_method_at(size_t i, struct st_method_info *out);
+void st_method_of(const struct st_spec *s, struct st_method_info *out);
+
+/* Parameter i of a method; false past the end. */
+struct st_method_param {
+	const char *name;
+	double dflt, least, most;
+	bool per_model; /* may have one value a model */
+	const char *about;
+};
+bool st_method_param_at(const struct st_method *m, size_t i, struct st_method_param *out);
+
+/* Into arena. ST_EUSAGE: no such method (near names are suggested) or parameter, a value outside of
+ * its range, too many. */
+ST_MUST int st_spec_parse(struct st_spec *out, struct st_arena *arena, const char *text,
+			  struct st_err *e);
+/* The one canonical text that parses back as the same: numbers of as many digits as read back
+ * equal; parameters in order of name, defaults written out. */
+ST_MUST int st_spec_text(const struct st_spec *s, struct st_buf *out, struct st_err *e);
+
+/*
+ * The value of a parameter for one model, given or the default. layer as in struct st_blend.
+ * The name must be one of the method's.
+ */
+double st_spec_value(const struct st_spec *s, const char *name, size_t model, double layer);
+/* ST_EUSAGE: a parameter has one value a model, and not for so many. */
+ST_MUST int st_spec_check_models(const struct st_spec *s, size_t nmodels, struct st_err *e);
+
+struct st_rule {
+	const char *glob;
+	struct st_spec spec;
+	uint64_t used; /* by st_rules_find; a rule that nothing used is the caller's error */
+};
+struct st_rules {
+	struct st_arena arena;
+	struct st_rule *v;
+	size_t n, cap;
+	bool has_default;
+	struct st_spec dflt;
+};
+void st_rules_init(struct st_rules *r);
+void st_rules_release(struct st_rules *r);
+ST_MUST int st_rules_default(struct st_rules *r, const char *spec, struct st_err *e);
+/* "GLOB=SPEC", split at the first '=' that a method's name follows */
+ST_MUST int st_rules_add(struct st_rules *r, const char *rule, struct st_err *e);
+/* A rule whose glob is the name itself, byte for byte, matches too. NULL: none, the tensor is a
+ * conflict. */
+const struct st_spec *st_rules_find(struct st_rules *r, const char *name, size_t len);
+
+/* The number of the layer in a tensor's name ("model.layers.12.mlp.w": 12): the first run of digits
+ * between dots; false if there is none. */
+bool st_layer_of(const char *name, size_t len, uint64_t *layer);
+
+#endif
