@@ -28,6 +28,13 @@ struct st_format {
 	 * reading and writing; src reads it. */
 	int (*patch)(int fd, const struct st_source *src, const struct st_run *runs, size_t n,
 		     uint64_t limit, struct st_err *e);
+	/* MAY be NULL: strata writes no new files of this format. Appends all that stands before
+	 * the first tensor of a file that holds these n and what metadata (as parse gave it, or
+	 * NULL) says, and sets where each lies: offset and nbytes. The tensors fill the rest of the
+	 * file without gaps, row-major and little-endian. ST_EREFUSED names one that the format
+	 * cannot hold. */
+	int (*head)(struct st_buf *out, struct st_tensor *t, size_t n, const char *metadata,
+		    size_t metadata_len, struct st_err *e);
 };
 
 extern const struct st_format *const st_formats[]; /* ends with NULL */

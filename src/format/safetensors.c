@@ -11,7 +11,7 @@
  * data_offsets count from 8 + N. Nothing marks such a file but that it is consistent, so everything
  * is checked that the format promises.
  */
-#include "format/format.h"
+#include "format/safetensors.h"
 
 #include "base/json.h"
 #include "tensor/quote.h"
@@ -19,7 +19,7 @@
 #include <strings.h>
 
 #define LENGTH_BYTES 8
-#define MAX_HEADER ((uint64_t)100000000) /* the reference reader's limit */
+#define MAX_HEADER ST_SAFETENSORS_HEADER
 
 /* A header that is one long name lies in memory as read, decoded, in the layout and in the map. */
 #define HEADER_COPIES 4
@@ -503,4 +503,5 @@ const struct st_format st_format_safetensors = {
 	.about = "safetensors: JSON header, then the tensors without gaps",
 	.probe = probe,
 	.parse = parse,
+	.head = st_safetensors_head,
 };

@@ -201,22 +201,22 @@ static int verify(struct st_patch *p, const struct st_source *src, struct st_err
 	return rc;
 }
 
-static int reparse(struct st_patch *p, const struct st_source *src, struct st_err *e)
+int st_patch_check(const struct st_ctx *ctx, const char *path, const struct st_format *f,
+		   const struct st_layout *l, const struct st_source *src, struct st_err *e)
 {
-	const struct st_layout *l = &p->in->layout;
 	struct st_layout again;
 	bool same;
 	int rc;
 
 	st_layout_init(&again);
-	rc = st_format_parse(p->in->format, &again, src, p->ctx->memory / 2, e);
+	rc = st_format_parse(f, &again, src, ctx->memory / 2, e);
 	same = rc == ST_OK && again.ntensors == l->ntensors;
 	for (size_t i = 0; same && i < again.ntensors; i++)
 		same = again.tensors[i].offset == l->tensors[i].offset &&
 		       again.tensors[i].nbytes == l->tensors[i].nbytes;
 	st_layout_release(&again);
 	if (rc == ST_OK && !same)
-		rc = st_fail(e, ST_EBUG, "%s: the replaced tensors changed its layout", p->path);
+		rc = st_fail(e, ST_EBUG, "%s: the replaced tensors changed its layout", path);
 	return rc;
 }
 
@@ -238,7 +238,7 @@ int st_patch_apply(struct st_patch *p, int fd, const char *name, struct st_err *
 	if (rc == ST_OK && f->patch && p->nruns)
 		rc = f->patch(fd, &src, p->runs, p->nruns, p->ctx->memory / 2, e);
 	if (rc == ST_OK)
-		rc = reparse(p, &src, e);
+		rc = st_patch_check(p->ctx, p->path, f, &p->in->layout, &src, e);
 	if (rc == ST_OK && fsync(fd) != 0)
 		rc = st_fail_os(e, "flush %s", name);
 	return rc;

@@ -52,5 +52,10 @@ ST_MUST int st_patch_prepare(struct st_patch *p, const struct st_ctx *ctx, const
  * failure. Flushed on success. name: of fd's file, for messages. */
 ST_MUST int st_patch_apply(struct st_patch *p, int fd, const char *name, struct st_err *e);
 void st_patch_release(struct st_patch *p);
+/* Reads a file that was made from the one at path, which has the layout l: ST_EBUG if it has
+ * another one. */
+ST_MUST int st_patch_check(const struct st_ctx *ctx, const char *path, const struct st_format *f,
+			   const struct st_layout *l, const struct st_source *src,
+			   struct st_err *e);
 
 #endif
