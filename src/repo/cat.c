@@ -24,7 +24,7 @@ static int write_piece(void *arg, const void *p, size_t n, uint64_t off, struct 
 }
 
 struct wanted { /* the one tensor that cat was asked for */
-	const struct st_spec *s;
+	const struct st_revspec *s;
 	bool exact;
 	const char *path; /* of the file being looked through */
 	struct st_oid file, found_in;
@@ -199,8 +199,8 @@ static int stream_tensor(struct st_repo *r, const struct wanted *w, struct cat *
 	return rc;
 }
 
-static int cat_tensor(struct st_repo *r, const struct st_spec *s, strata_cat_as as, struct cat *c,
-		      struct st_err *e)
+static int cat_tensor(struct st_repo *r, const struct st_revspec *s, strata_cat_as as,
+		      struct cat *c, struct st_err *e)
 {
 	struct wanted w = { .s = s };
 	int rc;
@@ -228,7 +228,7 @@ static int stream_file(struct st_repo *r, const struct st_oid *file, struct cat 
 	return rc;
 }
 
-static int cat_file(struct st_repo *r, const struct st_spec *s, struct cat *c, struct st_err *e)
+static int cat_file(struct st_repo *r, const struct st_revspec *s, struct cat *c, struct st_err *e)
 {
 	struct st_index x;
 	int rc = st_spec_files(r, s, &x, e);
@@ -322,7 +322,7 @@ static int plain_tensor(const struct st_ctx *ctx, const char *path, struct wante
 	return rc == ST_OK ? write_plain(ctx, w, c, e) : rc;
 }
 
-static int cat_plain(const struct st_ctx *ctx, const struct st_spec *s, strata_cat_as as,
+static int cat_plain(const struct st_ctx *ctx, const struct st_revspec *s, strata_cat_as as,
 		     struct cat *c, struct st_err *e)
 {
 	char *path = st_memdup(s->path, s->path_len + 1, e);
@@ -353,7 +353,7 @@ int st_verb_cat(struct st_repo *r, const struct st_ctx *ctx, const char *spec, s
 		int (*write)(void *arg, const void *p, size_t n), void *arg, struct st_err *e)
 {
 	struct cat c = { write, arg };
-	struct st_spec s;
+	struct st_revspec s;
 	int rc = st_spec_split(r, spec, true, &s, e);
 
 	if (rc != ST_OK)

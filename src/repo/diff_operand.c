@@ -93,7 +93,7 @@ static int version_operand(struct st_repo *r, struct operand *o, const char *rev
 
 static int parse_operand(struct st_repo *r, const char *text, struct operand *o, struct st_err *e)
 {
-	struct st_spec s;
+	struct st_revspec s;
 	int rc;
 
 	o->text = text;
@@ -452,7 +452,7 @@ static int list_named_rows(const struct listing *g, const struct st_index *x, co
 static int list_stored(const struct listing *g, const struct operand *o, struct st_err *e)
 {
 	char hex[ST_OID_HEX + 1];
-	struct st_spec s = { .rev = hex, .rev_len = ST_OID_HEX, .path = o->path };
+	struct st_revspec s = { .rev = hex, .rev_len = ST_OID_HEX, .path = o->path };
 	struct st_index x;
 	size_t from = strlen(o->path) + 1;
 	bool below;

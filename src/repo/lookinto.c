@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-bool st_spec_means(const struct st_spec *s, const char *path, size_t len)
+bool st_spec_means(const struct st_revspec *s, const char *path, size_t len)
 {
 	size_t n = s->path_len;
 
@@ -24,7 +24,7 @@ bool st_spec_means(const struct st_spec *s, const char *path, size_t len)
 	return st_glob_match(s->path, n, path, len);
 }
 
-static int keep_matching(const struct st_spec *s, const struct st_index *all, struct st_index *x,
+static int keep_matching(const struct st_revspec *s, const struct st_index *all, struct st_index *x,
 			 struct st_err *e)
 {
 	size_t i;
@@ -40,7 +40,7 @@ static int keep_matching(const struct st_spec *s, const struct st_index *all, st
 }
 
 /* Both initialised here: all files, and those that the path means. */
-static int load_files(struct st_repo *r, const struct st_spec *s, struct st_index *all,
+static int load_files(struct st_repo *r, const struct st_revspec *s, struct st_index *all,
 		      struct st_index *x, struct st_err *e)
 {
 	struct st_oid commit, tree;
@@ -58,7 +58,8 @@ static int load_files(struct st_repo *r, const struct st_spec *s, struct st_inde
 	return rc == ST_OK ? keep_matching(s, all, x, e) : rc;
 }
 
-int st_spec_files(struct st_repo *r, const struct st_spec *s, struct st_index *x, struct st_err *e)
+int st_spec_files(struct st_repo *r, const struct st_revspec *s, struct st_index *x,
+		  struct st_err *e)
 {
 	struct st_index all;
 	int rc = load_files(r, s, &all, x, e);
@@ -129,7 +130,7 @@ static int add_shards(struct st_repo *r, const struct st_stage_row *row, const s
 }
 
 /* Where only its directory is named, an index file has nothing to add to the shards. */
-static bool names_index(const struct st_spec *s)
+static bool names_index(const struct st_revspec *s)
 {
 	static const char tail[] = ".json";
 	const size_t len = strlen(tail);
@@ -137,7 +138,8 @@ static bool names_index(const struct st_spec *s)
 	return s->path_len >= len && memcmp(s->path + s->path_len - len, tail, len) == 0;
 }
 
-int st_spec_models(struct st_repo *r, const struct st_spec *s, struct st_index *x, struct st_err *e)
+int st_spec_models(struct st_repo *r, const struct st_revspec *s, struct st_index *x,
+		   struct st_err *e)
 {
 	struct st_index all;
 	size_t i, n;
@@ -175,7 +177,7 @@ int st_each_model(struct st_repo *r, const struct st_index *x,
 	return rc;
 }
 
-bool st_name_matches(const struct st_spec *s, bool exact, const char *name, size_t len)
+bool st_name_matches(const struct st_revspec *s, bool exact, const char *name, size_t len)
 {
 	if (!s->name)
 		return true;

@@ -15,13 +15,13 @@
  * Files of one version that "path" means (exact file, directory, glob; none: all), sorted. x is
  * initialised here. ST_ENOTFOUND when a path matches nothing.
  */
-ST_MUST int st_spec_files(struct st_repo *r, const struct st_spec *s, struct st_index *x,
+ST_MUST int st_spec_files(struct st_repo *r, const struct st_revspec *s, struct st_index *x,
 			  struct st_err *e);
 /* Does the spec's path mean this one? */
-bool st_spec_means(const struct st_spec *s, const char *path, size_t len);
+bool st_spec_means(const struct st_revspec *s, const char *path, size_t len);
 /* The same for a spec that means tensors: an index file that its path names stands for the shards
  * beside it. ST_ENOTFOUND names a shard that the version lacks. */
-ST_MUST int st_spec_models(struct st_repo *r, const struct st_spec *s, struct st_index *x,
+ST_MUST int st_spec_models(struct st_repo *r, const struct st_revspec *s, struct st_index *x,
 			   struct st_err *e);
 /* Opens the model files of x one after the other; *any: there was one. */
 ST_MUST int st_each_model(struct st_repo *r, const struct st_index *x,
@@ -29,7 +29,7 @@ ST_MUST int st_each_model(struct st_repo *r, const struct st_index *x,
 				    struct st_err *e),
 			  void *arg, bool *any, struct st_err *e);
 /* An exact tensor name comes before a glob. */
-bool st_name_matches(const struct st_spec *s, bool exact, const char *name, size_t len);
+bool st_name_matches(const struct st_revspec *s, bool exact, const char *name, size_t len);
 
 /* A stored view as a tensor of its file. A detached one has no bytes here: ST_HELD without them. */
 void st_view_tensor(struct st_tensor *out, const struct st_view *v, const struct st_segment *seg,

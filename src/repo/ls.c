@@ -44,7 +44,7 @@ static int show_file(struct st_repo *r, const struct st_stage_row *row,
 int st_verb_ls(struct st_repo *r, const char *spec, int (*cb)(void *arg, const strata_file *f),
 	       void *arg, struct st_err *e)
 {
-	struct st_spec s;
+	struct st_revspec s;
 	struct st_index x;
 	size_t i;
 	int rc = st_spec_split(r, spec ? spec : "HEAD", true, &s, e);
@@ -68,7 +68,7 @@ int st_verb_ls(struct st_repo *r, const char *spec, int (*cb)(void *arg, const s
 /* ---- tensors ---- */
 
 struct listing {
-	const struct st_spec *s;
+	const struct st_revspec *s;
 	const char *path;
 	bool exact; /* look for the very name first */
 	uint64_t shown;
@@ -104,7 +104,7 @@ static int list_model(void *arg, const struct st_stage_row *row, struct st_vfile
 	return rc == ST_OK && l->stopped ? ST_ENO : rc;
 }
 
-static int tensors_of_version(struct st_repo *r, const struct st_spec *s, struct listing *l,
+static int tensors_of_version(struct st_repo *r, const struct st_revspec *s, struct listing *l,
 			      struct st_err *e)
 {
 	bool any = false;
@@ -149,7 +149,7 @@ static int list_plain(void *arg, const char *path, const struct st_plainfile *f,
 	return ST_OK;
 }
 
-static int tensors_of_plain(const struct st_ctx *ctx, const struct st_spec *s, struct listing *l,
+static int tensors_of_plain(const struct st_ctx *ctx, const struct st_revspec *s, struct listing *l,
 			    struct st_err *e)
 {
 	char *path = st_memdup(s->path, s->path_len + 1, e);
@@ -174,7 +174,7 @@ static int tensors_of_plain(const struct st_ctx *ctx, const struct st_spec *s, s
 int st_verb_tensors(struct st_repo *r, const struct st_ctx *ctx, const char *spec,
 		    int (*cb)(void *arg, const strata_tensor *t), void *arg, struct st_err *e)
 {
-	struct st_spec s;
+	struct st_revspec s;
 	struct listing l = { .s = &s, .cb = cb, .arg = arg };
 	int rc = st_spec_split(r, spec, true, &s, e);
 

@@ -123,7 +123,7 @@ static int add_shards(struct st_pick *p, struct glob *g, const struct st_oid *co
 		      struct st_err *e)
 {
 	char hex[ST_OID_HEX + 1];
-	struct st_spec s = { .rev = hex, .rev_len = ST_OID_HEX, .path = g->path };
+	struct st_revspec s = { .rev = hex, .rev_len = ST_OID_HEX, .path = g->path };
 	struct st_err none = { 0 };
 	struct st_index x;
 	int rc;

@@ -365,13 +365,13 @@ ST_MUST int st_resolve(struct st_repo *r, const char *rev, size_t len, struct st
 /* One side of a range, or what is before a ':': nothing means HEAD. */
 ST_MUST int st_resolve_side(struct st_repo *r, const char *rev, size_t len, struct st_oid *commit,
 			    struct st_err *e);
-struct st_spec { /* REV:path::name, split; pointers into the text, lengths; NULL where absent */
+struct st_revspec { /* REV:path::name, split; pointers into the text, lengths; NULL where absent */
 	const char *rev, *path, *name;
 	size_t rev_len, path_len, name_len;
 	bool plain; /* a plain file's path (in path) */
 };
 /* plain_ok: an existing file's path is accepted where it could not be a revision's. */
-ST_MUST int st_spec_split(struct st_repo *r, const char *text, bool plain_ok, struct st_spec *out,
-			  struct st_err *e);
+ST_MUST int st_spec_split(struct st_repo *r, const char *text, bool plain_ok,
+			  struct st_revspec *out, struct st_err *e);
 
 #endif

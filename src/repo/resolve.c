@@ -338,7 +338,7 @@ static size_t path_length(const struct st_index *x, const char *s)
 }
 
 /* The same in a version. That there is none such, the one who reads it will find. */
-static size_t path_length_in(struct st_repo *r, const struct st_spec *s)
+static size_t path_length_in(struct st_repo *r, const struct st_revspec *s)
 {
 	struct st_err none = { 0 };
 	struct st_oid commit, tree;
@@ -376,17 +376,17 @@ static bool is_plain(struct st_repo *r, const char *text, size_t len)
  * REV:path::name. "REV::glob" has an empty path. Without any ':' it is a revision, or a plain file
  * if plain_ok and no revision of that name exists; "./x" is always a plain file.
  */
-int st_spec_split(struct st_repo *r, const char *text, bool plain_ok, struct st_spec *out,
+int st_spec_split(struct st_repo *r, const char *text, bool plain_ok, struct st_revspec *out,
 		  struct st_err *e)
 {
 	size_t n = plain_ok ? path_length(NULL, text) : 0;
 	const char *rest = NULL; /* from "::" */
 
-	*out = (struct st_spec){ .rev = text, .rev_len = strcspn(text, ":") };
+	*out = (struct st_revspec){ .rev = text, .rev_len = strcspn(text, ":") };
 	if (!*text)
 		return st_fail(e, ST_EUSAGE, "'' is not a revision: say HEAD");
 	if (plain_ok && is_plain(r, text, n)) {
-		*out = (struct st_spec){ .plain = true, .path = text, .path_len = n };
+		*out = (struct st_revspec){ .plain = true, .path = text, .path_len = n };
 		rest = text + n;
 	} else if (strncmp(text + out->rev_len, "::", 2) == 0) {
 		rest = text + out->rev_len;

@@ -10,7 +10,7 @@
 struct showing {
 	struct st_repo *r;
 	const struct st_ctx *ctx;
-	const struct st_spec *s;
+	const struct st_revspec *s;
 	bool exact; /* look for the very name first */
 	uint64_t shown;
 	bool stopped; /* by the callback */
@@ -138,7 +138,7 @@ static int show_file(struct showing *w, struct st_dfile *f, struct st_err *e)
 	return rc;
 }
 
-static int nothing(const struct st_spec *s, struct st_err *e)
+static int nothing(const struct st_revspec *s, struct st_err *e)
 {
 	return st_fail(e, ST_ENOTFOUND,
 		       "'%.*s' matches no tensor: 'strata ls --tensors' lists them",
@@ -228,7 +228,7 @@ static int of_plain(struct showing *w, struct st_err *e)
 int st_verb_summarise(struct st_repo *r, const struct st_ctx *ctx, const char *spec,
 		      int (*cb)(void *arg, const strata_summary *s), void *arg, struct st_err *e)
 {
-	struct st_spec s;
+	struct st_revspec s;
 	struct showing w = { .r = r, .ctx = ctx, .s = &s, .cb = cb, .arg = arg };
 	int rc = st_spec_split(r, spec, true, &s, e);
 

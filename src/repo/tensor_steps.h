@@ -8,7 +8,7 @@
 /* "NAME", "GLOB", "PATH::NAME" or "PATH::GLOB". A name that some tensor has comes before a glob,
  * and the whole as a name before a path. */
 struct st_tensor_pattern {
-	struct st_spec spec; /* path and name; pointers into the text */
+	struct st_revspec spec; /* path and name; pointers into the text */
 	const char *text;
 	bool plain;	/* the whole text is a name of some tensor */
 	bool has_exact; /* spec.name is, in a file that spec.path means */

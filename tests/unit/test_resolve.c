@@ -182,7 +182,7 @@ static void split(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct st_err e = { 0 };
-		struct st_spec s;
+		struct st_revspec s;
 
 		assert_int_equal(st_spec_split(t.r, rows[i].text, false, &s, &e), ST_OK);
 		assert_false(s.plain);
@@ -195,7 +195,7 @@ static void split(void **state)
 static void split_plain(void **state)
 {
 	struct st_err e = { 0 };
-	struct st_spec s;
+	struct st_revspec s;
 	char path[256], text[300];
 
 	(void)state;
