@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "merge/three.h"
+
+#include "base/map.h"
+
+static const char *const names[ST_NCONFLICTS] = {
+	[ST_CONFLICT_VALUES] = "values",
+	[ST_CONFLICT_SHAPE] = "shape",
+	[ST_CONFLICT_DTYPE] = "dtype",
+	[ST_CONFLICT_RENAME_RENAME] = "rename/rename",
+	[ST_CONFLICT_RENAME_DELETE] = "rename/delete",
+	[ST_CONFLICT_DELETE_MODIFY] = "delete/modify",
+	[ST_CONFLICT_ADD_ADD] = "add/add",
+	[ST_CONFLICT_TIED] = "tied",
+	[ST_CONFLICT_VOCABULARY] = "vocabulary",
+	[ST_CONFLICT_SETTING] = "configuration",
+	[ST_CONFLICT_TEXT] = "text",
+	[ST_CONFLICT_BINARY] = "binary",
+};
+
+const char *st_conflict_name(enum st_conflict c)
+{
+	return (unsigned)c < ST_NCONFLICTS ? names[c] : "";
+}
+
+bool st_conflict_parse(const char *name, enum st_conflict *out)
+{
+	for (unsigned i = 0; i < ST_NCONFLICTS; i++)
+		if (strcmp(names[i], name) == 0) {
+			*out = (enum st_conflict)i;
+			return true;
+		}
+	return false;
+}
+
+bool st_conflict_blends(enum st_conflict c)
+{
+	return c == ST_CONFLICT_VALUES || c == ST_CONFLICT_DTYPE || c == ST_CONFLICT_ADD_ADD;
+}
+
+struct roll { /* the tensors of one side */
+	const struct st_side *side;
+	struct st_map names;
+	struct st_map contents; /* of those whose names the base lacks, by what they hold */
+	size_t *next;		/* the next of equal content, + 1; 0: none */
+	bool *used;		/* it is a tensor of the base under another name */
+};
+
+struct coming {
+	const struct st_three *t;
+	struct st_map base_names;
+	struct roll roll[ST_THREE_SIDES];
+	const struct st_operand *in[ST_THREE_SIDES];
+	struct st_fate fate;
+	int (*cb)(void *arg, const struct st_fate *f, struct st_err *e);
+	void *arg;
+};
+
+/* ---- equality ---- */
+
+static bool same_shape(const struct st_operand *a, const struct st_operand *b)
+{
+	if (a->ndim != b->ndim)
+		return false;
+	for (unsigned i = 0; i < a->ndim; i++)
+		if (a->shape[i] != b->shape[i])
+			return false;
+	return true;
+}
+
+static bool same(const struct st_operand *a, const struct st_operand *b)
+{
+	if (!a || !b)
+		return a == b;
+	return a->dtype == b->dtype && st_oid_eq(&a->id, &b->id) && same_shape(a, b);
+}
+
+static bool same_name(const struct st_operand *a, const struct st_operand *b)
+{
+	return a->name_len == b->name_len && memcmp(a->name, b->name, a->name_len) == 0;
+}
+
+/* The same length of rows, and no fewer of them than the base has. */
+static bool grew(const struct st_operand *base, const struct st_operand *x)
+{
+	if (!base || base->ndim != x->ndim || base->ndim < 1 || base->ndim > 2)
+		return false;
+	return x->shape[0] >= base->shape[0] && (base->ndim == 1 || x->shape[1] == base->shape[1]);
+}
+
+/* ---- one tensor ---- */
+
+static bool tied(const struct coming *k, size_t side)
+{
+	const struct st_three *t = k->t;
+	const struct st_operand *x = k->in[side];
+
+	return x && t->tied && t->tied[side] && t->tied[side][x - t->sides[side]->t];
+}
+
+/* Two or more changed it to different things, all of which are there. */
+static enum st_conflict why(const struct coming *k, const struct st_operand *base)
+{
+	const struct st_operand *first = NULL;
+	bool shapes = false, types = false, ties = false, rows = base != NULL, tie = false;
+
+	for (size_t i = 0; i < k->t->n; i++) {
+		const struct st_operand *x = k->in[i];
+
+		if (!x)
+			continue;
+		rows = rows && grew(base, x);
+		if (!first) {
+			first = x;
+			tie = tied(k, i);
+		}
+		shapes = shapes || !same_shape(first, x);
+		types = types || first->dtype != x->dtype;
+		ties = ties || tied(k, i) != tie;
+	}
+	if (!base)
+		return ST_CONFLICT_ADD_ADD;
+	if (shapes)
+		return rows ? ST_CONFLICT_VOCABULARY : ST_CONFLICT_SHAPE;
+	if (types)
+		return ST_CONFLICT_DTYPE;
+	return ties ? ST_CONFLICT_TIED : ST_CONFLICT_VALUES;
+}
+
+static bool all_one_shape(const struct coming *k)
+{
+	const struct st_operand *first = NULL;
+
+	for (size_t i = 0; i < k->t->n; i++) {
+		first = first ? first : k->in[i];
+		if (k->in[i] && !same_shape(first, k->in[i]))
+			return false;
+	}
+	return true;
+}
+
+static void conflict(struct coming *k, enum st_conflict c)
+{
+	const struct st_three *t = k->t;
+	struct st_fate *f = &k->fate;
+
+	f->outcome = ST_MERGE_CONFLICT;
+	f->conflict = c;
+	if (st_conflict_blends(c) && all_one_shape(k) && t->rule &&
+	    t->rule(t->rule_arg, f->name, f->len))
+		f->outcome = ST_MERGE_BLEND;
+}
+
+static void take(struct coming *k, size_t side)
+{
+	k->fate.outcome = side == 0 ? ST_MERGE_OURS : ST_MERGE_THEIRS;
+	k->fate.side = side;
+}
+
+/* What the base has, as the sides have it. */
+static void decide_kept(struct coming *k, const struct st_operand *base)
+{
+	const struct st_operand *renamed = NULL, *changed = NULL;
+	bool gone = false, names_differ = false, differ = false;
+	size_t who = 0;
+
+	for (size_t i = 0; i < k->t->n; i++) {
+		const struct st_operand *x = k->in[i];
+
+		gone = gone || !x;
+		if (x && !same_name(x, base)) {
+			names_differ = names_differ || (renamed && !same_name(x, renamed));
+			renamed = renamed ? renamed : x;
+		}
+		if (!x || same(x, base))
+			continue;
+		differ = differ || (changed && !same(x, changed));
+		if (!changed)
+			who = i;
+		changed = changed ? changed : x;
+	}
+	if (renamed && !names_differ) {
+		k->fate.name = renamed->name;
+		k->fate.len = renamed->name_len;
+	}
+	if (names_differ)
+		conflict(k, ST_CONFLICT_RENAME_RENAME);
+	else if (gone && renamed)
+		conflict(k, ST_CONFLICT_RENAME_DELETE);
+	else if (gone && changed)
+		conflict(k, ST_CONFLICT_DELETE_MODIFY);
+	else if (gone)
+		k->fate.outcome = ST_MERGE_GONE;
+	else if (differ)
+		conflict(k, why(k, base));
+	else
+		take(k, who);
+}
+
+/* A side gave this name to a tensor of the base. */
+static bool taken(const struct coming *k, const char *name, size_t len)
+{
+	uint64_t at;
+
+	for (size_t i = 0; i < k->t->n; i++)
+		if (st_map_get(&k->roll[i].names, name, len, &at) && k->roll[i].used[at])
+			return true;
+	return false;
+}
+
+static void decide_added(struct coming *k)
+{
+	const struct st_operand *first = NULL;
+	size_t who = 0;
+
+	if (taken(k, k->fate.name, k->fate.len)) {
+		k->fate.outcome = ST_MERGE_CONFLICT;
+		k->fate.conflict = ST_CONFLICT_ADD_ADD;
+		return;
+	}
+	for (size_t i = 0; i < k->t->n; i++) {
+		if (!k->in[i])
+			continue;
+		if (first && !same(first, k->in[i])) {
+			conflict(k, ST_CONFLICT_ADD_ADD);
+			return;
+		}
+		if (!first)
+			who = i;
+		first = first ? first : k->in[i];
+	}
+	take(k, who);
+}
+
+static int emit(struct coming *k, const struct st_operand *base, const struct st_operand *called,
+		struct st_err *e)
+{
+	k->fate = (struct st_fate){
+		.name = called->name, .len = called->name_len, .base = base, .sides = k->in
+	};
+	for (size_t i = 0; base && i < k->t->n; i++)
+		if (k->in[i]) {
+			k->fate.name = k->in[i]->name;
+			k->fate.len = k->in[i]->name_len;
+			break;
+		}
+	if (base)
+		decide_kept(k, base);
+	else
+		decide_added(k);
+	return k->cb(k->arg, &k->fate, e);
+}
+
+/* ---- pairing ---- */
+
+struct content { /* a key without padding */
+	uint8_t id[ST_OID_LEN];
+	uint64_t dtype;
+};
+
+static void content_of(struct content *c, const struct st_operand *x)
+{
+	memset(c, 0, sizeof(*c));
+	memcpy(c->id, x->id.b, ST_OID_LEN);
+	c->dtype = (uint64_t)x->dtype;
+}
+
+static int map_names(struct st_map *m, const struct st_side *s, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < s->n; i++)
+		rc = st_map_put(m, s->t[i].name, s->t[i].name_len, i, NULL, NULL, e);
+	return rc;
+}
+
+/* From the last to the first, so that chains go forward. */
+static int enrol(struct coming *k, size_t side, struct st_err *e)
+{
+	struct roll *r = &k->roll[side];
+	struct content c;
+	int rc;
+
+	r->side = k->t->sides[side];
+	r->next = st_calloc(r->side->n, sizeof(*r->next), e);
+	r->used = st_calloc(r->side->n, sizeof(*r->used), e);
+	rc = r->next && r->used ? map_names(&r->names, r->side, e) : (int)e->code;
+	for (size_t i = r->side->n; rc == ST_OK && i > 0; i--) {
+		const struct st_operand *x = &r->side->t[i - 1];
+		uint64_t old = 0;
+		bool had = false;
+
+		if (st_map_get(&k->base_names, x->name, x->name_len, NULL))
+			continue;
+		content_of(&c, x);
+		rc = st_map_put(&r->contents, &c, sizeof(c), i, &had, &old, e);
+		r->next[i - 1] = had ? (size_t)old : 0;
+	}
+	return rc;
+}
+
+static const struct st_operand *find_renamed(struct roll *r, const struct st_operand *base)
+{
+	struct content c;
+	uint64_t at;
+
+	content_of(&c, base);
+	if (!st_map_get(&r->contents, &c, sizeof(c), &at))
+		return NULL;
+	for (; at; at = r->next[at - 1]) {
+		const struct st_operand *x = &r->side->t[at - 1];
+
+		if (r->used[at - 1] || !same_shape(x, base) || x->nbytes == 0)
+			continue;
+		r->used[at - 1] = true;
+		return x;
+	}
+	return NULL;
+}
+
+static const struct st_operand *find(struct roll *r, const struct st_operand *base)
+{
+	uint64_t at;
+
+	return st_map_get(&r->names, base->name, base->name_len, &at) ? &r->side->t[at] :
+									find_renamed(r, base);
+}
+
+static int each_kept(struct coming *k, struct st_err *e)
+{
+	const struct st_side *base = k->t->base;
+	int rc = ST_OK;
+
+	for (size_t b = 0; rc == ST_OK && base && b < base->n; b++) {
+		for (size_t i = 0; i < k->t->n; i++)
+			k->in[i] = find(&k->roll[i], &base->t[b]);
+		rc = emit(k, &base->t[b], &base->t[b], e);
+	}
+	return rc;
+}
+
+/* In that side, and not paired with a tensor of the base. */
+static const struct st_operand *find_added(struct coming *k, size_t side,
+					   const struct st_operand *x)
+{
+	struct roll *r = &k->roll[side];
+	uint64_t at;
+
+	if (!st_map_get(&r->names, x->name, x->name_len, &at) || r->used[at])
+		return NULL;
+	return &r->side->t[at];
+}
+
+static int each_added(struct coming *k, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t s = 0; rc == ST_OK && s < k->t->n; s++)
+		for (size_t i = 0; rc == ST_OK && i < k->t->sides[s]->n; i++) {
+			const struct st_operand *x = &k->t->sides[s]->t[i];
+			bool before = k->roll[s].used[i] ||
+				      st_map_get(&k->base_names, x->name, x->name_len, NULL);
+
+			for (size_t o = 0; !before && o < s; o++)
+				before = find_added(k, o, x) != NULL;
+			if (before)
+				continue;
+			for (size_t o = 0; o < k->t->n; o++)
+				k->in[o] = find_added(k, o, x);
+			rc = emit(k, NULL, x, e);
+		}
+	return rc;
+}
+
+int st_three_each(const struct st_three *t,
+		  int (*cb)(void *arg, const struct st_fate *f, struct st_err *e), void *arg,
+		  struct st_err *e)
+{
+	struct coming k = { .t = t, .cb = cb, .arg = arg };
+	int rc = ST_OK;
+
+	if (t->n == 0 || t->n > ST_THREE_SIDES)
+		return st_fail(e, ST_EUSAGE, "%zu lines come together: at most %d can", t->n,
+			       ST_THREE_SIDES);
+	st_map_init(&k.base_names);
+	for (size_t i = 0; i < t->n; i++) {
+		st_map_init(&k.roll[i].names);
+		st_map_init(&k.roll[i].contents);
+	}
+	if (t->base)
+		rc = map_names(&k.base_names, t->base, e);
+	for (size_t i = 0; rc == ST_OK && i < t->n; i++)
+		rc = enrol(&k, i, e);
+	if (rc == ST_OK)
+		rc = each_kept(&k, e);
+	if (rc == ST_OK)
+		rc = each_added(&k, e);
+	for (size_t i = 0; i < t->n; i++) {
+		st_map_release(&k.roll[i].names);
+		st_map_release(&k.roll[i].contents);
+		free(k.roll[i].next);
+		free(k.roll[i].used);
+	}
+	st_map_release(&k.base_names);
+	return rc;
+}

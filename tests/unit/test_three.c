@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "merge/three.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#define MOST 8
+
+/*
+ * A side is written as "x1 y2" (tensors of one letter, content of one digit), "x1b" (bf16 instead of
+ * f32), "x1*" (shares memory), "x1/5" (5 rows instead of 4), "x1|3" (3 columns instead of 2).
+ */
+struct side {
+	struct st_operand t[MOST];
+	uint64_t shape[MOST][2];
+	bool tied[MOST];
+	struct st_side side;
+};
+
+static void parse(struct side *s, const char *text)
+{
+	size_t n = 0;
+
+	memset(s, 0, sizeof(*s));
+	for (const char *p = text; *p; n++) {
+		struct st_operand *x = &s->t[n];
+
+		assert_true(n < MOST);
+		x->name = p;
+		x->name_len = 1;
+		x->dtype = ST_F32;
+		x->ndim = 2;
+		s->shape[n][0] = 4;
+		s->shape[n][1] = 2;
+		x->shape = s->shape[n];
+		x->nbytes = 32;
+		x->has_id = true;
+		memset(&x->id, p[1], sizeof(x->id));
+		for (p += 2; *p && *p != ' '; p++) {
+			if (*p == 'b')
+				x->dtype = ST_BF16;
+			else if (*p == '*')
+				s->tied[n] = true;
+			else if (*p == '/')
+				s->shape[n][0] = (uint64_t)(*++p - '0');
+			else if (*p == '|')
+				s->shape[n][1] = (uint64_t)(*++p - '0');
+			else
+				fail_msg("bad side '%s'", text);
+		}
+		p += *p == ' ';
+	}
+	s->side.t = s->t;
+	s->side.n = n;
+}
+
+static const struct {
+	const char *base; /* NULL: none */
+	const char *side[4];
+	const char *want;
+} cases[] = {
+	/* one tensor of the base, every combination of two sides */
+	{ "x1", { "x1", "x1" }, "x ours" },
+	{ "x1", { "x2", "x1" }, "x ours" },
+	{ "x1", { "x1", "x2" }, "x theirs 1" },
+	{ "x1", { "x2", "x2" }, "x ours" },
+	{ "x1", { "x2", "x3" }, "x conflict values" },
+	{ "x1", { "", "x1" }, "x gone" },
+	{ "x1", { "x1", "" }, "x gone" },
+	{ "x1", { "", "" }, "x gone" },
+	{ "x1", { "x2", "" }, "x conflict delete/modify" },
+	{ "x1", { "", "x2" }, "x conflict delete/modify" },
+	{ "x1", { "y1", "x1" }, "y ours" },
+	{ "x1", { "x1", "y1" }, "y ours" },
+	{ "x1", { "y1", "y1" }, "y ours" },
+	{ "x1", { "x2", "y1" }, "y ours" },
+	{ "x1", { "y1", "x2" }, "y theirs 1" },
+	{ "x1", { "y1", "z1" }, "y conflict rename/rename" },
+	{ "x1", { "y1", "" }, "y conflict rename/delete" },
+	{ "x1", { "", "y1" }, "y conflict rename/delete" },
+	/* a new name and new content are another tensor */
+	{ "x1", { "y2", "x1" }, "x gone, y ours" },
+	{ "x1", { "y2", "x3" }, "x conflict delete/modify, y ours" },
+	/* types and shapes */
+	{ "x1", { "x2b", "x1" }, "x ours" },
+	{ "x1", { "x2b", "x3" }, "x conflict dtype" },
+	{ "x1", { "x1b", "x1" }, "x ours" },
+	{ "x1", { "x2|3", "x1" }, "x ours" },
+	{ "x1", { "x2|3", "x3" }, "x conflict shape" },
+	{ "x1", { "x2/3", "x3" }, "x conflict shape" },
+	{ "x1", { "x2/3|3", "x3b" }, "x conflict shape" },
+	{ "x1", { "x2/5", "x1" }, "x ours" },
+	{ "x1", { "x1", "x2/5" }, "x theirs 1" },
+	{ "x1", { "x2/5", "x3" }, "x conflict vocabulary" },
+	{ "x1", { "x2/5", "x3/6" }, "x conflict vocabulary" },
+	{ "x1", { "x2/5", "x3/5" }, "x conflict values" },
+	{ "x1", { "x2/5", "x2/5" }, "x ours" },
+	/* memory that is shared on one side only */
+	{ "x1", { "x2*", "x3" }, "x conflict tied" },
+	{ "x1", { "x2", "x3*" }, "x conflict tied" },
+	{ "x1", { "x2*", "x3*" }, "x conflict values" },
+	{ "x1", { "x2*", "x1" }, "x ours" },
+	{ "x1", { "x1*", "x2" }, "x theirs 1" },
+	/* added */
+	{ "", { "x1", "" }, "x ours" },
+	{ "", { "", "x1" }, "x theirs 1" },
+	{ "", { "x1", "x1" }, "x ours" },
+	{ "", { "x1", "x2" }, "x conflict add/add" },
+	{ "", { "x1", "x1b" }, "x conflict add/add" },
+	{ "", { "x1", "x1|3" }, "x conflict add/add" },
+	{ "x1", { "x1 y2", "x1 z3" }, "x ours, y ours, z theirs 1" },
+	/* y is x on one side and new on the other */
+	{ "x1", { "y1", "x1 y2" }, "y ours, y conflict add/add" },
+	/* no base */
+	{ NULL, { "x1", "x1" }, "x ours" },
+	{ NULL, { "x1 y1", "y1 x2" }, "x conflict add/add, y ours" },
+	/* equal content twice: paired in order */
+	{ "a1 b1", { "c1 d1", "a1 b1" }, "c ours, d ours" },
+	{ "a1 b1", { "c1 d1", "a2 b1" }, "c theirs 1, d ours" },
+	/* a rule names a method for names from p on */
+	{ "p1", { "p2", "p3" }, "p blend values" },
+	{ "p1", { "p2", "p3b" }, "p blend dtype" },
+	{ "p1", { "p2", "p3|3" }, "p conflict shape" },
+	{ "p1", { "p2", "" }, "p conflict delete/modify" },
+	{ "p1", { "p2*", "p3" }, "p conflict tied" },
+	{ "", { "p2", "p3" }, "p blend add/add" },
+	{ "", { "p2", "p3|3" }, "p conflict add/add" },
+	{ "p1", { "p2", "p1" }, "p ours" },
+	/* three sides */
+	{ "x1", { "x1", "x1", "x1" }, "x ours" },
+	{ "x1", { "x1", "x1", "x2" }, "x theirs 2" },
+	{ "x1", { "x1", "x2", "x2" }, "x theirs 1" },
+	{ "x1", { "x2", "x1", "x2" }, "x ours" },
+	{ "x1", { "x2", "x1", "x3" }, "x conflict values" },
+	{ "x1", { "x1", "x2", "x3" }, "x conflict values" },
+	{ "x1", { "x2", "x3", "x4" }, "x conflict values" },
+	{ "x1", { "x1", "", "x1" }, "x gone" },
+	{ "x1", { "x1", "", "x2" }, "x conflict delete/modify" },
+	{ "x1", { "x1", "y1", "x2" }, "y theirs 2" },
+	{ "x1", { "x1", "y1", "z1" }, "x conflict rename/rename" },
+	{ "x1", { "y1", "", "x1" }, "y conflict rename/delete" },
+	{ "", { "", "x1", "x1" }, "x theirs 1" },
+	{ "", { "", "x1", "x2" }, "x conflict add/add" },
+	{ "p1", { "p2", "p3", "p4" }, "p blend values" },
+	/* four, and only ours */
+	{ "x1", { "x1", "x1", "x1", "x2" }, "x theirs 3" },
+	{ "x1 y1", { "x2" }, "x ours, y gone" },
+};
+
+static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
+{
+	static const char *const words[] = { "ours", "theirs", "gone", "blend", "conflict" };
+	struct st_buf *b = arg;
+	int rc = st_buf_addf(b, e, "%s%.*s %s", b->len ? ", " : "", (int)f->len, f->name,
+			     words[f->outcome]);
+
+	if (rc == ST_OK && f->outcome == ST_MERGE_THEIRS)
+		rc = st_buf_addf(b, e, " %zu", f->side);
+	if (rc == ST_OK && f->outcome >= ST_MERGE_BLEND)
+		rc = st_buf_addf(b, e, " %s", st_conflict_name(f->conflict));
+	return rc;
+}
+
+static bool rule(void *arg, const char *name, size_t len)
+{
+	(void)arg;
+	return len && name[0] >= 'p' && name[0] < 't';
+}
+
+static void outcomes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct st_side *sides[4];
+		const bool *tied[4];
+		struct side base, s[4];
+		struct st_three t = { .sides = sides, .tied = tied, .rule = rule };
+		struct st_err e = { 0 };
+		struct st_buf b;
+
+		st_buf_init(&b, 4096);
+		if (cases[i].base) {
+			parse(&base, cases[i].base);
+			t.base = &base.side;
+			t.base_tied = base.tied;
+		}
+		for (; t.n < 4 && cases[i].side[t.n]; t.n++) {
+			parse(&s[t.n], cases[i].side[t.n]);
+			sides[t.n] = &s[t.n].side;
+			tied[t.n] = s[t.n].tied;
+		}
+		assert_int_equal(st_three_each(&t, on_fate, &b, &e), ST_OK);
+		if (strcmp(st_buf_cstr(&b, &e), cases[i].want) != 0)
+			fail_msg("case %zu: want '%s', got '%s'", i, cases[i].want,
+				 (const char *)b.p);
+		st_buf_release(&b);
+	}
+}
+
+static int stop(void *arg, const struct st_fate *f, struct st_err *e)
+{
+	(void)f;
+	(void)e;
+	(*(int *)arg)++;
+	return ST_ENO;
+}
+
+static void stops_and_limits(void **state)
+{
+	const struct st_side *many[ST_THREE_SIDES + 1];
+	struct st_err e = { 0 };
+	struct side one;
+	struct st_three t = { .sides = many, .n = 2 };
+	int calls = 0;
+
+	(void)state;
+	parse(&one, "x1 y1");
+	for (size_t i = 0; i < COUNT(many); i++)
+		many[i] = &one.side;
+	assert_int_equal(st_three_each(&t, stop, &calls, &e), ST_ENO);
+	assert_int_equal(calls, 1);
+	t.n = COUNT(many);
+	assert_int_equal(st_three_each(&t, stop, &calls, &e), ST_EUSAGE);
+	st_err_clear(&e);
+	t.n = 0;
+	assert_int_equal(st_three_each(&t, stop, &calls, &e), ST_EUSAGE);
+}
+
+static void kinds_have_names(void **state)
+{
+	enum st_conflict c;
+
+	(void)state;
+	for (unsigned i = 0; i < ST_NCONFLICTS; i++) {
+		assert_true(st_conflict_parse(st_conflict_name((enum st_conflict)i), &c));
+		assert_int_equal(c, i);
+	}
+	assert_false(st_conflict_parse("nonsense", &c));
+	assert_string_equal(st_conflict_name(ST_NCONFLICTS), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(outcomes),
+		cmocka_unit_test(stops_and_limits),
+		cmocka_unit_test(kinds_have_names),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
