@@ -3,11 +3,7 @@
 #include "cli/renewed.h"
 
 static const struct cli_option options[] = {
-	RENEW_MESSAGE("'Revert v5: ...'"),
-	RENEW_TENSOR,
-	RENEW_BUMP,
-	RENEW_JSON,
-	{ 0 },
+	RENEW_MESSAGE("'Revert v5: ...'"), RENEW_TENSOR, RENEW_BUMP, RENEW_JSON, { 0 },
 };
 
 const struct cli_doc doc_revert = {
