@@ -19,7 +19,7 @@
 #define MIN_ELEMENTS 512 /* below, tables and states cost more than they save */
 #define BLOCK 4096
 #define STRETCH 128 /* elements looked at of each so many: */
-#define TOP_EVERY 2048
+#define TOP_EVERY 8192
 #define SAMPLE ((size_t)8192) /* elements by which to choose */
 #define VOTES ((size_t)32768) /* elements that vote on what decay does */
 #define GROUP_MIN 64
@@ -77,7 +77,8 @@ struct coding {
 	const struct st_delta_kernel *k;
 	struct header h;
 	size_t m, ngroups;
-	uint8_t *sym, *ctx, *mag; /* of the elements that are coded, in order */
+	uint8_t *sym, *ctx; /* of the elements that are coded, in order */
+	uint8_t *mag;	    /* of one group */
 	size_t coded;
 	uint8_t *low;	   /* bits of mag that go as they are */
 	uint64_t low_bits; /* how many */
@@ -117,6 +118,17 @@ static bool same_group(const struct coding *c, size_t i)
 	size_t at = group_at(&c->h, i) * c->in->width;
 
 	return memcmp(c->in->raw + at, c->in->base + at, group_len(c, i) * c->in->width) == 0;
+}
+
+#define AHEAD 16
+
+/* Mostly the first few bytes say that a group changed, and memory is what takes the time. */
+static inline void ask_for_group(const struct coding *c, size_t g)
+{
+	size_t at = group_at(&c->h, g < c->ngroups ? g : 0) * c->in->width;
+
+	__builtin_prefetch(c->in->raw + at);
+	__builtin_prefetch(c->in->base + at);
 }
 
 /* How much nearer to zero an element came, and the cell that its base belongs to. Of f16, f32 and
@@ -216,26 +228,22 @@ static bool seems_predicted(const struct coding *c, const uint8_t *x, const uint
 	return bits_of(sym, n) < plain;
 }
 
-/* Splits one group into the arrays. */
-static void take_group(struct coding *c, size_t g)
+/* One group into sym and mag. False where nothing is coded: it is as the base, or as predicted. */
+static bool split_group(struct coding *c, size_t g, uint8_t *sym, uint8_t *mag)
 {
 	size_t at = group_at(&c->h, g), n = group_len(c, g);
 	unsigned w = c->in->width;
 	const uint8_t *x = c->in->raw + at * w, *b = c->in->base + at * w;
-	uint8_t *sym = c->sym + c->coded, *mag = c->mag + c->coded * w;
 	bool predicted;
 
 	if (c->scale[g] == 0)
-		return;
+		return false;
 	predicted = c->h.flags & WITH_DECAY && seems_predicted(c, x, b, n);
 	c->k->split(x, b, n, c->h.number, predicted ? &c->decay : NULL, mag, sym);
 	c->scale[g] = 1;
 	if (predicted)
 		c->scale[g] = all_zero(sym, n) ? PREDICTED : PREDICTED | 1;
-	if (c->scale[g] == PREDICTED)
-		return;
-	c->k->put_raw(mag, sym, n, c->low, &c->low_bits);
-	c->coded += n;
+	return c->scale[g] != PREDICTED;
 }
 
 static unsigned scale_part(const struct coding *c, size_t g)
@@ -243,32 +251,59 @@ static unsigned scale_part(const struct coding *c, size_t g)
 	return c->scale[g] & (PREDICTED - 1);
 }
 
-/* Every so manieth of the groups that are coded. */
-struct some_groups {
-	size_t g, pos, n, every, seen;
+static void set_scale(struct coding *c, size_t g, const uint8_t *mag)
+{
+	unsigned scale = scale_of(c, group_at(&c->h, g), group_len(c, g), mag);
+
+	c->scale[g] = (uint8_t)((c->scale[g] & PREDICTED) | scale);
+}
+
+/* Contexts of one group, and how often each of its symbols occurs in them. */
+static void count_group(struct coding *c, size_t g, const uint8_t *sym, uint8_t *ctx)
+{
+	struct st_context_line line = line_of(&c->h, scale_part(c, g));
+	size_t n = group_len(c, g);
+
+	c->k->contexts(c->in->base + group_at(&c->h, g) * c->in->width, n, c->h.number, &line, ctx);
+	st_rans_count(c->model, sym, ctx, n);
+}
+
+/* ---- a sample of the groups ---- */
+
+#define SAMPLE_GROUPS (2 * SAMPLE / GROUP_MIN + 2)
+
+struct sample { /* their symbols lie in coding's arrays, one after the other */
+	size_t every, n;
+	uint32_t group[SAMPLE_GROUPS];
 };
 
-static bool next_group(const struct coding *c, struct some_groups *it)
+/* Every so manieth of those that changed, and how far they moved. */
+static void take_sample(struct coding *c, struct sample *s)
 {
-	for (it->pos += it->n; it->g < c->ngroups; it->pos += it->n) {
-		it->n = c->scale[it->g] && c->scale[it->g] != PREDICTED ? group_len(c, it->g) : 0;
-		it->g++;
-		if (it->n && it->seen++ % it->every == 0)
-			return true;
+	size_t changed = 0, seen = 0, pos = 0;
+
+	for (size_t g = 0; g < c->ngroups; g++)
+		changed += c->scale[g] ? group_len(c, g) : 0;
+	*s = (struct sample){ .every = changed / SAMPLE ? changed / SAMPLE : 1 };
+	for (size_t g = 0; g < c->ngroups && s->n < SAMPLE_GROUPS; g++) {
+		if (c->scale[g] == 0 || seen++ % s->every ||
+		    !split_group(c, g, c->sym + pos, c->mag))
+			continue;
+		set_scale(c, g, c->mag);
+		s->group[s->n++] = (uint32_t)g;
+		pos += group_len(c, g);
 	}
-	return false;
 }
 
 /* Contexts begin at an expectation below which few elements are. */
-static void find_from(struct coding *c, size_t every)
+static void find_from(struct coding *c, const struct sample *s)
 {
-	struct some_groups it = { .every = every };
 	uint32_t seen[512] = { 0 }, total = 0, below = 0;
 	uint16_t level[BLOCK];
 	unsigned w = c->in->width, least;
 
-	while (next_group(c, &it)) {
-		size_t g = it.g - 1, n = it.n < BLOCK ? it.n : BLOCK;
+	for (size_t k = 0; k < s->n; k++) {
+		size_t g = s->group[k], n = group_len(c, g) < BLOCK ? group_len(c, g) : BLOCK;
 
 		c->k->levels(c->in->base + group_at(&c->h, g) * w, n, c->h.number, level);
 		for (size_t i = 0; i < n; i += 4) {
@@ -281,21 +316,6 @@ static void find_from(struct coding *c, size_t every)
 	for (least = 0; least < 511 && (below += seen[least]) * 64 < total; least++)
 		;
 	c->h.from = least;
-}
-
-/* Contexts of these groups, and how often each symbol occurs in them. */
-static void count(struct coding *c, size_t every, uint32_t (*counts)[ST_RANS_SYMBOLS])
-{
-	struct some_groups it = { .every = every };
-
-	while (next_group(c, &it)) {
-		struct st_context_line line = line_of(&c->h, scale_part(c, it.g - 1));
-
-		c->k->contexts(c->in->base + group_at(&c->h, it.g - 1) * c->in->width, it.n,
-			       c->h.number, &line, c->ctx + it.pos);
-		st_rans_count(c->model, c->sym + it.pos, c->ctx + it.pos, it.n);
-	}
-	st_rans_counted(c->model, counts, 32 * c->in->width);
 }
 
 static uint64_t low_bits(uint32_t (*counts)[ST_RANS_SYMBOLS])
@@ -317,34 +337,49 @@ static uint64_t entropy(const struct coding *c, uint32_t (*counts)[ST_RANS_SYMBO
 	return sum >> 16;
 }
 
-static void add_scales(struct coding *c, size_t every)
+static uint64_t sample_bits(struct coding *c, const struct sample *s,
+			    uint32_t (*counts)[ST_RANS_SYMBOLS])
 {
-	struct some_groups it = { .every = every };
+	size_t pos = 0;
 
-	while (next_group(c, &it))
-		c->scale[it.g - 1] = (uint8_t)((c->scale[it.g - 1] & PREDICTED) |
-					       scale_of(c, group_at(&c->h, it.g - 1), it.n,
-							c->mag + it.pos * c->in->width));
+	for (size_t k = 0; k < s->n; pos += group_len(c, s->group[k++]))
+		count_group(c, s->group[k], c->sym + pos, c->ctx + pos);
+	st_rans_counted(c->model, counts, 32 * c->in->width);
+	return entropy(c, counts);
 }
 
-/* Whether a group's scale is worth its byte, by a sample of the groups. */
+/* Whether a group's scale is worth its byte. */
 static void choose_contexts(struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS])
 {
-	size_t every = c->coded / SAMPLE ? c->coded / SAMPLE : 1;
+	struct sample s;
 	uint64_t with, without;
 
-	add_scales(c, every);
-	find_from(c, every);
-	count(c, every, counts);
-	with = entropy(c, counts);
+	take_sample(c, &s);
+	find_from(c, &s);
+	with = sample_bits(c, &s, counts);
 	c->h.flags &= (uint8_t)~WITH_SCALE;
-	count(c, every, counts);
-	without = entropy(c, counts);
-	if (without > with + without / 256 + c->ngroups * 8 / every) {
+	without = sample_bits(c, &s, counts);
+	if (without > with + without / 256 + c->ngroups * 8 / s.every)
 		c->h.flags |= WITH_SCALE;
-		add_scales(c, 1);
+}
+
+/* All that is done to a group before the tables are known, while it is in the nearest cache. */
+static void take_groups(struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS])
+{
+	c->coded = 0;
+	for (size_t g = 0; g < c->ngroups; g++) {
+		uint8_t *sym = c->sym + c->coded;
+		size_t n = group_len(c, g);
+
+		if (!split_group(c, g, sym, c->mag))
+			continue;
+		c->k->put_raw(c->mag, sym, n, c->low, &c->low_bits);
+		if (c->h.flags & WITH_SCALE)
+			set_scale(c, g, c->mag);
+		count_group(c, g, sym, c->ctx + c->coded);
+		c->coded += n;
 	}
-	count(c, 1, counts);
+	st_rans_counted(c->model, counts, 32 * c->in->width);
 }
 
 /* Without scales a group's byte says no more than whether it is coded, and how. */
@@ -475,22 +510,21 @@ static int work_space(struct coding *c, struct st_err *e)
 static void model_it(struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS])
 {
 	c->h.flags = WITH_GROUPS | WITH_SCALE;
-	for (size_t g = 0; g < c->ngroups; g++)
+	for (size_t g = 0; g < c->ngroups; g++) {
+		ask_for_group(c, g + AHEAD);
 		c->scale[g] = !same_group(c, g);
+	}
 	if (may_decay(c)) {
 		vote(c);
 		if (decays(c))
 			c->h.flags |= WITH_DECAY;
 	}
-	c->coded = 0;
-	for (size_t g = 0; g < c->ngroups; g++)
-		take_group(c, g);
-	if (!c->coded)
-		return;
 	choose_contexts(c, counts);
+	take_groups(c, counts);
 	if (!(c->h.flags & WITH_SCALE))
 		forget_scales(c);
-	st_rans_fit(c->model, counts, 32 * c->in->width);
+	if (c->coded)
+		st_rans_fit(c->model, counts, 32 * c->in->width);
 }
 
 static int encode(struct st_codec_state *s, const struct st_frame_in *in, uint8_t *out, size_t cap,
@@ -526,7 +560,7 @@ uint64_t st_delta_estimate(struct st_codec_state *s, const struct st_frame_in *i
 
 	c.k = st_delta_kernel_of(w, c.model->vectors);
 	c.h.number = (uint8_t)in->number;
-	c.h.top = find_top(&c, 4 * TOP_EVERY);
+	c.h.top = find_top(&c, TOP_EVERY);
 	line = line_of(&c.h, 0);
 	for (size_t at = 0; at + GROUP_PLAIN <= c.m; at += step) {
 		const uint8_t *b = in->base + at * w;
