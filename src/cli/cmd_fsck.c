@@ -24,6 +24,10 @@ const struct cli_doc doc_fsck = {
 		"each fault it names the object, where it lies, and a version and file that need\n"
 		"it.\n"
 		"\n"
+		"Where the operation log is shorter than the catalogue knows, nothing can be\n"
+		"changed. Bring .strata/ops back from a backup; where there is none, --rebuild\n"
+		"accepts the loss: versions that only the catalogue knew are given up.\n"
+		"\n"
 		"Exit status 1: there are faults. Nothing is changed, except by --rebuild.",
 	.examples = "strata fsck\n"
 		    "verify what is stored, at the speed of the disk\n"

@@ -385,8 +385,9 @@ static int follow_log(struct st_repo *r, struct st_err *e)
 	if (rc == ST_ECORRUPT) { /* the catalogue still serves to read */
 		r->log_lost = true;
 		st_warn(&r->ctx,
-			"%s; nothing can be changed until .strata/ops is brought back from a backup, "
-			"or 'strata fsck --rebuild' gives up what it lost",
+			"%s; the history that was known can be read, but not changed before "
+			".strata/ops is back from a backup or the loss is accepted ('strata help "
+			"fsck')",
 			e->msg);
 		st_err_clear(e);
 		return ST_OK;

@@ -45,6 +45,28 @@ flipped() {
 	tail -n 1 "$t_tmp/out" | grep -q '"kind":"summary".*"faults":[1-9]'
 }
 
+log_cut() { # who accepts the loss is not told to accept it
+	repo
+	echo 1 >a
+	strata add a && strata commit -q -m one
+	cp .strata/ops ../ops
+	echo 2 >a
+	strata commit -q -a -m two
+	cp ../ops .strata/ops
+	rc 0 strata log
+	grep -q "not changed before .strata/ops is back from a backup.*'strata help fsck'" "$t_tmp/err"
+	match '^v2 ' strata log --oneline
+	rc 5 strata commit -q --allow-empty -m x
+	err "give them up with 'strata fsck --rebuild'" strata commit -q --allow-empty -m x
+	rc 1 strata fsck
+	match "^fault  the operation log has lost operation .*'strata fsck --rebuild' gives it up" strata fsck
+	rc 1 strata fsck --rebuild
+	fails grep -q -e --rebuild "$t_tmp/out" "$t_tmp/err"
+	match 'accepts the loss' strata help fsck
+	out 'v1 one' sh -c "strata log --oneline 2>/dev/null | sed 's/ .* / /'"
+	strata commit -q --allow-empty -m x
+}
+
 usage() {
 	setup
 	rc 2 strata fsck all
@@ -54,5 +76,6 @@ usage() {
 it 'a sound repository' sound
 it '--rebuild makes an equal catalogue' rebuild
 it 'a flipped bit is found and named' flipped
+it 'an operation log that lost operations: what to do is said where it helps' log_cut
 it 'usage' usage
 finish
