@@ -37,7 +37,7 @@ static int row_cmp(const struct st_stage_row *a, const struct st_stage_row *b)
 	return path_cmp(a->path, a->path_len, b->path, b->path_len);
 }
 
-static bool path_valid(const char *p, size_t len)
+bool st_index_path_valid(const char *p, size_t len)
 {
 	size_t from = 0, n, i;
 
@@ -80,7 +80,7 @@ static void parse_row(struct st_rd *r, struct st_stage_row *row)
 static bool row_valid(const struct st_stage_row *row)
 {
 	return row->mode <= ST_MODE_LINK && (row->flags & ~(uint32_t)FLAGS_KNOWN) == 0 &&
-	       path_valid(row->path, row->path_len);
+	       st_index_path_valid(row->path, row->path_len);
 }
 
 static int parse_rows(struct st_index *x, struct st_rd *r, uint64_t n, struct st_err *e)

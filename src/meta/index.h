@@ -56,6 +56,8 @@ ST_MUST int st_index_save(struct st_index *x, const char *path, struct st_err *e
 /* NULL when absent; *at (may be NULL) gets where it is or would be inserted. */
 struct st_stage_row *st_index_find(const struct st_index *x, const char *path, size_t len,
 				   size_t *at);
+/* Relative, without empty, "." or ".." parts. */
+bool st_index_path_valid(const char *path, size_t len);
 /* Appends in any order; st_index_sort must follow before find. Copies path, which must be
  * relative and without empty, "." or ".." parts (ST_EUSAGE). */
 ST_MUST int st_index_add(struct st_index *x, const struct st_stage_row *row, struct st_err *e);

@@ -331,7 +331,11 @@ static int write_places(struct checkout *c, struct st_err *e)
 		else if (c->places[i].want && !stays(c, &c->places[i]))
 			rows[n++] = c->places[i].want;
 	}
+	if (n)
+		st_left_note(c->r, rows, n);
 	rc = st_write_files(c->r, c->r->work, rows, n, wrote, c->res, e);
+	if (n)
+		st_left_forget(c->r);
 	free(rows);
 	return rc;
 }

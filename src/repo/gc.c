@@ -376,10 +376,12 @@ static int run(struct gc *g, struct st_err *e)
 		return rc;
 	count_lost(g);
 	g->res->ran = true;
-	if (!g->o->dry_run)
-		return act(g, e);
-	foresee(g);
-	return ST_OK;
+	if (g->o->dry_run) {
+		foresee(g);
+		return ST_OK;
+	}
+	st_left_sweep(g->r);
+	return act(g, e);
 }
 
 static int count_small(void *arg, const struct st_pack_row *row, struct st_err *e)

@@ -282,6 +282,21 @@ ST_MUST int st_vfile_views_but(struct st_vfile *f, const struct st_map *pages,
 /* Files being written into a working tree start with this; they are never versioned. */
 #define ST_WORK_TEMP ".strata-tmp-"
 
+#define ST_LEFT_NAME (sizeof(ST_WORK_TEMP) + 16)
+
+/* write_left.c: and what a killed command left of them goes */
+void st_left_name(const char *path, char name[ST_LEFT_NAME]); /* of the file for path */
+/* One such file, unless a live process writes it (ST_EBUSY). */
+ST_MUST int st_left_remove(const char *tmp, struct st_err *e);
+/* Around the writing of rows, sorted by path, into the working tree. */
+void st_left_note(struct st_repo *r, struct st_stage_row *const *rows, size_t n);
+void st_left_forget(struct st_repo *r);
+/*
+ * Removes what was left where the last command that did not end was writing; nothing, and almost
+ * no work, where it did. The caller holds the index lock, or the gc lock to remove.
+ */
+void st_left_sweep(struct st_repo *r);
+
 /* write_tree.c: files from objects; used by checkout, restore, --to */
 struct st_target {
 	const char *path; /* relative to the root; the tail of full */

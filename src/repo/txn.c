@@ -25,6 +25,7 @@ int st_txn_index(struct st_txn *t, struct st_err *e)
 	if (rc == ST_OK)
 		rc = st_repo_refresh(t->r, e);
 	if (rc == ST_OK) {
+		st_left_sweep(t->r);
 		t->has_index = true;
 		rc = st_staged_load(t->r, &t->index, e);
 	}

@@ -116,23 +116,6 @@ static char *parent_of(const char *path, struct st_err *e)
 	return dir;
 }
 
-/* A leftover of a killed run goes; one that a live process holds stays. */
-static int remove_leftover(const char *tmp, struct st_err *e)
-{
-	int fd = open(tmp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	int rc = ST_OK;
-
-	if (fd < 0 && errno == ENOENT)
-		return ST_OK;
-	if (fd >= 0)
-		rc = st_lock(fd, ST_LOCK_EXCLUSIVE, false, "another process writes that file", e);
-	if (rc == ST_OK && unlink(tmp) != 0 && errno != ENOENT)
-		rc = st_fail_os(e, "remove %s", tmp);
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
 /*
  * The name depends on the target alone, so that a run after a kill finds and replaces what the
  * killed one left.
@@ -140,17 +123,14 @@ static int remove_leftover(const char *tmp, struct st_err *e)
 static int open_temp(const struct st_target *t, const char *dir, int *fd, char **tmp,
 		     struct st_err *e)
 {
-	char hex[ST_OID_HEX + 1], name[sizeof(ST_WORK_TEMP) + 16];
-	struct st_oid id;
+	char name[ST_LEFT_NAME];
 	int rc;
 
-	st_oid_of(&id, t->path, strlen(t->path));
-	st_oid_hex(&id, hex);
-	snprintf(name, sizeof(name), ST_WORK_TEMP "%.16s", hex);
+	st_left_name(t->path, name);
 	*tmp = st_path_join(dir, name, e);
 	if (!*tmp)
 		return e->code;
-	rc = remove_leftover(*tmp, e);
+	rc = st_left_remove(*tmp, e);
 	if (rc != ST_OK)
 		return rc;
 	*fd = open(*tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);

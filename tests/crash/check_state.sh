@@ -187,6 +187,12 @@ keeps() {
 	[ ! -s "$OUT/twice" ] || fail "a number was given twice: $(cat "$OUT/twice")"
 }
 
+# The next command that changes something takes away what was left of files being written.
+litter() {
+	find "$S" -name '.strata-tmp-*' >"$OUT/litter"
+	[ ! -s "$OUT/litter" ] || fail "left behind: $(cat "$OUT/litter")"
+}
+
 # next NUMBER: of the next version; then nothing lies about
 next() {
 	echo more >>"$S/a.txt"
@@ -256,6 +262,8 @@ checkout)
 	restores v2 v2
 	case $CRASH_VARIANT in
 	kill*)
+		run 0 -- gc
+		litter
 		run 0 -- checkout v1
 		;;
 	*)
