@@ -8,6 +8,19 @@
 
 #include "base/json.h"
 
+static void shortest(char out[ST_REAL_TEXT], double v)
+{
+	if (fabs(v) < 1e15 && v == nearbyint(v)) { /* 100 rather than 1e+02 */
+		snprintf(out, ST_REAL_TEXT, "%.0f", v);
+		return;
+	}
+	for (int digits = 1; digits <= 17; digits++) {
+		snprintf(out, ST_REAL_TEXT, "%.*g", digits, v);
+		if (strtod(out, NULL) == v)
+			break;
+	}
+}
+
 int st_real_text(char out[ST_REAL_TEXT], double v, struct st_err *e)
 {
 	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), old;
@@ -15,11 +28,7 @@ int st_real_text(char out[ST_REAL_TEXT], double v, struct st_err *e)
 	if (!c)
 		return st_fail_os(e, "C locale");
 	old = uselocale(c);
-	for (int digits = 1; digits <= 17; digits++) {
-		snprintf(out, ST_REAL_TEXT, "%.*g", digits, v);
-		if (strtod(out, NULL) == v)
-			break;
-	}
+	shortest(out, v);
 	uselocale(old);
 	freelocale(c);
 	return ST_OK;
@@ -33,7 +42,7 @@ int st_real_parse(const char *s, size_t len, double *out, struct st_err *e)
 	bool ok;
 
 	st_json_init(&j, s, len, 1, &unused);
-	ok = len && st_json_peek(&j) == ST_JSON_NUMBER;
+	ok = len && s[0] > ' ' && s[len - 1] > ' ' && st_json_peek(&j) == ST_JSON_NUMBER;
 	if (ok)
 		v = st_json_real(&j);
 	if (ok)

@@ -13,6 +13,7 @@
 
 #include "base/pool.h"
 #include "diff/pair_kernel.h"
+#include "merge/magnitude.h"
 #include "merge/method.h"
 #include "merge/round.h"
 
@@ -42,6 +43,13 @@ struct feed {
 	bool wide;   /* integers that a double may not hold */
 };
 
+struct own {		 /* a worker's */
+	double *scratch; /* a block for each feed, one for the result, one for each model */
+	double *segment; /* for ranks: distances from the base, */
+	uint16_t *order; /* room for sorting, */
+	uint16_t *rank;	 /* and the ranks of each model */
+};
+
 struct slab {
 	uint64_t at;
 	size_t n;
@@ -54,11 +62,12 @@ struct engine {
 	const struct st_pass *p;
 	struct feed *feed;
 	size_t nfeeds, base, model, extra; /* where these begin */
+	uint64_t from, to;		   /* numbers that the pass is over */
 	size_t slab;			   /* numbers */
 	struct slab *slabs, **idle;
 	size_t nslabs, nidle;
-	double **scratch; /* of each worker: a block for each feed, and one for the result */
-	bool refuse;	  /* what is not finite */
+	struct own *own; /* of each worker */
+	bool refuse;	 /* what is not finite */
 };
 
 static size_t slab_bytes(const struct feed *f, size_t n)
@@ -165,33 +174,111 @@ static int load_block(const struct engine *g, const struct slab *s, size_t from,
 	return ST_OK;
 }
 
+/* ---- ranks ---- */
+
+static bool ranked(const struct engine *g)
+{
+	return g->j->method->flags & ST_METHOD_RANKS;
+}
+
+/* The part of a row that begins at number `at`. */
+static size_t segment_at(const struct engine *g, uint64_t at)
+{
+	const uint64_t left = g->j->row - at % g->j->row;
+
+	return left < ST_BLEND_SEGMENT ? (size_t)left : ST_BLEND_SEGMENT;
+}
+
+static void distances(const struct engine *g, const struct slab *s, size_t from, size_t n,
+		      size_t feed, double *out)
+{
+	const struct feed *f = &g->feed[feed], *base = &g->feed[g->base];
+	const uint8_t *raw = s->raw;
+	double v[BLOCK], b[BLOCK];
+
+	for (size_t i = 0; i < feed; i++)
+		raw += slab_bytes(&g->feed[i], g->slab);
+	for (size_t at = from, m; at < from + n; at += m) {
+		m = from + n - at < BLOCK ? from + n - at : BLOCK;
+		load(g, f, v, raw + at * f->bits / 8, m);
+		load(g, base, b, s->raw + at * base->bits / 8, m);
+		for (size_t i = 0; i < m; i++)
+			out[at - from + i] = fabs(v[i] - b[i]);
+	}
+}
+
+static void rank_segment(const struct engine *g, const struct slab *s, size_t from, size_t n,
+			 struct own *own)
+{
+	for (size_t m = 0; m < g->j->nmodels; m++) {
+		distances(g, s, from, n, g->model + m, own->segment);
+		st_magnitude_rank(own->rank + m * ST_BLEND_SEGMENT, own->segment, n, own->order);
+	}
+}
+
 /* ---- a slab's work ---- */
+
+static size_t result_bytes(const struct engine *g)
+{
+	return g->p->per_number ? g->p->per_number * g->slab :
+				  g->p->per_block * ((g->slab + BLOCK - 1) / BLOCK);
+}
+
+static uint8_t *result_at(const struct engine *g, const struct slab *s, size_t from)
+{
+	return s->result +
+	       (g->p->per_number ? g->p->per_number * from : g->p->per_block * (from / BLOCK));
+}
+
+/* Numbers [from, from + n) of a slab, which are a segment or the whole. */
+static int run_blocks(const struct engine *g, const struct slab *s, size_t from, size_t n,
+		      unsigned worker, struct st_err *e)
+{
+	struct own *own = &g->own[worker];
+	const double *in[2 * ST_SPEC_VALUES + 1];
+	double *to[ST_SPEC_VALUES];
+	const uint16_t *rank[ST_SPEC_VALUES];
+	struct st_block k = {
+		.base = g->base < g->model ? own->scratch + g->base * BLOCK : NULL,
+		.model = in + g->model,
+		.extra = in + g->extra,
+		.out = own->scratch + g->nfeeds * BLOCK,
+		.work = to,
+		.rank = rank,
+		.segment = n,
+	};
+	int rc = ST_OK;
+
+	for (size_t i = 0; i < g->nfeeds; i++)
+		in[i] = own->scratch + i * BLOCK;
+	for (size_t i = 0; i < g->j->nmodels; i++)
+		to[i] = own->scratch + (g->nfeeds + 1 + i) * BLOCK;
+	for (size_t at = 0; at < n && rc == ST_OK; at += BLOCK) {
+		k.at = s->at + from + at;
+		k.n = n - at < BLOCK ? n - at : BLOCK;
+		for (size_t i = 0; i < g->j->nmodels && own->rank; i++)
+			rank[i] = own->rank + i * ST_BLEND_SEGMENT + at;
+		rc = load_block(g, s, from + at, k.n, own->scratch, e);
+		if (rc == ST_OK)
+			rc = g->p->block(g->j, &k, g->p, result_at(g, s, from + at),
+					 g->p->own ? g->p->own[worker] : NULL, e);
+	}
+	return rc;
+}
 
 static int work(void *arg, void *item, unsigned worker, struct st_err *e)
 {
 	const struct engine *g = arg;
-	const struct st_pass *p = g->p;
-	double *scratch = g->scratch[worker];
-	const double *in[2 * ST_SPEC_VALUES + 1];
 	struct slab *s = item;
-	struct st_block k = {
-		.base = g->base < g->model ? scratch + g->base * BLOCK : NULL,
-		.model = in + g->model,
-		.extra = in + g->extra,
-		.out = scratch + g->nfeeds * BLOCK,
-	};
 	int rc = read_slab(g, s, e);
 
-	for (size_t i = 0; i < g->nfeeds; i++)
-		in[i] = scratch + i * BLOCK;
-	memset(s->result, 0, p->per_block * (s->n / BLOCK + 1));
-	for (size_t from = 0, i = 0; from < s->n && rc == ST_OK; from += BLOCK, i++) {
-		k.at = s->at + from;
-		k.n = s->n - from < BLOCK ? s->n - from : BLOCK;
-		rc = load_block(g, s, from, k.n, scratch, e);
-		if (rc == ST_OK)
-			rc = p->block(g->j, &k, p, s->result + i * p->per_block,
-				      p->own ? p->own[worker] : NULL, e);
+	if (g->p->per_block)
+		memset(s->result, 0, result_bytes(g));
+	for (size_t from = 0, n; from < s->n && rc == ST_OK; from += n) {
+		n = ranked(g) ? segment_at(g, s->at + from) : s->n;
+		if (ranked(g))
+			rank_segment(g, s, from, n, &g->own[worker]);
+		rc = run_blocks(g, s, from, n, worker, e);
 	}
 	return rc;
 }
@@ -215,7 +302,9 @@ static struct slab *take(struct engine *g, uint64_t *at)
 	struct slab *s = g->idle[--g->nidle];
 
 	s->at = *at;
-	s->n = g->j->n - *at < g->slab ? (size_t)(g->j->n - *at) : g->slab;
+	s->n = g->to - *at < g->slab ? (size_t)(g->to - *at) : g->slab;
+	if (ranked(g) && g->j->row > g->slab)
+		s->n = segment_at(g, *at);
 	*at += s->n;
 	return s;
 }
@@ -224,7 +313,7 @@ static int run_here(struct engine *g, struct st_err *e)
 {
 	int rc = ST_OK;
 
-	for (uint64_t at = 0; at < g->j->n && rc == ST_OK;) {
+	for (uint64_t at = g->from; at < g->to && rc == ST_OK;) {
 		struct slab *s = take(g, &at);
 
 		rc = st_check_cancel(g->j->ctx, e);
@@ -238,12 +327,12 @@ static int run_here(struct engine *g, struct st_err *e)
 static int run_pipe(struct engine *g, struct st_err *e)
 {
 	struct st_pipe *pipe;
-	uint64_t at = 0;
+	uint64_t at = g->from;
 	int rc = st_pipe_new(&pipe, g->j->ctx->jobs, (unsigned)g->nslabs - 1, &pipe_ops, g, e);
 
 	if (rc != ST_OK)
 		return rc;
-	while (rc == ST_OK && at < g->j->n) {
+	while (rc == ST_OK && at < g->to) {
 		rc = st_check_cancel(g->j->ctx, e);
 		if (rc == ST_OK)
 			rc = st_pipe_put(pipe, take(g, &at), e);
@@ -286,58 +375,93 @@ static int add_feeds(struct engine *g, struct st_err *e)
 	return ST_OK;
 }
 
+static size_t own_bytes(const struct engine *g)
+{
+	const size_t models = g->j->nmodels;
+	size_t n = (g->nfeeds + 1 + models) * BLOCK * sizeof(double);
+
+	if (ranked(g))
+		n += ST_BLEND_SEGMENT * (sizeof(double) + (models + 2) * sizeof(uint16_t));
+	return n;
+}
+
+/* So many numbers that a slab has whole segments. */
+static size_t whole_segments(const struct engine *g, size_t n)
+{
+	const uint64_t row = g->j->row;
+
+	if (!ranked(g) || row == 0)
+		return n;
+	if (row > ST_BLEND_SEGMENT)
+		return ST_BLEND_SEGMENT;
+	return (size_t)(n < row ? row : n / row * row);
+}
+
 /* How many numbers a slab has, so that all of them and what workers need fit. */
 static int size_slabs(struct engine *g, struct st_err *e)
 {
 	const struct st_job *j = g->j;
-	const uint64_t workers = j->ctx->jobs;
-	const uint64_t fixed = workers * (g->nfeeds + 1) * BLOCK * sizeof(double);
-	uint64_t room = j->ctx->memory / 2, block = g->p->per_block, blocks, per_worker;
+	const uint64_t workers = j->ctx->jobs, fixed = workers * own_bytes(g);
+	uint64_t room = j->ctx->memory / 2, block, blocks, share;
 
+	block = g->p->per_number ? g->p->per_number * BLOCK : g->p->per_block;
 	for (size_t i = 0; i < g->nfeeds; i++)
 		block += slab_bytes(&g->feed[i], BLOCK);
 	g->nslabs = 2 * (size_t)workers + 1;
-	if (room < fixed || room - fixed < g->nslabs * block)
-		return st_fail(e, ST_ELIMIT,
-			       "%zu inputs on %u threads need %" PRIu64
-			       " bytes of memory; raise --memory or lower --jobs",
-			       g->nfeeds, j->ctx->jobs, 2 * (fixed + g->nslabs * block));
-	blocks = (room - fixed) / (g->nslabs * block);
-	per_worker = j->n / (4 * workers * BLOCK) + 1;
+	room = room > fixed ? room - fixed : 0;
+	blocks = room / (g->nslabs * block);
+	share = (g->to - g->from) / (4 * workers * BLOCK) + 1;
+	share = share < SLAB_MIN / BLOCK ? SLAB_MIN / BLOCK : share;
 	blocks = blocks > SLAB_MAX / BLOCK ? SLAB_MAX / BLOCK : blocks;
-	per_worker = per_worker < SLAB_MIN / BLOCK ? SLAB_MIN / BLOCK : per_worker;
-	blocks = blocks > per_worker ? per_worker : blocks;
-	g->slab = (size_t)blocks * BLOCK;
-	if (j->n <= g->slab || workers == 1)
+	g->slab = whole_segments(g, (size_t)(blocks > share ? share : blocks) * BLOCK);
+	if (g->slab == 0 || g->nslabs * (g->slab / BLOCK) * block > room)
+		return st_fail(e, ST_ELIMIT,
+			       "%zu inputs on %u threads need more than %" PRIu64
+			       " bytes of memory; raise --memory or lower --jobs",
+			       g->nfeeds, j->ctx->jobs, j->ctx->memory);
+	if (g->to - g->from <= g->slab || workers == 1)
 		g->nslabs = 1;
 	return ST_OK;
 }
 
+static int alloc_own(struct engine *g, struct own *o, struct st_err *e)
+{
+	const size_t models = g->j->nmodels;
+
+	o->scratch = st_calloc((g->nfeeds + 1 + models) * BLOCK, sizeof(double), e);
+	if (!o->scratch)
+		return e->code;
+	if (!ranked(g))
+		return ST_OK;
+	o->segment = st_calloc(ST_BLEND_SEGMENT, sizeof(*o->segment), e);
+	o->order = st_calloc(2 * (size_t)ST_BLEND_SEGMENT, sizeof(*o->order), e);
+	o->rank = st_calloc(models * ST_BLEND_SEGMENT, sizeof(*o->rank), e);
+	return o->segment && o->order && o->rank ? ST_OK : e->code;
+}
+
 static int alloc_slabs(struct engine *g, struct st_err *e)
 {
-	const size_t blocks = g->slab / BLOCK;
+	const unsigned workers = g->nslabs == 1 ? 1 : g->j->ctx->jobs;
 	size_t raw = 0;
+	int rc = ST_OK;
 
 	for (size_t i = 0; i < g->nfeeds; i++)
 		raw += slab_bytes(&g->feed[i], g->slab);
 	g->slabs = st_calloc(g->nslabs, sizeof(*g->slabs), e);
 	g->idle = st_calloc(g->nslabs, sizeof(*g->idle), e);
-	g->scratch = st_calloc(g->j->ctx->jobs, sizeof(*g->scratch), e);
-	if (!g->slabs || !g->idle || !g->scratch)
+	g->own = st_calloc(g->j->ctx->jobs, sizeof(*g->own), e);
+	if (!g->slabs || !g->idle || !g->own)
 		return e->code;
 	for (size_t i = 0; i < g->nslabs; i++) {
 		g->slabs[i].raw = st_malloc(raw, e);
-		g->slabs[i].result = st_calloc(blocks + 1, g->p->per_block, e);
+		g->slabs[i].result = st_malloc(result_bytes(g) + 1, e);
 		if (!g->slabs[i].raw || !g->slabs[i].result)
 			return e->code;
 		g->idle[g->nidle++] = &g->slabs[i];
 	}
-	for (unsigned i = 0; i < (g->nslabs == 1 ? 1 : g->j->ctx->jobs); i++) {
-		g->scratch[i] = st_calloc((g->nfeeds + 1) * BLOCK, sizeof(double), e);
-		if (!g->scratch[i])
-			return e->code;
-	}
-	return ST_OK;
+	for (unsigned i = 0; i < workers && rc == ST_OK; i++)
+		rc = alloc_own(g, &g->own[i], e);
+	return rc;
 }
 
 static void engine_release(struct engine *g)
@@ -346,9 +470,13 @@ static void engine_release(struct engine *g)
 		free(g->slabs[i].raw);
 		free(g->slabs[i].result);
 	}
-	for (unsigned i = 0; i < g->j->ctx->jobs && g->scratch; i++)
-		free(g->scratch[i]);
-	free(g->scratch);
+	for (unsigned i = 0; i < g->j->ctx->jobs && g->own; i++) {
+		free(g->own[i].scratch);
+		free(g->own[i].segment);
+		free(g->own[i].order);
+		free(g->own[i].rank);
+	}
+	free(g->own);
 	free(g->slabs);
 	free(g->idle);
 	free(g->feed);
@@ -356,7 +484,7 @@ static void engine_release(struct engine *g)
 
 int st_job_pass(const struct st_job *j, const struct st_pass *p, struct st_err *e)
 {
-	struct engine g = { .j = j, .p = p, .refuse = !j->b->allow_nonfinite };
+	struct engine g = { .j = j, .p = p, .to = j->n, .refuse = !j->b->allow_nonfinite };
 	int rc = add_feeds(&g, e);
 
 	if (rc == ST_OK)
@@ -415,7 +543,7 @@ static int apply(const struct st_job *j, st_blend_sink to, void *arg, struct st_
 
 	st_pair_loader_init(&l, j->b->dtype);
 	o.bits = st_dtype_info(l.t)->bits;
-	p.per_block = BLOCK * o.bits / 8;
+	p.per_number = o.bits / 8;
 	return st_job_pass(j, &p, e);
 }
 
@@ -486,7 +614,7 @@ static int count_numbers(struct st_job *j, struct st_err *e)
 	if (n > UINT64_MAX / 128)
 		return st_fail(e, ST_ELIMIT, "too many elements");
 	j->n = st_pair_elements(b->dtype, n);
-	j->row = b->ndim ? st_pair_elements(b->dtype, b->shape[b->ndim - 1]) : j->n;
+	j->row = b->ndim > 1 && b->shape[0] ? j->n / b->shape[0] : j->n;
 	return ST_OK;
 }
 
@@ -554,7 +682,9 @@ static int check_models(const struct st_job *j, struct st_err *e)
 	if (j->method->flags & ST_METHOD_LORA && (b->nextra == 0 || b->nextra % 2))
 		return st_fail(e, ST_EUSAGE, "method '%s' needs the two factors of an adapter",
 			       m->name);
-	return st_spec_check_models(b->spec, b->nmodels, e);
+	return st_spec_check_models(b->spec,
+				    j->method->flags & ST_METHOD_LORA ? b->nextra / 2 : b->nmodels,
+				    e);
 }
 
 static int check_inputs(const struct st_job *j, struct st_err *e)

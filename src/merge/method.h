@@ -8,7 +8,8 @@
 
 #include "merge/blend.h"
 
-#define ST_BLEND_BLOCK 1024 /* elements: as doubles some inputs of them fit a core's cache */
+#define ST_BLEND_BLOCK 512     /* elements: as doubles some inputs of them fit a core's cache */
+#define ST_BLEND_SEGMENT 65536 /* elements that are ranked together at most */
 
 enum st_blend_level { /* of SIMD; all give the same bytes */
 	ST_BLEND_PORTABLE,
@@ -22,7 +23,7 @@ enum st_method_flags {
 	ST_METHOD_COMPLEX = 2,	/* and to complex numbers, each part alone */
 	ST_METHOD_FISHER = 4,	/* extra has one tensor a model, read along with it */
 	ST_METHOD_LORA = 8,	/* extra has pairs of factors */
-	ST_METHOD_ROWS = 16,	/* blocks do not cross the rows of a matrix (job.row) */
+	ST_METHOD_RANKS = 16,	/* needs block.rank; blocks do not cross rows */
 };
 
 enum st_choice { /* what `choose` returns beside the number of a model */
@@ -41,6 +42,14 @@ struct st_block {
 	const double *const *model;
 	const double *const *extra;
 	double *out;
+	double *const *work; /* scratch, one of each model */
+	/*
+	 * ST_METHOD_RANKS: of each model's |model - base| in its segment, 0 the smallest; of equal
+	 * ones the first is the smaller. A segment is a row (all elements of one index of the first
+	 * dimension; a vector is one row), or of a longer row ST_BLEND_SEGMENT elements each.
+	 */
+	const uint16_t *const *rank;
+	size_t segment; /* its elements */
 };
 
 struct st_job {
@@ -109,9 +118,10 @@ struct st_pass {
 	int (*fold)(const struct st_job *j, const struct st_pass *p, uint64_t at, size_t n,
 		    const void *result, struct st_err *e);
 	void *arg;
-	size_t per_block; /* bytes of result that a block of numbers fills, zeroed before; block i of a
-			   * slab gets the i-th */
-	void **own;	  /* NULL, or one of each worker of job->ctx->jobs */
+	/* Bytes of result, zeroed before: either so many for a block, the i-th of a slab at the
+	 * i-th place, or so many for each number. */
+	size_t per_block, per_number;
+	void **own; /* NULL, or one of each worker of job->ctx->jobs */
 };
 ST_MUST int st_job_pass(const struct st_job *j, const struct st_pass *p, struct st_err *e);
 

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * model-stock: t * mean(x_i) + (1 - t) * base with t = N c / (1 + (N - 1) c), where N is the number
+ * of models and c the cosine of the angle between x_i - base and x_k - base, for more than two models
+ * the mean over all pairs (Jang, Yun, Han, "Model Stock: All we need is just a few fine-tuned
+ * models", 2024, arXiv 2403.19522, equations 2 and 3). A zero difference has cosine 0 with all
+ * others. Where 1 + (N - 1) c is not positive, t = 0.
+ */
+
+#include "merge/reduce.h"
+
+#include <math.h>
+
+struct stock {
+	double t;
+};
+
+/* Norms first, then the products of pairs (0, 1), (0, 2) ... (1, 2) ... */
+static void sums(const struct st_job *j, const struct st_block *k, double *out)
+{
+	double *pair = out + j->nmodels;
+
+	for (size_t m = 0; m < j->nmodels; m++) {
+		for (size_t i = 0; i < ST_BLEND_BLOCK; i++)
+			k->work[m][i] = k->model[m][i] - k->base[i];
+		out[m] = st_reduce_dot(j->level, k->work[m], k->work[m]);
+	}
+	for (size_t a = 0; a < j->nmodels; a++)
+		for (size_t b = a + 1; b < j->nmodels; b++)
+			*pair++ = st_reduce_dot(j->level, k->work[a], k->work[b]);
+}
+
+static double cosine(double ab, double aa, double bb)
+{
+	double norms = sqrt(aa * bb); /* equal ones give just that */
+
+	if (norms == 0 || !isfinite(norms))
+		norms = sqrt(aa) * sqrt(bb);
+	return norms == 0 ? 0 : ab / norms;
+}
+
+static double mean_cosine(const double *sum, size_t n)
+{
+	const double *pair = sum + n;
+	double all = 0;
+
+	for (size_t a = 0; a < n; a++)
+		for (size_t b = a + 1; b < n; b++)
+			all += cosine(*pair++, sum[a], sum[b]);
+	return all / (double)(n * (n - 1) / 2);
+}
+
+static int plan(struct st_job *j, struct st_err *e)
+{
+	const double n = (double)j->nmodels;
+	struct stock *s = st_arena_alloc(&j->arena, sizeof(*s), e);
+	struct st_reduce r = { .block = sums };
+	double c, below;
+	int rc;
+
+	r.n = j->nmodels + j->nmodels * (j->nmodels - 1) / 2;
+	rc = s ? st_reduce_run(j, &r, e) : (int)e->code;
+	if (rc != ST_OK)
+		return rc;
+	c = mean_cosine(r.sum, j->nmodels);
+	below = 1 + (n - 1) * c;
+	s->t = below > 0 ? n * c / below : 0;
+	j->state = s;
+	return ST_OK;
+}
+
+ST_BLEND_INLINE void stock(const struct st_job *j, const struct st_block *k)
+{
+	const double t = ((const struct stock *)j->state)->t, n = (double)j->nmodels;
+	const double *restrict b = k->base;
+	double *restrict out = k->out;
+
+	for (size_t i = 0; i < ST_BLEND_BLOCK; i++)
+		out[i] = k->model[0][i];
+	for (size_t m = 1; m < j->nmodels; m++) {
+		const double *restrict x = k->model[m];
+
+		for (size_t i = 0; i < ST_BLEND_BLOCK; i++)
+			out[i] += x[i];
+	}
+	for (size_t i = 0; i < ST_BLEND_BLOCK; i++) {
+		const double mean = out[i] / n, far = t * mean, near = (1 - t) * b[i];
+
+		out[i] = far + near;
+	}
+}
+ST_BLEND_KERNEL(stock);
+
+const struct st_method st_method_model_stock = {
+	.info = { .name = "model-stock",
+		  .about = "between the base and the mean, as far as the models agree",
+		  .needs_base = true,
+		  .min_models = 2,
+		  .max_models = ST_SPEC_VALUES },
+	.plan = plan,
+	.block = ST_BLEND_LEVELS(stock),
+};
