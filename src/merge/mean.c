@@ -74,6 +74,7 @@ ST_BLEND_INLINE void several(const struct st_job *j, const struct st_block *k,
 	for (size_t i = 0; i < BLOCK; i++) {
 		double s = out[i] + lost[i];
 
+		s = lost[i] == 0 ? out[i] : s; /* -0 stays that */
 		out[i] = s / m->sum;
 	}
 }

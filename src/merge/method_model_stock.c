@@ -87,7 +87,7 @@ ST_BLEND_INLINE void stock(const struct st_job *j, const struct st_block *k)
 	for (size_t i = 0; i < ST_BLEND_BLOCK; i++) {
 		const double mean = out[i] / n, far = t * mean, near = (1 - t) * b[i];
 
-		out[i] = far + near;
+		out[i] = near == 0 ? far : far + near; /* -0 stays that */
 	}
 }
 ST_BLEND_KERNEL(stock);

@@ -301,18 +301,24 @@ ST_BLEND_INLINE void divide(double *restrict sum, const double *restrict by)
 
 ST_BLEND_INLINE void to_base(double *restrict out, const double *restrict b)
 {
-	for (size_t i = 0; i < BLOCK; i++)
-		out[i] += b[i];
+	for (size_t i = 0; i < BLOCK; i++) {
+		const double sum = b[i] + out[i];
+
+		out[i] = out[i] == 0 ? b[i] : sum; /* -0 stays that */
+	}
 }
 
-/* Where what was added is the way to this model. */
+/* Where what was added is the way to this model; which one that is the zero's sign decides, too. */
 ST_BLEND_INLINE void arrive(double *restrict out, const double *restrict added,
 			    const double *restrict x, const double *restrict b)
 {
 	for (size_t i = 0; i < BLOCK; i++) {
 		const double way = x[i] - b[i];
+		uint64_t to, from;
 
-		out[i] = added[i] == way ? x[i] : out[i];
+		memcpy(&to, &x[i], sizeof(to));
+		memcpy(&from, &b[i], sizeof(from));
+		out[i] = (added[i] == way) & (to != from) ? x[i] : out[i];
 	}
 }
 
