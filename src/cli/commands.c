@@ -59,6 +59,10 @@ const struct cli_command cli_commands[] = {
 
 	{ "inspect", cmd_inspect, NEED_NOTHING, GROUP_FILES, "Look into any model file",
 	  &doc_inspect },
+	{ "average", cmd_average, NEED_NOTHING, GROUP_FILES, "Write the mean of models",
+	  &doc_average },
+	{ "merge-file", cmd_merge_file, NEED_NOTHING, GROUP_FILES,
+	  "Merge models that are plain files", &doc_merge_file },
 	{ "hash", cmd_hash, NEED_NOTHING, GROUP_FILES, "BLAKE3 of files or of their tensors",
 	  &doc_hash },
 	{ "scan", cmd_scan, MAY_REPO, GROUP_FILES, "Show what loading a file in Python would run",

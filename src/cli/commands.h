@@ -9,6 +9,7 @@
 	int cmd_##name(struct cli *c, int argc, char **argv, strata_error *err)
 
 CLI_COMMAND(add);
+CLI_COMMAND(average);
 CLI_COMMAND(blame);
 CLI_COMMAND(branch);
 CLI_COMMAND(cat);
@@ -32,6 +33,7 @@ CLI_COMMAND(inspect);
 CLI_COMMAND(log);
 CLI_COMMAND(ls);
 CLI_COMMAND(merge);
+CLI_COMMAND(merge_file);
 CLI_COMMAND(mv);
 CLI_COMMAND(parent);
 CLI_COMMAND(reflog);

@@ -61,6 +61,11 @@ typedef int (*st_plainfile_fn)(void *arg, const char *path, const struct st_plai
 			       struct st_err *e);
 ST_MUST int st_each_plainfile(const struct st_ctx *ctx, const char *path, st_plainfile_fn cb,
 			      void *arg, size_t *shards, struct st_err *e);
+/* The index file at path. Released by st_shard_index_release, after a failure too. */
+struct st_shard_index;
+ST_MUST int st_shard_index_load(struct st_shard_index *idx, const char *path, struct st_err *e);
+/* The path of the file `name` that lies beside the one at path; the caller's. */
+ST_MUST char *st_path_beside(const char *path, const char *name, struct st_err *e);
 /* inspect.c: the one model of a directory, an index file before others; the caller's. */
 ST_MUST int st_plainfile_in(char **out, const char *dir, struct st_err *e);
 /* BLAKE3 of a range. */

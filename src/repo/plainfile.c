@@ -40,7 +40,7 @@ void st_plainfile_close(struct st_plainfile *f)
 	f->fd = -1;
 }
 
-static char *beside(const char *path, const char *name, struct st_err *e)
+char *st_path_beside(const char *path, const char *name, struct st_err *e)
 {
 	char *dir, *out;
 
@@ -73,11 +73,12 @@ static int one_file(const struct each *x, const char *path, bool shard, struct s
 	return rc;
 }
 
-static int load_index(struct st_shard_index *idx, const char *path, struct st_err *e)
+int st_shard_index_load(struct st_shard_index *idx, const char *path, struct st_err *e)
 {
 	struct st_buf b;
 	int rc;
 
+	*idx = (struct st_shard_index){ 0 };
 	st_buf_init(&b, (size_t)256 << 20);
 	rc = st_file_slurp(&b, path, e);
 	if (rc == ST_OK && st_shard_index_parse(idx, b.p, b.len, e) != ST_OK)
@@ -98,13 +99,13 @@ int st_each_plainfile(const struct st_ctx *ctx, const char *path, st_plainfile_f
 		*shards = 0;
 	if (!st_shard_index_name(path))
 		return one_file(&x, path, false, e);
-	rc = load_index(&idx, path, e);
+	rc = st_shard_index_load(&idx, path, e);
 	if (rc != ST_OK)
 		return st_err_named_path(e);
 	if (shards)
 		*shards = idx.nshards;
 	for (size_t i = 0; rc == ST_OK && i < idx.nshards; i++) {
-		shard = beside(path, idx.shards[i], e);
+		shard = st_path_beside(path, idx.shards[i], e);
 		rc = shard ? one_file(&x, shard, true, e) : (int)e->code;
 		free(shard);
 	}

@@ -48,6 +48,9 @@ ST_MUST int st_verb_switch(struct st_repo *r, const char *name, const strata_swi
 ST_MUST int st_verb_merge(struct st_repo *r, const char *const *revs, size_t n,
 			  const strata_merge_options *o, strata_merge_result *res,
 			  struct st_err *e);
+ST_MUST int st_verb_merge_files(const struct st_ctx *ctx, const strata_merge_files_options *o,
+				int (*cb)(void *arg, const strata_merged_tensor *t), void *arg,
+				strata_merge_files_result *res, struct st_err *e);
 ST_MUST int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o,
 				 struct st_err *e);
 ST_MUST int st_verb_commit(struct st_repo *r, const strata_commit_options *o,

@@ -57,6 +57,11 @@ documented() {
 	strata commit -q -m more --allow-empty
 	strata parent --json m.safetensors >>../parent
 	echo '{}' >c.json
+	strata average --json m.safetensors m.safetensors -o ../mean >../average
+	model ../theirs.safetensors a:F32:64,64:1 b:BF16:64:9
+	strata merge-file --json --base m.safetensors m.safetensors ../theirs.safetensors -o ../merged >../merge-file
+	model ../ours.safetensors a:F32:64,64:1 b:BF16:64:8
+	strata merge-file --json --base m.safetensors ../ours.safetensors ../theirs.safetensors -o ../merged >>../merge-file || [ $? -eq 1 ]
 	strata hash --json m.safetensors >../hash
 	strata hash --json --tensors m.safetensors >../hash-tensors
 	python3 -c 'import pickle, os; print(pickle.dumps([os.system, eval], 0).decode())' >e.pkl
@@ -89,6 +94,8 @@ documented() {
 		'distance/distance=distance' parent=parent ls=ls \
 		'ls --tensors=ls-tensors' inspect/file=inspect \
 		'inspect --tensors: kind tensor/tensor=inspect' hash=hash \
+		'average: kind tensor/tensor=average' 'average: kind summary/summary=average' \
+		'merge-file: kind tensor/tensor=merge-file' 'merge-file: kind summary/summary=merge-file' \
 		'hash --tensors=hash-tensors' 'scan: kind find/find=scan' \
 		'scan: kind summary/summary=scan' stats=stats 'fsck: kind fault/fault=fsck' \
 		'fsck: kind summary/summary=fsck' gc=gc repack=repack config=config version=version

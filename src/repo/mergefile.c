@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* merge-file and average: models as plain files into another one. */
+#include "repo/mergefile_plan.h"
+
+struct run {
+	const struct st_ctx *ctx;
+	const strata_merge_files_options *o;
+	struct st_mf_model *models, *fisher, base;
+	size_t nmodels, nfisher; /* opened */
+	const struct st_mf_model **all;
+	struct st_rules rules;
+	struct st_buf text; /* of a method */
+	int (*cb)(void *arg, const strata_merged_tensor *t);
+	void *arg;
+};
+
+static int make_rules(struct run *x, struct st_err *e)
+{
+	int rc = x->o->method ? st_rules_default(&x->rules, x->o->method, e) : ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < x->o->nrules; i++)
+		rc = st_rules_add(&x->rules, x->o->rules[i], e);
+	return rc;
+}
+
+static int check_spec(const struct run *x, const struct st_spec *s, struct st_err *e)
+{
+	struct st_method_info info;
+	int rc = st_spec_check_models(s, x->o->nmodels, e);
+
+	st_method_of(s, &info);
+	if (rc != ST_OK)
+		return rc;
+	if (info.needs_base && !x->o->base)
+		return st_fail(e, ST_EUSAGE, "method %s needs the base: say --base FILE",
+			       info.name);
+	if (x->o->nmodels < info.min_models || x->o->nmodels > info.max_models)
+		return st_fail(e, ST_EUSAGE, "method %s does not merge %zu models", info.name,
+			       x->o->nmodels);
+	if (strcmp(info.name, "fisher") == 0 && x->o->nfisher != x->o->nmodels)
+		return st_fail(e, ST_EUSAGE,
+			       "method fisher takes --fisher FILE once for each model: %zu are "
+			       "given, %zu needed",
+			       x->o->nfisher, x->o->nmodels);
+	return ST_OK;
+}
+
+/* Everything that needs no file is said before one is read. */
+static int check_rules(const struct run *x, struct st_err *e)
+{
+	int rc = x->rules.has_default ? check_spec(x, &x->rules.dflt, e) : ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < x->rules.n; i++)
+		rc = check_spec(x, &x->rules.v[i].spec, e);
+	if (rc == ST_OK && !x->o->base && !x->rules.has_default && !x->rules.n)
+		rc = st_fail(e, ST_EUSAGE,
+			     "without a base every tensor needs a method: say --base FILE or "
+			     "--method METHOD");
+	return rc;
+}
+
+static int open_models(struct run *x, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	x->models = st_calloc(x->o->nmodels, sizeof(*x->models), e);
+	x->fisher = st_calloc(x->o->nfisher, sizeof(*x->fisher), e);
+	x->all = st_calloc(x->o->nmodels + x->o->nfisher + 1, sizeof(*x->all), e);
+	if (e->code != ST_OK)
+		return e->code;
+	for (size_t i = 0; rc == ST_OK && i < x->o->nmodels; i++, x->nmodels++)
+		rc = st_mf_open(&x->models[i], x->ctx, x->o->models[i], e);
+	for (size_t i = 0; rc == ST_OK && i < x->o->nfisher; i++, x->nfisher++)
+		rc = st_mf_open(&x->fisher[i], x->ctx, x->o->fisher[i], e);
+	if (rc == ST_OK && x->o->base)
+		rc = st_mf_open(&x->base, x->ctx, x->o->base, e);
+	return rc;
+}
+
+static void close_models(struct run *x)
+{
+	for (size_t i = 0; i < x->nmodels; i++)
+		st_mf_close(&x->models[i]);
+	for (size_t i = 0; i < x->nfisher; i++)
+		st_mf_close(&x->fisher[i]);
+	if (x->base.text)
+		st_mf_close(&x->base);
+	free(x->models);
+	free(x->fisher);
+	free(x->all);
+}
+
+static int tell(void *arg, const struct st_mf_told *t, struct st_err *e)
+{
+	static const char *const outcomes[ST_MF_OUTCOMES] = { "kept", "taken", "merged", "removed",
+							      "conflict" };
+	struct run *x = arg;
+	strata_merged_tensor out = { .name = t->name,
+				     .name_len = t->name_len,
+				     .outcome = outcomes[t->outcome],
+				     .conflict = t->conflict };
+
+	if (!x->cb)
+		return ST_OK;
+	if (t->outcome == ST_MF_TAKEN)
+		out.from = t->from == ST_MF_NONE ? x->o->base : x->o->models[t->from];
+	st_buf_clear(&x->text);
+	if (t->spec && st_spec_text(t->spec, &x->text, e) != ST_OK)
+		return e->code;
+	if (t->spec && !(out.method = st_buf_cstr(&x->text, e)))
+		return e->code;
+	return x->cb(x->arg, &out) ? ST_ENO : ST_OK;
+}
+
+static int run(struct run *x, struct st_mf_plan *p, strata_merge_files_result *res,
+	       struct st_err *e)
+{
+	struct st_mf_merge m = { .models = x->models,
+				 .nmodels = x->nmodels,
+				 .base = x->o->base ? &x->base : NULL,
+				 .fisher = x->fisher,
+				 .nfisher = x->nfisher,
+				 .rules = &x->rules,
+				 .tell = tell,
+				 .arg = x };
+	int rc = st_mf_plan_merge(p, &m, e);
+
+	if (rc != ST_OK)
+		return rc;
+	res->kept = m.settled[ST_MF_KEPT];
+	res->taken = m.settled[ST_MF_TAKEN];
+	res->merged = m.settled[ST_MF_BLEND];
+	res->removed = m.settled[ST_MF_GONE];
+	res->conflicts = m.settled[ST_MF_CONFLICT];
+	if (res->conflicts)
+		return st_fail(e, ST_ENO, "%" PRIu64 " conflicts: nothing was written",
+			       res->conflicts);
+	p->container = &x->models[0];
+	for (size_t i = 0; i < x->nmodels; i++)
+		x->all[p->nmodels++] = &x->models[i];
+	for (size_t i = 0; i < x->nfisher; i++)
+		x->all[p->nmodels++] = &x->fisher[i];
+	if (x->o->base)
+		x->all[p->nmodels++] = &x->base;
+	p->models = x->all;
+	return st_mf_write(p, x->o->out, &res->bytes, e);
+}
+
+int st_verb_merge_files(const struct st_ctx *ctx, const strata_merge_files_options *o,
+			int (*cb)(void *arg, const strata_merged_tensor *t), void *arg,
+			strata_merge_files_result *res, struct st_err *e)
+{
+	struct run x = { .ctx = ctx, .o = o, .cb = cb, .arg = arg };
+	struct st_mf_plan p;
+	int rc;
+
+	*res = (strata_merge_files_result){ 0 };
+	st_rules_init(&x.rules);
+	st_buf_init(&x.text, 64 << 10);
+	st_mf_plan_init(&p, ctx);
+	p.seed = o->seed;
+	p.allow_nonfinite = o->allow_nonfinite;
+	rc = make_rules(&x, e);
+	if (rc == ST_OK)
+		rc = check_rules(&x, e);
+	if (rc == ST_OK)
+		rc = open_models(&x, e);
+	if (rc == ST_OK)
+		rc = run(&x, &p, res, e);
+	st_mf_plan_release(&p);
+	close_models(&x);
+	st_rules_release(&x.rules);
+	st_buf_release(&x.text);
+	return rc;
+}

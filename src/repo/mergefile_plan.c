@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where each tensor of a merge of plain files comes from. With a base: unchanged, changed on one
+ * side or the same everywhere settles it; only what several changed asks for a method. Without one,
+ * every tensor does.
+ */
+#include "repo/mergefile_plan.h"
+
+#include "diff/pair.h"
+#include "tensor/quote.h"
+
+#include <math.h>
+
+#define NAMED 8 /* tensors that an error lists */
+
+enum change {
+	ABSENT,
+	SAME, /* as the base has it */
+	CHANGED,
+};
+
+struct planning {
+	struct st_mf_merge *m;
+	struct st_mf_plan *p;
+	const char *name;
+	size_t len;
+	size_t *at;	     /* of each model: the tensor's number, or ST_MF_NONE */
+	enum change *change; /* with a base */
+	size_t base;	     /* in the base */
+	const struct st_spec *spec;
+	struct st_mf_layers layers;
+	size_t settled[ST_MF_OUTCOMES];
+};
+
+static const struct st_operand *operand(const struct planning *g, size_t k)
+{
+	return &g->m->models[k].side->t[g->at[k]];
+}
+
+static bool same_shape(const struct st_operand *a, const struct st_operand *b)
+{
+	return a->ndim == b->ndim &&
+	       (a->ndim == 0 || memcmp(a->shape, b->shape, a->ndim * sizeof(*a->shape)) == 0);
+}
+
+static int tell(struct planning *g, enum st_mf_outcome what, size_t from, const char *conflict,
+		struct st_err *e)
+{
+	const struct st_mf_told t = { .name = g->name,
+				      .name_len = g->len,
+				      .outcome = what,
+				      .from = from,
+				      .conflict = conflict,
+				      .spec = what == ST_MF_BLEND ? g->spec : NULL };
+
+	g->settled[what]++;
+	return g->m->tell(g->m->arg, &t, e);
+}
+
+/* ---- outcomes ---- */
+
+/* The file of ours that has its tensor i, else the last. */
+static size_t file_of(const struct st_mf_model *ours, size_t i)
+{
+	size_t f = ours->nfiles - 1;
+
+	while (i != ST_MF_NONE && f > 0 && ours->first[f] > i)
+		f--;
+	return f;
+}
+
+/* The name that its file has, which may lack the "#2" of a second shard. */
+static void name_in_file(struct st_mf_out *t, const struct st_mf_model *m, size_t i)
+{
+	const struct st_tensor *in = &m->files[t->file].plain.layout.tensors[i - m->first[t->file]];
+
+	t->name = in->name;
+	t->name_len = in->name_len;
+}
+
+static struct st_mf_out *add(struct planning *g, const struct st_operand *as, struct st_err *e)
+{
+	struct st_mf_out *t = st_mf_plan_add(g->p, e);
+
+	if (!t)
+		return NULL;
+	t->name = g->name;
+	t->name_len = g->len;
+	t->dtype = as->dtype;
+	t->ndim = as->ndim;
+	t->shape = as->shape;
+	t->file = file_of(&g->m->models[0], g->at[0]);
+	if (g->at[0] != ST_MF_NONE)
+		name_in_file(t, &g->m->models[0], g->at[0]);
+	return t;
+}
+
+static int copy_of(struct planning *g, const struct st_mf_model *m, size_t i, struct st_mf_out *t,
+		   struct st_err *e)
+{
+	struct st_mf_ref *r = st_arena_alloc(&g->p->arena, sizeof(*r), e);
+
+	if (!r)
+		return e->code;
+	*r = (struct st_mf_ref){ m, i };
+	t->in = r;
+	t->nin = 1;
+	return ST_OK;
+}
+
+/* As model k has it, which may be that it has not. */
+static int take(struct planning *g, size_t k, struct st_err *e)
+{
+	struct st_mf_out *t;
+
+	if (g->at[k] == ST_MF_NONE)
+		return tell(g, ST_MF_GONE, k, NULL, e);
+	t = add(g, operand(g, k), e);
+	if (!t)
+		return e->code;
+	t->keep = k == 0;
+	if (copy_of(g, &g->m->models[k], g->at[k], t, e) != ST_OK)
+		return e->code;
+	return tell(g, k ? ST_MF_TAKEN : ST_MF_KEPT, k, NULL, e);
+}
+
+static int take_base(struct planning *g, struct st_err *e)
+{
+	struct st_mf_out *t;
+
+	if (g->base == ST_MF_NONE)
+		return tell(g, ST_MF_GONE, ST_MF_NONE, NULL, e);
+	t = add(g, &g->m->base->side->t[g->base], e);
+	if (!t || copy_of(g, g->m->base, g->base, t, e) != ST_OK)
+		return e->code;
+	return tell(g, ST_MF_TAKEN, ST_MF_NONE, NULL, e);
+}
+
+static const char *method_name(const struct st_spec *s)
+{
+	struct st_method_info info;
+
+	st_method_of(s, &info);
+	return info.name;
+}
+
+/* Methods that take a whole tensor, whatever its type. */
+static int choose(struct planning *g, bool *chosen, struct st_err *e)
+{
+	const char *name = g->spec ? method_name(g->spec) : "";
+	double theirs = strcmp(name, "theirs") == 0 ? st_spec_value(g->spec, "model", 0, NAN) : 0;
+
+	*chosen = true;
+	if (strcmp(name, "ours") == 0)
+		return take(g, 0, e);
+	if (strcmp(name, "theirs") == 0 && theirs < (double)g->m->nmodels)
+		return take(g, (size_t)theirs, e);
+	if (strcmp(name, "base") == 0 && g->m->base)
+		return take_base(g, e);
+	*chosen = false;
+	return ST_OK;
+}
+
+/* The factors or Fisher diagonals that belong to the tensor. */
+static int add_extra(struct planning *g, struct st_mf_out *t, struct st_err *e)
+{
+	struct st_mf_ref *r = st_arena_alloc(&g->p->arena, g->m->nfisher * sizeof(*r), e);
+	struct st_quote q;
+
+	if (!r)
+		return e->code;
+	for (size_t k = 0; k < g->m->nfisher; k++) {
+		r[k] = (struct st_mf_ref){ &g->m->fisher[k],
+					   st_mf_find(&g->m->fisher[k], g->name, g->len) };
+		if (r[k].t == ST_MF_NONE)
+			return st_fail(e, ST_EUSAGE,
+				       "%s has no tensor %s, whose weights it should "
+				       "hold",
+				       g->m->fisher[k].text, st_quote(&q, g->name, g->len));
+	}
+	t->extra = r;
+	t->nextra = g->m->nfisher;
+	return ST_OK;
+}
+
+static int blend(struct planning *g, struct st_err *e)
+{
+	struct st_mf_out *t = add(g, operand(g, 0), e);
+	struct st_mf_ref *r = st_arena_alloc(&g->p->arena, g->m->nmodels * sizeof(*r), e);
+
+	if (!t || !r)
+		return e->code;
+	for (size_t k = 0; k < g->m->nmodels; k++)
+		r[k] = (struct st_mf_ref){ &g->m->models[k], g->at[k] };
+	t->in = r;
+	t->nin = g->m->nmodels;
+	t->spec = g->spec;
+	t->layer = st_mf_layer(&g->layers, g->name, g->len);
+	if (g->m->base && g->base != ST_MF_NONE)
+		t->base = (struct st_mf_ref){ g->m->base, g->base };
+	if (strcmp(method_name(g->spec), "fisher") == 0 && add_extra(g, t, e) != ST_OK)
+		return e->code;
+	return tell(g, ST_MF_BLEND, 0, NULL, e);
+}
+
+/* ---- which ---- */
+
+static int look(struct planning *g, struct st_err *e)
+{
+	struct st_mf_merge *m = g->m;
+	bool equal;
+	int rc = ST_OK;
+
+	g->base = m->base ? st_mf_find(m->base, g->name, g->len) : ST_MF_NONE;
+	for (size_t k = 0; rc == ST_OK && k < m->nmodels; k++) {
+		g->at[k] = st_mf_find(&m->models[k], g->name, g->len);
+		g->change[k] = g->at[k] == ST_MF_NONE ? ABSENT : CHANGED;
+		if (g->at[k] == ST_MF_NONE || g->base == ST_MF_NONE)
+			continue;
+		rc = st_mf_equal(g->p->ctx, m->base, g->base, &m->models[k], g->at[k], &equal, e);
+		if (rc == ST_OK && equal)
+			g->change[k] = SAME;
+	}
+	return rc;
+}
+
+/* Have all that changed it made the same of it? first: one of them. */
+static int all_alike(struct planning *g, size_t first, bool *alike, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	*alike = true;
+	for (size_t k = first + 1; rc == ST_OK && *alike && k < g->m->nmodels; k++)
+		if (g->change[k] == CHANGED)
+			rc = st_mf_equal(g->p->ctx, &g->m->models[first], g->at[first],
+					 &g->m->models[k], g->at[k], alike, e);
+	return rc;
+}
+
+static bool one_shape(const struct planning *g)
+{
+	for (size_t k = 1; k < g->m->nmodels; k++)
+		if (!same_shape(operand(g, 0), operand(g, k)))
+			return false;
+	return g->base == ST_MF_NONE || same_shape(operand(g, 0), &g->m->base->side->t[g->base]);
+}
+
+static bool one_type(const struct planning *g)
+{
+	for (size_t k = 1; k < g->m->nmodels; k++)
+		if (operand(g, 0)->dtype != operand(g, k)->dtype)
+			return false;
+	return true;
+}
+
+/* Several changed it, each in its own way. */
+static int contested(struct planning *g, size_t absent, struct st_err *e)
+{
+	struct st_method_info info = { 0 };
+	bool chosen;
+	int rc = choose(g, &chosen, e);
+
+	if (rc != ST_OK || chosen)
+		return rc;
+	if (g->spec)
+		st_method_of(g->spec, &info);
+	if (absent)
+		return tell(g, ST_MF_CONFLICT, 0,
+			    g->base == ST_MF_NONE ? "add/add" : "delete/modify", e);
+	if (!one_shape(g))
+		return tell(g, ST_MF_CONFLICT, 0, "shape", e);
+	if (!g->spec && !one_type(g))
+		return tell(g, ST_MF_CONFLICT, 0, "dtype", e);
+	if (!g->spec || (g->base == ST_MF_NONE && info.needs_base))
+		return tell(g, ST_MF_CONFLICT, 0, g->base == ST_MF_NONE ? "add/add" : "values", e);
+	return blend(g, e);
+}
+
+static int settle(struct planning *g, struct st_err *e)
+{
+	size_t changed = 0, absent = 0, first = 0;
+	bool alike = true;
+	int rc = ST_OK;
+
+	for (size_t k = g->m->nmodels; k-- > 0;) {
+		absent += g->change[k] == ABSENT;
+		changed += g->change[k] == CHANGED;
+		first = g->change[k] == CHANGED ? k : first;
+	}
+	if (g->base == ST_MF_NONE) {
+		rc = all_alike(g, first, &alike, e);
+		if (rc == ST_OK && alike)
+			return take(g, first, e);
+	} else if (!changed) {
+		for (size_t k = 0; absent && k < g->m->nmodels; k++)
+			if (g->change[k] == ABSENT)
+				return tell(g, ST_MF_GONE, k, NULL, e);
+		return take(g, 0, e);
+	} else if (!absent) {
+		rc = changed == 1 ? ST_OK : all_alike(g, first, &alike, e);
+		if (rc == ST_OK && alike)
+			return take(g, first, e);
+	}
+	return rc == ST_OK ? contested(g, absent, e) : rc;
+}
+
+/* ---- without a base ---- */
+
+static bool is_float(enum st_dtype t)
+{
+	switch (t) {
+	case ST_F16:
+	case ST_BF16:
+	case ST_F32:
+	case ST_F64:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What is no floating-point number is often the same everywhere: positions, flags, counters. */
+static int by_method(struct planning *g, struct st_err *e)
+{
+	bool chosen, alike;
+	int rc = choose(g, &chosen, e);
+
+	if (rc != ST_OK || chosen)
+		return rc;
+	if (!is_float(operand(g, 0)->dtype)) {
+		rc = all_alike(g, 0, &alike, e);
+		if (rc != ST_OK)
+			return rc;
+		if (alike)
+			return take(g, 0, e);
+	}
+	return g->spec ? blend(g, e) : tell(g, ST_MF_CONFLICT, 0, "values", e);
+}
+
+struct unlike { /* tensors that not all models have, or not in one shape */
+	struct st_buf names;
+	size_t n;
+};
+
+static int note_unlike(struct unlike *u, const struct planning *g, const char *why,
+		       struct st_err *e)
+{
+	struct st_quote q;
+
+	if (u->n++ >= NAMED)
+		return ST_OK;
+	return st_buf_addf(&u->names, e, "%s%s (%s)", u->n > 1 ? ", " : "",
+			   st_quote(&q, g->name, g->len), why);
+}
+
+/* ---- all of them ---- */
+
+static int next(struct planning *g, const struct st_operand *t, struct unlike *u, struct st_err *e)
+{
+	const char *why = NULL;
+	int rc;
+
+	g->name = t->name;
+	g->len = t->name_len;
+	g->spec = g->m->rules ? st_rules_find(g->m->rules, t->name, t->name_len) : NULL;
+	if (g->m->base) {
+		rc = look(g, e);
+		return rc == ST_OK ? settle(g, e) : rc;
+	}
+	g->base = ST_MF_NONE;
+	for (size_t k = 0; k < g->m->nmodels; k++) {
+		g->at[k] = st_mf_find(&g->m->models[k], g->name, g->len);
+		g->change[k] = g->at[k] == ST_MF_NONE ? ABSENT : CHANGED;
+		if (g->at[k] == ST_MF_NONE)
+			why = "not in all";
+	}
+	if (!why && !one_shape(g))
+		why = "of other shape";
+	return why ? note_unlike(u, g, why, e) : by_method(g, e);
+}
+
+static bool had(const struct planning *g, size_t k, const struct st_operand *t)
+{
+	for (size_t i = 0; i < k; i++)
+		if (st_mf_find(&g->m->models[i], t->name, t->name_len) != ST_MF_NONE)
+			return true;
+	return false;
+}
+
+/* Every name once, in the order of the first model that has it; then what only the base has. */
+static int walk(struct planning *g, struct unlike *u, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t k = 0; rc == ST_OK && k < g->m->nmodels; k++) {
+		const struct st_side *s = g->m->models[k].side;
+
+		for (size_t i = 0; rc == ST_OK && i < s->n; i++)
+			if (!had(g, k, &s->t[i]))
+				rc = next(g, &s->t[i], u, e);
+	}
+	return rc;
+}
+
+static int check_unlike(const struct unlike *u, struct st_err *e)
+{
+	if (!u->n)
+		return ST_OK;
+	return st_fail(e, ST_EUSAGE, "the models are not of one architecture: %.*s%s",
+		       (int)u->names.len, (const char *)u->names.p, u->n > NAMED ? ", ..." : "");
+}
+
+static int check_rules(const struct st_rules *r, struct st_err *e)
+{
+	for (size_t i = 0; r && i < r->n; i++)
+		if (!r->v[i].used)
+			return st_fail(e, ST_ENOTFOUND,
+				       "rule '%s' decides about no tensor: its glob matches none, "
+				       "or rules before it match all of those",
+				       r->v[i].glob);
+	return ST_OK;
+}
+
+int st_mf_plan_merge(struct st_mf_plan *p, struct st_mf_merge *m, struct st_err *e)
+{
+	struct planning g = { .m = m, .p = p, .layers = st_mf_layers_of(&m->models[0]) };
+	struct unlike u = { .n = 0 };
+	int rc;
+
+	st_buf_init(&u.names, 64 << 10);
+	g.at = st_calloc(m->nmodels, sizeof(*g.at), e);
+	g.change = st_calloc(m->nmodels, sizeof(*g.change), e);
+	rc = e->code;
+	if (rc == ST_OK)
+		rc = walk(&g, &u, e);
+	if (rc == ST_OK)
+		rc = check_unlike(&u, e);
+	if (rc == ST_OK)
+		rc = check_rules(m->rules, e);
+	memcpy(m->settled, g.settled, sizeof(m->settled));
+	free(g.at);
+	free(g.change);
+	st_buf_release(&u.names);
+	return rc;
+}
