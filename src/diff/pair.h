@@ -71,8 +71,8 @@ void st_pair_tree_sum(const struct st_pair_tree *t, struct st_pair_sums *out);
 /* Totals over tensors: in the order of calls, plain sums. */
 void st_pair_total(struct st_pair_sums *sum, const struct st_pair_sums *more);
 
-/* The number of a float type nearest to v, ties to even; what lies beyond its largest one becomes as
- * pair_cast.c says. */
+/* The number of a float type nearest to v, ties to even; what lies beyond its largest one becomes
+ * as pair_cast.c says. */
 double st_pair_rounded(enum st_dtype t, double v);
 
 /* Values as doubles, exactly (integers beyond 2^53 rounded to nearest): what the sums are of. */

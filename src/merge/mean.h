@@ -12,7 +12,8 @@ struct st_mean { /* state of a job */
 };
 
 /*
- * Takes weights from parameter `weight`. ST_EUSAGE: they are to be divided by their sum, which is 0.
+ * Takes weights from parameter `weight`. ST_EUSAGE: they are to be divided by their sum, which is
+ * 0.
  */
 ST_MUST int st_mean_plan(struct st_job *j, bool normalize, struct st_err *e);
 void st_mean_portable(const struct st_job *j, const struct st_block *k);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * breadcrumbs: of each difference x_i - base the largest floor(gamma n) elements and the smallest go,
- * so that floor(density n) stay; then base + scale * sum(w_i d_i) (Davari, Belilovsky, "Model
+ * breadcrumbs: of each difference x_i - base the largest floor(gamma n) elements and the smallest
+ * go, so that floor(density n) stay; then base + scale * sum(w_i d_i) (Davari, Belilovsky, "Model
  * Breadcrumbs: Scaling Multi-Task Model Merging with Sparse Masks", 2024, arXiv 2312.06795, whose
  * beta and gamma are quantiles of a layer's magnitudes). Equal magnitudes rank in the order of
  * elements. elect=1 elects signs as ties does.

@@ -3,10 +3,10 @@
 /*
  * della: drop by magnitude, elect, fuse (Deep, Bhardwaj, Poria, "DELLA-Merging: Reducing
  * Interference in Model Merging through Magnitude-Based Sampling", 2024, arXiv 2406.11617). In each
- * row of x_i - base the element of rank r of n, 0 the smallest, stays with probability
- * p = density - epsilon + 2 epsilon r / (n - 1) and is then divided by p; then sign election and
- * disjoint mean as in ties. elect=0 is the plain sum. A row is all elements of one index of the first
- * dimension; a vector is one row; of a row longer than 65536 elements so many are ranked at a time.
+ * row of x_i - base the element of rank r of n, 0 the smallest, stays with probability p = density
+ * - epsilon + 2 epsilon r / (n - 1) and is then divided by p; then sign election and disjoint mean
+ * as in ties. elect=0 is the plain sum. A row is all elements of one index of the first dimension;
+ * a vector is one row; of a row longer than 65536 elements so many are ranked at a time.
  */
 
 #include "merge/taskvec.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * fisher: sum(w_i F_i x_i) / sum(w_i F_i), element by element, where F_i is the diagonal of model i's
- * Fisher information (Matena, Raffel, "Merging Models with Fisher-Weighted Averaging", 2022, arXiv
- * 2111.09832, equation 4). No F_i is smaller than `floor`. Where all are zero, sum(w_i x_i) /
+ * fisher: sum(w_i F_i x_i) / sum(w_i F_i), element by element, where F_i is the diagonal of model
+ * i's Fisher information (Matena, Raffel, "Merging Models with Fisher-Weighted Averaging", 2022,
+ * arXiv 2111.09832, equation 4). No F_i is smaller than `floor`. Where all are zero, sum(w_i x_i) /
  * sum(w_i).
  */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * lora: W + sum(scale_i B_i A_i) of the factors A (r x in) and B (out x r) of each adapter (Hu, Shen,
- * Wallis, Allen-Zhu, Li, Wang, Wang, Chen, "LoRA: Low-Rank Adaptation of Large Language Models",
- * 2021, arXiv 2106.09685, section 4.1, where scale is alpha / r). W has `out` rows of `in` elements,
- * all dimensions but the first taken together. Products are added up in the order of r.
+ * lora: W + sum(scale_i B_i A_i) of the factors A (r x in) and B (out x r) of each adapter (Hu,
+ * Shen, Wallis, Allen-Zhu, Li, Wang, Wang, Chen, "LoRA: Low-Rank Adaptation of Large Language
+ * Models", 2021, arXiv 2106.09685, section 4.1, where scale is alpha / r). W has `out` rows of `in`
+ * elements, all dimensions but the first taken together. Products are added up in the order of r.
  */
 
 #include "merge/method.h"

@@ -2,10 +2,10 @@
 
 /*
  * model-stock: t * mean(x_i) + (1 - t) * base with t = N c / (1 + (N - 1) c), where N is the number
- * of models and c the cosine of the angle between x_i - base and x_k - base, for more than two models
- * the mean over all pairs (Jang, Yun, Han, "Model Stock: All we need is just a few fine-tuned
- * models", 2024, arXiv 2403.19522, equations 2 and 3). A zero difference has cosine 0 with all
- * others. Where 1 + (N - 1) c is not positive, t = 0.
+ * of models and c the cosine of the angle between x_i - base and x_k - base, for more than two
+ * models the mean over all pairs (Jang, Yun, Han, "Model Stock: All we need is just a few
+ * fine-tuned models", 2024, arXiv 2403.19522, equations 2 and 3). A zero difference has cosine 0
+ * with all others. Where 1 + (N - 1) c is not positive, t = 0.
  */
 
 #include "merge/reduce.h"

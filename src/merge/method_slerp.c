@@ -3,7 +3,8 @@
 /*
  * slerp: (sin((1 - t) W) a + sin(t W) b) / sin(W), where W is the angle between the tensors a and b
  * taken as vectors (Shoemake, "Animating Rotation with Quaternion Curves", SIGGRAPH 1985). Where
- * |cos W| > parallel, or one of them is zero, (1 - t) a + t b. t = 0 is a and t = 1 is b, bit by bit.
+ * |cos W| > parallel, or one of them is zero, (1 - t) a + t b. t = 0 is a and t = 1 is b, bit by
+ * bit.
  */
 
 #include "merge/reduce.h"

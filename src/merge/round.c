@@ -14,7 +14,9 @@ struct range {
 	unsigned inf, nan; /* codes of small floats; inf 0: none */
 };
 
-/* The edges of integers are doubles that fit; i64 and u64 have larger numbers that are no doubles. */
+/*
+ * The edges of integers are doubles that fit; i64 and u64 have larger numbers that are no doubles.
+ */
 static const struct range ranges[ST_NDTYPES] = {
 	[ST_I8] = { INT8_MIN, INT8_MAX, 0, 0, 0, 0 },
 	[ST_U8] = { 0, UINT8_MAX, 0, 0, 0, 0 },

@@ -14,7 +14,9 @@ bool st_round_is_float(enum st_dtype t); /* or a complex one */
 /* Little-endian, without alignment. NaN becomes the quiet one without a sign (of integers: 0). What
  * is beyond the largest number becomes Inf where the type has it, else NaN; integers saturate. */
 void st_round_store(void *out, enum st_dtype t, const double *v, size_t n);
-/* The first that is not finite or becomes so by being stored (integers: does not fit); n if none. */
+/*
+ * The first that is not finite or becomes so by being stored (integers: does not fit); n if none.
+ */
 size_t st_round_overflow(enum st_dtype t, const double *v, size_t n);
 
 /* x86-64 with AVX2 and F16C only; n a multiple of 8. bf16, f16 or f32. */

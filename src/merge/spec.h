@@ -3,7 +3,7 @@
  * Which method, with which parameters, for which tensor.
  *
  *	ties:density=0.5,weight=1/0.5	weight of each model, in order
- *	slerp:t=0..0.5..1		over the layers, from the first to the last, piecewise linear
+ *	slerp:t=0..0.5..1		over the layers, first to last, piecewise linear
  *
  * Numbers are written as in JSON. A tensor of no layer takes the first point.
  *

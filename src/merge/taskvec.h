@@ -47,8 +47,8 @@ void st_taskvec_avx2(const struct st_job *j, const struct st_block *k);
 ST_MUST int st_taskvec_magnitude(struct st_job *j, bool gamma, struct st_err *e);
 /* Each element with probability 1 - density, independently; the others grow by 1 / density. */
 ST_MUST int st_taskvec_random(struct st_job *j, struct st_err *e);
-/* Likewise, but that the probability of staying goes with the rank in the row from density - epsilon
- * of the smallest to density + epsilon of the largest. */
+/* Likewise, but that the probability of staying goes with the rank in the row from density -
+ * epsilon of the smallest to density + epsilon of the largest. */
 ST_MUST int st_taskvec_ranked(struct st_job *j, struct st_err *e);
 
 /* The number in [0, 1) that decides on an element: SplitMix64 (Steele, Lea, Flood, "Fast splittable

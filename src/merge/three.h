@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What becomes of each tensor when lines of history come together: a state machine over (base, ours,
- * theirs...). Pure: reads names, types, shapes and ids, no values.
+ * What becomes of each tensor when lines of history come together: a state machine over (base,
+ * ours, theirs...). Pure: reads names, types, shapes and ids, no values.
  *
  * A side changed a tensor when it has another id, type, shape or name than the base. What nobody
  * changed, what one side changed, and what all that changed it made the same needs no decision.
@@ -59,8 +59,8 @@ struct st_fate {
 	enum st_merge_outcome outcome;
 	enum st_conflict conflict; /* of BLEND and CONFLICT */
 	size_t side;		   /* of THEIRS */
-	/* In the result: what a side renamed it to, else as it was. Where sides disagree about that,
-	 * or some removed it, the first there is, ours's before all. */
+	/* In the result: what a side renamed it to, else as it was. Where sides disagree about
+	 * that, or some removed it, the first there is, ours's before all. */
 	const char *name;
 	size_t len;
 	const struct st_operand *base;	       /* NULL: absent */
