@@ -51,6 +51,8 @@ static void again(struct st_codec_state *s, const uint8_t *raw, const uint8_t *b
 	struct st_frame_in in = { .raw = raw, .n = n, .width = width, .level = 1 };
 
 	in.number = (enum st_num)(number % ST_NNUMBERS);
+	in.quant = (enum st_quant)(number % 16); /* of some numbers there is no type */
+	in.quant_at = number;
 	round_trip(s, &in);
 	in.base = base;
 	in.base_n = n;

@@ -8,17 +8,20 @@
 
 #include "base/oid.h"
 #include "codec/num.h"
+#include "tensor/quant.h"
 
 enum st_coding { /* stored on disk: never renumber */
 	ST_CODING_RAW = 0,
-	ST_CODING_CONST = 1,	    /* one element repeated */
-	ST_CODING_SAME = 2,	    /* identical to the base's frame of the same number */
-	ST_CODING_ZPLANES = 3,	    /* byte planes, zstd each */
-	ST_CODING_PLANES = 4,	    /* byte planes of numbers, each by the method that suits it */
-	ST_CODING_DELTA = 5,	    /* numbers, their difference from the base's */
-	ST_CODING_SPARSE = 6,	    /* the base with some elements replaced */
-	ST_CODING_HALVES = 7,	    /* f32 numbers that are bf16 ones, as these; */
-	ST_CODING_HALVES_DELTA = 8, /* the same against the base's */
+	ST_CODING_CONST = 1,	     /* one element repeated */
+	ST_CODING_SAME = 2,	     /* identical to the base's frame of the same number */
+	ST_CODING_ZPLANES = 3,	     /* byte planes, zstd each */
+	ST_CODING_PLANES = 4,	     /* byte planes of numbers, each by the method that suits it */
+	ST_CODING_DELTA = 5,	     /* numbers, their difference from the base's */
+	ST_CODING_SPARSE = 6,	     /* the base with some elements replaced */
+	ST_CODING_HALVES = 7,	     /* f32 numbers that are bf16 ones, as these; */
+	ST_CODING_HALVES_DELTA = 8,  /* the same against the base's */
+	ST_CODING_BLOCKS = 9,	     /* quantised blocks by their parts; */
+	ST_CODING_BLOCKS_DELTA = 10, /* the same against the base's */
 	ST_NCODINGS
 };
 
@@ -54,11 +57,13 @@ struct st_frame_in {
 	size_t n;	     /* 1 .. ST_FRAME_LEN */
 	const uint8_t *base; /* the base's frame, or NULL */
 	size_t base_n;
-	unsigned width;	    /* bytes of an element: 1, 2, 4, 8; 1 when not a tensor */
-	int level;	    /* zstd level */
-	enum st_num number; /* what the elements are; integers if it is not of this width */
-	uint64_t row;	    /* elements of a row of the tensor; 0: no rows */
-	uint64_t row_at;    /* index of the frame's first element in its row */
+	unsigned width;	     /* bytes of an element: 1, 2, 4, 8; 1 when not a tensor */
+	int level;	     /* zstd level */
+	enum st_num number;  /* what the elements are; integers if it is not of this width */
+	uint64_t row;	     /* elements of a row of the tensor; 0: no rows */
+	uint64_t row_at;     /* index of the frame's first element in its row */
+	enum st_quant quant; /* blocks that the bytes are, of width 1; or none */
+	uint64_t quant_at;   /* bytes of the frame's first block that lie before the frame */
 };
 
 struct st_codec {
@@ -86,8 +91,9 @@ enum st_codec_mode {
 
 /*
  * Chooses a coding for one frame. FAST: same and const where they hold (one comparison each), else
- * raw. DEFAULT: after these the first that applies and saves at least 1/32 of the frame, of sparse,
- * halves-delta, halves, delta or planes, whichever a sample prefers, the other, zplanes; else raw.
+ * raw. DEFAULT: after these the first that applies and saves at least 1/32 of the frame, of
+ * blocks-delta, blocks, sparse, halves-delta, halves, delta or planes, whichever a sample prefers,
+ * the other, zplanes; else raw.
  * out has room for n bytes. For RAW nothing is written to out (*len = n): the caller stores in->raw
  * itself. The bytes depend on nothing but the arguments: not on the processor, nor on what the
  * state was used for before. The base may not lie in the state but in a room.

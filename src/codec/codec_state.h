@@ -13,6 +13,7 @@ struct st_codec_work {
 	uint8_t sym[ST_FRAME_LEN], ctx[ST_FRAME_LEN], mag[ST_FRAME_LEN];
 	uint8_t low[ST_FRAME_LEN + 64]; /* bits; written in words */
 	uint8_t half[ST_FRAME_LEN / 2], half_base[ST_FRAME_LEN / 2];
+	uint8_t part[ST_FRAME_LEN], part_base[ST_FRAME_LEN]; /* of quantised blocks */
 	uint8_t group[ST_FRAME_LEN / 64 + 16];
 	uint32_t counts[ST_RANS_CONTEXTS][ST_RANS_SYMBOLS];
 	struct st_rans_model model;
@@ -78,5 +79,7 @@ extern const struct st_codec st_codec_planes;
 extern const struct st_codec st_codec_sparse;
 extern const struct st_codec st_codec_halves;
 extern const struct st_codec st_codec_halves_delta;
+extern const struct st_codec st_codec_blocks;
+extern const struct st_codec st_codec_blocks_delta;
 
 #endif

@@ -11,6 +11,8 @@ const struct st_codec *const st_codecs[ST_NCODINGS] = {
 	[ST_CODING_SPARSE] = &st_codec_sparse,
 	[ST_CODING_HALVES] = &st_codec_halves,
 	[ST_CODING_HALVES_DELTA] = &st_codec_halves_delta,
+	[ST_CODING_BLOCKS] = &st_codec_blocks,
+	[ST_CODING_BLOCKS_DELTA] = &st_codec_blocks_delta,
 };
 
 const struct st_codec *st_codec_get(unsigned coding)

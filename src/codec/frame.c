@@ -33,23 +33,24 @@ static bool delta_is_smaller(struct st_codec_state *s, const struct st_frame_in 
 }
 
 /*
- * What holds of all elements goes first: few differ from the base's; they are upcast. Of a
- * difference and the numbers by themselves a sample says which is smaller. zplanes, then raw, take
- * what is left.
+ * What holds of all elements goes first: they are blocks of several numbers; few differ from the
+ * base's; they are upcast. Of a difference and the numbers by themselves a sample says which is
+ * smaller. zplanes, then raw, take what is left.
  */
 static int choose(struct st_codec_state *s, const struct st_frame_in *in, uint8_t *out,
 		  enum st_coding *coding, size_t *len, struct st_err *e)
 {
-	enum st_coding order[] = { ST_CODING_SPARSE, ST_CODING_HALVES_DELTA, ST_CODING_HALVES,
-				   ST_CODING_PLANES, ST_CODING_DELTA,	     ST_CODING_ZPLANES };
+	enum st_coding order[] = { ST_CODING_BLOCKS_DELTA, ST_CODING_BLOCKS, ST_CODING_SPARSE,
+				   ST_CODING_HALVES_DELTA, ST_CODING_HALVES, ST_CODING_PLANES,
+				   ST_CODING_DELTA,	   ST_CODING_ZPLANES };
 	size_t saves = in->n / 32 ? in->n / 32 : 1;
 	int rc = ST_ENO;
 
 	if (!st_codec_work(s, e))
 		return e->code;
 	if (in->base && in->base_n == in->n && delta_is_smaller(s, in)) {
-		order[3] = ST_CODING_DELTA;
-		order[4] = ST_CODING_PLANES;
+		order[5] = ST_CODING_DELTA;
+		order[6] = ST_CODING_PLANES;
 	}
 	for (size_t i = 0; rc == ST_ENO && i < sizeof(order) / sizeof(order[0]); i++)
 		if (order[i] != ST_CODING_PLANES || !plain_bytes(in))

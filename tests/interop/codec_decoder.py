@@ -10,8 +10,9 @@ import ctypes
 import ctypes.util
 import sys
 
-RAW, CONST, SAME, ZPLANES, PLANES, DELTA, SPARSE, HALVES, HALVES_DELTA = range(9)
-NEEDS_BASE = (SAME, DELTA, SPARSE, HALVES_DELTA)
+(RAW, CONST, SAME, ZPLANES, PLANES, DELTA, SPARSE, HALVES, HALVES_DELTA, BLOCKS,
+ BLOCKS_DELTA) = range(11)
+NEEDS_BASE = (SAME, DELTA, SPARSE, HALVES_DELTA, BLOCKS_DELTA)
 
 # number: width (0: any), bits of the mantissa
 NUMBERS = {0: (0, 0), 1: (2, 7), 2: (2, 10), 3: (4, 23), 4: (8, 52), 5: (1, 3), 6: (1, 2)}
@@ -305,6 +306,94 @@ def halves(r, width, n, base, seen):
     return b"".join(b"\0\0" + half[i:i + 2] for i in range(0, n // 2, 2))
 
 
+# --- quantised blocks: a place is (byte, shift, bits), a value's places begin with its low bits ---
+
+def half(a):
+    return (2, 0, [[(a, 0, 8)], [(a + 1, 0, 8)]])
+
+
+def several(a, count, shift=0, bits=8, centre=0):
+    return (1, centre, [[(a + i, shift, bits)] for i in range(count)])
+
+
+def nibbles(a, count, centre=0):
+    return [several(a, count, 0, 4, centre), several(a, count, 4, 4, centre)]
+
+
+def fifths(h, a, centre):
+    return [(1, centre, [[(a + i, 4 * k, 4), (h + (16 * k + i) // 8, i % 8, 1)]
+                         for i in range(16)]) for k in range(2)]
+
+
+def scales_k():
+    return [(1, 0, [[(4 + 4 * k + i, 0, 6)] for i in range(4)] +
+             [[(8 + i, 4 * k, 4), (4 * k + i, 6, 2)] for i in range(4, 8)]) for k in range(2)]
+
+
+BLOCK_TYPES = {
+    2: (18, [half(0)] + nibbles(2, 16, 8)),
+    3: (20, [half(0), half(2)] + nibbles(4, 16)),
+    6: (22, [half(0)] + fifths(2, 6, 16)),
+    7: (24, [half(0), half(2)] + fifths(4, 8, 0)),
+    8: (34, [half(0), several(2, 32)]),
+    10: (84, [half(80), half(82)] + nibbles(0, 16) + [several(16, 64, 2 * k, 2) for k in range(4)]),
+    11: (110, [half(108), (1, 32, [[(96 + i % 8, i // 8 * 4, 4), (104 + i % 4, i // 4 * 2, 2)]
+                                   for i in range(16)])] +
+         [(1, 4, [[(32 + i, 2 * k, 2), (i % 32, 4 * (i // 32) + k, 1)] for i in range(64)])
+          for k in range(4)]),
+    12: (144, [half(0), half(2)] + scales_k() + nibbles(16, 128)),
+    13: (176, [half(0), half(2)] + scales_k() +
+         [(1, 0, [[(48 + i, 4 * k, 4), (16 + i % 32, 2 * (i // 32) + k, 1)] for i in range(128)])
+          for k in range(2)]),
+    14: (210, [half(208), several(192, 16)] +
+         [(1, 32, [[(i, 4 * k, 4),
+                    (128 + 32 * (i // 64) + i % 32, 4 * k + 2 * (i // 32 % 2), 2)]
+                   for i in range(128)]) for k in range(2)]),
+}
+
+
+def take_part(blocks, size, part):
+    """The bytes of one part of all blocks."""
+    _, centre, values = part
+    out = bytearray()
+    for at in range(0, len(blocks), size):
+        for places in values:
+            v = up = 0
+            for byte, shift, bits in places:
+                v |= (blocks[at + byte] >> shift) % (1 << bits) << up
+                up += bits
+            out.append((v - centre) % 256)
+    return bytes(out)
+
+
+def put_part(out, size, part, found):
+    _, centre, values = part
+    for i, v in enumerate(found):
+        at, v = i // len(values) * size, (v + centre) % 256
+        for byte, shift, bits in values[i % len(values)]:
+            out[at + byte] |= v % (1 << bits) << shift
+            v >>= bits
+        check(v == 0, "a value has too many bits")
+
+
+def blocks(r, width, n, base, seen):
+    kind, skip = r.byte(), r.varint()
+    check(width == 1 and kind in BLOCK_TYPES, "blocks of what")
+    size, parts = BLOCK_TYPES[kind]
+    count = (n - skip) // size
+    check(skip < size and count > 0, "no block")
+    head, tail = r.bytes(skip), r.bytes(n - skip - count * size)
+    out = bytearray(count * size)
+    seen.add("blocks %d" % kind)
+    for part in parts:
+        coding, stored = r.byte(), r.bytes(r.varint())
+        check(coding <= SPARSE and (base is not None or coding not in NEEDS_BASE), "a part's coding")
+        old = take_part(base[skip:skip + len(out)], size, part) if coding in NEEDS_BASE else None
+        put_part(out, size, part,
+                 decode(coding, part[0], count * len(part[2]), stored, old, seen))
+    return head + bytes(out) + tail
+
+
 def constant(r, width, n, base, seen):
     check(n % width == 0 and n, "a constant")
     return r.bytes(width) * (n // width)
@@ -320,6 +409,8 @@ CODINGS = {
     SPARSE: sparse,
     HALVES: halves,
     HALVES_DELTA: halves,
+    BLOCKS: blocks,
+    BLOCKS_DELTA: blocks,
 }
 
 

@@ -17,7 +17,8 @@ MAKER = os.path.join(oracle.BUILD, "tests", "unit-test_codec_golden")
 SEED = int(os.environ.get("ST_SEED") or int.from_bytes(os.urandom(4), "little"))
 
 # What the streams of all kinds together must have used, or the test tests less than it says.
-FEATURES = {"coding %d" % c for c in (1, 3, 4, 5, 6, 7, 8)} | {
+FEATURES = {"coding %d" % c for c in (1, 3, 4, 5, 6, 7, 8, 9, 10)} | {
+    "blocks %d" % t for t in codec_decoder.BLOCK_TYPES} | {
     "gaps 0", "gaps 1", "plane 0", "plane 1", "plane 2", "flag 1", "flag 2", "flag 4",
     "group 0", "group 128", "group coded", "halves in 4", "halves in 5"}
 

@@ -264,6 +264,26 @@ struct st_frame_in case_in(struct case_states *c, size_t m, unsigned width, enum
 				     .row_at = row ? m % row : 0 };
 }
 
+struct st_frame_in case_blocks(struct case_states *c, size_t n, enum st_quant quant, uint64_t at)
+{
+	uint64_t s = n * 31 + quant + at;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t r = case_random(&s);
+
+		c->base[i] = (uint8_t)(r & 0x77); /* not all values are equally many */
+		c->raw[i] = (uint8_t)(c->base[i] + (r >> 8 & 31 ? 0 : 1 + (r >> 16 & 16)));
+	}
+	return (struct st_frame_in){ .raw = c->raw,
+				     .n = n,
+				     .base = c->base,
+				     .base_n = n,
+				     .width = 1,
+				     .level = 1,
+				     .quant = quant,
+				     .quant_at = at };
+}
+
 int case_decode(struct case_states *c, enum st_coding coding, const struct st_frame_in *in,
 		const uint8_t *p, size_t len)
 {

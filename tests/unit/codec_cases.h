@@ -65,6 +65,13 @@ int case_decode(struct case_states *c, enum st_coding coding, const struct st_fr
 void case_flips(struct case_states *c, enum st_coding coding, const struct st_frame_in *in,
 		size_t len);
 
+/* The same of n bytes of blocks, of which a few values differ. */
+struct st_frame_in case_blocks(struct case_states *c, size_t n, enum st_quant quant, uint64_t at);
+/* Types with parts. */
+static const enum st_quant case_quants[] = { ST_Q4_0, ST_Q4_1, ST_Q5_0, ST_Q5_1, ST_Q8_0,
+					     ST_Q2_K, ST_Q3_K, ST_Q4_K, ST_Q5_K, ST_Q6_K };
+#define NQUANTS (sizeof(case_quants) / sizeof(*case_quants))
+
 static const unsigned case_widths[] = { 1, 2, 4, 8 };
 static const size_t case_sizes[] = { 1,	     2,	   7,	 8,	9,     31,     32,
 				     33,     1000, 4096, 65535, 65536, 300001, (1 << 20) - 3,

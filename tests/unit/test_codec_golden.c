@@ -5,6 +5,8 @@
  *
  *	test_codec_golden			checks them
  *	test_codec_golden --make DIR SEED	writes such files; seed 1: those that are kept
+ *	test_codec_golden --encode DIR NAME TYPE BASE RAW
+ *		the same of quantised blocks (tests/golden/make_blocks.py: those of gguf-*)
  *
  * A file is one line, "strata frame 1: coding C width W raw N base B stored S", then B bytes of the
  * base, S of the stream, N that it decodes to.
@@ -96,11 +98,51 @@ static void make_pair(struct case_states *c, const char *dir, uint64_t seed, uns
 	}
 }
 
+/* Blocks of random bits; those that a real quantiser made are kept beside them (--encode). */
+static void make_blocks(struct case_states *c, const char *dir, uint64_t seed, enum st_quant quant)
+{
+	const struct st_quant_info *info = st_quant_info(quant);
+	size_t n = seed == 1 ? 2600 : 2000 + case_random(&seed) % 20000;
+	struct st_frame_in in = case_blocks(c, n, quant, seed == 1 ? 5 : seed);
+
+	write_case(c, dir, ST_CODING_BLOCKS, &in, info->name);
+	write_case(c, dir, ST_CODING_BLOCKS_DELTA, &in, info->name);
+}
+
+static size_t slurp(const char *path, uint8_t *out)
+{
+	FILE *f = fopen(path, "rb");
+	size_t n = f ? fread(out, 1, ST_FRAME_LEN, f) : 0;
+
+	assert_true(n && fgetc(f) == EOF);
+	fclose(f);
+	return n;
+}
+
+static int encode(const char *dir, const char *name, enum st_quant quant, const char *base,
+		  const char *raw)
+{
+	struct st_frame_in in = { .width = 1, .level = 1, .quant = quant };
+	struct case_states c;
+
+	case_states_init(&c);
+	in.base_n = slurp(base, c.base);
+	in.n = slurp(raw, c.raw);
+	in.base = c.base;
+	in.raw = c.raw;
+	write_case(&c, dir, ST_CODING_BLOCKS, &in, name);
+	write_case(&c, dir, ST_CODING_BLOCKS_DELTA, &in, name);
+	case_states_release(&c);
+	return 0;
+}
+
 static int make(const char *dir, uint64_t seed)
 {
 	struct case_states c;
 
 	case_states_init(&c);
+	for (size_t i = 0; i < NQUANTS; i++)
+		make_blocks(&c, dir, seed, case_quants[i]);
 	for (size_t i = 0; i < 4 * ST_NNUMBERS * NPAIRS; i++) {
 		unsigned width = case_widths[i % 4];
 		enum st_num num = (enum st_num)(i / 4 % ST_NNUMBERS);
@@ -223,6 +265,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_damaged_pack),
 	};
 
+	if (argc == 7 && strcmp(argv[1], "--encode") == 0)
+		return encode(argv[2], argv[3], (enum st_quant)strtoul(argv[4], NULL, 10), argv[5],
+			      argv[6]);
 	if (argc == 4 && strcmp(argv[1], "--make") == 0)
 		return make(argv[2], strtoull(argv[3], NULL, 10));
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,8 @@ static void conformance(void **state)
 			if (in.n > 65536 && (i + k) % 3) /* large ones take long */
 				continue;
 			in.number = case_number(in.width, i / NFILLS / NWIDTHS);
+			in.quant = case_quants[i % NQUANTS];
+			in.quant_at = i;
 			case_fill(b->raw, in.n, how, in.width, i);
 			case_fill(b->base, in.n, how, in.width, i);
 			if (k != ST_CODING_SAME && i % 3)
