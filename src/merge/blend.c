@@ -9,6 +9,7 @@
 
 #include "merge/blend.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "base/pool.h"
@@ -101,20 +102,6 @@ static int read_slab(const struct engine *g, struct slab *s, struct st_err *e)
 	return ST_OK;
 }
 
-/* The carry out of an exponent of ones only reaches the sign's place. */
-static bool all_finite(const double v[BLOCK])
-{
-	uint64_t any = 0;
-
-	for (size_t i = 0; i < BLOCK; i++) {
-		uint64_t bits;
-
-		memcpy(&bits, &v[i], sizeof(bits));
-		any |= (bits & (uint64_t)0x7ff << 52) + ((uint64_t)1 << 52);
-	}
-	return any >> 63 == 0;
-}
-
 static int not_finite(const struct feed *f, const double *v, uint64_t at, struct st_err *e)
 {
 	size_t i = 0;
@@ -165,7 +152,7 @@ static int load_block(const struct engine *g, const struct slab *s, size_t from,
 		double *v = scratch + i * BLOCK;
 
 		load(g, f, v, raw + from * f->bits / 8, n);
-		if (f->check && g->refuse && !all_finite(v))
+		if (f->check && g->refuse && !st_round_within(v, BLOCK, -DBL_MAX, DBL_MAX))
 			return not_finite(f, v, s->at + from, e);
 		if (f->wide && check_wide(f, v, n, s->at + from, e) != ST_OK)
 			return e->code;
@@ -482,11 +469,12 @@ static void engine_release(struct engine *g)
 	free(g->feed);
 }
 
-int st_job_pass(const struct st_job *j, const struct st_pass *p, struct st_err *e)
+int st_job_pass(struct st_job *j, const struct st_pass *p, struct st_err *e)
 {
-	struct engine g = { .j = j, .p = p, .to = j->n, .refuse = !j->b->allow_nonfinite };
+	struct engine g = { .j = j, .p = p, .from = p->from, .to = p->to ? p->to : j->n };
 	int rc = add_feeds(&g, e);
 
+	g.refuse = !j->b->allow_nonfinite && !j->finite;
 	if (rc == ST_OK)
 		rc = size_slabs(&g, e);
 	if (rc == ST_OK)
@@ -494,6 +482,8 @@ int st_job_pass(const struct st_job *j, const struct st_pass *p, struct st_err *
 	if (rc == ST_OK)
 		rc = g.nslabs == 1 ? run_here(&g, e) : run_pipe(&g, e);
 	engine_release(&g);
+	if (rc == ST_OK && g.refuse && g.to - g.from == j->n)
+		j->finite = true;
 	return rc;
 }
 
@@ -535,7 +525,7 @@ static int hand_out(const struct st_job *j, const struct st_pass *p, uint64_t at
 	return o->sink(o->arg, result, n * o->bits / 8, e);
 }
 
-static int apply(const struct st_job *j, st_blend_sink to, void *arg, struct st_err *e)
+static int apply(struct st_job *j, st_blend_sink to, void *arg, struct st_err *e)
 {
 	struct output o = { to, arg, 0 };
 	struct st_pass p = { .block = apply_block, .fold = hand_out, .arg = &o };

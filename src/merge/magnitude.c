@@ -1,19 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The k-th largest distance is found digit by digit of its bits, which order as the numbers do:
- * a pass counts by the next 16 bits those that have all digits known so far. Once the rest of the
- * bits is zero in all of them, as where inputs have few bits, the number is known. One more pass
- * finds where the last of the equal ones lies that is still among the k.
+ * The k-th largest distance is found among the bits of distances, which order as the numbers do. A
+ * pass counts those in a range of bits by 2^16 parts of it; the part that has the k-th is the next
+ * range. The number is known once the range is one, or has just one number of as many trailing zeros
+ * as all that were seen have, as where inputs have few bits.
+ *
+ * A large tensor's first range comes from a sample, and with it the number that is the k-th if
+ * numbers are coarse: those equal to it are counted apart, so that one pass can be enough. Where the
+ * sample misled, all begins anew without it. Nothing of this can change what is found.
+ *
+ * Then the last of the equal ones is looked for that is still among the k.
  */
 
 #include "merge/magnitude.h"
 
+#include <float.h>
 #include <math.h>
 
 #define DIGIT 16
 #define DIGITS ((size_t)1 << DIGIT)
-#define TOP 63 /* bits of a distance: it has no sign */
+#define ALL (UINT64_MAX >> 1) /* bits of a distance: it has no sign */
+#define BLOCK ST_BLEND_BLOCK
+#define REGION ((uint64_t)128 * BLOCK) /* numbers whose equal ones are counted together */
+#define SAMPLE_PART ((uint64_t)2 * BLOCK)
+#define SAMPLE_PARTS ((uint64_t)128)
+#define SAMPLED ((uint64_t)1 << 21) /* numbers of a tensor that is sampled */
 
 static uint64_t bits_of(double v)
 {
@@ -65,43 +77,96 @@ void st_magnitude_rank(uint16_t *rank, const double *v, size_t n, uint16_t *orde
 /* ---- the k-th ---- */
 
 struct search {		 /* of one model */
-	uint64_t prefix; /* digits known, at the bottom */
-	unsigned known;	 /* bits of them */
-	uint64_t left;	 /* rank from the largest, among those that have them; 1 the first */
+	uint64_t lo, hi; /* range of bits that it lies in */
+	uint64_t left;	 /* its rank from the largest of the range, 1 the first */
+	bool sampled;	 /* left is its rank in the tensor, and the range a guess */
+	double guess;	 /* if it is a number, perhaps the k-th */
+	double value;	 /* once done */
 	bool done;
+	uint32_t *equal; /* to the guess, of each region; NULL: not counted */
 };
 
 struct tally { /* what a worker counted of one model */
 	uint64_t count[DIGITS];
-	uint64_t rest; /* all bits that are set below this digit, in those of the prefix */
+	uint64_t above;	      /* the range */
+	uint64_t over, equal; /* the guess */
+	uint64_t bits;	      /* that any number in the range has */
 };
 
 struct group { /* of models that are counted at a time */
-	const struct search *s;
+	struct search *s;
 	size_t first, n;
 };
 
-static unsigned digit_shift(const struct search *s)
+static unsigned shift_of(const struct search *s)
 {
-	return s->known + DIGIT >= TOP ? 0 : TOP - s->known - DIGIT;
+	unsigned shift = 0;
+
+	while ((s->hi - s->lo) >> shift >= DIGITS)
+		shift++;
+	return shift;
 }
 
-static void count_model(const struct search *s, struct tally *t, const double *x, const double *b,
-			size_t n)
+struct counts {
+	uint64_t above, over, equal;
+};
+
+ST_BLEND_INLINE struct counts compare(double *restrict d, const double *restrict x,
+				      const double *restrict b, size_t n, double hi, double guess)
 {
-	const unsigned shift = digit_shift(s), known = TOP - s->known;
-	const uint64_t below = ((uint64_t)1 << shift) - 1;
-	uint64_t rest = 0;
+	uint64_t above = 0, over = 0, equal = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t bits = bits_of(fabs(x[i] - b[i]));
+		const double far = fabs(x[i] - b[i]);
 
-		if (bits >> known != s->prefix)
-			continue;
-		t->count[(bits >> shift) & (DIGITS - 1)]++;
-		rest |= bits & below;
+		d[i] = far;
+		above += far > hi;
+		over += far > guess;
+		equal += far == guess;
 	}
-	t->rest |= rest;
+	return (struct counts){ above, over, equal };
+}
+
+ST_BLEND_TARGET_AVX2 static struct counts compare_avx2(double *d, const double *x, const double *b,
+						       double hi, double guess)
+{
+	return compare(d, x, b, BLOCK, hi, guess);
+}
+
+/* Those in the range; not the guess, which is counted already. */
+static void count_range(const struct search *s, struct tally *t, const double *d, size_t n)
+{
+	const double lo = of_bits(s->lo), hi = of_bits(s->hi), guess = s->guess;
+	const unsigned shift = shift_of(s);
+	const bool whole = s->hi == ALL;
+	uint64_t bits, all = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!whole && (d[i] < lo || d[i] > hi || d[i] == guess))
+			continue;
+		bits = bits_of(d[i]);
+		t->count[(bits - s->lo) >> shift]++;
+		all |= bits;
+	}
+	t->bits |= all;
+}
+
+static uint32_t count_model(const struct search *s, struct tally *t, const struct st_block *k,
+			    size_t m, enum st_blend_level l)
+{
+	const double hi = s->hi == ALL ? (double)INFINITY : of_bits(s->hi);
+	struct counts c;
+	double d[BLOCK];
+
+	if (l == ST_BLEND_AVX2 && k->n == BLOCK)
+		c = compare_avx2(d, k->model[m], k->base, hi, s->guess);
+	else
+		c = compare(d, k->model[m], k->base, k->n, hi, s->guess);
+	t->above += c.above;
+	t->over += c.over;
+	t->equal += c.equal;
+	count_range(s, t, d, k->n);
+	return (uint32_t)c.equal;
 }
 
 static int count_block(const struct st_job *j, const struct st_block *k, const struct st_pass *p,
@@ -109,54 +174,124 @@ static int count_block(const struct st_job *j, const struct st_block *k, const s
 {
 	const struct group *g = p->arg;
 	struct tally *t = own;
+	uint32_t *equal = result;
 
-	(void)j;
-	(void)result;
 	(void)e;
 	for (size_t m = 0; m < g->n; m++)
 		if (!g->s[g->first + m].done)
-			count_model(&g->s[g->first + m], &t[m], k->model[g->first + m], k->base,
-				    k->n);
+			equal[m] =
+				count_model(&g->s[g->first + m], &t[m], k, g->first + m, j->level);
 	return ST_OK;
 }
 
-/* Of model m of a group, from what all workers counted. */
-static void narrow(struct search *s, struct tally *const *own, size_t m, size_t workers)
+static int count_fold(const struct st_job *j, const struct st_pass *p, uint64_t at, size_t n,
+		      const void *result, struct st_err *e)
 {
-	const unsigned shift = digit_shift(s), width = TOP - s->known - shift;
-	uint64_t rest = 0, c;
-	size_t d = (size_t)1 << width;
+	const struct group *g = p->arg;
+	const uint32_t *equal = result;
 
-	for (size_t w = 0; w < workers; w++)
-		rest |= own[w][m].rest;
-	for (;;) {
-		ST_BUG_ON(d == 0);
-		d--;
-		c = 0;
-		for (size_t w = 0; w < workers; w++)
-			c += own[w][m].count[d];
-		if (c >= s->left)
-			break;
-		s->left -= c;
-	}
-	s->prefix = s->prefix << width | d;
-	s->known += width;
-	s->done = rest == 0 || s->known == TOP;
+	(void)j;
+	(void)e;
+	for (uint64_t end = at + n; at < end; at += BLOCK, equal += g->n)
+		for (size_t m = 0; m < g->n; m++) {
+			struct search *s = &g->s[g->first + m];
+
+			if (s->equal && !s->done)
+				s->equal[at / REGION] += equal[m];
+		}
+	return ST_OK;
 }
 
-static int count_group(const struct st_job *j, struct search *s, size_t first, size_t n,
-		       struct tally **own, struct st_err *e)
+/* Begins anew, with the k that is left among all. */
+static void forget_sample(struct search *s, uint64_t k)
+{
+	s->lo = 0;
+	s->hi = ALL;
+	s->left = k;
+	s->sampled = false;
+	s->guess = (double)NAN;
+	free(s->equal);
+	s->equal = NULL;
+}
+
+/* The first number from lo on that has so many zeros at its end. */
+static uint64_t aligned(uint64_t lo, unsigned zeros)
+{
+	const uint64_t below = ((uint64_t)1 << zeros) - 1;
+
+	return (lo + below) & ~below;
+}
+
+static void take_part(struct search *s, uint64_t part, unsigned shift, uint64_t bits)
+{
+	const unsigned zeros = bits ? (unsigned)__builtin_ctzll(bits) : 62;
+	const uint64_t lo = s->lo + (part << shift), hi = lo + (((uint64_t)1 << shift) - 1);
+
+	s->lo = lo;
+	s->hi = hi < s->hi ? hi : s->hi;
+	s->sampled = false;
+	s->guess = (double)NAN;
+	free(s->equal);
+	s->equal = NULL;
+	s->done = shift == 0 || zeros >= shift;
+	s->value = of_bits(aligned(lo, shift == 0 ? 0 : zeros));
+}
+
+/* Of model m of a group, from what all workers counted. False: the sample misled. */
+static bool narrow(struct search *s, struct tally *const *own, size_t m, size_t workers)
+{
+	const unsigned shift = shift_of(s);
+	struct tally sum = { .above = 0 };
+	uint64_t part = ((s->hi - s->lo) >> shift) + 1;
+
+	for (size_t w = 0; w < workers; w++) {
+		sum.above += own[w][m].above;
+		sum.over += own[w][m].over;
+		sum.equal += own[w][m].equal;
+		sum.bits |= own[w][m].bits;
+		for (size_t d = 0; d < DIGITS; d++)
+			sum.count[d] += own[w][m].count[d];
+	}
+	if (sum.over < s->left && s->left <= sum.over + sum.equal) {
+		s->value = s->guess;
+		s->left -= sum.over;
+		s->done = true;
+		return true;
+	}
+	if (sum.equal) {
+		sum.bits |= bits_of(s->guess);
+		sum.count[(bits_of(s->guess) - s->lo) >> shift] += sum.equal;
+	}
+	if (s->sampled && s->left <= sum.above)
+		return false;
+	s->left -= s->sampled ? sum.above : 0;
+	while (part-- > 0) {
+		if (sum.count[part] >= s->left) {
+			take_part(s, part, shift, sum.bits);
+			return true;
+		}
+		s->left -= sum.count[part];
+	}
+	ST_BUG_ON(!s->sampled);
+	return false;
+}
+
+static int count_group(struct st_job *j, struct search *s, const struct st_cut *cuts, size_t first,
+		       size_t n, struct tally **own, struct st_err *e)
 {
 	struct group g = { s, first, n };
-	struct st_pass p = { .block = count_block, .arg = &g, .own = (void **)own };
+	struct st_pass p = {
+		.block = count_block, .fold = count_fold, .arg = &g, .own = (void **)own
+	};
 	int rc;
 
+	p.per_block = n * sizeof(uint32_t);
 	for (unsigned w = 0; w < j->ctx->jobs; w++)
 		memset(own[w], 0, n * sizeof(**own));
 	rc = st_job_pass(j, &p, e);
-	for (size_t m = 0; m < n && rc == ST_OK; m++)
-		if (!s[first + m].done)
-			narrow(&s[first + m], own, m, j->ctx->jobs);
+	for (size_t m = first; m < first + n && rc == ST_OK; m++)
+		if (!s[m].done && !narrow(&s[m], own, m - first, j->ctx->jobs))
+			forget_sample(&s[m], cuts[m].k);
 	return rc;
 }
 
@@ -168,16 +303,114 @@ static bool all_done(const struct search *s, size_t n)
 	return true;
 }
 
-static int search_all(const struct st_job *j, struct search *s, size_t group, struct tally **own,
-		      struct st_err *e)
+static int search_all(struct st_job *j, struct search *s, const struct st_cut *cuts, size_t group,
+		      struct tally **own, struct st_err *e)
 {
 	int rc = ST_OK;
 
 	for (size_t first = 0, n; first < j->nmodels && rc == ST_OK; first += n) {
 		n = j->nmodels - first < group ? j->nmodels - first : group;
 		while (rc == ST_OK && !all_done(s + first, n))
-			rc = count_group(j, s, first, n, own, e);
+			rc = count_group(j, s, cuts, first, n, own, e);
 	}
+	return rc;
+}
+
+/* ---- the sample ---- */
+
+struct sample {
+	size_t model, n;
+	double *v;
+};
+
+static int sample_block(const struct st_job *j, const struct st_block *k, const struct st_pass *p,
+			void *result, void *own, struct st_err *e)
+{
+	const struct sample *s = p->arg;
+	double d[BLOCK];
+
+	(void)j;
+	(void)own;
+	(void)e;
+	for (size_t i = 0; i < k->n; i++)
+		d[i] = fabs(k->model[s->model][i] - k->base[i]);
+	memcpy(result, d, k->n * sizeof(*d));
+	return ST_OK;
+}
+
+static int sample_fold(const struct st_job *j, const struct st_pass *p, uint64_t at, size_t n,
+		       const void *result, struct st_err *e)
+{
+	struct sample *s = p->arg;
+
+	(void)j;
+	(void)at;
+	(void)e;
+	memcpy(s->v + s->n, result, n * sizeof(*s->v));
+	s->n += n;
+	return ST_OK;
+}
+
+static int descending(const void *a, const void *b)
+{
+	double x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return (x < y) - (x > y);
+}
+
+/* Four times the deviation that the rank has in a sample, to either side. */
+static void guess(struct search *s, const struct sample *of, uint64_t k, uint64_t n)
+{
+	const double share = (double)k / (double)n, size = (double)of->n;
+	const double at = share * size, far = 4 * sqrt(size * share * (1 - share)) + 2;
+	const size_t last = of->n - 1;
+
+	s->sampled = true;
+	s->lo = at + far < size ? bits_of(of->v[(size_t)(at + far)]) : 0;
+	s->hi = at - far > 0 ? bits_of(of->v[(size_t)(at - far)]) : bits_of(DBL_MAX);
+	s->guess = of->v[(size_t)at < last ? (size_t)at : last];
+}
+
+static int take_sample(struct st_job *j, struct search *s, struct sample *of, size_t m, uint64_t k,
+		       struct st_err *e)
+{
+	struct st_pass p = { .block = sample_block, .fold = sample_fold, .arg = of };
+	const uint64_t blocks = j->n / BLOCK;
+	int rc = ST_OK;
+
+	p.per_number = sizeof(double);
+	of->model = m;
+	of->n = 0;
+	for (uint64_t i = 0; i < SAMPLE_PARTS && rc == ST_OK; i++) {
+		p.from = blocks / SAMPLE_PARTS * i * BLOCK;
+		p.to = p.from + SAMPLE_PART;
+		rc = st_job_pass(j, &p, e);
+	}
+	if (rc != ST_OK)
+		return rc;
+	qsort(of->v, of->n, sizeof(*of->v), descending);
+	guess(s, of, k, j->n);
+	s->equal = st_calloc((size_t)(j->n / REGION) + 1, sizeof(*s->equal), e);
+	return s->equal ? ST_OK : (int)e->code;
+}
+
+static int take_samples(struct st_job *j, struct search *s, const struct st_cut *cuts,
+			struct st_err *e)
+{
+	struct sample of = { 0 };
+	int rc = ST_OK;
+
+	if (j->n < SAMPLED || j->b->allow_nonfinite)
+		return ST_OK;
+	of.v = st_calloc((size_t)(SAMPLE_PARTS * SAMPLE_PART), sizeof(*of.v), e);
+	if (!of.v)
+		return e->code;
+	for (size_t m = 0; m < j->nmodels && rc == ST_OK; m++)
+		if (!s[m].done)
+			rc = take_sample(j, &s[m], &of, m, cuts[m].k, e);
+	free(of.v);
 	return rc;
 }
 
@@ -186,6 +419,7 @@ static int search_all(const struct st_job *j, struct search *s, size_t group, st
 struct ties {
 	struct st_cut *cuts;
 	const struct search *s;
+	size_t first, n; /* models */
 	uint64_t seen[ST_SPEC_VALUES];
 };
 
@@ -195,16 +429,17 @@ static int tie_block(const struct st_job *j, const struct st_block *k, const str
 	const struct ties *t = p->arg;
 	uint32_t *count = result;
 
+	(void)j;
 	(void)own;
 	(void)e;
-	for (size_t m = 0; m < j->nmodels; m++) {
+	for (size_t m = t->first; m < t->first + t->n; m++) {
 		const double limit = t->cuts[m].limit;
 		const double *x = k->model[m], *b = k->base;
 		uint32_t c = 0;
 
 		for (size_t i = 0; i < k->n; i++)
 			c += fabs(x[i] - b[i]) == limit;
-		count[m] = c;
+		*count++ = c;
 	}
 	return ST_OK;
 }
@@ -214,31 +449,66 @@ static int tie_fold(const struct st_job *j, const struct st_pass *p, uint64_t at
 {
 	struct ties *t = p->arg;
 	const uint32_t *count = result;
-	uint64_t block = at / ST_BLEND_BLOCK;
 
+	(void)j;
 	(void)e;
-	for (size_t done = 0; done < n; done += ST_BLEND_BLOCK, block++, count += j->nmodels)
-		for (size_t m = 0; m < j->nmodels; m++) {
+	for (uint64_t end = at + n; at < end; at += BLOCK)
+		for (size_t m = t->first; m < t->first + t->n; m++, count++) {
 			struct st_cut *c = &t->cuts[m];
+			const uint64_t left = t->s[m].left;
 
-			if (t->seen[m] <= t->s[m].left && t->seen[m] + count[m] > t->s[m].left &&
-			    c->edge == UINT64_MAX) {
-				c->edge = block;
-				c->rest = t->s[m].left - t->seen[m];
+			if (c->edge == UINT64_MAX && t->seen[m] + *count > left) {
+				c->edge = at / BLOCK;
+				c->rest = left - t->seen[m];
 			}
-			t->seen[m] += count[m];
+			t->seen[m] += *count;
 		}
 	return ST_OK;
 }
 
-static int find_ties(const struct st_job *j, struct st_cut *cuts, const struct search *s,
+static int find_in(struct st_job *j, struct ties *t, uint64_t from, uint64_t to, struct st_err *e)
+{
+	struct st_pass p = {
+		.block = tie_block, .fold = tie_fold, .arg = t, .from = from, .to = to
+	};
+
+	p.per_block = t->n * sizeof(uint32_t);
+	return st_job_pass(j, &p, e);
+}
+
+/* The region is known. */
+static int find_counted(struct st_job *j, struct ties *t, size_t m, struct st_err *e)
+{
+	const struct search *s = &t->s[m];
+	uint64_t r = 0, end;
+
+	for (; r <= j->n / REGION && t->seen[m] + s->equal[r] <= s->left; r++)
+		t->seen[m] += s->equal[r];
+	if (r > j->n / REGION)
+		return ST_OK; /* all of them are among the k */
+	end = (r + 1) * REGION;
+	t->first = m;
+	t->n = 1;
+	return find_in(j, t, r * REGION, end < j->n ? end : j->n, e);
+}
+
+static int find_ties(struct st_job *j, struct st_cut *cuts, const struct search *s,
 		     struct st_err *e)
 {
 	struct ties t = { .cuts = cuts, .s = s };
-	struct st_pass p = { .block = tie_block, .fold = tie_fold, .arg = &t };
+	bool any = false;
+	int rc = ST_OK;
 
-	p.per_block = j->nmodels * sizeof(uint32_t);
-	return st_job_pass(j, &p, e);
+	for (size_t m = 0; m < j->nmodels; m++)
+		any = any || (isfinite(cuts[m].limit) && cuts[m].limit >= 0 && !s[m].equal);
+	if (any) {
+		t.n = j->nmodels;
+		rc = find_in(j, &t, 0, j->n, e);
+	}
+	for (size_t m = 0; m < j->nmodels && rc == ST_OK && !any; m++)
+		if (s[m].equal)
+			rc = find_counted(j, &t, m, e);
+	return rc;
 }
 
 /* ---- */
@@ -252,24 +522,29 @@ static bool settle(struct st_cut *c, uint64_t n)
 	return c->k == 0 || c->k >= n;
 }
 
-static int find(const struct st_job *j, struct st_cut *cuts, struct search *s, size_t group,
+static int find(struct st_job *j, struct st_cut *cuts, struct search *s, size_t group,
 		struct tally **own, struct st_err *e)
 {
-	int rc;
+	bool searched[ST_SPEC_VALUES];
+	int rc = ST_OK;
 
+	for (size_t m = 0; m < j->nmodels; m++)
+		searched[m] = !s[m].done;
 	for (unsigned w = 0; w < j->ctx->jobs; w++) {
 		own[w] = st_calloc(group, sizeof(**own), e);
 		if (!own[w])
 			return e->code;
 	}
-	rc = search_all(j, s, group, own, e);
-	for (size_t m = 0; m < j->nmodels; m++)
-		if (s[m].known)
-			cuts[m].limit = of_bits(s[m].prefix << (TOP - s[m].known));
+	rc = take_samples(j, s, cuts, e);
+	if (rc == ST_OK)
+		rc = search_all(j, s, cuts, group, own, e);
+	for (size_t m = 0; m < j->nmodels && rc == ST_OK; m++)
+		if (searched[m])
+			cuts[m].limit = s[m].value;
 	return rc == ST_OK ? find_ties(j, cuts, s, e) : rc;
 }
 
-int st_cut_find(const struct st_job *j, struct st_cut *cuts, struct st_err *e)
+int st_cut_find(struct st_job *j, struct st_cut *cuts, struct st_err *e)
 {
 	struct search s[ST_SPEC_VALUES] = { 0 };
 	uint64_t group = j->ctx->memory / 4 / j->ctx->jobs / sizeof(struct tally);
@@ -279,7 +554,7 @@ int st_cut_find(const struct st_job *j, struct st_cut *cuts, struct st_err *e)
 
 	for (size_t m = 0; m < j->nmodels; m++) {
 		s[m].done = settle(&cuts[m], j->n);
-		s[m].left = cuts[m].k;
+		forget_sample(&s[m], cuts[m].k);
 		any = any || !s[m].done;
 	}
 	if (!any)
@@ -292,6 +567,8 @@ int st_cut_find(const struct st_job *j, struct st_cut *cuts, struct st_err *e)
 	if (!own)
 		return e->code;
 	rc = find(j, cuts, s, (size_t)(group < j->nmodels ? group : j->nmodels), own, e);
+	for (size_t m = 0; m < j->nmodels; m++)
+		free(s[m].equal);
 	for (unsigned w = 0; w < j->ctx->jobs; w++)
 		free(own[w]);
 	free(own);
@@ -300,9 +577,7 @@ int st_cut_find(const struct st_job *j, struct st_cut *cuts, struct st_err *e)
 
 double st_cut_above(const struct st_cut *c, const struct st_block *k)
 {
-	const uint64_t block = k->at / ST_BLEND_BLOCK;
-
-	if (block < c->edge && isfinite(c->limit))
+	if (k->at / BLOCK < c->edge && isfinite(c->limit))
 		return nextafter(c->limit, -1);
 	return c->limit;
 }

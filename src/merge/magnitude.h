@@ -25,7 +25,7 @@ struct st_cut {
  * Fills cuts[m] for each model. Reads all inputs some times; uses at most
  * ctx->memory / 4 beside what a pass does.
  */
-ST_MUST int st_cut_find(const struct st_job *j, struct st_cut *cuts, struct st_err *e);
+ST_MUST int st_cut_find(struct st_job *j, struct st_cut *cuts, struct st_err *e);
 
 /* What is larger than this is among them; but in block `edge` equal ones are counted. */
 double st_cut_above(const struct st_cut *c, const struct st_block *k);

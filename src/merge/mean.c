@@ -51,6 +51,21 @@ ST_BLEND_INLINE void add(double *restrict out, double *restrict lost, const doub
 	}
 }
 
+ST_BLEND_INLINE void first(double *restrict out, const double *restrict x, double weight)
+{
+	for (size_t i = 0; i < BLOCK; i++)
+		out[i] = x[i] * weight;
+}
+
+ST_BLEND_INLINE void divide(double *restrict out, const double *restrict lost, double by)
+{
+	for (size_t i = 0; i < BLOCK; i++) {
+		double s = out[i] + lost[i], sum = lost[i] != 0 ? s : out[i]; /* -0 stays that */
+
+		out[i] = sum / by;
+	}
+}
+
 ST_BLEND_INLINE void two(double *restrict out, const double *restrict x, const double *restrict y,
 			 double wx, double wy, double sum)
 {
@@ -65,18 +80,11 @@ ST_BLEND_INLINE void several(const struct st_job *j, const struct st_block *k,
 			     const struct st_mean *m)
 {
 	double lost[BLOCK] = { 0 };
-	double *restrict out = k->out;
 
-	for (size_t i = 0; i < BLOCK; i++)
-		out[i] = k->model[0][i] * m->weight[0];
+	first(k->out, k->model[0], m->weight[0]);
 	for (size_t i = 1; i < j->nmodels; i++)
-		add(out, lost, k->model[i], m->weight[i]);
-	for (size_t i = 0; i < BLOCK; i++) {
-		double s = out[i] + lost[i];
-
-		s = lost[i] == 0 ? out[i] : s; /* -0 stays that */
-		out[i] = s / m->sum;
-	}
+		add(k->out, lost, k->model[i], m->weight[i]);
+	divide(k->out, lost, m->sum);
 }
 
 /* All the same number: that one. */

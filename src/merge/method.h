@@ -62,6 +62,7 @@ struct st_job {
 	size_t nmodels;
 	struct st_arena arena; /* for state, until the end */
 	void *state;	       /* the method's; constant once planned */
+	bool finite;	       /* a pass has seen that all inputs are */
 };
 
 struct st_method {
@@ -121,9 +122,11 @@ struct st_pass {
 	/* Bytes of result, zeroed before: either so many for a block, the i-th of a slab at the
 	 * i-th place, or so many for each number. */
 	size_t per_block, per_number;
-	void **own; /* NULL, or one of each worker of job->ctx->jobs */
+	uint64_t from, to; /* the numbers that it is over, from a multiple of ST_BLEND_BLOCK on; to
+			    * 0: all */
+	void **own;	   /* NULL, or one of each worker of job->ctx->jobs */
 };
-ST_MUST int st_job_pass(const struct st_job *j, const struct st_pass *p, struct st_err *e);
+ST_MUST int st_job_pass(struct st_job *j, const struct st_pass *p, struct st_err *e);
 
 /* The table. */
 extern const struct st_method *const st_methods[];

@@ -16,28 +16,24 @@ struct stock {
 	double t;
 };
 
+static void subtract(double *restrict out, const double *restrict x, const double *restrict b)
+{
+	for (size_t i = 0; i < ST_BLEND_BLOCK; i++)
+		out[i] = x[i] - b[i];
+}
+
 /* Norms first, then the products of pairs (0, 1), (0, 2) ... (1, 2) ... */
 static void sums(const struct st_job *j, const struct st_block *k, double *out)
 {
 	double *pair = out + j->nmodels;
 
 	for (size_t m = 0; m < j->nmodels; m++) {
-		for (size_t i = 0; i < ST_BLEND_BLOCK; i++)
-			k->work[m][i] = k->model[m][i] - k->base[i];
+		subtract(k->work[m], k->model[m], k->base);
 		out[m] = st_reduce_dot(j->level, k->work[m], k->work[m]);
 	}
 	for (size_t a = 0; a < j->nmodels; a++)
 		for (size_t b = a + 1; b < j->nmodels; b++)
 			*pair++ = st_reduce_dot(j->level, k->work[a], k->work[b]);
-}
-
-static double cosine(double ab, double aa, double bb)
-{
-	double norms = sqrt(aa * bb); /* equal ones give just that */
-
-	if (norms == 0 || !isfinite(norms))
-		norms = sqrt(aa) * sqrt(bb);
-	return norms == 0 ? 0 : ab / norms;
 }
 
 static double mean_cosine(const double *sum, size_t n)
@@ -47,7 +43,7 @@ static double mean_cosine(const double *sum, size_t n)
 
 	for (size_t a = 0; a < n; a++)
 		for (size_t b = a + 1; b < n; b++)
-			all += cosine(*pair++, sum[a], sum[b]);
+			all += st_reduce_cosine(*pair++, sum[a], sum[b]);
 	return all / (double)(n * (n - 1) / 2);
 }
 
@@ -70,25 +66,30 @@ static int plan(struct st_job *j, struct st_err *e)
 	return ST_OK;
 }
 
-ST_BLEND_INLINE void stock(const struct st_job *j, const struct st_block *k)
+ST_BLEND_INLINE void add(double *restrict sum, const double *restrict x)
 {
-	const double t = ((const struct stock *)j->state)->t, n = (double)j->nmodels;
-	const double *restrict b = k->base;
-	double *restrict out = k->out;
-
 	for (size_t i = 0; i < ST_BLEND_BLOCK; i++)
-		out[i] = k->model[0][i];
-	for (size_t m = 1; m < j->nmodels; m++) {
-		const double *restrict x = k->model[m];
+		sum[i] += x[i];
+}
 
-		for (size_t i = 0; i < ST_BLEND_BLOCK; i++)
-			out[i] += x[i];
-	}
+ST_BLEND_INLINE void between(double *restrict out, const double *restrict b, double t, double n)
+{
 	for (size_t i = 0; i < ST_BLEND_BLOCK; i++) {
 		const double mean = out[i] / n, far = t * mean, near = (1 - t) * b[i];
+		const double sum = far + near;
 
-		out[i] = near == 0 ? far : far + near; /* -0 stays that */
+		out[i] = near != 0 ? sum : far; /* -0 stays that */
 	}
+}
+
+ST_BLEND_INLINE void stock(const struct st_job *j, const struct st_block *k)
+{
+	const struct stock *s = j->state;
+
+	memcpy(k->out, k->model[0], ST_BLEND_BLOCK * sizeof(*k->out));
+	for (size_t m = 1; m < j->nmodels; m++)
+		add(k->out, k->model[m]);
+	between(k->out, k->base, s->t, (double)j->nmodels);
 }
 ST_BLEND_KERNEL(stock);
 

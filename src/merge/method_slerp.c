@@ -18,6 +18,7 @@ static const struct st_method_param params[] = {
 
 struct slerp {
 	double a, b; /* factors */
+	bool straight;
 };
 
 static int choose(const struct st_job *j)
@@ -46,35 +47,49 @@ static int plan(struct st_job *j, struct st_err *e)
 
 	if (rc != ST_OK)
 		return rc;
-	cosine = r.sum[0] / (sqrt(r.sum[1]) * sqrt(r.sum[2]));
-	if (fabs(cosine) <= parallel && fabs(cosine) < 1) { /* so it is a number */
+	cosine = st_reduce_cosine(r.sum[0], r.sum[1], r.sum[2]);
+	if (fabs(cosine) <= parallel && fabs(cosine) < 1 && r.sum[1] > 0 && r.sum[2] > 0) {
 		angle = acos(cosine);
 		s->a = sin((1 - t) * angle) / sin(angle);
 		s->b = sin(t * angle) / sin(angle);
 	} else {
 		s->a = 1 - t;
 		s->b = t;
+		s->straight = true;
 	}
 	j->state = s;
 	return ST_OK;
 }
 
-ST_BLEND_INLINE void slerp(const struct st_job *j, const struct st_block *k)
+ST_BLEND_INLINE void arc(double *restrict out, const double *restrict a, const double *restrict b,
+			 double fa, double fb)
 {
-	const struct slerp *s = j->state;
-	const double *restrict a = k->model[0], *restrict b = k->model[1];
-	const double fa = s->a, fb = s->b;
-	double *restrict out = k->out;
-
 	for (size_t i = 0; i < ST_BLEND_BLOCK; i++) {
 		const double x = fa * a[i], y = fb * b[i];
 
 		out[i] = x + y;
 	}
-	if (fa + fb != 1) /* not on a line, where equal numbers stay what they are */
-		return;
-	for (size_t i = 0; i < ST_BLEND_BLOCK; i++)
-		out[i] = a[i] == b[i] ? a[i] : out[i];
+}
+
+/* Equal numbers stay what they are. */
+ST_BLEND_INLINE void line(double *restrict out, const double *restrict a, const double *restrict b,
+			  double fa, double fb)
+{
+	for (size_t i = 0; i < ST_BLEND_BLOCK; i++) {
+		const double x = fa * a[i], y = fb * b[i], sum = x + y;
+
+		out[i] = a[i] == b[i] ? a[i] : sum;
+	}
+}
+
+ST_BLEND_INLINE void slerp(const struct st_job *j, const struct st_block *k)
+{
+	const struct slerp *s = j->state;
+
+	if (s->straight)
+		line(k->out, k->model[0], k->model[1], s->a, s->b);
+	else
+		arc(k->out, k->model[0], k->model[1], s->a, s->b);
 }
 ST_BLEND_KERNEL(slerp);
 

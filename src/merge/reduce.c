@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "merge/reduce.h"
 
+#include <math.h>
+
 #define LANES 8
 #define LEVELS 64 /* of the tree: more than blocks can fill */
 
@@ -25,6 +27,15 @@ ST_BLEND_TARGET_AVX2 static double dot_avx2(const double *a, const double *b)
 double st_reduce_dot(enum st_blend_level l, const double *a, const double *b)
 {
 	return l == ST_BLEND_AVX2 ? dot_avx2(a, b) : dot(a, b);
+}
+
+double st_reduce_cosine(double ab, double aa, double bb)
+{
+	double norms = sqrt(aa * bb); /* of equal ones just aa */
+
+	if (norms == 0 || !isfinite(norms))
+		norms = sqrt(aa) * sqrt(bb);
+	return norms == 0 ? 0 : ab / norms;
 }
 
 /* Level k holds a whole tree of 2^k blocks where bit k of their number is set. */

@@ -12,6 +12,9 @@
 /* sum(a b) of a block. */
 double st_reduce_dot(enum st_blend_level l, const double *a, const double *b);
 
+/* Of two vectors by their products; 0 where one of them is zero. Of equal ones just 1. */
+double st_reduce_cosine(double ab, double aa, double bb);
+
 /*
  * n sums, each of what `block` leaves at its place of `sums` for each block. memory: room for 50 n
  * numbers.

@@ -223,16 +223,28 @@ static bool overflows(enum st_dtype t, double v)
 	return r->digits == 0 || !isfinite(st_pair_rounded(t, v));
 }
 
+bool st_round_within(const double *v, size_t n, double least, double most)
+{
+	bool beyond = false;
+	size_t i = 0;
+
+#if defined(__x86_64__)
+	if (st_round_has_avx2()) {
+		i = n / 8 * 8;
+		beyond = !st_round_within_avx2(v, i, least, most);
+	}
+#endif
+	for (; i < n; i++)
+		beyond = beyond || !(v[i] >= least) || !(v[i] <= most);
+	return !beyond;
+}
+
 size_t st_round_overflow(enum st_dtype type, const double *v, size_t n)
 {
 	const enum st_dtype t = component(type);
-	const double least = ranges[t].least, most = ranges[t].most;
-	unsigned beyond = 0;
 	size_t i = 0;
 
-	for (size_t k = 0; k < n; k++)
-		beyond |= !(v[k] >= least) | !(v[k] <= most);
-	if (!beyond)
+	if (st_round_within(v, n, ranges[t].least, ranges[t].most))
 		return n;
 	while (i < n && !overflows(t, v[i]))
 		i++;

@@ -19,8 +19,12 @@ void st_round_store(void *out, enum st_dtype t, const double *v, size_t n);
  */
 size_t st_round_overflow(enum st_dtype t, const double *v, size_t n);
 
+/* Is none smaller than least, larger than most, or NaN? */
+bool st_round_within(const double *v, size_t n, double least, double most);
+
 /* x86-64 with AVX2 and F16C only; n a multiple of 8. bf16, f16 or f32. */
 void st_round_store_avx2(void *out, enum st_dtype t, const double *v, size_t n);
+bool st_round_within_avx2(const double *v, size_t n, double least, double most);
 bool st_round_has_avx2(void);
 /* st_round_store without it. */
 void st_round_store_portable(void *out, enum st_dtype t, const double *v, size_t n);

@@ -78,6 +78,23 @@ ROUND_TARGET static void store_f32(uint8_t *out, const double *v, size_t n)
 	}
 }
 
+ROUND_TARGET bool st_round_within_avx2(const double *v, size_t n, double least, double most)
+{
+	const __m256d lo = _mm256_set1_pd(least), hi = _mm256_set1_pd(most);
+	__m256d beyond = _mm256_setzero_pd();
+
+	for (size_t i = 0; i < n; i += 8) {
+		__m256d a = _mm256_loadu_pd(v + i), b = _mm256_loadu_pd(v + i + 4);
+
+		/* "Not at least" is true of NaN. */
+		beyond = _mm256_or_pd(beyond, _mm256_cmp_pd(a, lo, _CMP_NGE_UQ));
+		beyond = _mm256_or_pd(beyond, _mm256_cmp_pd(b, lo, _CMP_NGE_UQ));
+		beyond = _mm256_or_pd(beyond, _mm256_cmp_pd(a, hi, _CMP_NLE_UQ));
+		beyond = _mm256_or_pd(beyond, _mm256_cmp_pd(b, hi, _CMP_NLE_UQ));
+	}
+	return _mm256_movemask_pd(beyond) == 0;
+}
+
 void st_round_store_avx2(void *out, enum st_dtype t, const double *v, size_t n)
 {
 	if (t == ST_BF16)

@@ -282,29 +282,30 @@ ST_BLEND_INLINE void add_elected(double *restrict sum, double *restrict share,
 				 double weight)
 {
 	for (size_t i = 0; i < BLOCK; i++) {
-		const double up = mass[i] > 0 ? 1 : 0, down = mass[i] < 0 ? -1 : 0;
-		const bool agree = d[i] * (up + down) > 0;
+		const double up = d[i] > 0 ? d[i] : 0, down = d[i] < 0 ? d[i] : 0;
+		const double plus = mass[i] > 0 ? up : 0, minus = mass[i] < 0 ? down : 0;
+		const double kept = plus + minus, part = kept != 0 ? weight : 0;
 
-		sum[i] += agree ? d[i] : 0;
-		share[i] += agree ? weight : 0;
+		sum[i] += kept;
+		share[i] += part;
 	}
 }
 
 ST_BLEND_INLINE void divide(double *restrict sum, const double *restrict by)
 {
 	for (size_t i = 0; i < BLOCK; i++) {
-		const double mean = sum[i] / (by[i] == 0 ? 1 : by[i]);
+		const double s = sum[i], b = by[i], some = b != 0 ? b : 1, mean = s / some;
 
-		sum[i] = by[i] == 0 ? 0 : mean;
+		sum[i] = b != 0 ? mean : 0;
 	}
 }
 
 ST_BLEND_INLINE void to_base(double *restrict out, const double *restrict b)
 {
 	for (size_t i = 0; i < BLOCK; i++) {
-		const double sum = b[i] + out[i];
+		const double from = b[i], way = out[i], sum = from + way;
 
-		out[i] = out[i] == 0 ? b[i] : sum; /* -0 stays that */
+		out[i] = way != 0 ? sum : from; /* -0 stays that */
 	}
 }
 
