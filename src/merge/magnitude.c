@@ -107,19 +107,28 @@ static unsigned shift_of(const struct search *s)
 	return shift;
 }
 
+struct range {
+	double lo, hi, guess;
+};
+
 struct counts {
 	uint64_t above, over, equal;
 };
 
+/* d becomes the distance of those in the range, but of the guess, which is counted; else -1. NaN is
+ * as large as Inf, so that there is a k-th. */
 ST_BLEND_INLINE struct counts compare(double *restrict d, const double *restrict x,
-				      const double *restrict b, size_t n, double hi, double guess)
+				      const double *restrict b, size_t n, const struct range *r)
 {
+	const double lo = r->lo, hi = r->hi, guess = r->guess;
 	uint64_t above = 0, over = 0, equal = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const double far = fabs(x[i] - b[i]);
+		const double way = fabs(x[i] - b[i]), far = way >= 0 ? way : (double)INFINITY;
+		const double from = far >= lo ? far : -1;
+		const double to = far <= hi ? from : -1;
 
-		d[i] = far;
+		d[i] = far == guess ? -1 : to;
 		above += far > hi;
 		over += far > guess;
 		equal += far == guess;
@@ -128,24 +137,22 @@ ST_BLEND_INLINE struct counts compare(double *restrict d, const double *restrict
 }
 
 ST_BLEND_TARGET_AVX2 static struct counts compare_avx2(double *d, const double *x, const double *b,
-						       double hi, double guess)
+						       const struct range *r)
 {
-	return compare(d, x, b, BLOCK, hi, guess);
+	return compare(d, x, b, BLOCK, r);
 }
 
-/* Those in the range; not the guess, which is counted already. */
 static void count_range(const struct search *s, struct tally *t, const double *d, size_t n)
 {
-	const double lo = of_bits(s->lo), hi = of_bits(s->hi), guess = s->guess;
 	const unsigned shift = shift_of(s);
-	const bool whole = s->hi == ALL;
+	const uint64_t lo = s->lo;
 	uint64_t bits, all = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!whole && (d[i] < lo || d[i] > hi || d[i] == guess))
+		if (d[i] < 0)
 			continue;
 		bits = bits_of(d[i]);
-		t->count[(bits - s->lo) >> shift]++;
+		t->count[(bits - lo) >> shift]++;
 		all |= bits;
 	}
 	t->bits |= all;
@@ -154,14 +161,15 @@ static void count_range(const struct search *s, struct tally *t, const double *d
 static uint32_t count_model(const struct search *s, struct tally *t, const struct st_block *k,
 			    size_t m, enum st_blend_level l)
 {
-	const double hi = s->hi == ALL ? (double)INFINITY : of_bits(s->hi);
+	const struct range r = { of_bits(s->lo), s->hi == ALL ? (double)INFINITY : of_bits(s->hi),
+				 s->guess };
 	struct counts c;
 	double d[BLOCK];
 
 	if (l == ST_BLEND_AVX2 && k->n == BLOCK)
-		c = compare_avx2(d, k->model[m], k->base, hi, s->guess);
+		c = compare_avx2(d, k->model[m], k->base, &r);
 	else
-		c = compare(d, k->model[m], k->base, k->n, hi, s->guess);
+		c = compare(d, k->model[m], k->base, k->n, &r);
 	t->above += c.above;
 	t->over += c.over;
 	t->equal += c.equal;
