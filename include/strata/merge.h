@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bringing one line of history into another. */
+/* Bringing lines of history together. */
 #ifndef STRATA_MERGE_H
 #define STRATA_MERGE_H
 
@@ -10,27 +10,140 @@ extern "C" {
 #endif
 
 typedef struct strata_merge_options {
-	bool forward_only; /* never make a version; this version of strata never does */
+	bool forward_only; /* never make a version */
+	bool no_forward;   /* make a version even where HEAD only had to go forward */
+	bool unrelated;	   /* also of versions that have none in common */
+	bool nonfinite;	   /* methods may read values that are no number */
+	uint64_t seed;	   /* of methods that draw random numbers; at most 2^53 */
+	/* For tensors that several changed: "ties:density=0.5", and rules "GLOB=METHOD", which come
+	 * first and are tried in order; then those of the settings merge.rules (separated by
+	 * blanks) and merge.method. Without one they are conflicts. */
+	const char *method;
+	const char *const *rules;
+	size_t nrules;
+	const char *message; /* NULL: one that says what was merged */
+	/* Before a version is made: its files are in the folder dir. Returns non-zero to refuse it:
+	 * then nothing changes, and STRATA_ENO is the result. May be NULL. */
+	int (*accept)(void *arg, const char *dir);
+	void *arg;
+	const char *accept_text;	/* what accept does: kept for strata_merge_continue */
+	const strata_head_info *expect; /* as in strata_commit_options; may be NULL */
 } strata_merge_options;
 
 typedef struct strata_merge_result {
 	bool moved;				      /* false: HEAD had everything already */
+	bool made;				      /* a version was made */
+	bool several_bases;			      /* the newest of several counted */
+	char base[STRATA_HEX];			      /* what was merged against; "" none */
 	char commit[STRATA_HEX], version[32];	      /* of HEAD now; version "" when it has none */
 	char old_commit[STRATA_HEX], old_version[32]; /* and before; "" on an unborn branch */
 	char branch[256];			      /* that moved; "" when HEAD is detached */
+	char message[256];	   /* of a version that was made: its first line */
+	uint64_t conflicts;	   /* then no version was made, and a merge is under way */
+	uint64_t taken;		   /* tensors of one side that HEAD had not */
+	uint64_t blended;	   /* tensors that a method made */
+	strata_file_counts counts; /* against HEAD before */
+	strata_tensor_counts tensors;
 	strata_checkout_result files;
 } strata_merge_result;
 
 /*
- * The branch that is checked out, or a detached HEAD, goes forward to revs[0], index and working
- * tree with it, as strata_switch takes them along: local changes stay or it is refused. An unborn
- * branch begins there. STRATA_EREFUSED, and nothing changed, where neither side leads to the other,
- * because strata does not merge two lines of history yet, and for more than one revision. o may be
- * NULL.
+ * Brings what revs have into the branch that is checked out, or a detached HEAD. Where HEAD only
+ * has to go forward it does, index and working tree with it, as strata_switch takes them along;
+ * an unborn branch begins there. Else a version with all of them as parents is made: what one side
+ * changed is taken as it is, tensor by tensor, and what several changed is for a method or a
+ * conflict. With conflicts no version is made and a merge is under way: the index and the working
+ * tree hold ours where that is so, strata_merge_conflicts lists them, strata_settle decides them,
+ * strata_merge_continue and strata_merge_abort end it.
+ *
+ * STRATA_EREFUSED, and nothing changed: something is staged, files that must be written have
+ * changes, no common version and not `unrelated`, a merge is under way. o may be NULL.
  */
 STRATA_API int strata_merge(strata_repo *r, const char *const *revs, size_t nrevs,
 			    const strata_merge_options *o, strata_merge_result *result,
 			    strata_error *err);
+/* The message that it would write. cb's non-zero result stops (STRATA_ENO). */
+STRATA_API int strata_merge_message(strata_repo *r, const char *const *revs, size_t nrevs,
+				    int (*cb)(void *arg, const char *message), void *arg,
+				    strata_error *err);
+
+typedef struct strata_conflict {
+	const char *path; /* of the file */
+	const char *name; /* of the tensor, or the key of a configuration; "" the whole file */
+	const char *kind; /* "values" "shape" "dtype" "rename/rename" "rename/delete"
+			   * "delete/modify" "add/add" "tied" "vocabulary" "configuration" "text"
+			   * "binary" */
+	const char *how;  /* how it was decided; NULL: it is not */
+	/* ids of the tensor or file in the base and on the first two sides; NULL: absent */
+	const char *base, *ours, *theirs;
+	bool has_figures; /* of ours against theirs: */
+	uint64_t numel, changed;
+	double mad, l2, max_abs, cosine;
+} strata_conflict;
+
+typedef struct strata_merge_state {
+	bool under_way;
+	bool cut;	    /* its last step was interrupted: only continue and abort go on */
+	uint64_t open;	    /* conflicts that are not decided */
+	uint64_t conflicts; /* that there were */
+	const char *message, *accept_text; /* accept_text: NULL none */
+	const char *const *parents;	   /* ours first */
+	size_t nparents;
+} strata_merge_state;
+/* state (may be NULL) once, then each conflict that cb gets, by path and name. No merge under way
+ * is no failure. */
+STRATA_API int strata_merge_conflicts(strata_repo *r,
+				      int (*state)(void *arg, const strata_merge_state *s),
+				      int (*cb)(void *arg, const strata_conflict *c), void *arg,
+				      strata_error *err);
+
+typedef struct strata_settle_options {
+	/* One of: "ours", "theirs", "theirs N", "base", "union", or a method. */
+	const char *how;
+	const char *from; /* or: as this revision has it */
+} strata_settle_options;
+/*
+ * Decides conflicts, decided ones anew: those whose tensor or file, or "PATH::NAME", a glob
+ * matches. *settled: how many; *open: how many are left. STRATA_ENOTFOUND names a glob that matches
+ * none.
+ */
+STRATA_API int strata_settle(strata_repo *r, const char *const *globs, size_t n,
+			     const strata_settle_options *o, uint64_t *settled, uint64_t *open,
+			     strata_error *err);
+
+/* Ends the merge with a version. STRATA_ENO: conflicts are left. Of o message and accept count. */
+STRATA_API int strata_merge_continue(strata_repo *r, const strata_merge_options *o,
+				     strata_commit_result *result, strata_error *err);
+/* Index, files and refs become what they were. */
+STRATA_API int strata_merge_abort(strata_repo *r, strata_checkout_result *result,
+				  strata_error *err);
+
+typedef struct strata_merge_input {
+	const char *path, *name, *kind, *how;
+} strata_merge_input;
+typedef struct strata_merge_info {
+	const char *id; /* of the description */
+	const char *const *parents, *const *bases;
+	size_t nparents, nbases;
+	uint64_t seed;
+	uint64_t items;
+} strata_merge_info;
+/* What the description of a merge says: first info, then each tensor, key and file that several
+ * sides changed. STRATA_ENOTFOUND: rev is no merge, or one without a description. */
+STRATA_API int strata_merge_show(strata_repo *r, const char *rev,
+				 int (*info)(void *arg, const strata_merge_info *i),
+				 int (*cb)(void *arg, const strata_merge_input *i), void *arg,
+				 strata_error *err);
+typedef struct strata_replay_result {
+	uint64_t files;	    /* of the version */
+	uint64_t made;	    /* that were made once more */
+	uint64_t by_hand;   /* that cannot be, as they were settled by hand */
+	uint64_t differing; /* that came out otherwise */
+} strata_replay_result;
+/* Makes the merge over from its parents and its description. differing: cb gets each path. */
+STRATA_API int strata_merge_replay(strata_repo *r, const char *rev,
+				   int (*cb)(void *arg, const char *path), void *arg,
+				   strata_replay_result *result, strata_error *err);
 
 /* ---- plain files, no repository needed ---- */
 

@@ -1,61 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/accept.h"
 #include "cli/commands.h"
+#include "cli/conflicts.h"
+#include "cli/versions.h"
 #include "cli/went.h"
 
 struct values {
-	bool forward_only, json;
+	bool forward_only, no_forward, unrelated, nonfinite, edit, carry_on, abort, json;
+	const char *message, *method, *seed, *accept, *replay;
+	struct cli_list rules;
 };
 
 static const struct cli_option options[] = {
+	{ 0, "method", OPT_TEXT, offsetof(struct values, method), "M",
+	  "how tensors that several changed are joined, as in ties:density=0.5" },
+	{ 0, "rule", OPT_LIST, offsetof(struct values, rules), "GLOB=M",
+	  "the same for tensors whose names match; may be given again, the first counts" },
+	{ 0, "seed", OPT_TEXT, offsetof(struct values, seed), "N",
+	  "of methods that draw random numbers (0 if not said)" },
+	{ 0, "accept-if", OPT_TEXT, offsetof(struct values, accept), "CMD",
+	  "run CMD in a folder with the merged files; without exit status 0 nothing changes" },
+	{ 'm', "message", OPT_TEXT, offsetof(struct values, message), "TEXT",
+	  "the message, instead of one that says what was merged" },
+	{ 'e', "edit", OPT_FLAG, offsetof(struct values, edit), NULL,
+	  "change that message in an editor first" },
+	{ 0, "no-ff", OPT_FLAG, offsetof(struct values, no_forward), NULL,
+	  "make a version even where going forward is enough" },
 	{ 0, "ff-only", OPT_FLAG, offsetof(struct values, forward_only), NULL,
-	  "only go forward, never make a version; so far strata does nothing else" },
+	  "only go forward, never make a version" },
+	{ 0, "allow-unrelated", OPT_FLAG, offsetof(struct values, unrelated), NULL,
+	  "also what has no version in common" },
+	{ 0, "allow-nonfinite", OPT_FLAG, offsetof(struct values, nonfinite), NULL,
+	  "methods may read NaN and infinity" },
+	{ 0, "continue", OPT_FLAG, offsetof(struct values, carry_on), NULL,
+	  "end the merge under way with a version" },
+	{ 0, "abort", OPT_FLAG, offsetof(struct values, abort), NULL,
+	  "take the merge under way back" },
+	{ 0, "replay", OPT_TEXT, offsetof(struct values, replay), "REV",
+	  "make the merge REV over; exit status 0 if every byte comes out the same" },
 	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
-	  "print one JSON object instead of text" },
+	  "print JSON instead of text: conflicts, then one object that sums up" },
 	{ 0 },
 };
 
 const struct cli_doc doc_merge = {
-	.args = "REV",
+	.args = "REV...",
 	.options = options,
-	.text = "Brings what REV has into the branch that is checked out, where that only takes\n"
-		"going forward: when REV's history continues the branch's, the branch moves to\n"
-		"REV, and what is staged and the working tree become REV's. Where the branch has\n"
-		"everything already, nothing is done. A branch without a version begins at REV, a\n"
-		"detached HEAD moves itself.\n"
+	.text = "Brings what REV has into the branch that is checked out. Where REV's history\n"
+		"continues the branch's, the branch moves to REV; else a version with both as\n"
+		"parents is made, or with all, of several. The working tree follows.\n"
 		"\n"
-		"Where both have versions that the other has not, nothing is done (exit status 7):\n"
-		"this version of strata does not merge two lines of history.\n"
+		"What changed on one side since the version that both come from, or in the same\n"
+		"way on both, is taken as it is: files, tensors of models, keys of JSON files,\n"
+		"lines of text. Tensors that several sides changed are joined by a method, if\n"
+		"--rule, --method, or the settings merge.rules ('GLOB=M GLOB=M ...') and\n"
+		"merge.method name one; the rest are conflicts. Then no version is made (exit\n"
+		"status 1): index and working tree hold the merge with this branch's values for\n"
+		"them, 'strata status' lists them, 'strata resolve' decides, --continue ends the\n"
+		"merge, --abort takes it back. Text files hold both sides between markers: edit,\n"
+		"then 'strata add'.\n"
 		"\n"
-		"Local changes stay where both versions have the same file; where they would be\n"
-		"overwritten, nothing is done (exit status 7). 'strata undo' takes a merge back.",
+		"Methods: ours, theirs, base, linear, fedavg, slerp, task-arithmetic, ties,\n"
+		"dare-linear, dare-ties, della, breadcrumbs, model-stock; with parameters,\n"
+		"slerp:t=0.3, or over the layers, slerp:t=0..0.5..1.\n"
+		"\n"
+		"Local changes stay where the merge has the same file; where they would be\n"
+		"overwritten, and with staged changes, nothing is done (exit status 7). Of\n"
+		"several versions that both come from the newest counts. 'strata undo' takes a\n"
+		"merge back.",
 	.examples = "strata merge wider\n"
 		    "take over what was done on branch wider\n"
-		    "strata merge -\n"
-		    "the same from the branch before this one\n",
+		    "strata merge wider --method linear\n"
+		    "the mean of tensors that both changed\n"
+		    "strata merge wider --rule '*.mlp.*=ties:density=0.5' --rule '*=ours'\n"
+		    "a method for some, this branch's values for the others\n"
+		    "strata merge wider --accept-if './evaluate.sh .'\n"
+		    "only if the merged model is good enough\n",
 };
+
+static const char *result_of(const strata_merge_result *r)
+{
+	return r->conflicts ? "conflicts" :
+	       r->made	    ? "merged" :
+	       r->moved	    ? "fast-forward" :
+			      "up-to-date";
+}
 
 static void show_json(struct cli *c, const strata_merge_result *r)
 {
 	strata_json *j = c->json;
 
 	strata_json_object(j);
-	jk_text(j, "result", r->moved ? "fast-forward" : "up-to-date");
+	jk_text(j, "kind", "summary");
+	jk_text(j, "result", result_of(r));
 	jk_text(j, "branch", *r->branch ? r->branch : NULL);
 	jk_text(j, "commit", r->commit);
 	jk_text(j, "version", *r->version ? r->version : NULL);
 	jk_text(j, "old_commit", *r->old_commit ? r->old_commit : NULL);
 	jk_text(j, "old_version", *r->old_version ? r->old_version : NULL);
+	jk_text(j, "base", *r->base ? r->base : NULL);
+	jk_u64(j, "conflicts", r->conflicts);
+	jk_u64(j, "taken", r->taken);
+	jk_u64(j, "blended", r->blended);
 	went_json(j, &r->files);
 	strata_json_end_object(j);
 	cli_emit(c);
+}
+
+static void show_made(struct cli *c, const strata_merge_result *r)
+{
+	human id = human_id(r->commit);
+	char tensors[160];
+
+	printf("%s%s%s %s%s%s  ", color_on(c, COLOR_BOLD), r->version, color_off(c, COLOR_BOLD),
+	       color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID));
+	name_put(stdout, *r->branch ? r->branch : "(HEAD is detached)");
+	fputs("  ", stdout);
+	safe_line(r->message);
+	printf("  files    %s changed, %s added, %s removed\n", human_number(r->counts.changed).s,
+	       human_number(r->counts.added).s, human_number(r->counts.removed).s);
+	if (r->tensors.added || r->tensors.changed || r->tensors.removed || r->tensors.unchanged) {
+		human_tensors(tensors, sizeof(tensors), &r->tensors);
+		printf("  tensors  %s\n", tensors);
+	}
+	if (r->blended)
+		printf("  joined   %s tensor%s\n", human_number(r->blended).s, plural(r->blended));
+	if (!*r->branch)
+		went_hint(c);
 }
 
 static int show(struct cli *c, const strata_merge_result *r, strata_error *err)
 {
 	human old = human_id(r->old_commit);
 
+	if (r->several_bases)
+		printf("of several versions that both come from the newest counts: %s\n",
+		       human_id(r->base).s);
+	if (r->conflicts)
+		return conflicts_show(c, err);
 	if (!r->moved) {
 		puts("already up to date");
+		return STRATA_OK;
+	}
+	if (r->made) {
+		show_made(c, r);
 		return STRATA_OK;
 	}
 	if (*r->old_commit)
@@ -64,23 +152,200 @@ static int show(struct cli *c, const strata_merge_result *r, strata_error *err)
 	return went_head(c, &r->files, err);
 }
 
+static int take_message(void *arg, const char *message)
+{
+	*(char **)arg = strdup(message);
+	return 0;
+}
+
+static int edit(struct cli *c, const struct cli_args *a, const char *start, char **text,
+		strata_error *err)
+{
+	char *own = NULL;
+	int rc = STRATA_OK;
+
+	if (!start)
+		rc = strata_merge_message(c->repo, a->v, a->n, take_message, &own, err);
+	if (rc == STRATA_OK && !start && !own)
+		rc = cli_fail(err, STRATA_ENOMEM, "out of memory");
+	if (rc == STRATA_OK)
+		rc = cli_edit(c, start ? start : own, "The message of the new version.", text, err);
+	free(own);
+	if (rc == STRATA_OK && !**text)
+		rc = cli_fail(err, STRATA_ENO, "no message, no version");
+	return rc;
+}
+
+static int merge(struct cli *c, const struct cli_args *a, const struct values *v,
+		 strata_merge_options *o, strata_error *err)
+{
+	struct accept accept = { .c = c, .command = v->accept };
+	strata_merge_result result;
+	strata_head_info head;
+	char *text = NULL;
+	int rc = STRATA_OK;
+
+	if (v->accept) {
+		o->accept = accept_run;
+		o->arg = &accept;
+		o->accept_text = v->accept;
+	}
+	if (v->edit) {
+		o->expect = &head;
+		rc = strata_head(c->repo, &head, err);
+		if (rc == STRATA_OK)
+			rc = edit(c, a, v->message, &text, err);
+		o->message = text;
+	}
+	if (rc == STRATA_OK)
+		rc = strata_merge(c->repo, a->v, a->n, o, &result, err);
+	if (rc != STRATA_OK && text)
+		cli_edit_kept(c, err);
+	free(text);
+	if (rc != STRATA_OK)
+		return rc;
+	if (v->json && result.conflicts)
+		rc = conflicts_json(c, err);
+	if (v->json)
+		show_json(c, &result);
+	else if (!c->g.quiet)
+		rc = show(c, &result, err);
+	if (rc == STRATA_OK && result.conflicts)
+		rc = cli_fail(
+			err, STRATA_ENO,
+			"%s conflict%s: 'strata resolve' decides, 'strata merge --abort' takes "
+			"the merge back",
+			human_number(result.conflicts).s, plural(result.conflicts));
+	return rc;
+}
+
+static int keep_accept(void *arg, const strata_merge_state *s)
+{
+	*(char **)arg = s->accept_text ? strdup(s->accept_text) : NULL;
+	return 0;
+}
+
+static int carry_on(struct cli *c, const struct values *v, strata_error *err)
+{
+	char *asked = NULL;
+	int rc = strata_merge_conflicts(c->repo, keep_accept, NULL, &asked, err);
+	struct accept accept = { .c = c, .command = v->accept ? v->accept : asked };
+	strata_merge_options o = { .message = v->message, .arg = &accept };
+	strata_commit_result r;
+	strata_json *j = c->json;
+
+	if (accept.command)
+		o.accept = accept_run;
+	if (rc == STRATA_OK)
+		rc = strata_merge_continue(c->repo, &o, &r, err);
+	free(asked);
+	if (rc != STRATA_OK)
+		return rc;
+	if (v->json) {
+		strata_json_object(j);
+		jk_text(j, "kind", "summary");
+		jk_text(j, "result", "merged");
+		jk_text(j, "branch", *r.branch ? r.branch : NULL);
+		jk_text(j, "commit", r.commit);
+		jk_text(j, "version", *r.version ? r.version : NULL);
+		strata_json_end_object(j);
+		cli_emit(c);
+	} else if (!c->g.quiet) {
+		printf("%s %s  merged\n", r.version, human_id(r.commit).s);
+	}
+	return STRATA_OK;
+}
+
+static int take_back(struct cli *c, const struct values *v, strata_error *err)
+{
+	strata_checkout_result r;
+	int rc = strata_merge_abort(c->repo, &r, err);
+
+	if (rc == STRATA_OK && v->json)
+		return went_emit(c, &r, NULL, err);
+	if (rc == STRATA_OK && !c->g.quiet) {
+		puts("the merge is taken back");
+		return went_head(c, &r, err);
+	}
+	return rc;
+}
+
+static int show_differing(void *arg, const char *path)
+{
+	struct cli *c = arg;
+
+	if (c->json || c->g.quiet)
+		return cli_stop(c);
+	fputs("differs  ", stdout);
+	name_put(stdout, path);
+	fputc('\n', stdout);
+	return cli_stop(c);
+}
+
+static int replay(struct cli *c, const struct values *v, strata_error *err)
+{
+	strata_replay_result r;
+	strata_json *j = c->json;
+	int rc = strata_merge_replay(c->repo, v->replay, show_differing, c, &r, err);
+
+	if (rc != STRATA_OK)
+		return rc;
+	if (v->json) {
+		strata_json_object(j);
+		jk_text(j, "kind", "replay");
+		jk_bool(j, "same", !r.differing);
+		jk_u64(j, "files", r.files);
+		jk_u64(j, "made", r.made);
+		jk_u64(j, "by_hand", r.by_hand);
+		jk_u64(j, "differing", r.differing);
+		strata_json_end_object(j);
+		cli_emit(c);
+	} else if (!c->g.quiet && !r.differing) {
+		printf("the same, bit for bit: %s file%s", human_number(r.files).s,
+		       plural(r.files));
+		if (r.by_hand)
+			printf(", of which %s settled by hand and taken as %s",
+			       r.by_hand == 1 ? "one was" : human_number(r.by_hand).s,
+			       r.by_hand == 1 ? "it is" : "they are");
+		fputc('\n', stdout);
+	}
+	return r.differing ? cli_fail(err, STRATA_ENO, "%s file%s came out otherwise",
+				      human_number(r.differing).s, plural(r.differing)) :
+			     STRATA_OK;
+}
+
 int cmd_merge(struct cli *c, int argc, char **argv, strata_error *err)
 {
 	struct values v = { 0 };
 	strata_merge_options o = { 0 };
-	strata_merge_result result;
 	struct cli_args a;
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
+	int alone = v.carry_on + v.abort + (v.replay != NULL);
 
 	if (rc == STRATA_OK)
-		rc = cli_count(c, &a, 1, SIZE_MAX, err);
+		rc = cli_count(c, &a, alone ? 0 : 1, alone ? 0 : SIZE_MAX, err);
+	if (rc == STRATA_OK && alone > 1)
+		rc = cli_fail(err, STRATA_EUSAGE,
+			      "--continue, --abort and --replay exclude each other");
+	if (rc == STRATA_OK && v.forward_only && v.no_forward)
+		rc = cli_fail(err, STRATA_EUSAGE, "--ff-only and --no-ff exclude each other");
+	if (rc == STRATA_OK && v.seed && !parse_number(v.seed, &o.seed))
+		rc = cli_fail(err, STRATA_EUSAGE, "--seed: '%s' is no number", v.seed);
 	if (rc != STRATA_OK)
 		return rc;
+	if (v.replay)
+		return replay(c, &v, err);
+	if (v.carry_on)
+		return carry_on(c, &v, err);
+	if (v.abort)
+		return take_back(c, &v, err);
 	o.forward_only = v.forward_only;
-	rc = strata_merge(c->repo, a.v, a.n, &o, &result, err);
-	if (rc == STRATA_OK && v.json)
-		show_json(c, &result);
-	else if (rc == STRATA_OK && !c->g.quiet)
-		rc = show(c, &result, err);
-	return rc;
+	o.no_forward = v.no_forward;
+	o.unrelated = v.unrelated;
+	o.nonfinite = v.nonfinite;
+	o.method = v.method;
+	o.rules = v.rules.v;
+	o.nrules = v.rules.n;
+	o.message = v.message;
+	return merge(c, &a, &v, &o, err);
 }

@@ -227,6 +227,73 @@ static int json_change(void *arg, const strata_change *ch)
 	return cli_emit(s->c);
 }
 
+/* ---- how a merge was made ---- */
+
+#define MERGE_MOST 50 /* lines */
+
+struct merged {
+	struct show *s;
+	uint64_t n;
+};
+
+static int text_merge(void *arg, const strata_merge_info *i)
+{
+	printf("\nMerged against %s, seed %" PRIu64 "; %s settled\n",
+	       i->nbases ? human_id(i->bases[0]).s : "nothing", i->seed,
+	       i->items ? human_number(i->items).s : "nothing had to be");
+	(void)arg;
+	return 0;
+}
+
+static int text_item(void *arg, const strata_merge_input *i)
+{
+	struct merged *m = arg;
+
+	if (m->n++ >= MERGE_MOST)
+		return cli_stop(m->s->c);
+	fputs("  ", stdout);
+	name_put(stdout, i->path);
+	if (*i->name) {
+		fputs("::", stdout);
+		name_put(stdout, i->name);
+	}
+	printf("  %s  ", i->kind);
+	safe_line(i->how);
+	return cli_stop(m->s->c);
+}
+
+static int json_item(void *arg, const strata_merge_input *i)
+{
+	struct merged *m = arg;
+	strata_json *j = m->s->c->json;
+
+	strata_json_object(j);
+	jk_text(j, "kind", "merge");
+	jk_name(j, "path", i->path);
+	jk_name(j, "name", i->name);
+	jk_text(j, "type", i->kind);
+	jk_text(j, "how", i->how);
+	strata_json_end_object(j);
+	return cli_emit(m->s->c);
+}
+
+/* Versions that are no merge, and merges of other programs, have none. */
+static int show_merge(struct show *s, const char *rev, bool json, strata_error *err)
+{
+	struct merged m = { .s = s };
+	strata_error none = { 0 };
+	int rc = strata_merge_show(s->c->repo, rev ? rev : "HEAD", json ? NULL : text_merge,
+				   json ? json_item : text_item, &m, &none);
+
+	if (rc == STRATA_ENOTFOUND)
+		return STRATA_OK;
+	if (rc != STRATA_OK)
+		*err = none;
+	if (rc == STRATA_OK && m.n > MERGE_MOST && !json)
+		printf("  and %s more; --json lists them\n", human_number(m.n - MERGE_MOST).s);
+	return rc;
+}
+
 static const struct column columns[] = {
 	{ NULL, false, COLOR_NONE },
 	{ NULL, false, COLOR_NAME },
@@ -262,7 +329,7 @@ static int show_version(struct cli *c, const char *rev, bool json, strata_error 
 		rc = table_print(&s.t, c, err);
 	}
 	table_release(&s.t);
-	return rc;
+	return rc == STRATA_OK ? show_merge(&s, rev, json, err) : rc;
 }
 
 int cmd_show(struct cli *c, int argc, char **argv, strata_error *err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
+#include "cli/conflicts.h"
 #include "cli/went.h"
 
 struct values {
@@ -246,6 +247,9 @@ static int show_long(struct status *s, strata_error *err)
 	if (rc != STRATA_OK)
 		return rc;
 	show_head(s->c, &head);
+	rc = conflicts_show(s->c, err);
+	if (rc != STRATA_OK)
+		return rc;
 	staged = show_section(s, &sections[0]);
 	changed = show_section(s, &sections[1]);
 	untracked = show_section(s, &sections[2]);
@@ -297,6 +301,8 @@ int cmd_status(struct cli *c, int argc, char **argv, strata_error *err)
 			   &s, err);
 	if (s.failed)
 		rc = cli_fail(err, STRATA_ENOMEM, "out of memory");
+	if (rc == STRATA_OK && v.json)
+		rc = conflicts_json(c, err);
 	if (rc == STRATA_OK && !v.json && !v.brief)
 		rc = show_long(&s, err);
 	while (s.n)

@@ -38,6 +38,7 @@ CLI_COMMAND(mv);
 CLI_COMMAND(parent);
 CLI_COMMAND(reflog);
 CLI_COMMAND(reset);
+CLI_COMMAND(resolve);
 CLI_COMMAND(restore);
 CLI_COMMAND(revert);
 CLI_COMMAND(rm);

@@ -4,6 +4,7 @@
  * while something would be lost), then write; HEAD and index move last, so a kill in the middle
  * leaves the old version checked out with files that the next run finds equal already.
  */
+#include "repo/merge_state.h"
 #include "repo/moves.h"
 #include "repo/rewind.h"
 
@@ -497,6 +498,8 @@ int st_go(struct st_repo *r, const struct st_go *g, strata_checkout_result *res,
 	c.target = &target;
 	if (rc == ST_OK)
 		rc = st_txn_index(&t, e);
+	if (rc == ST_OK)
+		rc = st_merging_gate(r, "switch", &t.index, e);
 	if (rc == ST_OK)
 		rc = g->decide(g->arg, &t, &commit, e);
 	if (rc == ST_OK)

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "repo/lineage.h"
+#include "repo/merge_state.h"
 #include "repo/moves.h"
 
 #include <stdio.h>
@@ -18,6 +19,9 @@ struct committing {
 	struct st_txn t;
 	struct st_head head;
 	struct st_commit old; /* the one amended */
+	struct st_merging merging;
+	bool merge;			 /* it ends the merge that is under way */
+	const strata_merge_options *ask; /* merge --continue; NULL: commit */
 	struct st_oid parent_tree, id;
 	char *name, *email;
 	struct st_kv *params;
@@ -191,12 +195,14 @@ static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
 	}
 	c->time_ns = st_now_ns();
 	c->tz_minutes = zone_minutes(c->time_ns);
-	c->message = k->o->message ? k->o->message : k->old.message;
+	c->message = k->o->message ? k->o->message : k->merge ? k->merging.message : k->old.message;
 	if (!c->message || !c->message[strspn(c->message, " \t\r\n")])
 		return st_fail(e, ST_EUSAGE, "the message is empty: give one with -m");
 	if (!st_utf8_valid(c->message, strlen(c->message)))
 		return st_fail(e, ST_EUSAGE, "the message is not UTF-8");
-	rc = take_author(k, c, e);
+	rc = k->merge ? st_merge_describe(k->t.w, &k->merging.d, c, e) : ST_OK;
+	if (rc == ST_OK)
+		rc = take_author(k, c, e);
 	if (rc == ST_OK)
 		rc = take_params(k, c, e);
 	if (rc == ST_OK)
@@ -273,7 +279,7 @@ static int check_anything(struct committing *k, struct st_err *e)
 	struct st_oid head_tree = { { 0 } };
 	int rc = ST_OK;
 
-	if (k->o->allow_empty || k->o->amend)
+	if (k->o->allow_empty || k->o->amend || k->merge)
 		return ST_OK;
 	if (!k->head.unborn)
 		rc = st_repo_commit_tree(k->r, &k->head.commit, &head_tree, e);
@@ -304,16 +310,49 @@ static const char *what_of(const strata_commit_options *o)
 	return o->amend ? "commit --amend" : "commit";
 }
 
+/* With a merge under way the version ends it, once nothing is open. */
+static int load_merge(struct committing *k, struct st_err *e)
+{
+	struct st_merging *m = &k->merging;
+	size_t open;
+	int rc = st_merging_load(k->r, m, &k->merge, e);
+
+	if (rc != ST_OK || !k->merge)
+		return rc == ST_OK && k->ask ? st_fail(e, ST_EREFUSED, "no merge is under way") :
+					       rc;
+	if (k->o->amend)
+		return st_fail(e, ST_EREFUSED,
+			       "a merge is under way: its version is a new one; 'strata merge "
+			       "--abort' takes it back");
+	open = st_merging_open(m, &k->t.index);
+	if (open)
+		return st_fail(e, k->ask ? ST_ENO : ST_EREFUSED,
+			       "%zu conflict%s left: 'strata status' lists them, "
+			       "'strata resolve' decides, 'strata merge --abort' takes it back",
+			       open, open == 1 ? " of the merge is" : "s of the merge are");
+	if (m->accept && !(k->ask && k->ask->accept))
+		return st_fail(e, ST_EREFUSED,
+			       "this merge is to be accepted by '%.200s': 'strata merge "
+			       "--continue' asks it",
+			       m->accept);
+	st_merging_take_hands(m, &k->t.index);
+	if (k->ask && k->ask->accept)
+		rc = st_merge_ask(k->r, &k->t.index, k->ask->accept, k->ask->arg, e);
+	return rc;
+}
+
 static int run(struct committing *k, struct st_err *e)
 {
 	const char *message = k->o->message;
 	char why[200];
-	int rc = st_txn_begin(&k->t, k->r, "commit", e);
+	int rc = st_txn_begin(&k->t, k->r, k->ask ? "merge" : "commit", e);
 
 	if (rc == ST_OK)
 		rc = st_txn_index(&k->t, e);
 	if (rc == ST_OK)
 		rc = load_parent(k, e);
+	if (rc == ST_OK)
+		rc = load_merge(k, e);
 	if (rc == ST_OK)
 		rc = check_anything(k, e);
 	/* An empty index may never have had its tree written. */
@@ -324,13 +363,18 @@ static int run(struct committing *k, struct st_err *e)
 	if (rc == ST_OK)
 		rc = count(k, e);
 	if (rc == ST_OK) {
-		message = message ? message : k->old.message;
-		say_why(why, sizeof(why), what_of(k->o), message);
+		message = message ? message : k->merge ? k->merging.message : k->old.message;
+		say_why(why, sizeof(why), k->merge ? ST_MERGE_CONTINUE : what_of(k->o), message);
+		k->t.op.verb = k->merge ? "merge" : k->t.op.verb;
 		k->t.op.why = why;
 		rc = publish(k, e);
 		k->t.op.why = k->t.op.verb;
 	}
+	if (rc == ST_OK && k->merge)
+		rc = st_merging_drop(k->r, e);
 	st_txn_end(&k->t);
+	if (k->merge)
+		st_merging_release(&k->merging);
 	return rc;
 }
 
@@ -361,28 +405,44 @@ int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o, stru
 	return rc;
 }
 
+static int commit(struct committing *k, struct st_err *e)
+{
+	struct st_repo *r = k->r;
+	strata_gc_options auto_gc = { .automatic = true };
+	strata_gc_result gc;
+	struct st_err later = { 0 };
+	int rc = st_bump_check(&r->config, k->o->bump, &k->policy, e);
+
+	*k->res = (strata_commit_result){ 0 };
+	if (rc == ST_OK)
+		rc = st_verb_commit_check(r, k->o, e);
+	if (rc == ST_OK && k->o->all)
+		rc = add_all(r, k->o->fast, e);
+	if (rc == ST_OK)
+		rc = run(k, e);
+	st_commit_release(&k->old);
+	free(k->params);
+	free(k->lineage);
+	free(k->name);
+	free(k->email);
+	if (rc == ST_OK && st_verb_gc(r, &auto_gc, &gc, &later) != ST_OK && later.code != ST_EBUSY)
+		st_warn(&r->ctx, "the version is safe; tidying up failed: %s", later.msg);
+	return rc;
+}
+
 int st_verb_commit(struct st_repo *r, const strata_commit_options *o, strata_commit_result *res,
 		   struct st_err *e)
 {
 	struct committing k = { .r = r, .o = o, .res = res };
-	strata_gc_options auto_gc = { .automatic = true };
-	strata_gc_result gc;
-	struct st_err later = { 0 };
-	int rc = st_bump_check(&r->config, o->bump, &k.policy, e);
 
-	*res = (strata_commit_result){ 0 };
-	if (rc == ST_OK)
-		rc = st_verb_commit_check(r, o, e);
-	if (rc == ST_OK && o->all)
-		rc = add_all(r, o->fast, e);
-	if (rc == ST_OK)
-		rc = run(&k, e);
-	st_commit_release(&k.old);
-	free(k.params);
-	free(k.lineage);
-	free(k.name);
-	free(k.email);
-	if (rc == ST_OK && st_verb_gc(r, &auto_gc, &gc, &later) != ST_OK && later.code != ST_EBUSY)
-		st_warn(&r->ctx, "the version is safe; tidying up failed: %s", later.msg);
-	return rc;
+	return commit(&k, e);
+}
+
+int st_merge_commit(struct st_repo *r, const strata_merge_options *ask, strata_commit_result *res,
+		    struct st_err *e)
+{
+	const strata_commit_options o = { .message = ask->message, .expect = ask->expect };
+	struct committing k = { .r = r, .o = &o, .res = res, .ask = ask };
+
+	return commit(&k, e);
 }

@@ -7,6 +7,7 @@
 #include "repo/mark.h"
 
 #include "model/manifest.h"
+#include "model/merged.h"
 
 #define META_MAX ((size_t)1 << 30)
 #define PROGRESS_EVERY 4096
@@ -17,6 +18,7 @@ enum mark_flag {
 	DID_FILE = 4,
 	DID_MANIFEST = 8,
 	DID_PAGE = 16,
+	DID_MERGE = 64,
 	LIVE = 32, /* an entry is marked */
 };
 
@@ -100,6 +102,8 @@ static uint64_t role_flag(unsigned role)
 		return DID_MANIFEST;
 	case ST_ROLE_PAGE:
 		return DID_PAGE;
+	case ST_ROLE_MERGE:
+		return DID_MERGE;
 	default:
 		return LIVE;
 	}
@@ -214,7 +218,7 @@ static int walk_commit(struct st_mark *m, const struct st_buf *b, struct st_err 
 	if (rc == ST_OK)
 		rc = push_unless_zero(m, &c.run, e);
 	if (rc == ST_OK)
-		rc = push_unless_zero(m, &c.merge, e);
+		rc = st_oid_is_zero(&c.merge) ? ST_OK : st_mark_push(m, &c.merge, ST_ROLE_MERGE, e);
 	st_commit_release(&c);
 	return rc;
 }
@@ -271,6 +275,17 @@ static int walk_page(struct st_mark *m, const struct st_buf *b, struct st_err *e
 	return rc;
 }
 
+/* What it names are parents of its commit, and inputs that those hold; it only must be sound. */
+static int walk_merge(const struct st_buf *b, struct st_err *e)
+{
+	struct st_merge_desc d;
+	int rc = st_merge_desc_parse(&d, b->p, b->len, e);
+
+	if (rc == ST_OK)
+		st_merge_desc_release(&d);
+	return rc;
+}
+
 static int walk(struct st_mark *m, unsigned role, const struct st_buf *b, struct st_err *e)
 {
 	switch (role) {
@@ -280,6 +295,8 @@ static int walk(struct st_mark *m, unsigned role, const struct st_buf *b, struct
 		return walk_tree(m, b, e);
 	case ST_ROLE_MANIFEST:
 		return walk_manifest(m, b, e);
+	case ST_ROLE_MERGE:
+		return walk_merge(b, e);
 	default:
 		return walk_page(m, b, e);
 	}

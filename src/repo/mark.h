@@ -21,7 +21,8 @@ enum st_mark_role {	     /* what an id is needed as */
 	ST_ROLE_FILE,	     /* its recipe and what that names, or the object */
 	ST_ROLE_MANIFEST,
 	ST_ROLE_PAGE,
-	ST_ROLE_DATA, /* the object and its bases; so too glue, extents and chunks */
+	ST_ROLE_MERGE, /* the description of a merge */
+	ST_ROLE_DATA,  /* the object and its bases; so too glue, extents and chunks */
 };
 
 struct st_mark_item {
@@ -59,7 +60,8 @@ ST_MUST int st_mark_push(struct st_mark *m, const struct st_oid *id, enum st_mar
 ST_MUST int st_mark_run(struct st_mark *m, struct st_err *e);
 /* Pushes the commits of all refs and version numbers. */
 ST_MUST int st_mark_history(struct st_mark *m, struct st_err *e);
-/* Pushes the staged tree, and the commit objects that operations name. */
+/* Pushes the staged tree, what a merge under way needs, and the commit objects that operations
+ * name. */
 ST_MUST int st_mark_staged(struct st_mark *m, struct st_err *e);
 /* Pushes trees and commits named by operations not older than since_ns, and records of any age.
  * What an earlier gc let go is still named there: be lenient. */

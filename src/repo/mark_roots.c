@@ -2,6 +2,8 @@
 /* Where reachability begins. */
 #include "repo/mark.h"
 
+#include "repo/merge_state.h"
+
 static int push_value(struct st_mark *m, const char *value, struct st_err *e)
 {
 	struct st_oid id;
@@ -34,6 +36,33 @@ static int push_object(void *arg, const struct st_commit_row *row, struct st_err
 	return st_mark_push(arg, &row->id, ST_ROLE_COMMIT_ONLY, e);
 }
 
+/* What a merge under way goes back to, goes on to, and is made from. */
+static int push_merge(struct st_mark *m, struct st_err *e)
+{
+	struct st_merging g;
+	struct st_oid id;
+	bool there;
+	int rc = st_merging_load(m->r, &g, &there, e);
+
+	if (rc != ST_OK || !there)
+		return rc;
+	for (size_t i = 0; rc == ST_OK && i < g.d.nparents; i++)
+		rc = st_mark_push(m, &g.d.parents[i], ST_ROLE_COMMIT, e);
+	for (size_t i = 0; rc == ST_OK && i < g.d.nitems; i++) {
+		const char *how = g.d.items[i].how;
+
+		if (how && strncmp(how, "from ", 5) == 0 &&
+		    st_oid_parse(&id, how + 5, strlen(how) - 5))
+			rc = st_mark_push(m, &id, ST_ROLE_COMMIT, e);
+	}
+	if (rc == ST_OK)
+		rc = st_mark_push(m, &g.before, ST_ROLE_TREE, e);
+	if (rc == ST_OK)
+		rc = st_mark_push(m, &g.after, ST_ROLE_TREE, e);
+	st_merging_release(&g);
+	return rc;
+}
+
 /* Every commit the log ever named keeps its object, though not its tree: a new catalogue is made by
  * reading them. */
 int st_mark_staged(struct st_mark *m, struct st_err *e)
@@ -44,6 +73,8 @@ int st_mark_staged(struct st_mark *m, struct st_err *e)
 
 	if (rc == ST_OK && found && !st_oid_is_zero(&tree))
 		rc = st_mark_push(m, &tree, ST_ROLE_TREE, e);
+	if (rc == ST_OK)
+		rc = push_merge(m, e);
 	return rc == ST_OK ? st_catalog_commit_each(m->r->cat, push_object, m, e) : rc;
 }
 

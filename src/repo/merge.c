@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * merge, as far as no new version is needed: HEAD goes forward along the history. What is staged
- * and the working tree follow as they do for switch, in the same operation.
+ * merge: HEAD goes forward along the history where that is enough, what is staged and the working
+ * tree following as they do for switch; else merge_make.c makes a version.
  */
 #include "repo/merge_base.h"
+#include "repo/merge_state.h"
 #include "repo/moves.h"
 
 #include <stdio.h>
@@ -14,47 +15,13 @@ struct merge {
 	char place[ST_PLACE]; /* what rev stands for, if it is "-" */
 	struct st_head head;
 	struct st_oid commit;
-	bool behind; /* HEAD leads to the commit */
+	bool behind;  /* HEAD leads to the commit */
+	bool forward; /* the commit leads to HEAD */
 	char old[ST_OID_HEX + 1], value[ST_OID_HEX + 1],
 		ref[sizeof(((struct st_head *)0)->branch) + 8];
 	char why[400];
 	struct st_op_ref change;
 };
-
-static int describe_bases(struct merge *m, const struct st_oid *bases, size_t n, char out[140],
-			  struct st_err *e)
-{
-	char title[64];
-	int rc = st_commit_title(m->r, &bases[0], title, e);
-
-	snprintf(out, 140, "since %s%s", title, n > 1 ? " and another common ancestor" : "");
-	return rc;
-}
-
-static int refuse(struct merge *m, const struct st_oid *bases, size_t n, struct st_err *e)
-{
-	char ours[64], theirs[64], since[140];
-	int rc = st_commit_title(m->r, &m->head.commit, ours, e);
-
-	if (rc == ST_OK)
-		rc = st_commit_title(m->r, &m->commit, theirs, e);
-	if (rc != ST_OK)
-		return rc;
-	if (n == 0)
-		return st_fail(e, ST_EREFUSED,
-			       "%.50s (%s) and %.50s (%s) have no version in common, and strata "
-			       "cannot merge yet: 'strata checkout %.50s -- PATH' takes files over",
-			       m->head.detached ? "HEAD" : m->head.branch, ours, m->rev, theirs,
-			       m->rev);
-	rc = describe_bases(m, bases, n, since, e);
-	return rc == ST_OK ?
-		       st_fail(e, ST_EREFUSED,
-			       "%.40s (%s) and %.40s (%s) have diverged %s, and strata cannot merge "
-			       "yet: 'strata cherry-pick' takes single versions over",
-			       m->head.detached ? "HEAD" : m->head.branch, ours, m->rev, theirs,
-			       since) :
-		       rc;
-}
 
 /* Where both are now, and whether one leads to the other. */
 static int look(struct merge *m, struct st_err *e)
@@ -71,9 +38,23 @@ static int look(struct merge *m, struct st_err *e)
 	if (rc != ST_OK)
 		return rc;
 	m->behind = n == 1 && st_oid_eq(&bases[0], &m->commit);
-	if (m->behind || (n == 1 && st_oid_eq(&bases[0], &m->head.commit)))
-		return ST_OK;
-	return refuse(m, bases, n, e);
+	m->forward = n == 1 && !m->behind && st_oid_eq(&bases[0], &m->head.commit);
+	return ST_OK;
+}
+
+static int refuse(struct merge *m, struct st_err *e)
+{
+	char ours[64], theirs[64];
+	int rc = st_commit_title(m->r, &m->head.commit, ours, e);
+
+	if (rc == ST_OK)
+		rc = st_commit_title(m->r, &m->commit, theirs, e);
+	return rc == ST_OK ?
+		       st_fail(e, ST_EREFUSED,
+			       "%.60s (%s) cannot go forward to %.60s (%s): each has versions that "
+			       "the other has not; without --ff-only they are merged",
+			       m->head.detached ? "HEAD" : m->head.branch, ours, m->rev, theirs) :
+		       rc;
 }
 
 static int decide(void *arg, struct st_txn *t, struct st_oid *commit, struct st_err *e)
@@ -81,6 +62,8 @@ static int decide(void *arg, struct st_txn *t, struct st_oid *commit, struct st_
 	struct merge *m = arg;
 	int rc = look(m, e); /* once more, under the locks */
 
+	if (rc == ST_OK && !m->behind && !m->forward && !m->head.unborn)
+		rc = st_fail(e, ST_EBUSY, "%s moved meanwhile: try again", m->rev);
 	if (rc != ST_OK)
 		return rc;
 	*commit = m->behind ? m->head.commit : m->commit;
@@ -111,39 +94,125 @@ static int describe(struct merge *m, strata_merge_result *res, struct st_err *e)
 	return st_catalog_version_of(m->r->cat, &m->head.commit, res->old_version, e);
 }
 
-static int check_all(struct st_repo *r, const char *const *revs, size_t n, struct st_err *e)
+/* Forward, or nothing: what there is to do about one revision without a new version. */
+static int go(struct merge *m, strata_merge_result *res, struct st_err *e)
 {
-	struct st_oid id;
-	int rc = ST_OK;
+	struct st_go g = { .verb = "merge",
+			   .how = "'strata commit' keeps them, 'strata restore' discards them",
+			   .decide = decide,
+			   .arg = m };
+	int rc = m->behind ? ST_OK : st_go(m->r, &g, &res->files, e);
 
-	for (size_t i = 0; rc == ST_OK && i < n; i++)
-		rc = st_resolve(r, revs[i], strlen(revs[i]), &id, e);
-	if (rc == ST_OK && n > 1)
-		rc = st_fail(e, ST_EREFUSED,
-			     "strata cannot merge several versions yet: one revision at a time, "
-			     "where HEAD only has to go forward");
+	return rc == ST_OK ? describe(m, res, e) : rc;
+}
+
+/* What the result says of HEAD before and after. */
+static int describe_made(struct st_merge_job *j, struct st_err *e)
+{
+	strata_merge_result *res = j->res;
+	int rc;
+
+	st_oid_hex(&j->head.commit, res->old_commit);
+	snprintf(res->branch, sizeof(res->branch), "%s", j->head.branch);
+	rc = st_catalog_version_of(j->r->cat, &j->head.commit, res->old_version, e);
+	if (rc == ST_OK && !res->made) {
+		memcpy(res->commit, res->old_commit, sizeof(res->commit));
+		memcpy(res->version, res->old_version, sizeof(res->version));
+	}
 	return rc;
+}
+
+/* Those that HEAD has not yet; one that only continues HEAD, alone, is gone forward to. */
+static int run(struct st_merge_job *j, const char *const *revs, size_t n, struct st_err *e)
+{
+	struct merge m = { .r = j->r };
+	const char **left = st_calloc(n, sizeof(*left), e);
+	char(*places)[ST_PLACE] = st_calloc(n, sizeof(*places), e);
+	bool forward = false;
+	int rc;
+
+	j->ids = st_calloc(n, sizeof(*j->ids), e);
+	rc = left && places && j->ids ? ST_OK : (int)e->code;
+	j->revs = left;
+	for (size_t i = 0; rc == ST_OK && i < n; i++) {
+		m.rev = revs[i];
+		rc = st_place_before(j->r, &m.rev, places[i], e);
+		if (rc == ST_OK)
+			rc = look(&m, e);
+		if (rc != ST_OK || m.behind)
+			continue;
+		forward = m.forward || m.head.unborn;
+		left[j->n] = m.rev;
+		j->ids[j->n++] = m.commit;
+	}
+	if (rc == ST_OK && j->n) {
+		m.rev = left[0];
+		m.commit = j->ids[0];
+	}
+	if (rc == ST_OK && m.head.unborn && n > 1)
+		rc = st_fail(e, ST_EREFUSED,
+			     "branch %s has no version yet: merge one revision first",
+			     m.head.branch);
+	if (rc == ST_OK &&
+	    (j->n == 0 || (j->n == 1 && forward && (!j->o->no_forward || m.head.unborn)))) {
+		m.behind = j->n == 0;
+		m.forward = !m.behind;
+		rc = go(&m, j->res, e);
+	} else if (rc == ST_OK && j->o->forward_only) {
+		rc = refuse(&m, e);
+	} else if (rc == ST_OK) {
+		rc = st_merge_make(j, e);
+		if (rc == ST_OK)
+			rc = describe_made(j, e);
+	}
+	free(left);
+	free(places);
+	free(j->ids);
+	return rc;
+}
+
+static int check_none(struct st_repo *r, struct st_err *e)
+{
+	struct st_merging m;
+	bool there;
+	int rc = st_merging_load(r, &m, &there, e);
+
+	if (rc != ST_OK || !there)
+		return rc;
+	st_merging_release(&m);
+	return st_fail(e, ST_EREFUSED,
+		       "a merge is under way: 'strata merge --continue' ends it, 'strata merge "
+		       "--abort' takes it back");
 }
 
 int st_verb_merge(struct st_repo *r, const char *const *revs, size_t n,
 		  const strata_merge_options *o, strata_merge_result *res, struct st_err *e)
 {
-	struct merge m = { .r = r, .rev = revs[0] };
-	struct st_go g = { .verb = "merge",
-			   .how = "'strata commit' keeps them, 'strata restore' discards them",
-			   .decide = decide,
-			   .arg = &m };
+	struct st_merge_job j = { .r = r, .o = o, .res = res };
 	int rc = st_repo_refresh(r, e);
 
-	(void)o; /* there is nothing but to go forward */
 	*res = (strata_merge_result){ 0 };
-	if (rc == ST_OK && n == 1)
-		rc = st_place_before(r, &m.rev, m.place, e);
-	if (rc == ST_OK && n > 1)
-		rc = check_all(r, revs, n, e);
 	if (rc == ST_OK)
-		rc = look(&m, e);
-	if (rc == ST_OK && !m.behind)
-		rc = st_go(r, &g, &res->files, e);
-	return rc == ST_OK ? describe(&m, res, e) : rc;
+		rc = check_none(r, e);
+	return rc == ST_OK ? run(&j, revs, n, e) : rc;
+}
+
+int st_verb_merge_message(struct st_repo *r, const char *const *revs, size_t n,
+			  int (*cb)(void *arg, const char *message), void *arg, struct st_err *e)
+{
+	struct st_head head;
+	struct st_buf text;
+	int rc = st_repo_refresh_to_read(r, e);
+
+	st_buf_init(&text, 1 << 20);
+	if (rc == ST_OK)
+		rc = st_repo_head(r, &head, e);
+	if (rc == ST_OK)
+		rc = st_merge_title(&head, revs, n, &text, e);
+	if (rc == ST_OK && !st_buf_cstr(&text, e))
+		rc = e->code;
+	if (rc == ST_OK && cb(arg, (const char *)text.p) != 0)
+		rc = ST_ENO;
+	st_buf_release(&text);
+	return rc;
 }

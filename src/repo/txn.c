@@ -2,6 +2,7 @@
 #include "repo/txn.h"
 
 #include "base/file.h"
+#include "repo/merge_state.h"
 
 int st_txn_begin(struct st_txn *t, struct st_repo *r, const char *verb, struct st_err *e)
 {
@@ -29,6 +30,8 @@ int st_txn_index(struct st_txn *t, struct st_err *e)
 		t->has_index = true;
 		rc = st_staged_load(t->r, &t->index, e);
 	}
+	if (rc == ST_OK)
+		rc = st_merging_gate(t->r, t->op.verb, &t->index, e);
 	return rc;
 }
 

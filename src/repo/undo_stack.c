@@ -7,6 +7,7 @@
  * is K, after "undo K" it is what it was just before K, after any other command that command. So
  * the cost is that of the steps that were undone, however long the log is.
  */
+#include "repo/merge_state.h"
 #include "repo/undo_stack.h"
 
 #include <stdio.h>
@@ -134,7 +135,34 @@ static bool is(const struct st_op *op, const char *verb, const char *why)
 	return strcmp(op->verb, verb) == 0 && strncmp(op->why, why, strlen(why)) == 0;
 }
 
-/* commit -a is two operations and one command: where step seq begins. */
+/*
+ * The operation that began the merge which seq ends; seq itself where there is none: it was cut off
+ * before. Nothing of a merge can be undone by itself, so that all in between belongs to it.
+ */
+static int begin_of(const struct look *outer, uint64_t seq, uint64_t *first, struct st_err *e)
+{
+	struct look l = { .r = outer->r, .known = outer->known };
+	uint64_t at = seq;
+	int rc = ST_OK;
+
+	*first = seq;
+	st_arena_init(&l.arena);
+	while (rc == ST_OK && --at > 0) {
+		rc = load(&l, at, e);
+		if (rc != ST_OK || is(&l.op, "merge", ST_MERGE_ABORT) ||
+		    is(&l.op, "merge", ST_MERGE_CONTINUE))
+			break;
+		if (is(&l.op, "merge", ST_MERGE_BEGUN)) {
+			*first = at;
+			break;
+		}
+	}
+	st_arena_release(&l.arena);
+	return rc;
+}
+
+/* commit -a is two operations and one command, a merge with conflicts many: where step seq begins.
+ */
 static int first_of(const struct look *outer, uint64_t seq, uint64_t *first, struct st_err *e)
 {
 	struct look l = { .r = outer->r, .known = outer->known };
@@ -152,6 +180,8 @@ static int first_of(const struct look *outer, uint64_t seq, uint64_t *first, str
 		}
 	if (rc == ST_OK && hit && is(&l.op, "add", "commit -a"))
 		*first = seq;
+	else if (rc == ST_OK && is(&l.op, "merge", ST_MERGE_CONTINUE))
+		rc = begin_of(outer, seq, first, e);
 	st_arena_release(&l.arena);
 	return rc;
 }
@@ -173,6 +203,10 @@ static int top_done(struct look *l, uint64_t at, uint64_t *step, struct st_err *
 		k = names(&l->op, "undo");
 		if (k) {
 			rc = first_of(l, k, &at, e);
+			continue;
+		}
+		if (is(&l->op, "merge", ST_MERGE_ABORT)) { /* all is as it was before */
+			rc = begin_of(l, at, &at, e);
 			continue;
 		}
 		rc = changes(l, &hit, e);

@@ -51,6 +51,26 @@ ST_MUST int st_verb_merge(struct st_repo *r, const char *const *revs, size_t n,
 ST_MUST int st_verb_merge_files(const struct st_ctx *ctx, const strata_merge_files_options *o,
 				int (*cb)(void *arg, const strata_merged_tensor *t), void *arg,
 				strata_merge_files_result *res, struct st_err *e);
+ST_MUST int st_verb_merge_message(struct st_repo *r, const char *const *revs, size_t n,
+				  int (*cb)(void *arg, const char *message), void *arg,
+				  struct st_err *e);
+ST_MUST int st_verb_conflicts(struct st_repo *r,
+			      int (*state)(void *arg, const strata_merge_state *s),
+			      int (*cb)(void *arg, const strata_conflict *c), void *arg,
+			      struct st_err *e);
+ST_MUST int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
+			   const strata_settle_options *o, uint64_t *settled, uint64_t *open,
+			   struct st_err *e);
+ST_MUST int st_verb_merge_continue(struct st_repo *r, const strata_merge_options *o,
+				   strata_commit_result *res, struct st_err *e);
+ST_MUST int st_verb_merge_abort(struct st_repo *r, strata_checkout_result *res, struct st_err *e);
+ST_MUST int st_verb_merge_show(struct st_repo *r, const char *rev,
+			       int (*info)(void *arg, const strata_merge_info *i),
+			       int (*cb)(void *arg, const strata_merge_input *i), void *arg,
+			       struct st_err *e);
+ST_MUST int st_verb_merge_replay(struct st_repo *r, const char *rev,
+				 int (*cb)(void *arg, const char *path), void *arg,
+				 strata_replay_result *res, struct st_err *e);
 ST_MUST int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o,
 				 struct st_err *e);
 ST_MUST int st_verb_commit(struct st_repo *r, const strata_commit_options *o,

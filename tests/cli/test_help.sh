@@ -15,7 +15,7 @@ overview() {
 	strata --help | cmp - all
 	rc 2 strata
 	grep -q '^strata: no command given' "$t_tmp/err"
-	for t_cmd in init add rm mv status commit log blame show diff distance parent ls cat branch switch tag checkout merge restore hash inspect scan \
+	for t_cmd in init add rm mv status commit log blame show diff distance parent ls cat branch switch tag checkout merge resolve restore hash inspect scan \
 		stats undo revert rollback cherry-pick reflog reset fsck gc repack config help version; do
 		grep -Eq "^  $t_cmd  +[A-Z]" all
 	done

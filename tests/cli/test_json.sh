@@ -35,6 +35,16 @@ documented() {
 	strata branch --json -m side old >>../branch
 	strata switch --json old >../switch
 	strata merge --json main >../merge
+	strata switch -q -c apart v1
+	model m.safetensors a:F32:64,64:7 b:F32:64:1
+	strata commit -q -a -m apart
+	strata merge --json main >>../merge || [ $? -eq 1 ]
+	strata resolve --json '*' --theirs >../resolve
+	strata merge --json --continue >/dev/null
+	strata show --json >>../show
+	strata merge --json --replay HEAD >../replay
+	strata switch -q main
+	strata branch -q -D apart
 	strata checkout --json v1 >../checkout
 	strata checkout --json v1 --to ../elsewhere >>../checkout
 	echo 2 >c.json
@@ -84,7 +94,7 @@ documented() {
 	cd ..
 	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log blame=blame branch=branch tag=tag \
 		reflog=reflog revert=revert cherry-pick=cherry-pick rollback=rollback \
-		switch=switch checkout=checkout merge=merge \
+		switch=switch checkout=checkout 'merge: kind conflict/conflict=merge' 'merge: kind summary/summary=merge' 'merge: kind replay/replay=replay' resolve=resolve 'show: kind merge/merge=show' \
 		'reset: kind discarded/discarded=reset' 'reset: kind summary/summary=reset' \
 		'undo: kind ref/ref=undo' 'undo: kind kept/kept=undo' 'undo: kind lost/lost=undo' 'undo: kind summary/summary=undo' \
 		'show: kind version/version=show' 'show: kind file/file=show' \

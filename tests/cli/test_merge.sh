@@ -38,9 +38,9 @@ forms() {
 	strata merge -q @{-1}
 	match '^\* side +v2' strata branch
 	strata reset -q --hard v1
-	match '^\{"result":"fast-forward","branch":"side","commit":"[0-9a-f]{64}","version":"v2","old_commit":"[0-9a-f]{64}","old_version":"v1","files":\{"written":1,"kept":0,"removed":0,"bytes":2\}\}$' \
+	match '^\{"kind":"summary","result":"fast-forward","branch":"side","commit":"[0-9a-f]{64}","version":"v2","old_commit":"[0-9a-f]{64}","old_version":"v1","base":null,"conflicts":0,"taken":0,"blended":0,"files":\{"written":1,"kept":0,"removed":0,"bytes":2\}\}$' \
 		strata merge --json main
-	match '^\{"result":"up-to-date",.*"version":"v2",.*"old_version":"v2",' strata merge --json main
+	match '^\{"kind":"summary","result":"up-to-date",.*"version":"v2",.*"old_version":"v2",' strata merge --json main
 }
 
 diverged() {
@@ -51,15 +51,17 @@ diverged() {
 	strata commit -q -m three
 	id3=$(strata log --oneline -1 | cut -d' ' -f2)
 	strata reflog >../before
-	rc 7 strata merge main
-	err "side \(v3 $id3\) and main \(v2 $id2\) have diverged since v1 $id1, and strata cannot merge yet" strata merge main
 	rc 7 strata merge --ff-only main
-	rc 7 strata merge main v1
-	err 'several versions' strata merge main v1
+	err "side \(v3 $id3\) cannot go forward to main \(v2 $id2\): each has versions that" strata merge --ff-only main
 	strata reflog | cmp - ../before
 	match '^\* side +v3' strata branch
 	[ "$(cat a)$(cat b)" = 13 ]
 	out '' strata status -s
+	match '^v4 [0-9a-f]{12}  side  Merge main into side$' strata merge main
+	[ "$(cat a)$(cat b)" = 23 ]
+	match '^undone: merge main$' strata undo
+	[ "$(cat a)$(cat b)" = 13 ]
+	strata fsck --full
 }
 
 unborn() {
@@ -125,17 +127,310 @@ usage() {
 	rc 2 strata merge
 	rc 2 strata merge v9
 	rc 2 strata merge v1 v9
-	rc 2 strata merge -m text v2
+	rc 2 strata merge --continue v1
+	rc 2 strata merge --continue --abort
+	rc 2 strata merge --ff-only --no-ff v1
+	rc 2 strata merge --seed x v1
+	rc 7 strata merge --continue
+	rc 7 strata merge --abort
 	rc 3 sh -c 'cd / && strata merge main'
 	match '^\* main +v2' strata branch
 }
 
+# main: a and b of the model; side: b and c.
+models() {
+	repo
+	model m.safetensors a:F32:64:1 b:F32:64:1 c:F32:64:1 d:F32:64:1
+	printf '1\n2\n3\n4\n5\n' >t
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors a:F32:64:2 b:F32:64:2 c:F32:64:1 d:F32:64:1
+	strata commit -q -a -m two
+	strata switch -q side
+	model m.safetensors a:F32:64:1 b:F32:64:3 c:F32:64:4 d:F32:64:1
+	strata commit -q -a -m three
+	strata switch -q main
+	cp m.safetensors ../main.safetensors
+}
+
+by_rule() {
+	models
+	err "rule 'x\*=ours' matches no tensor" strata merge side --rule b=theirs --rule 'x*=ours'
+	cmp m.safetensors ../main.safetensors
+	rc 2 strata merge side --rule 'b=nonsense'
+	rc 2 strata merge side --method linear:weight=x
+	strata merge -q side --rule 'b=theirs'
+	model ../want.safetensors a:F32:64:2 b:F32:64:3 c:F32:64:4 d:F32:64:1
+	cmp m.safetensors ../want.safetensors
+	out '' strata status -s
+	strata undo -q
+	strata config merge.rules 'b=theirs x*=ours'
+	strata merge -q side
+	cmp m.safetensors ../want.safetensors
+	strata undo -q
+	strata config --unset merge.rules
+	strata config merge.method ours
+	strata merge -q side
+	model ../want.safetensors a:F32:64:2 b:F32:64:2 c:F32:64:4 d:F32:64:1
+	cmp m.safetensors ../want.safetensors
+	strata fsck --full
+}
+
+conflict() {
+	models
+	strata reflog >../reflog
+	rc 1 strata merge side
+	out "On branch main, at v2 $(strata log --oneline -1 | cut -d' ' -f2)
+Merging: 1 of 1 conflict left
+  (strata resolve GLOB --ours|--theirs|--method M decides, strata merge --abort takes back)
+  values         m.safetensors::b  D 0.0219, cosine 0.1391, 64 of 64 changed
+
+Staged for the next version:
+  (strata restore --staged PATH... takes back)
+  changed   m.safetensors  (1 of 4 tensors changed)" strata status
+	match '^\{"kind":"conflict","path":"m.safetensors","name":"b","type":"values","how":null,' strata status --json
+	model ../want.safetensors a:F32:64:2 b:F32:64:2 c:F32:64:4 d:F32:64:1
+	cmp m.safetensors ../want.safetensors
+	err '1 conflict of the merge is left' strata commit -m early
+	for verb in 'switch side' 'checkout v1' 'revert HEAD' 'cherry-pick v3' 'rollback v1' undo 'reset --hard' \
+		'merge side' 'commit --amend -m x'; do
+		rc 7 strata $verb
+	done
+	rc 1 strata merge --continue
+	strata gc --prune=now
+	match 'the merge is taken back' strata merge --abort
+	cmp m.safetensors ../main.safetensors
+	out '' strata status -s
+	strata reflog | cmp - ../reflog
+	match '^undone: switch main' strata undo
+}
+
+ends() {
+	models
+	rc 1 strata merge side -m 'as told'
+	strata resolve -q b --theirs
+	match 'all conflicts are decided' strata status
+	match '^v4 [0-9a-f]{12}  merged$' strata merge --continue
+	match 'as told' strata log -1
+	model ../want.safetensors a:F32:64:2 b:F32:64:3 c:F32:64:4 d:F32:64:1
+	cmp m.safetensors ../want.safetensors
+	match '^Nothing to commit' strata status
+	match '^undone: merge ended: as told' strata undo
+	cmp m.safetensors ../main.safetensors
+	match '^Nothing to commit' strata status
+	match '^done again' strata undo --redo
+	cmp m.safetensors ../want.safetensors
+	strata fsck --full
+}
+
+by_commit() {
+	models
+	rc 1 strata merge side
+	model m.safetensors a:F32:64:9 b:F32:64:9 c:F32:64:9 d:F32:64:9
+	strata add m.safetensors
+	match 'all conflicts are decided' strata status
+	match '"by hand"|by hand' strata status --json
+	strata commit -q -m 'by hand'
+	match 'v4' strata log --oneline -1
+	strata log --graph | grep -q '|'
+	strata fsck --full
+}
+
+lines() {
+	models
+	printf 'one\n2\n3\n4\n5\n' >t
+	strata commit -q -a -m ours
+	strata switch -q side
+	printf '1\n2\n3\n4\nfive\n' >t
+	strata commit -q -a -m theirs
+	strata switch -q main
+	strata merge -q side --method ours
+	out 'one
+2
+3
+4
+five' cat t
+	strata undo -q
+	strata switch -q side
+	printf 'uno\n2\n3\n4\n5\n' >t
+	strata commit -q -a -m theirs
+	strata switch -q main
+	rc 1 strata merge -q side --method ours
+	out '<<<<<<< ours
+one
+||||||| base
+1
+=======
+uno
+>>>>>>> theirs
+2
+3
+4
+5' cat t
+	match '^  text +t$' strata status
+	printf 'eins\n2\n3\n4\n5\n' >t
+	strata add t
+	strata merge -q --continue
+	out 'eins
+2
+3
+4
+5' strata cat HEAD:t
+	strata undo -q
+	out 'one' head -n 1 t
+	rc 1 strata merge -q side --method ours
+	strata resolve -q t --theirs
+	out 'uno' head -n 1 t
+	strata merge -q --abort
+	out 'one' head -n 1 t
+	out '' strata status -s
+	rc 1 strata merge -q side --method ours
+	echo edited >t
+	strata merge -q --abort
+	out 'one' head -n 1 t
+}
+
+files() {
+	repo
+	for f in a b c d e f; do echo "$f 1" >$f; done
+	strata add . && strata commit -q -m one
+	strata branch side
+	echo 'a 2' >a
+	strata rm -q b
+	strata mv c c2
+	echo 'd 2' >d
+	echo 'e 2' >e
+	echo ours >new
+	strata add . && strata commit -q -m two
+	strata switch -q side
+	echo 'b 2' >b
+	echo 'c 2' >c
+	strata rm -q d
+	echo 'e 2' >e
+	strata mv f f2
+	echo theirs >new
+	strata add . && strata commit -q -m three
+	strata switch -q main
+	rc 1 strata merge side
+	out 'delete/modify b
+delete/modify d
+add/add new' sh -c "strata status | sed -n 's/^  \([a-z]*\/[a-z]*\)  */\1 /p'"
+	[ ! -e b ] && [ ! -e c ] && [ ! -e f ]
+	out 'a 2
+c 2
+d 2
+e 2
+f 1' cat a c2 d e f2
+	strata resolve -q b --theirs
+	out 'b 2' cat b
+	strata resolve -q d --theirs
+	[ ! -e d ]
+	strata resolve -q new --base
+	[ ! -e new ]
+	strata resolve -q new --theirs
+	out theirs cat new
+	out 'a
+b
+c2
+e
+f2
+new' ls
+	strata merge -q --continue
+	out '' strata status -s
+	strata fsck --full
+}
+
+several() {
+	repo
+	echo 1 >a && strata add . && strata commit -q -m one
+	for b in x y z; do
+		strata switch -q -c $b v1
+		echo $b >$b && strata add $b && strata commit -q -m $b
+	done
+	strata switch -q main
+	match 'Merge x, y and z into main' strata merge x y z
+	out 'a
+x
+y
+z' ls
+	out 'already up to date' strata merge x y z
+}
+
+no_forward() {
+	setup
+	strata switch -q side
+	match '^v3 .*  side  Merge main into side$' strata merge --no-ff main
+	out '' strata diff main HEAD
+	out 'already up to date' strata merge --no-ff main
+}
+
+asked() {
+	models
+	rc 1 strata merge side --method theirs --accept-if 'test -e nothing'
+	err 'not accepted: nothing has changed' strata merge side --method theirs --accept-if 'exit 3'
+	cmp m.safetensors ../main.safetensors
+	out '' strata status -s
+	[ ! -e .strata/accept ]
+	model ../want.safetensors a:F32:64:2 b:F32:64:3 c:F32:64:4 d:F32:64:1
+	strata merge -q side --method theirs --accept-if "cmp m.safetensors $PWD/../want.safetensors && test -e t"
+	match '^v4' strata log --oneline -1
+	strata undo -q
+	rc 1 strata merge side --accept-if "cmp m.safetensors $PWD/../want.safetensors"
+	strata resolve -q b --ours
+	rc 7 strata commit -m around
+	rc 1 strata merge --continue
+	strata resolve -q b --theirs
+	strata merge -q --continue
+	strata fsck --full
+}
+
+replays() {
+	models
+	rc 2 strata merge --replay v2
+	err 'is no merge' strata merge --replay v2
+	strata merge -q side --rule b=linear
+	out 'the same, bit for bit: 2 files' strata merge --replay HEAD
+	match '^Merged against [0-9a-f]{12}, seed 0; 1 settled$' strata show
+	match '^  m.safetensors::b  values  linear:' strata show
+	match '"kind":"merge","path":"m.safetensors","name":"b","type":"values","how":"linear:' strata show --json
+	strata undo -q
+	rc 1 strata merge -q side
+	strata resolve -q b --from v1
+	strata merge -q --continue
+	out 'the same, bit for bit: 2 files' strata merge --replay HEAD
+	strata undo -q
+	rc 1 strata merge -q side
+	model m.safetensors a:F32:64:9 b:F32:64:9 c:F32:64:9 d:F32:64:9
+	strata add m.safetensors
+	strata merge -q --continue
+	out 'the same, bit for bit: 2 files, of which one was settled by hand and taken as it is' strata merge --replay HEAD
+	strata gc --prune=now
+	strata merge -q --replay HEAD
+	strata fsck --full
+	# what is added to a merge afterwards does not follow from it
+	strata undo -q
+	strata merge -q side --method theirs
+	echo more >t
+	strata commit -q -a --amend -m more || true
+	rc 1 strata merge --replay HEAD || rc 2 strata merge --replay HEAD
+}
+
 it 'goes forward' forward
 it 'takes revisions of all kinds' forms
-it 'refuses what only a true merge could do' diverged
+it 'makes a version where going forward is not enough' diverged
 it 'where there is no version yet' unborn
 it 'moves a detached HEAD' detached
 it 'keeps local changes, or refuses' dirty
 it 'files that no version has stay' untracked
 it 'wrong usage' usage
+it 'rules and settings name methods' by_rule
+it 'a conflict, and back' conflict
+it 'a conflict, and on' ends
+it 'commit ends a merge' by_commit
+it 'text by line' lines
+it 'files that came, went and moved' files
+it 'several at once' several
+it 'a version although going forward is enough' no_forward
+it 'only if a command says so' asked
+it 'done over, byte for byte' replays
 finish

@@ -48,7 +48,7 @@ static void begin(void)
 
 static int merge(const char *rev, strata_merge_result *res, struct st_err *e)
 {
-	static const strata_merge_options none = { 0 };
+	static const strata_merge_options none = { .forward_only = true };
 
 	*e = (struct st_err){ 0 };
 	return st_verb_merge(t.r, &rev, 1, &none, res, e);
@@ -75,8 +75,8 @@ static void cases(void **state)
 		{ "v1", "side", ST_OK, "v3", NULL },
 		{ "v1", "v1", ST_OK, "v1", NULL },
 		{ "v3", "v1", ST_OK, "v3", NULL },
-		{ "v2", "v3", ST_EREFUSED, "v2", "have diverged since v1 " },
-		{ "v3", "main", ST_EREFUSED, "v3", "cannot merge yet" },
+		{ "v2", "v3", ST_EREFUSED, "v2", "cannot go forward to v3 " },
+		{ "v3", "main", ST_EREFUSED, "v3", "each has versions that" },
 		{ "v3", "v9", ST_ENOTFOUND, "v3", "unknown revision" },
 		{ "v3", "mian", ST_ENOTFOUND, "v3", "did you mean 'main'" },
 	};
@@ -185,8 +185,13 @@ static void several(void **state)
 
 	(void)state;
 	begin();
-	assert_int_equal(st_verb_merge(t.r, revs, 2, &none, &res, &e), ST_EREFUSED);
-	e = (struct st_err){ 0 };
+	/* one is there already, the other makes a version */
+	assert_int_equal(st_verb_merge(t.r, revs, 2, &none, &res, &e), ST_OK);
+	assert_true(res.made);
+	assert_string_equal(res.message, "Merge v2 into side");
+	tr_holds(&t, "f", "2");
+	tr_holds(&t, "g", "3");
+	tr_sound(&t);
 	assert_int_equal(st_verb_merge(t.r, bad, 2, &none, &res, &e), ST_ENOTFOUND);
 }
 

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/conflicts.h"
+
+#define MOST 100 /* lines */
+
+struct showing {
+	struct cli *c;
+	uint64_t n;
+};
+
+static int show_state(void *arg, const strata_merge_state *s)
+{
+	struct showing *k = arg;
+
+	if (!s->under_way)
+		return 0;
+	if (s->cut)
+		puts("A merge was interrupted: 'strata merge --continue' goes on with it, 'strata "
+		     "merge --abort' takes it back.");
+	else if (s->open)
+		printf("Merging: %s of %s conflict%s left\n", human_number(s->open).s,
+		       human_number(s->conflicts).s, plural(s->conflicts));
+	else
+		puts("Merging: all conflicts are decided; 'strata merge --continue' ends it");
+	if (s->open && !k->c->g.quiet)
+		printf("  %s(strata resolve GLOB --ours|--theirs|--method M decides, strata merge "
+		       "--abort takes back)%s\n",
+		       color_on(k->c, COLOR_DIM), color_off(k->c, COLOR_DIM));
+	return 0;
+}
+
+static int show_one(void *arg, const strata_conflict *x)
+{
+	struct showing *k = arg;
+
+	if (x->how || k->n++ >= MOST)
+		return cli_stop(k->c);
+	printf("  %s%-13s  ", color_on(k->c, COLOR_BAD), x->kind);
+	name_put(stdout, x->path);
+	if (*x->name) {
+		fputs("::", stdout);
+		name_put(stdout, x->name);
+	}
+	fputs(color_off(k->c, COLOR_BAD), stdout);
+	if (x->has_figures)
+		printf("  D %.3g, cosine %.4f, %s of %s changed", x->mad, x->cosine,
+		       human_number(x->changed).s, human_number(x->numel).s);
+	fputc('\n', stdout);
+	return cli_stop(k->c);
+}
+
+int conflicts_show(struct cli *c, strata_error *err)
+{
+	struct showing k = { .c = c };
+	int rc = strata_merge_conflicts(c->repo, show_state, show_one, &k, err);
+
+	if (rc == STRATA_OK && k.n > MOST)
+		printf("  and %s more\n", human_number(k.n - MOST).s);
+	return rc;
+}
+
+static void put_real(strata_json *j, const char *key, double v)
+{
+	strata_json_key(j, key);
+	strata_json_real(j, v);
+}
+
+static int emit_one(void *arg, const strata_conflict *x)
+{
+	struct showing *k = arg;
+	strata_json *j = k->c->json;
+
+	strata_json_object(j);
+	jk_text(j, "kind", "conflict");
+	jk_name(j, "path", x->path);
+	jk_name(j, "name", x->name);
+	jk_text(j, "type", x->kind);
+	jk_text(j, "how", x->how);
+	jk_text(j, "base", x->base);
+	jk_text(j, "ours", x->ours);
+	jk_text(j, "theirs", x->theirs);
+	strata_json_key(j, "figures");
+	if (x->has_figures) {
+		strata_json_object(j);
+		jk_u64(j, "numel", x->numel);
+		jk_u64(j, "changed", x->changed);
+		put_real(j, "mad", x->mad);
+		put_real(j, "l2", x->l2);
+		put_real(j, "max_abs", x->max_abs);
+		put_real(j, "cosine", x->cosine);
+		strata_json_end_object(j);
+	} else {
+		strata_json_null(j);
+	}
+	strata_json_end_object(j);
+	return cli_emit(k->c);
+}
+
+int conflicts_json(struct cli *c, strata_error *err)
+{
+	struct showing k = { .c = c };
+
+	return strata_merge_conflicts(c->repo, NULL, emit_one, &k, err);
+}

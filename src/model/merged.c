@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/merged.h"
+
+#include "base/canon.h"
+#include "base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define DESC "strata.merge/1"
+#define STATE "strata.merging/1"
+
+void st_merge_desc_init(struct st_merge_desc *d)
+{
+	*d = (struct st_merge_desc){ 0 };
+	st_arena_init(&d->arena);
+}
+
+void st_merge_desc_release(struct st_merge_desc *d)
+{
+	free(d->items);
+	st_arena_release(&d->arena);
+	*d = (struct st_merge_desc){ 0 };
+}
+
+/* ---- items ---- */
+
+static int order_of(const char *a, size_t na, const char *b, size_t nb)
+{
+	size_t n = na < nb ? na : nb;
+	int c = n ? memcmp(a, b, n) : 0;
+
+	return c ? c : (na > nb) - (na < nb);
+}
+
+static int by_place(const void *pa, const void *pb)
+{
+	const struct st_merge_item *a = pa, *b = pb;
+	int c = order_of(a->path, a->path_len, b->path, b->path_len);
+
+	return c ? c : order_of(a->name, a->name_len, b->name, b->name_len);
+}
+
+int st_merge_desc_add(struct st_merge_desc *d, const struct st_merge_item *it, struct st_err *e)
+{
+	struct st_merge_item *x;
+	int rc = st_grow(&d->items, &d->cap, d->nitems + 1, e);
+
+	if (rc != ST_OK)
+		return rc;
+	x = &d->items[d->nitems];
+	*x = *it;
+	x->path = st_arena_dup(&d->arena, it->path, it->path_len, e);
+	x->name = st_arena_dup(&d->arena, it->name, it->name_len, e);
+	x->kind = st_arena_dup(&d->arena, it->kind, strlen(it->kind), e);
+	x->how = it->how ? st_arena_dup(&d->arena, it->how, strlen(it->how), e) : NULL;
+	x->sides = st_arena_alloc(&d->arena, it->nsides * sizeof(*x->sides), e);
+	if (e->code != ST_OK)
+		return e->code;
+	if (it->nsides)
+		memcpy(x->sides, it->sides, it->nsides * sizeof(*x->sides));
+	d->nitems++;
+	return ST_OK;
+}
+
+void st_merge_desc_sort(struct st_merge_desc *d)
+{
+	if (d->nitems)
+		qsort(d->items, d->nitems, sizeof(*d->items), by_place);
+}
+
+struct st_merge_item *st_merge_desc_find(const struct st_merge_desc *d, const char *path,
+					 size_t path_len, const char *name, size_t name_len)
+{
+	struct st_merge_item key = {
+		.path = path, .path_len = path_len, .name = name, .name_len = name_len
+	};
+
+	return d->nitems ? bsearch(&key, d->items, d->nitems, sizeof(key), by_place) : NULL;
+}
+
+/* ---- what both directions hold to be true ---- */
+
+static bool is_text(const char *s)
+{
+	return s && *s && st_utf8_valid(s, strlen(s));
+}
+
+static int check_item(const struct st_merge_desc *d, size_t i, bool open, enum st_code code,
+		      struct st_err *e)
+{
+	const struct st_merge_item *x = &d->items[i];
+
+	if (!x->path_len || !is_text(x->kind) || (x->how && !is_text(x->how)) ||
+	    x->nsides != d->nparents)
+		return st_fail(e, code, "item %zu of a merge is incomplete", i);
+	if (!x->how && !open)
+		return st_fail(e, code, "item %zu of a merge is not decided", i);
+	if (i && by_place(x - 1, x) >= 0)
+		return st_fail(e, code, "item %zu of a merge is out of order", i);
+	return ST_OK;
+}
+
+static int check(const struct st_merge_desc *d, bool open, enum st_code code, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	if (d->nparents < 2)
+		return st_fail(e, code, "a merge of %zu versions", d->nparents);
+	if (d->seed > ST_CANON_INT_MAX)
+		return st_fail(e, code, "the seed of a merge is beyond 2^53");
+	for (size_t i = 0; rc == ST_OK && i < d->nitems; i++)
+		rc = check_item(d, i, open, code, e);
+	return rc;
+}
+
+/* ---- writing ---- */
+
+static void put_oids(struct st_jw *w, const char *key, const struct st_oid *v, size_t n)
+{
+	if (!n)
+		return;
+	st_jw_key(w, key);
+	st_jw_array(w);
+	for (size_t i = 0; i < n; i++)
+		st_jw_oid(w, &v[i]);
+	st_jw_close_array(w);
+}
+
+/* "" for zero */
+static void put_maybe(struct st_jw *w, const struct st_oid *id)
+{
+	if (st_oid_is_zero(id))
+		st_jw_string(w, "");
+	else
+		st_jw_oid(w, id);
+}
+
+static void put_number(struct st_jw *w, const char *key, double v)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "%.17g", v);
+	st_jw_key(w, key);
+	st_jw_string(w, isnan(v) ? "nan" : text);
+}
+
+static void put_figures(struct st_jw *w, const struct st_merge_item *x)
+{
+	if (!x->has_figures)
+		return;
+	st_jw_key(w, "figures");
+	st_jw_object(w);
+	st_jw_key(w, "changed");
+	st_jw_u64(w, x->changed);
+	put_number(w, "cosine", x->cosine);
+	put_number(w, "l2", x->l2);
+	put_number(w, "mad", x->mad);
+	put_number(w, "max_abs", x->max_abs);
+	st_jw_key(w, "numel");
+	st_jw_u64(w, x->numel);
+	st_jw_close_object(w);
+}
+
+static void put_item(struct st_jw *w, const struct st_merge_item *x, bool open)
+{
+	st_jw_object(w);
+	if (!st_oid_is_zero(&x->base)) {
+		st_jw_key(w, "base");
+		st_jw_oid(w, &x->base);
+	}
+	if (open)
+		put_figures(w, x);
+	if (x->how) {
+		st_jw_key(w, "how");
+		st_jw_string(w, x->how);
+	}
+	st_jw_key(w, "kind");
+	st_jw_string(w, x->kind);
+	st_jw_name(w, "name", x->name, x->name_len);
+	st_jw_name(w, "path", x->path, x->path_len);
+	st_jw_key(w, "sides");
+	st_jw_array(w);
+	for (size_t i = 0; i < x->nsides; i++)
+		put_maybe(w, &x->sides[i]);
+	st_jw_close_array(w);
+	st_jw_close_object(w);
+}
+
+static void put_items(struct st_jw *w, const struct st_merge_desc *d, bool open)
+{
+	st_jw_key(w, "items");
+	st_jw_array(w);
+	for (size_t i = 0; i < d->nitems; i++)
+		put_item(w, &d->items[i], open);
+	st_jw_close_array(w);
+}
+
+static void put_flag(struct st_jw *w, const char *key, bool on)
+{
+	if (!on)
+		return;
+	st_jw_key(w, key);
+	st_jw_u64(w, 1);
+}
+
+int st_merge_desc_encode(struct st_buf *out, const struct st_merge_desc *d, struct st_err *e)
+{
+	struct st_jw w;
+	int rc = check(d, false, ST_EUSAGE, e);
+
+	if (rc != ST_OK)
+		return rc;
+	st_jw_init(&w, out, true, e);
+	st_jw_object(&w);
+	put_oids(&w, "bases", d->bases, d->nbases);
+	put_items(&w, d, false);
+	put_flag(&w, "nonfinite", d->nonfinite);
+	put_oids(&w, "parents", d->parents, d->nparents);
+	st_jw_key(&w, "seed");
+	st_jw_u64(&w, d->seed);
+	st_jw_key(&w, "type");
+	st_jw_string(&w, DESC);
+	st_jw_close_object(&w);
+	return e->code;
+}
+
+/* ---- reading ---- */
+
+static void get_maybe(struct st_canon *c, struct st_oid *id)
+{
+	const char *s = st_canon_text(c);
+
+	*id = (struct st_oid){ { 0 } };
+	if (s && *s && (!st_oid_parse(id, s, strlen(s)) || st_oid_is_zero(id)))
+		st_canon_fail(c, "no id before");
+}
+
+static void get_sides(struct st_canon *c, struct st_merge_item *x)
+{
+	struct st_oid *v = NULL;
+	size_t n = 0, cap = 0;
+
+	st_canon_need(c, "sides");
+	st_canon_array(c);
+	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK)
+		get_maybe(c, &v[n++]);
+	x->sides = st_canon_keep(c, v, n, sizeof(*v));
+	x->nsides = x->sides ? n : 0;
+}
+
+static void get_number(struct st_canon *c, const char *key, double *v)
+{
+	char text[40];
+	const char *s;
+
+	st_canon_need(c, key);
+	s = st_canon_text(c);
+	if (!s)
+		return;
+	*v = strtod(s, NULL);
+	snprintf(text, sizeof(text), "%.17g", *v);
+	if (strcmp(isnan(*v) ? "nan" : text, s) != 0)
+		st_canon_fail(c, "no number before");
+}
+
+static void get_figures(struct st_canon *c, struct st_merge_item *x)
+{
+	if (!st_canon_key(c, "figures"))
+		return;
+	x->has_figures = true;
+	st_canon_object(c);
+	st_canon_need(c, "changed");
+	x->changed = st_canon_u64(c);
+	get_number(c, "cosine", &x->cosine);
+	get_number(c, "l2", &x->l2);
+	get_number(c, "mad", &x->mad);
+	get_number(c, "max_abs", &x->max_abs);
+	st_canon_need(c, "numel");
+	x->numel = st_canon_u64(c);
+	st_canon_close(c);
+}
+
+static void get_item(struct st_canon *c, struct st_merge_item *x, bool open)
+{
+	*x = (struct st_merge_item){ 0 };
+	st_canon_object(c);
+	if (st_canon_key(c, "base"))
+		st_canon_oid(c, &x->base);
+	if (open)
+		get_figures(c, x);
+	if (st_canon_key(c, "how"))
+		x->how = st_canon_text(c);
+	st_canon_need(c, "kind");
+	x->kind = st_canon_text(c);
+	x->name = st_canon_name(c, "name", &x->name_len);
+	x->path = st_canon_name(c, "path", &x->path_len);
+	get_sides(c, x);
+	st_canon_close(c);
+}
+
+static void get_items(struct st_canon *c, struct st_merge_desc *d, bool open)
+{
+	st_canon_need(c, "items");
+	st_canon_array(c);
+	while (st_canon_item(c) && st_grow(&d->items, &d->cap, d->nitems + 1, c->err) == ST_OK)
+		get_item(c, &d->items[d->nitems++], open);
+}
+
+static bool get_flag(struct st_canon *c, const char *key)
+{
+	if (!st_canon_key(c, key))
+		return false;
+	if (st_canon_u64(c) != 1)
+		st_canon_fail(c, "no flag before");
+	return true;
+}
+
+int st_merge_desc_parse(struct st_merge_desc *out, const void *p, size_t len, struct st_err *e)
+{
+	struct st_canon c;
+	int rc;
+
+	st_merge_desc_init(out);
+	st_canon_init(&c, p, len, &out->arena, e);
+	st_canon_object(&c);
+	st_canon_oids(&c, "bases", &out->bases, &out->nbases);
+	get_items(&c, out, false);
+	out->nonfinite = get_flag(&c, "nonfinite");
+	st_canon_oids(&c, "parents", &out->parents, &out->nparents);
+	st_canon_need(&c, "seed");
+	out->seed = st_canon_u64(&c);
+	st_canon_type(&c, DESC);
+	st_canon_close(&c);
+	st_canon_end(&c);
+	rc = e->code == ST_OK ? check(out, false, ST_ECORRUPT, e) : (int)e->code;
+	if (rc == ST_OK)
+		return ST_OK;
+	st_merge_desc_release(out);
+	return st_wrap(e, "parse " DESC);
+}
+
+/* ---- a merge under way ---- */
+
+void st_merging_init(struct st_merging *m)
+{
+	*m = (struct st_merging){ 0 };
+	st_merge_desc_init(&m->d);
+}
+
+void st_merging_release(struct st_merging *m)
+{
+	st_merge_desc_release(&m->d);
+	free(m->staged);
+	*m = (struct st_merging){ 0 };
+}
+
+static int check_state(const struct st_merging *m, enum st_code code, struct st_err *e)
+{
+	if (!is_text(m->message) || (m->accept && !is_text(m->accept)))
+		return st_fail(e, code, "a merge under way without a message");
+	for (size_t i = 0; i < m->nstaged; i++)
+		if (!m->staged[i].path_len ||
+		    (i && order_of(m->staged[i - 1].path, m->staged[i - 1].path_len,
+				   m->staged[i].path, m->staged[i].path_len) >= 0))
+			return st_fail(e, code, "file %zu of a merge is out of order", i);
+	return check(&m->d, true, code, e);
+}
+
+static void put_staged(struct st_jw *w, const struct st_merging *m)
+{
+	st_jw_key(w, "staged");
+	st_jw_array(w);
+	for (size_t i = 0; i < m->nstaged; i++) {
+		st_jw_object(w);
+		st_jw_key(w, "id");
+		put_maybe(w, &m->staged[i].id);
+		st_jw_name(w, "path", m->staged[i].path, m->staged[i].path_len);
+		st_jw_close_object(w);
+	}
+	st_jw_close_array(w);
+}
+
+int st_merging_encode(struct st_buf *out, const struct st_merging *m, struct st_err *e)
+{
+	struct st_jw w;
+	int rc = check_state(m, ST_EUSAGE, e);
+
+	if (rc != ST_OK)
+		return rc;
+	st_jw_init(&w, out, true, e);
+	st_jw_object(&w);
+	put_flag(&w, "aborting", m->aborting);
+	if (m->accept) {
+		st_jw_key(&w, "accept");
+		st_jw_string(&w, m->accept);
+	}
+	st_jw_key(&w, "after");
+	st_jw_oid(&w, &m->after);
+	put_oids(&w, "bases", m->d.bases, m->d.nbases);
+	st_jw_key(&w, "before");
+	st_jw_oid(&w, &m->before);
+	put_flag(&w, "begun", m->begun);
+	put_items(&w, &m->d, true);
+	st_jw_key(&w, "message");
+	st_jw_string(&w, m->message);
+	put_flag(&w, "nonfinite", m->d.nonfinite);
+	put_oids(&w, "parents", m->d.parents, m->d.nparents);
+	st_jw_key(&w, "seed");
+	st_jw_u64(&w, m->d.seed);
+	put_staged(&w, m);
+	st_jw_key(&w, "type");
+	st_jw_string(&w, STATE);
+	st_jw_close_object(&w);
+	return e->code;
+}
+
+static void get_staged(struct st_canon *c, struct st_merging *m)
+{
+	st_canon_need(c, "staged");
+	st_canon_array(c);
+	while (st_canon_item(c) &&
+	       st_grow(&m->staged, &m->staged_cap, m->nstaged + 1, c->err) == ST_OK) {
+		struct st_merge_staged *s = &m->staged[m->nstaged++];
+
+		*s = (struct st_merge_staged){ 0 };
+		st_canon_object(c);
+		st_canon_need(c, "id");
+		get_maybe(c, &s->id);
+		s->path = st_canon_name(c, "path", &s->path_len);
+		st_canon_close(c);
+	}
+}
+
+static void get_state(struct st_canon *c, struct st_merging *m)
+{
+	struct st_merge_desc *d = &m->d;
+
+	st_canon_object(c);
+	m->aborting = get_flag(c, "aborting");
+	if (st_canon_key(c, "accept"))
+		m->accept = st_canon_text(c);
+	st_canon_need(c, "after");
+	st_canon_oid(c, &m->after);
+	st_canon_oids(c, "bases", &d->bases, &d->nbases);
+	st_canon_need(c, "before");
+	st_canon_oid(c, &m->before);
+	m->begun = get_flag(c, "begun");
+	get_items(c, d, true);
+	st_canon_need(c, "message");
+	m->message = st_canon_text(c);
+	d->nonfinite = get_flag(c, "nonfinite");
+	st_canon_oids(c, "parents", &d->parents, &d->nparents);
+	st_canon_need(c, "seed");
+	d->seed = st_canon_u64(c);
+	get_staged(c, m);
+	st_canon_type(c, STATE);
+	st_canon_close(c);
+	st_canon_end(c);
+}
+
+int st_merging_parse(struct st_merging *out, const void *p, size_t len, struct st_err *e)
+{
+	struct st_canon c;
+	int rc;
+
+	st_merging_init(out);
+	st_canon_init(&c, p, len, &out->d.arena, e);
+	get_state(&c, out);
+	rc = e->code == ST_OK ? check_state(out, ST_ECORRUPT, e) : (int)e->code;
+	if (rc == ST_OK)
+		return ST_OK;
+	st_merging_release(out);
+	return st_wrap(e, "parse " STATE);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How versions were merged: the description that a merge commit names (doc/format/objects.md,
+ * "strata.merge/1"), and a merge under way (.strata/merge, "strata.merging/1"). Both canonical JSON;
+ * pure: bytes in, structures out.
+ */
+#ifndef ST_MODEL_MERGED_H
+#define ST_MODEL_MERGED_H
+
+#include "model/object.h"
+
+#define ST_MERGED_MAX ((size_t)256 << 20) /* bytes of either */
+
+/* What more than one side changed: a tensor, a key of a configuration, a file. */
+struct st_merge_item {
+	const char *path; /* of its file in the result */
+	size_t path_len;
+	const char *name; /* of the tensor or key; "": the whole file */
+	size_t name_len;
+	const char *kind; /* the conflict's name: "values" */
+	/*
+	 * "ours", "theirs", "theirs N" (the N-th line merged, from 1), "base", "from ID" (a
+	 * commit's), "by hand" (what was staged), "union" (rows of both vocabularies), or a method
+	 * and its parameters as st_spec_text writes them. NULL: not decided, which only a merge
+	 * under way has.
+	 */
+	const char *how;
+	struct st_oid base;   /* the input's id there; zero: absent */
+	struct st_oid *sides; /* on each side, ours first; zero: absent */
+	size_t nsides;
+	/* Of ours against theirs, when it is not decided and they compare: doc/json.md */
+	bool has_figures;
+	uint64_t numel, changed;
+	double mad, l2, max_abs, cosine;
+};
+
+struct st_merge_desc {
+	struct st_arena arena;
+	struct st_oid *parents; /* ours first; at least 2 */
+	size_t nparents;
+	struct st_oid *bases; /* the one that counts; none: the lines have no version in common */
+	size_t nbases;
+	uint64_t seed;		     /* at most 2^53 */
+	bool nonfinite;		     /* inputs that are no number were allowed */
+	struct st_merge_item *items; /* sorted by path, then name; unique */
+	size_t nitems, cap;
+};
+
+void st_merge_desc_init(struct st_merge_desc *d);
+void st_merge_desc_release(struct st_merge_desc *d);
+/* Copies what it points to into the arena. */
+ST_MUST int st_merge_desc_add(struct st_merge_desc *d, const struct st_merge_item *it,
+			      struct st_err *e);
+/* By path and name. */
+void st_merge_desc_sort(struct st_merge_desc *d);
+/* NULL: none. d is sorted. */
+struct st_merge_item *st_merge_desc_find(const struct st_merge_desc *d, const char *path,
+					 size_t path_len, const char *name, size_t name_len);
+/* ST_EUSAGE where it does not hold what this header says. */
+ST_MUST int st_merge_desc_encode(struct st_buf *out, const struct st_merge_desc *d,
+				 struct st_err *e);
+ST_MUST int st_merge_desc_parse(struct st_merge_desc *out, const void *p, size_t len,
+				struct st_err *e);
+
+struct st_merge_staged { /* a file of which something is open, as it was staged for the merge */
+	const char *path;
+	size_t path_len;
+	struct st_oid id; /* zero: absent */
+};
+
+struct st_merging {
+	struct st_merge_desc d; /* its arena owns all */
+	/* The index before the merge began, and as the merge first left it. Until the index is
+	 * `after`, the merge has not begun. */
+	struct st_oid before, after;
+	bool begun;
+	bool aborting;			/* it is being taken back */
+	const char *message;		/* of the version to come */
+	const char *accept;		/* a command that decides, or NULL */
+	struct st_merge_staged *staged; /* sorted by path */
+	size_t nstaged, staged_cap;
+};
+
+void st_merging_init(struct st_merging *m);
+void st_merging_release(struct st_merging *m);
+ST_MUST int st_merging_encode(struct st_buf *out, const struct st_merging *m, struct st_err *e);
+ST_MUST int st_merging_parse(struct st_merging *out, const void *p, size_t len, struct st_err *e);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* merge --continue and --abort, and what status shows of a merge. */
+#include "repo/merge_state.h"
+#include "repo/rewind.h"
+
+#include "base/file.h"
+
+static int none(struct st_err *e)
+{
+	return st_fail(e, ST_EREFUSED, "no merge is under way");
+}
+
+/* ---- going on ---- */
+
+struct remarking {
+	struct st_marked *v;
+	size_t n, cap;
+	struct st_arena arena;
+};
+
+static int keep_text(void *arg, const char *path, const struct st_buf *text, struct st_err *e)
+{
+	struct remarking *k = arg;
+	struct st_marked *x;
+	int rc = st_grow(&k->v, &k->cap, k->n + 1, e);
+
+	if (rc != ST_OK)
+		return rc;
+	x = &k->v[k->n++];
+	*x = (struct st_marked){ .path = st_arena_dup(&k->arena, path, strlen(path), e) };
+	st_buf_init(&x->text, text->max);
+	return x->path ? st_buf_add(&x->text, text->p, text->len, e) : (int)e->code;
+}
+
+static bool is_marked(void *arg, const char *path)
+{
+	const struct st_merge_desc *d = arg;
+
+	for (size_t i = 0; i < d->nitems; i++)
+		if (!d->items[i].name_len && !d->items[i].how &&
+		    strcmp(d->items[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/* The texts with markers that the step was to write. */
+static int mark_again(struct st_repo *r, struct st_merging *m, struct remarking *k,
+		      struct st_err *e)
+{
+	struct st_weave w = { .r = r,
+			      .d = &m->d,
+			      .wanted = is_marked,
+			      .wanted_arg = &m->d,
+			      .marked = keep_text,
+			      .marked_arg = k };
+	int rc = st_weave_init(&w, e);
+
+	if (rc == ST_OK)
+		rc = st_weave_run(&w, e);
+	st_weave_release(&w);
+	return rc;
+}
+
+/* A step that was cut off is done over: what it was to make of the index is stored. */
+static int go_on(struct st_txn *t, struct st_merging *m, struct st_err *e)
+{
+	bool first = st_oid_eq(&t->index.tree, &m->before);
+	struct st_step_files f = { .force = true };
+	struct remarking k = { 0 };
+	strata_checkout_result res = { 0 };
+	struct st_index target;
+	int rc;
+
+	st_arena_init(&k.arena);
+	st_index_init(&target);
+	rc = st_rewind_index(t->r, &m->after, &target, e);
+	if (rc == ST_OK && first)
+		rc = mark_again(t->r, m, &k, e);
+	f.marked = k.v;
+	f.nmarked = k.n;
+	if (rc == ST_OK)
+		rc = st_merge_step(t, m, &target, &f, first ? ST_MERGE_BEGUN : "resolve", &res, e);
+	for (size_t i = 0; i < k.n; i++)
+		st_buf_release(&k.v[i].text);
+	free(k.v);
+	st_arena_release(&k.arena);
+	st_index_release(&target);
+	return rc;
+}
+
+static int finish_step(struct st_repo *r, struct st_err *e)
+{
+	struct st_merging m;
+	struct st_txn t;
+	bool there = false;
+	int rc = st_txn_begin(&t, r, "merge", e);
+
+	if (rc == ST_OK)
+		rc = st_txn_index(&t, e);
+	if (rc == ST_OK)
+		rc = st_merging_load(r, &m, &there, e);
+	if (rc == ST_OK && !there)
+		rc = none(e);
+	if (rc == ST_OK && m.aborting)
+		rc = st_fail(e, ST_EREFUSED,
+			     "the merge was being taken back: 'strata merge --abort' ends that");
+	if (rc == ST_OK && st_merging_cut(&m, &t.index))
+		rc = go_on(&t, &m, e);
+	st_txn_end(&t);
+	if (there)
+		st_merging_release(&m);
+	return rc;
+}
+
+int st_verb_merge_continue(struct st_repo *r, const strata_merge_options *o,
+			   strata_commit_result *res, struct st_err *e)
+{
+	int rc = finish_step(r, e);
+
+	return rc == ST_OK ? st_merge_commit(r, o, res, e) : rc;
+}
+
+/* ---- going back ---- */
+
+static int take_back(struct st_txn *t, struct st_merging *m, strata_checkout_result *res,
+		     struct st_err *e)
+{
+	struct st_step_files f = { .force = true, .last = true };
+	struct st_index target;
+	int rc;
+
+	f.also = st_calloc(m->d.nitems, sizeof(*f.also), e);
+	if (!f.also)
+		return e->code;
+	for (size_t i = 0; i < m->d.nitems; i++)
+		if (!f.nalso || strcmp(f.also[f.nalso - 1], m->d.items[i].path) != 0)
+			f.also[f.nalso++] = m->d.items[i].path;
+	st_index_init(&target);
+	m->aborting = true;
+	rc = st_rewind_index(t->r, &m->before, &target, e);
+	if (rc == ST_OK)
+		rc = st_merge_step(t, m, &target, &f, ST_MERGE_ABORT, res, e);
+	if (rc == ST_OK)
+		rc = st_merging_drop(t->r, e);
+	st_index_release(&target);
+	free(f.also);
+	return rc;
+}
+
+int st_verb_merge_abort(struct st_repo *r, strata_checkout_result *res, struct st_err *e)
+{
+	struct st_merging m;
+	struct st_txn t;
+	bool there = false;
+	int rc = st_txn_begin(&t, r, "merge", e);
+
+	*res = (strata_checkout_result){ 0 };
+	if (rc == ST_OK)
+		rc = st_txn_index(&t, e);
+	if (rc == ST_OK)
+		rc = st_merging_load(r, &m, &there, e);
+	if (rc == ST_OK && !there)
+		rc = none(e);
+	if (rc == ST_OK)
+		rc = take_back(&t, &m, res, e);
+	st_txn_end(&t);
+	if (there)
+		st_merging_release(&m);
+	return rc;
+}
+
+/* ---- looking ---- */
+
+static const char *hex_of(const struct st_oid *id, char hex[ST_OID_HEX + 1])
+{
+	if (!id || st_oid_is_zero(id))
+		return NULL;
+	st_oid_hex(id, hex);
+	return hex;
+}
+
+static int tell_item(const struct st_merging *m, const struct st_merge_item *it,
+		     const struct st_index *x, int (*cb)(void *arg, const strata_conflict *c),
+		     void *arg)
+{
+	char hex[3][ST_OID_HEX + 1];
+	strata_conflict c = { .path = it->path,
+			      .name = it->name,
+			      .kind = it->kind,
+			      .how = it->how,
+			      .base = hex_of(&it->base, hex[0]),
+			      .ours = hex_of(&it->sides[0], hex[1]),
+			      .theirs = hex_of(&it->sides[1], hex[2]),
+			      .has_figures = it->has_figures,
+			      .numel = it->numel,
+			      .changed = it->changed,
+			      .mad = it->mad,
+			      .l2 = it->l2,
+			      .max_abs = it->max_abs,
+			      .cosine = it->cosine };
+
+	if (!c.how && st_merging_settled(m, it, x))
+		c.how = "by hand";
+	return cb(arg, &c) ? ST_ENO : ST_OK;
+}
+
+static int tell_state(const struct st_merging *m, const struct st_index *x,
+		      int (*state)(void *arg, const strata_merge_state *s), void *arg,
+		      struct st_err *e)
+{
+	char(*hex)[ST_OID_HEX + 1] = st_calloc(m->d.nparents, sizeof(*hex), e);
+	const char **parents = st_calloc(m->d.nparents, sizeof(*parents), e);
+	strata_merge_state s = { .under_way = true,
+				 .cut = m->aborting || st_merging_cut(m, x),
+				 .open = st_merging_open(m, x),
+				 .conflicts = m->d.nitems,
+				 .message = m->message,
+				 .accept_text = m->accept,
+				 .parents = parents,
+				 .nparents = m->d.nparents };
+	int rc = hex && parents ? ST_OK : (int)e->code;
+
+	for (size_t i = 0; rc == ST_OK && i < m->d.nparents; i++) {
+		st_oid_hex(&m->d.parents[i], hex[i]);
+		parents[i] = hex[i];
+	}
+	if (rc == ST_OK && state(arg, &s) != 0)
+		rc = ST_ENO;
+	free(hex);
+	free(parents);
+	return rc;
+}
+
+int st_verb_conflicts(struct st_repo *r, int (*state)(void *arg, const strata_merge_state *s),
+		      int (*cb)(void *arg, const strata_conflict *c), void *arg, struct st_err *e)
+{
+	static const strata_merge_state no = { 0 };
+	struct st_merging m;
+	struct st_index x;
+	bool there = false;
+	int rc = st_repo_refresh_to_read(r, e);
+
+	if (rc == ST_OK)
+		rc = st_merging_load(r, &m, &there, e);
+	if (rc != ST_OK)
+		return rc;
+	if (!there)
+		return state && state(arg, &no) ? ST_ENO : ST_OK;
+	rc = st_staged_load(r, &x, e);
+	if (rc == ST_OK && state)
+		rc = tell_state(&m, &x, state, arg, e);
+	for (size_t i = 0; rc == ST_OK && cb && i < m.d.nitems; i++)
+		rc = tell_item(&m, &m.d.items[i], &x, cb, arg);
+	st_index_release(&x);
+	st_merging_release(&m);
+	return rc;
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/merge_state.h"
+
+#include "base/canon.h"
+#include "base/file.h"
+#include "base/utf8.h"
+#include "repo/count.h"
+#include "repo/merge_base.h"
+#include "repo/moves.h"
+#include "repo/rewind.h"
+
+#include <stdio.h>
+#include <time.h>
+
+struct making {
+	struct st_merge_job *j;
+	struct st_txn t;
+	struct st_merging m;
+	struct st_weave w;
+	struct st_rules rules;
+	struct st_index head;
+	strata_policy policy;
+	struct st_buf message;
+	struct st_marked *marked;
+	size_t nmarked, cap;
+	char *name, *email;
+	struct st_oid id;
+};
+
+/* ---- rules ---- */
+
+int st_merge_rules(struct st_repo *r, const char *method, const char *const *rules, size_t nrules,
+		   struct st_rules *out, struct st_err *e)
+{
+	const char *set = st_config_get(&r->config, "merge.rules");
+	const char *dflt = method ? method : st_config_get(&r->config, "merge.method");
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < nrules; i++)
+		rc = st_rules_add(out, rules[i], e);
+	while (rc == ST_OK && set && *(set += strspn(set, " \t"))) {
+		size_t n = strcspn(set, " \t");
+		char *one = st_memdup(set, n + 1, e);
+
+		if (!one)
+			return e->code;
+		one[n] = 0;
+		rc = st_rules_add(out, one, e);
+		if (rc != ST_OK)
+			st_wrap(e, "setting merge.rules");
+		free(one);
+		set += n;
+	}
+	if (rc == ST_OK && dflt && *dflt) {
+		rc = st_rules_default(out, dflt, e);
+		if (rc != ST_OK && !method)
+			st_wrap(e, "setting merge.method");
+	}
+	return rc;
+}
+
+/* Those of the settings are for other models too. */
+int st_merge_rules_used(const struct st_rules *rules, const char *const *given, size_t n,
+			struct st_err *e)
+{
+	for (size_t i = 0; i < n && i < rules->n; i++)
+		if (!rules->v[i].used)
+			return st_fail(e, ST_ENOTFOUND,
+				       "rule '%.200s' matches no tensor that several sides changed",
+				       given[i]);
+	return ST_OK;
+}
+
+/* ---- messages ---- */
+
+int st_merge_title(const struct st_head *head, const char *const *revs, size_t n,
+		   struct st_buf *out, struct st_err *e)
+{
+	int rc = st_buf_addstr(out, "Merge ", e);
+
+	for (size_t i = 0; rc == ST_OK && i < n; i++)
+		rc = st_buf_addf(out, e, "%s%s",
+				 i == 0	    ? "" :
+				 i + 1 == n ? " and " :
+					      ", ",
+				 revs[i]);
+	if (rc == ST_OK && !head->detached)
+		rc = st_buf_addf(out, e, " into %s", head->branch);
+	return rc;
+}
+
+/* ---- the lines ---- */
+
+static int find_base(struct making *k, struct st_err *e)
+{
+	struct st_merge_job *j = k->j;
+	struct st_merge_desc *d = &k->m.d;
+	struct st_oid base = j->head.commit, found[2];
+	size_t n = 1;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && n && i < j->n; i++) {
+		rc = st_merge_bases(j->r, &base, &j->ids[i], found, 2, &n, e);
+		if (rc == ST_OK && n > 1)
+			j->res->several_bases = true;
+		base = found[0];
+	}
+	if (rc != ST_OK)
+		return rc;
+	if (n) {
+		d->bases = st_arena_alloc(&d->arena, sizeof(base), e);
+		if (!d->bases)
+			return e->code;
+		d->bases[0] = base;
+		d->nbases = 1;
+		st_oid_hex(&base, j->res->base);
+		return ST_OK;
+	}
+	if (j->o->unrelated)
+		return ST_OK;
+	return st_fail(e, ST_EREFUSED,
+		       "%.60s and %.60s have no version in common: --allow-unrelated merges them "
+		       "even so, as if both had added everything",
+		       j->head.detached ? "HEAD" : j->head.branch, j->revs[0]);
+}
+
+static int take_parents(struct making *k, struct st_err *e)
+{
+	struct st_merge_job *j = k->j;
+	struct st_merge_desc *d = &k->m.d;
+
+	if (j->o->seed > ST_CANON_INT_MAX)
+		return st_fail(e, ST_EUSAGE, "--seed: at most 2^53");
+	d->parents = st_arena_alloc(&d->arena, (j->n + 1) * sizeof(*d->parents), e);
+	if (!d->parents)
+		return e->code;
+	d->parents[0] = j->head.commit;
+	memcpy(d->parents + 1, j->ids, j->n * sizeof(*j->ids));
+	d->nparents = j->n + 1;
+	d->seed = j->o->seed;
+	d->nonfinite = j->o->nonfinite;
+	return find_base(k, e);
+}
+
+static int take_message(struct making *k, struct st_err *e)
+{
+	struct st_merge_job *j = k->j;
+	int rc = j->o->message ? st_buf_addstr(&k->message, j->o->message, e) :
+				 st_merge_title(&j->head, j->revs, j->n, &k->message, e);
+	const char *text = rc == ST_OK ? st_buf_cstr(&k->message, e) : NULL;
+
+	if (!text)
+		return e->code;
+	if (!text[strspn(text, " \t\r\n")] || !st_utf8_valid(text, strlen(text)))
+		return st_fail(e, ST_EUSAGE, "the message is empty or not UTF-8");
+	k->m.message = text;
+	k->m.accept = j->o->accept_text;
+	return ST_OK;
+}
+
+/* ---- files ---- */
+
+static int keep_marked(void *arg, const char *path, const struct st_buf *text, struct st_err *e)
+{
+	struct making *k = arg;
+	struct st_marked *x;
+	int rc = st_grow(&k->marked, &k->cap, k->nmarked + 1, e);
+
+	if (rc != ST_OK)
+		return rc;
+	x = &k->marked[k->nmarked];
+	*x = (struct st_marked){ .path = st_arena_dup(&k->w.arena, path, strlen(path), e) };
+	st_buf_init(&x->text, text->max);
+	if (!x->path)
+		return e->code;
+	k->nmarked++;
+	return st_buf_add(&x->text, text->p, text->len, e);
+}
+
+static int weave(struct making *k, struct st_err *e)
+{
+	const strata_merge_options *o = k->j->o;
+	int rc = st_merge_rules(k->j->r, o->method, o->rules, o->nrules, &k->rules, e);
+
+	k->w = (struct st_weave){ .r = k->j->r,
+				  .t = &k->t,
+				  .d = &k->m.d,
+				  .rules = &k->rules,
+				  .marked = keep_marked,
+				  .marked_arg = k };
+	if (rc == ST_OK)
+		rc = st_weave_init(&k->w, e);
+	if (rc == ST_OK)
+		rc = st_weave_run(&k->w, e);
+	if (rc == ST_OK)
+		rc = st_merge_rules_used(&k->rules, o->rules, o->nrules, e);
+	return rc;
+}
+
+static int load(struct making *k, struct st_err *e)
+{
+	struct st_merge_job *j = k->j;
+	struct st_oid tree;
+	int rc = st_repo_head(j->r, &j->head, e);
+
+	if (rc == ST_OK)
+		rc = st_head_expect(j->r, &j->head, j->o->expect, e);
+	if (rc == ST_OK)
+		rc = st_repo_commit_tree(j->r, &j->head.commit, &tree, e);
+	if (rc == ST_OK)
+		rc = st_rewind_index(j->r, &tree, &k->head, e);
+	if (rc == ST_OK && !st_oid_eq(&tree, &k->t.index.tree))
+		rc = st_fail(e, ST_EREFUSED,
+			     "there are staged changes: 'strata commit' keeps them, 'strata reset' "
+			     "unstages them");
+	k->m.before = tree;
+	if (rc == ST_OK)
+		rc = take_parents(k, e);
+	return rc == ST_OK ? take_message(k, e) : rc;
+}
+
+/* ---- with conflicts ---- */
+
+static int begin_merge(struct making *k, struct st_err *e)
+{
+	const struct st_step_files f = { .marked = k->marked, .nmarked = k->nmarked };
+	struct st_merge_job *j = k->j;
+	char why[200];
+	int rc = st_merging_stage(&k->m, &k->w.target, e);
+
+	j->res->conflicts = k->w.open;
+	j->res->taken = k->w.tensors_taken;
+	j->res->blended = k->w.tensors_blended;
+	snprintf(why, sizeof(why), ST_MERGE_BEGUN ": %.120s", j->revs[0]);
+	return rc == ST_OK ? st_merge_step(&k->t, &k->m, &k->w.target, &f, why, &j->res->files, e) :
+			     rc;
+}
+
+/* ---- without ---- */
+
+int st_merge_describe(struct st_writer *w, const struct st_merge_desc *d, struct st_commit *c,
+		      struct st_err *e)
+{
+	struct st_buf b;
+	int rc;
+
+	c->parents = d->parents;
+	c->nparents = d->nparents;
+	st_buf_init(&b, ST_MERGED_MAX);
+	rc = st_merge_desc_encode(&b, d, e);
+	if (rc == ST_OK)
+		rc = st_writer_put_big(w, b.p, b.len, &c->merge, e);
+	st_buf_release(&b);
+	return rc;
+}
+
+static int write_commit(struct making *k, struct st_err *e)
+{
+	struct st_commit c = { .tree = k->t.index.tree,
+			       .time_ns = st_now_ns(),
+			       .author_name = k->name,
+			       .author_email = k->email,
+			       .message = k->m.message };
+	time_t now = (time_t)(c.time_ns / 1000000000);
+	struct st_buf b;
+	struct tm tm;
+	int rc = st_merge_describe(k->t.w, &k->m.d, &c, e);
+
+	if (rc != ST_OK)
+		return rc;
+	st_number_of(&k->t.number, &c);
+	c.tz_minutes = localtime_r(&now, &tm) ? (int32_t)(tm.tm_gmtoff / 60) : 0;
+	st_buf_init(&b, (size_t)64 << 20);
+	rc = st_commit_encode(&b, &c, e);
+	if (rc == ST_OK)
+		rc = st_writer_put_big(k->t.w, b.p, b.len, &k->id, e);
+	st_buf_release(&b);
+	return rc;
+}
+
+static int publish(struct making *k, struct st_err *e)
+{
+	struct st_merge_job *j = k->j;
+	char old[ST_OID_HEX + 1], value[ST_OID_HEX + 1], ref[sizeof(j->head.branch) + 8], why[200];
+	struct st_op_ref change = { .old = old, .value = value };
+	int rc;
+
+	st_oid_hex(&j->head.commit, old);
+	st_oid_hex(&k->id, value);
+	snprintf(ref, sizeof(ref), "heads/%s", j->head.branch);
+	snprintf(why, sizeof(why), "merge %.150s", j->revs[0]);
+	change.name = j->head.detached ? "HEAD" : ref;
+	k->t.op.why = why;
+	k->t.op.refs = &change;
+	k->t.op.nrefs = 1;
+	k->t.op.commits = &k->id;
+	k->t.op.ncommits = 1;
+	rc = st_txn_publish(&k->t, true, &k->id, e);
+	k->t.op.refs = NULL;
+	k->t.op.commits = NULL;
+	k->t.op.why = k->t.op.verb;
+	if (rc != ST_OK)
+		return rc;
+	memcpy(j->res->commit, value, sizeof(value));
+	snprintf(j->res->version, sizeof(j->res->version), "%s", k->t.label);
+	return ST_OK;
+}
+
+static void written(void *arg, struct st_stage_row *row, const struct stat *st)
+{
+	(void)arg;
+	(void)row;
+	(void)st;
+}
+
+int st_merge_ask(struct st_repo *r, struct st_index *x, int (*accept)(void *arg, const char *dir),
+		 void *arg, struct st_err *e)
+{
+	char *dir = st_repo_path(r, "accept", e);
+	struct st_stage_row **rows = st_calloc(x->nrows, sizeof(*rows), e);
+	int rc = dir && rows ? st_remove_tree(dir, e) : (int)e->code;
+
+	for (size_t i = 0; rc == ST_OK && i < x->nrows; i++)
+		rows[i] = &x->rows[i];
+	if (rc == ST_OK)
+		rc = st_mkdirs(dir, e);
+	if (rc == ST_OK)
+		rc = st_write_files(r, dir, rows, x->nrows, written, NULL, e);
+	if (rc == ST_OK && accept(arg, dir) != 0)
+		rc = st_fail(e, ST_ENO, "the merged version was not accepted: nothing has changed");
+	if (dir) {
+		struct st_err later = { 0 };
+
+		if (st_remove_tree(dir, &later) != ST_OK)
+			st_warn(&r->ctx, "%s", later.msg);
+	}
+	free(rows);
+	free(dir);
+	return rc;
+}
+
+/* Nothing stands in the way: what was made can be read from here on. */
+static int ready(void *arg, struct st_err *e)
+{
+	struct making *k = arg;
+	const strata_merge_options *o = k->j->o;
+	strata_merge_result *res = k->j->res;
+	struct st_totals n;
+	int rc = st_txn_flush(&k->t, e);
+
+	if (rc == ST_OK && o->accept)
+		rc = st_merge_ask(k->j->r, &k->w.target, o->accept, o->arg, e);
+	if (rc == ST_OK)
+		rc = st_staged_mark_models(k->j->r, &k->w.target, e);
+	if (rc == ST_OK)
+		rc = st_count_changes(k->j->r, &k->head, &k->w.target, &n, e);
+	if (rc != ST_OK)
+		return rc;
+	res->counts = n.files;
+	res->tensors = n.tensors;
+	if (k->policy == STRATA_SEMVER)
+		k->t.number.bump = st_bump_choose(STRATA_BUMP_DERIVED, false, &n.differing,
+						  n.files.added + n.files.changed + n.files.removed)
+					   .bump;
+	return ST_OK;
+}
+
+static int make_version(struct making *k, struct st_err *e)
+{
+	struct st_local_files local = { .spare = true, .refuse = true, .ready = ready, .arg = k };
+	struct st_merge_job *j = k->j;
+	int rc = st_repo_identity(j->r, &k->name, &k->email, e);
+
+	if (rc == ST_OK)
+		rc = st_checkout_index(j->r, &k->t.index, &k->w.target, &local, &j->res->files, e);
+	if (rc == ST_OK) {
+		st_rewind_keep_stats(&k->w.target, &k->t.index);
+		rc = st_rewind_take(&k->t, &k->w.target, e);
+	}
+	if (rc == ST_OK)
+		rc = st_staged_write_trees(j->r, &k->t.index, k->t.w, e);
+	if (rc == ST_OK)
+		rc = write_commit(k, e);
+	if (rc == ST_OK)
+		rc = publish(k, e);
+	if (rc != ST_OK)
+		return rc;
+	j->res->moved = j->res->made = true;
+	j->res->taken = k->w.tensors_taken;
+	j->res->blended = k->w.tensors_blended;
+	snprintf(j->res->message, sizeof(j->res->message), "%.*s",
+		 (int)strcspn(k->m.message, "\r\n"), k->m.message);
+	return ST_OK;
+}
+
+static int make(struct making *k, struct st_err *e)
+{
+	struct st_merge_job *j = k->j;
+	int rc = st_txn_begin(&k->t, j->r, "merge", e);
+
+	if (rc == ST_OK)
+		rc = st_bump_check(&j->r->config, STRATA_BUMP_DERIVED, &k->policy, e);
+	if (rc == ST_OK)
+		rc = st_txn_index(&k->t, e);
+	if (rc == ST_OK)
+		rc = load(k, e);
+	if (rc == ST_OK)
+		rc = weave(k, e);
+	if (rc != ST_OK)
+		return rc;
+	return k->w.open ? begin_merge(k, e) : make_version(k, e);
+}
+
+int st_merge_make(struct st_merge_job *j, struct st_err *e)
+{
+	struct making k = { .j = j };
+	int rc;
+
+	st_merging_init(&k.m);
+	st_rules_init(&k.rules);
+	st_index_init(&k.head);
+	st_buf_init(&k.message, 1 << 24);
+	rc = make(&k, e);
+	st_txn_end(&k.t);
+	st_weave_release(&k.w);
+	for (size_t i = 0; i < k.nmarked; i++)
+		st_buf_release(&k.marked[i].text);
+	free(k.marked);
+	st_merging_release(&k.m);
+	st_rules_release(&k.rules);
+	st_index_release(&k.head);
+	st_buf_release(&k.message);
+	free(k.name);
+	free(k.email);
+	return rc;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A merge under way, and what its verbs share: private to merge*.c, but for what asks whether there
+ * is one.
+ *
+ * .strata/merge is written before anything else changes, and says what the index is to become. A
+ * step that is killed is therefore either not begun, or is done over by `merge --continue`, or
+ * taken back by `merge --abort`. The file counts only while HEAD is ours: the commit that ends a
+ * merge moves it, so that a kill before the file is gone leaves no merge behind.
+ */
+#ifndef ST_REPO_MERGE_STATE_H
+#define ST_REPO_MERGE_STATE_H
+
+#include "repo/verbs.h"
+#include "repo/weave.h"
+
+#define ST_MERGE_FILE "merge"
+#define ST_MERGE_BEGUN "merge begun"	/* begins what the operation that begins one says */
+#define ST_MERGE_CONTINUE "merge ended" /* ends one with a version */
+#define ST_MERGE_ABORT "merge taken back"
+
+/* *there false: none is under way, and m needs no release. */
+ST_MUST int st_merging_load(struct st_repo *r, struct st_merging *m, bool *there, struct st_err *e);
+/* Durable. */
+ST_MUST int st_merging_save(struct st_repo *r, const struct st_merging *m, struct st_err *e);
+ST_MUST int st_merging_drop(struct st_repo *r, struct st_err *e);
+/* May this verb go on, the index being that? ST_EREFUSED during a merge that it would break. */
+ST_MUST int st_merging_gate(struct st_repo *r, const char *verb, const struct st_index *x,
+			    struct st_err *e);
+/* Was the last step cut off, the index being that? */
+bool st_merging_cut(const struct st_merging *m, const struct st_index *x);
+/* Is the item decided, by a choice or by what is staged? */
+bool st_merging_settled(const struct st_merging *m, const struct st_merge_item *it,
+			const struct st_index *x);
+/* Those that are not. */
+size_t st_merging_open(const struct st_merging *m, const struct st_index *x);
+/* What is staged now counts as what the merge staged: of files with something open. */
+ST_MUST int st_merging_stage(struct st_merging *m, const struct st_index *x, struct st_err *e);
+/* What was staged by hand is said to be so. */
+void st_merging_take_hands(struct st_merging *m, const struct st_index *x);
+
+/* merge_step.c */
+/*
+ * One step: the index becomes `target` (sorted, taken over), and the files that this changes; files
+ * that `force` names even where they have changes. m is saved before and after. why: of the
+ * operation. marked: texts with markers, written last.
+ */
+struct st_marked {
+	const char *path; /* of a file that is there: it keeps its mode */
+	struct st_buf text;
+};
+struct st_step_files {
+	bool force; /* changes in the files that this writes are lost, which the operation says */
+	const char **also; /* files that are written even where the index is as it was */
+	size_t nalso;
+	struct st_marked *marked;
+	size_t nmarked;
+	bool last; /* m is not saved once more afterwards */
+};
+ST_MUST int st_merge_step(struct st_txn *t, struct st_merging *m, struct st_index *target,
+			  const struct st_step_files *f, const char *why,
+			  strata_checkout_result *res, struct st_err *e);
+
+/* merge_make.c: both sides have versions that the other has not, or a version is wanted anyway */
+struct st_merge_job {
+	struct st_repo *r;
+	const char *const *revs;
+	const strata_merge_options *o;
+	strata_merge_result *res;
+	struct st_head head;
+	struct st_oid *ids; /* of revs, n of them */
+	size_t n;
+};
+ST_MUST int st_merge_make(struct st_merge_job *j, struct st_err *e);
+/* "Merge wider into main" */
+ST_MUST int st_merge_title(const struct st_head *head, const char *const *revs, size_t n,
+			   struct st_buf *out, struct st_err *e);
+/* The rules that options and settings name. */
+ST_MUST int st_merge_rules(struct st_repo *r, const char *method, const char *const *rules,
+			   size_t nrules, struct st_rules *out, struct st_err *e);
+ST_MUST int st_merge_rules_used(const struct st_rules *rules, const char *const *given, size_t n,
+				struct st_err *e);
+/* Writes the description of a merge, and sets c's parents and merge. */
+ST_MUST int st_merge_describe(struct st_writer *w, const struct st_merge_desc *d,
+			      struct st_commit *c, struct st_err *e);
+/* commit.c: the version that ends a merge. ST_ENO: something is open. */
+ST_MUST int st_merge_commit(struct st_repo *r, const strata_merge_options *ask,
+			    strata_commit_result *res, struct st_err *e);
+/* The files of a version in a folder of their own below .strata, given to accept. ST_ENO: it said
+ * no. */
+ST_MUST int st_merge_ask(struct st_repo *r, struct st_index *x,
+			 int (*accept)(void *arg, const char *dir), void *arg, struct st_err *e);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/merge_state.h"
+
+#include "base/file.h"
+#include "repo/rewind.h"
+
+static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
+{
+	return a && b ? st_oid_eq(&a->id, &b->id) && a->mode == b->mode : a == b;
+}
+
+struct step {
+	struct st_txn *t;
+	struct st_merging *m;
+	struct st_index now, target; /* what this touches, of the index and of what it becomes */
+};
+
+static bool is_named(const struct st_step_files *f, const char *path)
+{
+	for (size_t i = 0; i < f->nalso; i++)
+		if (strcmp(f->also[i], path) == 0)
+			return true;
+	return false;
+}
+
+/* The rows of `from` that differ in `other`, or are named. */
+static int pick(struct st_index *out, const struct st_index *from, const struct st_index *other,
+		const struct st_step_files *f, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < from->nrows; i++) {
+		const struct st_stage_row *row = &from->rows[i];
+
+		if (is_named(f, row->path) ||
+		    !same_row(row, st_index_find(other, row->path, row->path_len, NULL)))
+			rc = st_index_add(out, row, e);
+	}
+	return rc == ST_OK ? st_index_sort(out, e) : rc;
+}
+
+/* Nothing stands in the way: the objects can be read from here on, and what is meant is known. */
+static int ready(void *arg, struct st_err *e)
+{
+	struct step *s = arg;
+	int rc = st_txn_flush(s->t, e);
+
+	return rc == ST_OK ? st_merging_save(s->t->r, s->m, e) : rc;
+}
+
+static int write_marked(struct st_repo *r, const struct st_marked *x, struct st_err *e)
+{
+	char *full = st_work_path(r, x->path, e);
+	int rc;
+
+	if (!full)
+		return e->code;
+	rc = st_file_replace(full, x->text.p ? (const void *)x->text.p : "", x->text.len, false, e);
+	free(full);
+	return rc;
+}
+
+static int run(struct step *s, struct st_index *target, const struct st_step_files *f,
+	       const char *why, strata_checkout_result *res, struct st_err *e)
+{
+	struct st_txn *t = s->t;
+	struct st_local_files local = {
+		.spare = !f->force, .refuse = !f->force, .ready = ready, .arg = s, .txn = t
+	};
+	int rc = st_staged_write_trees(t->r, target, t->w, e);
+
+	s->m->after = target->tree;
+	s->m->begun = false;
+	if (rc == ST_OK)
+		rc = pick(&s->now, &t->index, target, f, e);
+	if (rc == ST_OK)
+		rc = pick(&s->target, target, &t->index, f, e);
+	if (rc == ST_OK)
+		rc = st_checkout_index(t->r, &s->now, &s->target, &local, res, e);
+	for (size_t i = 0; rc == ST_OK && i < f->nmarked; i++)
+		rc = write_marked(t->r, &f->marked[i], e);
+	if (rc == ST_OK) {
+		st_rewind_keep_stats(target, &s->target);
+		st_rewind_keep_stats(target, &t->index);
+		rc = st_rewind_take(t, target, e);
+	}
+	t->op.why = why;
+	if (rc == ST_OK)
+		rc = st_txn_publish(t, true, NULL, e);
+	t->op.why = t->op.verb;
+	s->m->begun = true;
+	return rc == ST_OK && !f->last ? st_merging_save(t->r, s->m, e) : rc;
+}
+
+int st_merge_step(struct st_txn *t, struct st_merging *m, struct st_index *target,
+		  const struct st_step_files *f, const char *why, strata_checkout_result *res,
+		  struct st_err *e)
+{
+	struct step s = { .t = t, .m = m };
+	int rc;
+
+	st_index_init(&s.now);
+	st_index_init(&s.target);
+	rc = run(&s, target, f, why, res, e);
+	st_index_release(&s.now);
+	st_index_release(&s.target);
+	return rc;
+}

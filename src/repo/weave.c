@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/weave.h"
+
+#include "base/file.h"
+#include "repo/rewind.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* ---- choices ---- */
+
+static bool number_after(const char *text, const char *word, size_t *out)
+{
+	size_t n = strlen(word);
+
+	if (strncmp(text, word, n) != 0)
+		return false;
+	*out = 1;
+	if (!text[n])
+		return true;
+	if (text[n] != ' ' || strspn(text + n + 1, "0123456789") != strlen(text + n + 1) ||
+	    strlen(text + n + 1) > 4 || !text[n + 1])
+		return false;
+	*out = (size_t)strtoul(text + n + 1, NULL, 10);
+	return true;
+}
+
+int st_choice_parse(struct st_choice *out, struct st_arena *arena, const char *how, size_t nsides,
+		    struct st_err *e)
+{
+	*out = (struct st_choice){ .how = ST_HOW_SIDE };
+	if (strcmp(how, "ours") == 0)
+		return ST_OK;
+	if (number_after(how, "theirs", &out->side)) {
+		if (out->side == 0 || out->side >= nsides)
+			return st_fail(e, ST_EUSAGE, "'%.60s': %zu versions are merged", how,
+				       nsides - 1);
+		return ST_OK;
+	}
+	if (strcmp(how, "base") == 0)
+		out->how = ST_HOW_BASE;
+	else if (strcmp(how, "by hand") == 0)
+		out->how = ST_HOW_HAND;
+	else if (strcmp(how, "union") == 0)
+		out->how = ST_HOW_UNION;
+	else if (strncmp(how, "from ", 5) == 0 &&
+		 st_oid_parse(&out->from, how + 5, strlen(how) - 5))
+		out->how = ST_HOW_FROM;
+	else
+		out->how = ST_HOW_METHOD;
+	return out->how == ST_HOW_METHOD ? st_spec_parse(&out->spec, arena, how, e) : ST_OK;
+}
+
+static const struct st_merge_item *known(const struct st_weave *w, const struct st_merge_item *it)
+{
+	struct st_merge_desc d = { .items = w->d->items, .nitems = w->nknown };
+
+	return st_merge_desc_find(&d, it->path, it->path_len, it->name, it->name_len);
+}
+
+static int ask_rules(struct st_weave *w, struct st_merge_item *it, struct st_buf *text,
+		     struct st_err *e)
+{
+	const struct st_spec *spec = st_rules_find(w->rules, it->name, it->name_len);
+	int rc;
+
+	if (!spec)
+		return ST_OK;
+	rc = st_spec_text(spec, text, e);
+	it->how = rc == ST_OK ? st_buf_cstr(text, e) : NULL;
+	return e->code;
+}
+
+int st_weave_item(struct st_weave *w, const struct st_merge_item *it, bool blends,
+		  struct st_choice *out, struct st_err *e)
+{
+	const struct st_merge_item *was = known(w, it);
+	struct st_merge_item now = *it;
+	struct st_buf text;
+	int rc = ST_OK;
+
+	st_buf_init(&text, 1 << 20);
+	*out = (struct st_choice){ .how = ST_HOW_OPEN };
+	now.how = was ? was->how : NULL;
+	if (!was && w->rules && blends && now.name_len)
+		rc = ask_rules(w, &now, &text, e);
+	if (rc == ST_OK && now.how)
+		rc = st_choice_parse(out, &w->arena, now.how, w->n, e);
+	if (rc == ST_OK && !was)
+		rc = st_merge_desc_add(w->d, &now, e);
+	w->open += rc == ST_OK && !now.how;
+	st_buf_release(&text);
+	return rc;
+}
+
+/* ---- rows ---- */
+
+int st_weave_take(struct st_weave *w, const struct st_strand *s, const struct st_stage_row *row,
+		  struct st_err *e)
+{
+	struct st_stage_row mine;
+
+	if (!row) {
+		struct st_stage_row none = { .path = s->path, .path_len = strlen(s->path) };
+
+		return st_index_add(&w->gone, &none, e);
+	}
+	mine = *row;
+	mine.path = s->path;
+	mine.path_len = strlen(s->path);
+	mine.flags &= (uint32_t)ST_INDEX_MODEL;
+	if (row->mode != ST_MODE_LINK && s->mode != ST_MODE_LINK)
+		mine.mode = s->mode;
+	return st_index_add(&w->target, &mine, e);
+}
+
+int st_weave_from(struct st_weave *w, const struct st_oid *commit, const char *path,
+		  struct st_stage_row **row, struct st_err *e)
+{
+	const struct st_stage_row *found;
+	struct st_oid tree;
+	struct st_index x;
+	int rc = st_repo_commit_tree(w->r, commit, &tree, e);
+
+	*row = NULL;
+	st_index_init(&x);
+	if (rc == ST_OK)
+		rc = st_rewind_index(w->r, &tree, &x, e);
+	found = rc == ST_OK ? st_index_find(&x, path, strlen(path), NULL) : NULL;
+	if (found) {
+		*row = st_arena_alloc(&w->arena, sizeof(**row), e);
+		if (*row) {
+			**row = *found;
+			(*row)->path = st_arena_dup(&w->arena, found->path, found->path_len, e);
+		}
+	}
+	st_index_release(&x);
+	return e->code;
+}
+
+static int stored(void *arg, const char *path, const struct st_ingested *f, struct st_err *e)
+{
+	(void)path;
+	(void)e;
+	*(struct st_ingested *)arg = *f;
+	return ST_OK;
+}
+
+static int ingest(struct st_weave *w, const struct st_strand *s, const char *temp,
+		  struct st_ingested *got, struct st_err *e)
+{
+	const struct st_ingest_options o = { .mode = ST_CODEC_DEFAULT };
+	int rc = w->ingest ? ST_OK : st_ingest_new(&w->ingest, w->r, w->t->w, &o, e);
+
+	if (rc != ST_OK)
+		return rc;
+	st_ingest_on_done(w->ingest, stored, got);
+	rc = st_ingest_file(w->ingest, s->path, temp, false, e);
+	return rc == ST_OK ? st_ingest_finish(w->ingest, e) : rc;
+}
+
+int st_weave_store(struct st_weave *w, const struct st_strand *s, int fd, const char *temp,
+		   struct st_err *e)
+{
+	struct st_ingested got = { 0 };
+	struct st_stage_row row = { .path = s->path };
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) != 0)
+		return st_fail_os(e, "%s", temp);
+	if (w->t) {
+		rc = ingest(w, s, temp, &got, e);
+		row.id = got.id;
+		row.flags = got.model ? ST_INDEX_MODEL : 0;
+	} else {
+		rc = st_hash_fd(&w->r->ctx, fd, (uint64_t)st.st_size, s->path, &row.id, e);
+	}
+	row.size = (uint64_t)st.st_size;
+	return rc == ST_OK ? st_weave_take(w, s, &row, e) : rc;
+}
+
+/* ---- files as wholes ---- */
+
+static bool same_content(const struct st_stage_row *a, const struct st_stage_row *b)
+{
+	if (!a || !b)
+		return a == b;
+	return st_oid_eq(&a->id, &b->id) && (a->mode == ST_MODE_LINK) == (b->mode == ST_MODE_LINK);
+}
+
+int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
+		   struct st_err *e)
+{
+	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
+	struct st_merge_item it = { .path = s->path,
+				    .path_len = strlen(s->path),
+				    .name = "",
+				    .kind = st_conflict_name(kind),
+				    .sides = ids,
+				    .nsides = w->n };
+	const struct st_stage_row *row = s->side[0];
+	struct st_stage_row *from;
+	struct st_choice c;
+	int rc;
+
+	if (s->base)
+		it.base = s->base->id;
+	for (size_t i = 0; i < w->n; i++)
+		if (s->side[i])
+			ids[i] = s->side[i]->id;
+	rc = st_weave_item(w, &it, false, &c, e);
+	if (rc != ST_OK)
+		return rc;
+	switch (c.how) {
+	case ST_HOW_OPEN:
+		break;
+	case ST_HOW_SIDE:
+		row = s->side[c.side];
+		break;
+	case ST_HOW_BASE:
+		row = s->base;
+		break;
+	case ST_HOW_HAND:
+		row = w->hand ? st_index_find(w->hand, s->path, strlen(s->path), NULL) : row;
+		break;
+	case ST_HOW_FROM:
+		rc = st_weave_from(w, &c.from, s->path, &from, e);
+		row = from;
+		break;
+	default:
+		rc = st_fail(e, ST_EUSAGE,
+			     "'%s' is one whole file here: --ours, --theirs, --base or --from",
+			     s->path);
+	}
+	return rc == ST_OK ? st_weave_take(w, s, row, e) : rc;
+}
+
+/* An item of the file was settled by staging the file: then it is as it was staged. */
+static bool by_hand(const struct st_weave *w, const struct st_strand *s)
+{
+	size_t n = strlen(s->path);
+
+	for (size_t i = 0; i < w->nknown; i++) {
+		const struct st_merge_item *x = &w->d->items[i];
+
+		if (x->path_len == n && memcmp(x->path, s->path, n) == 0 && x->how &&
+		    strcmp(x->how, "by hand") == 0)
+			return true;
+	}
+	return false;
+}
+
+static int look(struct st_weave *w, const struct st_strand *s, bool *models, bool *files,
+		struct st_err *e)
+{
+	struct st_vfile *f;
+	char format[64] = "";
+	int rc = ST_OK;
+
+	*models = *files = true;
+	for (size_t i = 0; rc == ST_OK && i <= w->n; i++) {
+		const struct st_stage_row *row = i < w->n ? s->side[i] : s->base;
+
+		if (!row)
+			continue;
+		*files = *files && row->mode != ST_MODE_LINK;
+		rc = st_vfile_open_model(&f, w->r, row, e);
+		if (rc != ST_OK)
+			break;
+		if (!f || (*format && strcmp(format, st_vfile_manifest(f)->format) != 0))
+			*models = false;
+		else
+			snprintf(format, sizeof(format), "%s", st_vfile_manifest(f)->format);
+		st_vfile_close(f);
+	}
+	return rc;
+}
+
+/* Several sides changed it. */
+static int weave_inside(struct st_weave *w, const struct st_strand *s, struct st_err *e)
+{
+	bool models, files, done = false;
+	int rc = look(w, s, &models, &files, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (models && files)
+		return st_weave_model(w, s, e);
+	if (files)
+		rc = st_weave_text(w, s, &done, e);
+	if (rc != ST_OK || done)
+		return rc;
+	return st_weave_whole(w, s, s->base ? ST_CONFLICT_BINARY : ST_CONFLICT_ADD_ADD, e);
+}
+
+static uint32_t mode_of(const struct st_weave *w, const struct st_strand *s)
+{
+	uint32_t mode = s->base ? s->base->mode : ST_MODE_FILE;
+
+	for (size_t i = w->n; i > 0; i--)
+		if (s->side[i - 1] && (!s->base || s->side[i - 1]->mode != s->base->mode))
+			mode = s->side[i - 1]->mode;
+	return mode;
+}
+
+static int weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
+{
+	const struct st_stage_row *changed = NULL;
+	bool any = false, differ = false, gone = false, modified = false;
+	int rc = st_check_cancel(&w->r->ctx, e);
+
+	if (rc != ST_OK || (w->wanted && !w->wanted(w->wanted_arg, s->path)))
+		return rc;
+	s->mode = mode_of(w, s);
+	for (size_t i = 0; i < w->n; i++) {
+		/* where there is no base a side without the file has no say */
+		if (same_content(s->side[i], s->base))
+			continue;
+		differ = differ || (any && !same_content(s->side[i], changed));
+		if (!any)
+			changed = s->side[i];
+		any = true;
+		gone = gone || !s->side[i];
+		modified = modified || s->side[i];
+	}
+	if (!any)
+		return st_weave_take(w, s, s->side[0], e);
+	if (!differ)
+		return st_weave_take(w, s, changed, e);
+	if (by_hand(w, s))
+		return st_weave_take(
+			w, s,
+			w->hand ? st_index_find(w->hand, s->path, strlen(s->path), NULL) : NULL, e);
+	if (gone && modified)
+		return st_weave_whole(w, s, ST_CONFLICT_DELETE_MODIFY, e);
+	return weave_inside(w, s, e);
+}
+
+/* ---- which files belong together ---- */
+
+struct renames {	  /* of one side: files that only their names left */
+	struct st_map to; /* content that came -> row + 1 */
+	bool *used;
+};
+
+static int find_came(const struct st_weave *w, size_t i, struct renames *x, struct st_err *e)
+{
+	const struct st_index *side = &w->sides[i];
+	int rc = ST_OK;
+
+	st_map_init(&x->to);
+	x->used = st_calloc(side->nrows, sizeof(*x->used), e);
+	if (!x->used)
+		return e->code;
+	for (size_t k = side->nrows; rc == ST_OK && k > 0; k--) {
+		const struct st_stage_row *row = &side->rows[k - 1];
+
+		if (row->size && !st_index_find(&w->base, row->path, row->path_len, NULL))
+			rc = st_map_put(&x->to, row->id.b, ST_OID_LEN, k, NULL, NULL, e);
+	}
+	return rc;
+}
+
+static const struct st_stage_row *find_side(const struct st_weave *w, size_t i, struct renames *x,
+					    const struct st_stage_row *base)
+{
+	const struct st_stage_row *row =
+		st_index_find(&w->sides[i], base->path, base->path_len, NULL);
+	uint64_t k;
+
+	if (row || !st_map_get(&x->to, base->id.b, ST_OID_LEN, &k) || x->used[k - 1])
+		return row;
+	x->used[k - 1] = true;
+	return &w->sides[i].rows[k - 1];
+}
+
+static int weave_kept(struct st_weave *w, struct renames *x, const struct st_stage_row *base,
+		      struct st_err *e)
+{
+	struct st_strand s = { .path = base->path, .base = base };
+	const char *name = NULL;
+	bool differ = false, gone = false;
+
+	for (size_t i = 0; i < w->n; i++) {
+		s.side[i] = find_side(w, i, &x[i], base);
+		gone = gone || !s.side[i];
+		if (!s.side[i] || strcmp(s.side[i]->path, base->path) == 0)
+			continue;
+		differ = differ || (name && strcmp(name, s.side[i]->path) != 0);
+		name = name ? name : s.side[i]->path;
+	}
+	if (name)
+		s.path = name;
+	if (name && (differ || gone)) {
+		if (s.side[0])
+			s.path = s.side[0]->path;
+		s.mode = mode_of(w, &s);
+		if (w->wanted && !w->wanted(w->wanted_arg, s.path))
+			return ST_OK;
+		return st_weave_whole(
+			w, &s, differ ? ST_CONFLICT_RENAME_RENAME : ST_CONFLICT_RENAME_DELETE, e);
+	}
+	return weave_file(w, &s, e);
+}
+
+static const struct st_stage_row *find_added(const struct st_weave *w, size_t i,
+					     const struct renames *x,
+					     const struct st_stage_row *row)
+{
+	size_t at;
+	const struct st_stage_row *found =
+		st_index_find(&w->sides[i], row->path, row->path_len, &at);
+
+	return found && !x->used[at] ? found : NULL;
+}
+
+static int weave_added(struct st_weave *w, struct renames *x, size_t i, size_t k, struct st_err *e)
+{
+	const struct st_stage_row *row = &w->sides[i].rows[k];
+	struct st_strand s = { .path = row->path };
+
+	if (x[i].used[k] || st_index_find(&w->base, row->path, row->path_len, NULL))
+		return ST_OK;
+	for (size_t o = 0; o < i; o++)
+		if (find_added(w, o, &x[o], row))
+			return ST_OK;
+	for (size_t o = 0; o < w->n; o++)
+		s.side[o] = find_added(w, o, &x[o], row);
+	return weave_file(w, &s, e);
+}
+
+static int weave_all(struct st_weave *w, struct renames *x, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < w->n; i++)
+		rc = find_came(w, i, &x[i], e);
+	for (size_t k = 0; rc == ST_OK && k < w->base.nrows; k++)
+		rc = weave_kept(w, x, &w->base.rows[k], e);
+	for (size_t i = 0; rc == ST_OK && i < w->n; i++)
+		for (size_t k = 0; rc == ST_OK && k < w->sides[i].nrows; k++)
+			rc = weave_added(w, x, i, k, e);
+	return rc;
+}
+
+static int finish(struct st_weave *w, struct st_err *e)
+{
+	size_t n = w->target.nrows;
+	int rc = st_index_sort(&w->target, e);
+
+	if (rc == ST_OK)
+		rc = st_index_sort(&w->gone, e);
+	if (rc == ST_OK && w->target.nrows != n)
+		rc = st_fail(e, ST_EREFUSED,
+			     "two files would come to have one path: rename one of them first");
+	for (size_t i = 1; rc == ST_OK && i < w->target.nrows; i++)
+		if (st_index_below(&w->target, w->target.rows[i - 1].path))
+			rc = st_fail(e, ST_EREFUSED, "'%s' would be both a file and a directory",
+				     w->target.rows[i - 1].path);
+	if (rc == ST_OK)
+		st_merge_desc_sort(w->d);
+	return rc;
+}
+
+int st_weave_run(struct st_weave *w, struct st_err *e)
+{
+	struct renames x[ST_THREE_SIDES] = { { { 0 }, NULL } };
+	int rc = weave_all(w, x, e);
+
+	for (size_t i = 0; i < w->n; i++) {
+		st_map_release(&x[i].to);
+		free(x[i].used);
+	}
+	return rc == ST_OK ? finish(w, e) : rc;
+}
+
+static int load(struct st_weave *w, const struct st_oid *commit, struct st_index *x,
+		struct st_err *e)
+{
+	struct st_oid tree;
+	int rc = st_repo_commit_tree(w->r, commit, &tree, e);
+
+	return rc == ST_OK ? st_rewind_index(w->r, &tree, x, e) : rc;
+}
+
+int st_weave_init(struct st_weave *w, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	st_arena_init(&w->arena);
+	st_index_init(&w->base);
+	st_index_init(&w->target);
+	st_index_init(&w->gone);
+	for (size_t i = 0; i < ST_THREE_SIDES; i++)
+		st_index_init(&w->sides[i]);
+	if (w->d->nparents > ST_THREE_SIDES)
+		return st_fail(e, ST_EUSAGE, "at most %d versions are merged at once",
+			       ST_THREE_SIDES - 1);
+	st_merge_desc_sort(w->d);
+	w->nknown = w->d->nitems;
+	w->n = w->d->nparents;
+	if (w->d->nbases)
+		rc = load(w, &w->d->bases[0], &w->base, e);
+	for (size_t i = 0; rc == ST_OK && i < w->n; i++)
+		rc = load(w, &w->d->parents[i], &w->sides[i], e);
+	return rc;
+}
+
+void st_weave_release(struct st_weave *w)
+{
+	st_ingest_free(w->ingest);
+	st_index_release(&w->base);
+	st_index_release(&w->target);
+	st_index_release(&w->gone);
+	for (size_t i = 0; i < ST_THREE_SIDES; i++)
+		st_index_release(&w->sides[i]);
+	st_arena_release(&w->arena);
+}

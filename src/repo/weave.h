@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The files that several versions become: private to weave*.c and merge*.c. What is decided already
+ * is obeyed, so that the same versions and decisions give the same bytes at any time: for a merge,
+ * after `resolve`, and when it is done over to compare.
+ *
+ *	weave.c		which files belong together, and files as wholes
+ *	weave_model.c	a model file, tensor by tensor
+ *	weave_write.c	and the file that this takes
+ *	weave_text.c	configurations by key, text by line
+ */
+#ifndef ST_REPO_WEAVE_H
+#define ST_REPO_WEAVE_H
+
+#include "merge/blend.h"
+#include "merge/three.h"
+#include "model/merged.h"
+#include "repo/diff_side.h"
+#include "repo/txn.h"
+
+struct st_weave {
+	struct st_repo *r;
+	struct st_txn *t;	 /* its writer gets the files; NULL: they are only hashed */
+	struct st_merge_desc *d; /* parents, bases, seed; items that decide, and those found */
+	size_t nknown;		 /* items that decide: the first, sorted */
+	struct st_rules *rules;	 /* for what nothing decides yet; NULL: none */
+	/* Only these files are made; NULL: all. */
+	bool (*wanted)(void *arg, const char *path);
+	void *wanted_arg;
+	/* What "by hand" stands for; NULL: nothing is by hand. */
+	const struct st_index *hand;
+	struct st_index base, sides[ST_THREE_SIDES]; /* sorted; sides: n of them */
+	size_t n;
+	struct st_index target; /* what becomes of it all; sorted at the end */
+	struct st_index gone;	/* files that were wanted and are not in the target */
+	struct st_ingest *ingest;
+	struct st_arena arena;
+	/* Text with both sides' lines and markers, for the working tree; may be NULL. */
+	int (*marked)(void *arg, const char *path, const struct st_buf *text, struct st_err *e);
+	void *marked_arg;
+	uint64_t tensors_taken, tensors_blended, open; /* tensors of one side; items not decided */
+};
+
+enum st_how {
+	ST_HOW_OPEN,
+	ST_HOW_SIDE,
+	ST_HOW_BASE,
+	ST_HOW_FROM,
+	ST_HOW_HAND,
+	ST_HOW_UNION,
+	ST_HOW_METHOD
+};
+struct st_choice { /* an item's `how`, read */
+	enum st_how how;
+	size_t side;	     /* SIDE */
+	struct st_oid from;  /* FROM */
+	struct st_spec spec; /* METHOD */
+};
+
+struct st_strand { /* a file on all sides */
+	const char *path;
+	const struct st_stage_row *base, *side[ST_THREE_SIDES]; /* NULL: absent */
+	uint32_t mode;						/* as it is to be */
+};
+
+/* What is not initialised here is the caller's: r, t, d, rules, ... d->items become sorted. */
+ST_MUST int st_weave_init(struct st_weave *w, struct st_err *e);
+ST_MUST int st_weave_run(struct st_weave *w, struct st_err *e);
+void st_weave_release(struct st_weave *w);
+
+/* ST_EUSAGE: how is nothing of the kind. */
+ST_MUST int st_choice_parse(struct st_choice *out, struct st_arena *arena, const char *how,
+			    size_t nsides, struct st_err *e);
+/*
+ * What is decided about an item: what d says, else what a rule says (of kinds that blend, for
+ * `blends`), else nothing. Adds the item where d has none.
+ */
+ST_MUST int st_weave_item(struct st_weave *w, const struct st_merge_item *it, bool blends,
+			  struct st_choice *out, struct st_err *e);
+/* path and name in it->base and it->sides are those of a whole file. */
+ST_MUST int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
+			   struct st_err *e);
+/* The file of that path in a commit; NULL: it has none. Borrowed from w. */
+ST_MUST int st_weave_from(struct st_weave *w, const struct st_oid *commit, const char *path,
+			  struct st_stage_row **row, struct st_err *e);
+/* A row of the target with another path and mode. */
+ST_MUST int st_weave_take(struct st_weave *w, const struct st_strand *s,
+			  const struct st_stage_row *row, struct st_err *e);
+/* fd has the file's bytes: stored, or hashed; a row of the target. temp: where fd's file lies. */
+ST_MUST int st_weave_store(struct st_weave *w, const struct st_strand *s, int fd, const char *temp,
+			   struct st_err *e);
+
+/* weave_model.c: all sides that have it are models, and the base too, where it has it. */
+ST_MUST int st_weave_model(struct st_weave *w, const struct st_strand *s, struct st_err *e);
+
+/* weave_text.c: files that are no models. *done false: it cannot be looked into. */
+ST_MUST int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done,
+			  struct st_err *e);
+
+/* weave_write.c */
+struct st_thread { /* a tensor of the result */
+	const char *name;
+	size_t name_len;
+	const struct st_operand *op; /* as which it is typed and shaped */
+	struct st_choice from;	     /* where its values are from: SIDE, BASE, FROM or METHOD */
+	const struct st_side *side;  /* whose op it is; not of METHOD */
+	/* METHOD: what the inputs are; one of each side, NULL: absent */
+	const struct st_operand *base, **in;
+	const char *seed_name; /* what keys random numbers: one name for tensors of one memory */
+	size_t seed_len;
+};
+struct st_fabric {
+	struct st_weave *w;
+	const struct st_strand *s;
+	struct st_diff_side *base, *side[ST_THREE_SIDES]; /* NULL: absent */
+	struct st_thread *v;
+	size_t n, cap;
+	size_t pattern; /* the side whose layout and metadata it has */
+	double layers;	/* the model's last layer */
+};
+ST_MUST int st_fabric_write(struct st_fabric *f, struct st_err *e);
+
+#endif

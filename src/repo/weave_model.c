@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/weave.h"
+
+#include "tensor/quote.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define METADATA "(metadata)" /* the name of what a file says besides tensors */
+
+struct other { /* the same file in a version that `from` named */
+	struct st_oid commit;
+	struct st_dfile file;
+	struct st_diff_side *side;
+};
+
+struct weaving { /* one model file */
+	struct st_fabric f;
+	struct st_dfile base, files[ST_THREE_SIDES];
+	bool *tied[ST_THREE_SIDES];
+	size_t *first[ST_THREE_SIDES]; /* of the tensors of one memory: the first one's number */
+	struct other *others;
+	size_t nothers, others_cap;
+	struct st_map open; /* names of what is not decided and compares */
+};
+
+/* ---- sides ---- */
+
+struct ties {
+	bool *tied;
+	size_t *first, at;
+	const struct st_segment *seg;
+	uint64_t seg_off;
+};
+
+static int note_tie(void *arg, const struct st_view *v, const struct st_segment *seg,
+		    uint64_t seg_off, struct st_err *e)
+{
+	struct ties *t = arg;
+
+	(void)v;
+	(void)e;
+	t->tied[t->at] = seg->nviews > 1;
+	t->first[t->at] = t->at && seg->nviews > 1 && t->seg_off == seg_off && t->tied[t->at - 1] ?
+				  t->first[t->at - 1] :
+				  t->at;
+	t->seg_off = seg_off;
+	t->at++;
+	return ST_OK;
+}
+
+static int find_ties(struct weaving *k, size_t i, struct st_err *e)
+{
+	size_t n = st_diff_side_get(k->f.side[i])->n;
+	struct ties t = { 0 };
+
+	t.tied = k->tied[i] = st_calloc(n, sizeof(*t.tied), e);
+	t.first = k->first[i] = st_calloc(n, sizeof(*t.first), e);
+	if (!t.tied || !t.first)
+		return e->code;
+	return st_vfile_views(k->files[i].v, note_tie, &t, e);
+}
+
+static int open_side(struct st_repo *r, const struct st_stage_row *row, struct st_dfile *file,
+		     struct st_diff_side **side, struct st_err *e)
+{
+	int rc;
+
+	*file = (struct st_dfile){ .path = row->path,
+				   .key = row->path,
+				   .has_id = true,
+				   .id = row->id,
+				   .size = row->size,
+				   .mode = row->mode,
+				   .named = true };
+	rc = st_dfile_open(file, r, &r->ctx, e);
+	if (rc == ST_OK)
+		rc = st_diff_side_new(side, r, &r->ctx, e);
+	return rc == ST_OK ? st_diff_side_add(*side, file, e) : rc;
+}
+
+static int open_sides(struct weaving *k, struct st_err *e)
+{
+	const struct st_strand *s = k->f.s;
+	struct st_repo *r = k->f.w->r;
+	int rc = ST_OK;
+
+	if (s->base)
+		rc = open_side(r, s->base, &k->base, &k->f.base, e);
+	for (size_t i = 0; rc == ST_OK && i < k->f.w->n; i++) {
+		if (!s->side[i])
+			continue;
+		rc = open_side(r, s->side[i], &k->files[i], &k->f.side[i], e);
+		if (rc == ST_OK)
+			rc = find_ties(k, i, e);
+	}
+	return rc;
+}
+
+static void close_all(struct weaving *k)
+{
+	for (size_t i = 0; i < k->nothers; i++) {
+		st_diff_side_free(k->others[i].side);
+		st_dfile_close(&k->others[i].file);
+	}
+	for (size_t i = 0; i < ST_THREE_SIDES; i++) {
+		st_diff_side_free(k->f.side[i]);
+		st_dfile_close(&k->files[i]);
+		free(k->tied[i]);
+		free(k->first[i]);
+	}
+	st_diff_side_free(k->f.base);
+	st_dfile_close(&k->base);
+	free(k->others);
+	free(k->f.v);
+	st_map_release(&k->open);
+}
+
+/* ---- one tensor ---- */
+
+static int add_thread(struct weaving *k, const char *name, size_t len, const struct st_operand *op,
+		      const struct st_side *side, struct st_err *e)
+{
+	struct st_fabric *f = &k->f;
+	int rc;
+
+	if (!op)
+		return ST_OK;
+	rc = st_grow(&f->v, &f->cap, f->n + 1, e);
+	if (rc == ST_OK)
+		f->v[f->n++] = (struct st_thread){ .name = name,
+						   .name_len = len,
+						   .op = op,
+						   .side = side,
+						   .from = { .how = ST_HOW_SIDE } };
+	return rc;
+}
+
+static const struct st_side *side_of(const struct weaving *k, size_t i)
+{
+	return st_diff_side_get(k->f.side[i]);
+}
+
+static int find_other(struct weaving *k, const struct st_oid *commit, struct other **out,
+		      struct st_err *e)
+{
+	struct st_stage_row *row;
+	struct other *x;
+	int rc;
+
+	for (size_t i = 0; i < k->nothers; i++)
+		if (st_oid_eq(&k->others[i].commit, commit)) {
+			*out = &k->others[i];
+			return ST_OK;
+		}
+	rc = st_weave_from(k->f.w, commit, k->f.s->path, &row, e);
+	if (rc == ST_OK && !row)
+		return st_fail(e, ST_ENOTFOUND, "the version of --from has no file '%s'",
+			       k->f.s->path);
+	/* files that are open are pointed to, so that the array must not move */
+	if (rc == ST_OK && !k->others) {
+		k->others_cap = 64;
+		k->others = st_calloc(k->others_cap, sizeof(*k->others), e);
+	}
+	if (e->code != ST_OK)
+		return e->code;
+	if (k->nothers == k->others_cap)
+		return st_fail(e, ST_ELIMIT, "tensors of one file come from more than %zu versions",
+			       k->others_cap);
+	x = *out = &k->others[k->nothers++];
+	x->commit = *commit;
+	rc = open_side(k->f.w->r, row, &x->file, &x->side, e);
+	if (rc == ST_OK && !x->file.model)
+		rc = st_fail(e, ST_ENOTFOUND, "'%s' of the version of --from is no model",
+			     k->f.s->path);
+	return rc;
+}
+
+static int take_from(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+		     struct st_err *e)
+{
+	const struct st_side *side;
+	struct other *x = NULL;
+	struct st_quote q;
+	int rc = find_other(k, &c->from, &x, e);
+
+	if (rc != ST_OK)
+		return rc;
+	side = st_diff_side_get(x->side);
+	for (size_t i = 0; i < side->n; i++)
+		if (side->t[i].name_len == f->len && memcmp(side->t[i].name, f->name, f->len) == 0)
+			return add_thread(k, f->name, f->len, &side->t[i], side, e);
+	return st_fail(e, ST_ENOTFOUND, "the version of --from has no tensor %s",
+		       st_quote(&q, f->name, f->len));
+}
+
+static int blend(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+		 struct st_err *e)
+{
+	const struct st_operand **in = st_arena_alloc(&k->f.w->arena, k->f.w->n * sizeof(*in), e);
+	const struct st_operand *like = NULL;
+	struct st_thread *t;
+	struct st_quote q;
+	size_t who = 0;
+	int rc;
+
+	if (!in)
+		return e->code;
+	if (!st_conflict_blends(f->conflict))
+		return st_fail(
+			e, ST_EREFUSED,
+			"tensor %s of '%s' is a conflict of %s: a method joins values of one "
+			"shape only",
+			st_quote(&q, f->name, f->len), k->f.s->path, st_conflict_name(f->conflict));
+	for (size_t i = k->f.w->n; i > 0; i--) {
+		in[i - 1] = f->sides[i - 1];
+		if (in[i - 1]) {
+			like = in[i - 1];
+			who = i - 1;
+		}
+	}
+	rc = add_thread(k, f->name, f->len, like, NULL, e);
+	if (rc != ST_OK)
+		return rc;
+	t = &k->f.v[k->f.n - 1];
+	t->from = *c;
+	t->base = f->base;
+	t->in = in;
+	like = &side_of(k, who)->t[k->first[who][like - side_of(k, who)->t]];
+	t->seed_name = like == f->sides[who] ? f->name : like->name;
+	t->seed_len = like == f->sides[who] ? f->len : like->name_len;
+	k->f.w->tensors_blended++;
+	return ST_OK;
+}
+
+static int note_open(struct weaving *k, const struct st_fate *f, struct st_err *e)
+{
+	if (!k->f.w->rules || k->f.w->n < 2 || !f->sides[0] || !f->sides[1])
+		return ST_OK;
+	return st_map_put(&k->open, f->sides[0]->name, f->sides[0]->name_len, 1, NULL, NULL, e);
+}
+
+static int obey(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+		struct st_err *e)
+{
+	const struct st_operand *op = f->sides[0];
+	size_t who = 0;
+	int rc = ST_OK;
+
+	switch (c->how) {
+	case ST_HOW_OPEN:
+		rc = note_open(k, f, e);
+		break;
+	case ST_HOW_SIDE:
+		who = c->side;
+		op = f->sides[who];
+		break;
+	case ST_HOW_BASE:
+		return f->base ? add_thread(k, f->base->name, f->base->name_len, f->base,
+					    st_diff_side_get(k->f.base), e) :
+				 ST_OK;
+	case ST_HOW_FROM:
+		return take_from(k, f, c, e);
+	case ST_HOW_METHOD:
+		return blend(k, f, c, e);
+	default:
+		return st_fail(e, ST_EUSAGE, "'%s' cannot be settled so", k->f.s->path);
+	}
+	if (rc != ST_OK || !op)
+		return rc;
+	if (f->conflict == ST_CONFLICT_RENAME_RENAME || f->conflict == ST_CONFLICT_RENAME_DELETE)
+		return add_thread(k, op->name, op->name_len, op, side_of(k, who), e);
+	return add_thread(k, f->name, f->len, op, side_of(k, who), e);
+}
+
+static int decide(struct weaving *k, const struct st_fate *f, struct st_err *e)
+{
+	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
+	struct st_merge_item it = { .path = k->f.s->path,
+				    .path_len = strlen(k->f.s->path),
+				    .name = f->name,
+				    .name_len = f->len,
+				    .kind = st_conflict_name(f->conflict),
+				    .sides = ids,
+				    .nsides = k->f.w->n };
+	struct st_choice c;
+	int rc;
+
+	if (f->base)
+		it.base = f->base->id;
+	for (size_t i = 0; i < k->f.w->n; i++)
+		if (f->sides[i])
+			ids[i] = f->sides[i]->id;
+	rc = st_weave_item(k->f.w, &it, f->outcome == ST_MERGE_BLEND, &c, e);
+	return rc == ST_OK ? obey(k, f, &c, e) : rc;
+}
+
+static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
+{
+	struct weaving *k = arg;
+
+	switch (f->outcome) {
+	case ST_MERGE_OURS:
+		return add_thread(k, f->name, f->len, f->sides[0], side_of(k, 0), e);
+	case ST_MERGE_THEIRS:
+		k->f.w->tensors_taken++;
+		return add_thread(k, f->name, f->len, f->sides[f->side], side_of(k, f->side), e);
+	case ST_MERGE_GONE:
+		k->f.w->tensors_taken++;
+		return ST_OK;
+	default:
+		return decide(k, f, e);
+	}
+}
+
+static bool has_rule(void *arg, const char *name, size_t len)
+{
+	const struct st_weave *w = arg;
+
+	return w->rules && st_rules_find(w->rules, name, len);
+}
+
+/* A side without the file has none of the tensors, and no say: it comes only where there is no
+ * base. */
+static int weave_tensors(struct weaving *k, struct st_err *e)
+{
+	static const struct st_side nothing = { 0 };
+	const struct st_side *sides[ST_THREE_SIDES];
+	const bool *tied[ST_THREE_SIDES] = { NULL };
+	struct st_three t = {
+		.sides = sides, .n = k->f.w->n, .tied = tied, .rule = has_rule, .rule_arg = k->f.w
+	};
+
+	if (k->f.base)
+		t.base = st_diff_side_get(k->f.base);
+	for (size_t i = 0; i < t.n; i++) {
+		sides[i] = k->f.side[i] ? side_of(k, i) : &nothing;
+		tied[i] = k->tied[i];
+	}
+	return st_three_each(&t, on_fate, k, e);
+}
+
+/* ---- figures ---- */
+
+static bool is_open(void *arg, const char *name, size_t len)
+{
+	return st_map_get(&((struct weaving *)arg)->open, name, len, NULL);
+}
+
+static int on_figures(void *arg, const struct st_tensor_delta *d)
+{
+	struct weaving *k = arg;
+	const char *path = k->f.s->path;
+	struct st_weave *w = k->f.w;
+
+	if (!d->a || !d->b || !d->compared)
+		return 0;
+	for (size_t i = w->nknown; i < w->d->nitems; i++) {
+		struct st_merge_item *x = &w->d->items[i];
+
+		if (strcmp(x->path, path) != 0 || x->name_len != d->a->name_len ||
+		    memcmp(x->name, d->a->name, x->name_len) != 0)
+			continue;
+		x->has_figures = true;
+		x->numel = d->sums.numel;
+		x->changed = d->sums.changed;
+		x->mad = st_diff_mad(&d->sums);
+		x->l2 = st_diff_l2(&d->sums);
+		x->max_abs = d->sums.max_abs;
+		x->cosine = st_diff_cosine(&d->sums);
+	}
+	return 0;
+}
+
+static int measure(struct weaving *k, struct st_err *e)
+{
+	const struct st_models_options o = { .wanted = is_open, .wanted_arg = k };
+	struct st_models_total total;
+
+	if (!k->open.count || !k->f.side[1])
+		return ST_OK;
+	return st_diff_models(side_of(k, 0), side_of(k, 1), &o, &k->f.w->r->ctx, on_figures, k,
+			      &total, e);
+}
+
+/* ---- what the file is made like ---- */
+
+static bool same_text(const char *a, size_t na, const char *b, size_t nb)
+{
+	if (!a || !b)
+		return a == b;
+	return na == nb && memcmp(a, b, na) == 0;
+}
+
+static bool same_metadata(const struct st_dfile *a, const struct st_dfile *b)
+{
+	size_t na = 0, nb = 0;
+	const char *ta = st_dfile_metadata(a, &na), *tb = st_dfile_metadata(b, &nb);
+
+	return same_text(ta, na, tb, nb);
+}
+
+static int settle_metadata(struct weaving *k, size_t *want, struct st_err *e)
+{
+	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
+	struct st_merge_item it = { .path = k->f.s->path,
+				    .path_len = strlen(k->f.s->path),
+				    .name = METADATA,
+				    .name_len = strlen(METADATA),
+				    .kind = st_conflict_name(ST_CONFLICT_SETTING),
+				    .sides = ids,
+				    .nsides = k->f.w->n };
+	struct st_choice c;
+	size_t len = 0;
+	int rc;
+
+	for (size_t i = 0; i < k->f.w->n; i++) {
+		const char *text = k->f.side[i] ? st_dfile_metadata(&k->files[i], &len) : NULL;
+
+		if (text)
+			st_oid_of(&ids[i], text, len);
+	}
+	rc = st_weave_item(k->f.w, &it, false, &c, e);
+	if (rc == ST_OK && c.how != ST_HOW_OPEN && c.how != ST_HOW_SIDE)
+		rc = st_fail(e, ST_EUSAGE, "the metadata of '%s' is one side's: --ours or --theirs",
+			     k->f.s->path);
+	*want = c.how == ST_HOW_SIDE && k->f.side[c.side] ? c.side : *want;
+	return rc;
+}
+
+static bool fits(const struct weaving *k, size_t i)
+{
+	const struct st_side *side = side_of(k, i);
+	struct st_err none = { 0 };
+	struct st_map names;
+	bool yes = side->n == k->f.n;
+
+	st_map_init(&names);
+	for (size_t j = 0; yes && j < side->n; j++)
+		yes = st_map_put(&names, side->t[j].name, side->t[j].name_len, j, NULL, NULL,
+				 &none) == ST_OK;
+	for (size_t j = 0; yes && j < k->f.n; j++) {
+		const struct st_thread *t = &k->f.v[j];
+		const struct st_operand *op;
+		uint64_t at;
+
+		yes = st_map_get(&names, t->name, t->name_len, &at);
+		op = yes ? &side->t[at] : NULL;
+		yes = yes && op->dtype == t->op->dtype && op->ndim == t->op->ndim;
+		for (unsigned d = 0; yes && d < op->ndim; d++)
+			yes = op->shape[d] == t->op->shape[d];
+	}
+	st_map_release(&names);
+	return yes;
+}
+
+/* The file whose layout and metadata it gets: ours, where nothing speaks for another one. */
+static int choose_pattern(struct weaving *k, struct st_err *e)
+{
+	size_t first = 0, want;
+	bool any = false, all = true, differ = false;
+
+	while (!k->f.side[first])
+		first++;
+	want = first;
+	for (size_t i = first; i < k->f.w->n; i++) {
+		if (!k->f.side[i])
+			continue;
+		all = all && same_metadata(&k->files[i], &k->files[first]);
+		if (k->f.base && same_metadata(&k->files[i], &k->base))
+			continue;
+		differ = differ || (any && !same_metadata(&k->files[i], &k->files[want]));
+		want = any ? want : i;
+		any = true;
+	}
+	k->f.pattern = want;
+	if (differ)
+		return settle_metadata(k, &k->f.pattern, e);
+	for (size_t i = first; all && i < k->f.w->n; i++)
+		if (k->f.side[i] && fits(k, i)) {
+			k->f.pattern = i;
+			break;
+		}
+	return ST_OK;
+}
+
+static int no_name_twice(const struct weaving *k, struct st_err *e)
+{
+	struct st_map names;
+	struct st_quote q;
+	bool had = false;
+	int rc = ST_OK;
+
+	st_map_init(&names);
+	for (size_t i = 0; rc == ST_OK && i < k->f.n; i++) {
+		const struct st_thread *t = &k->f.v[i];
+
+		rc = st_map_put(&names, t->name, t->name_len, i, &had, NULL, e);
+		if (rc == ST_OK && had)
+			rc = st_fail(e, ST_EREFUSED,
+				     "two tensors of '%s' would come to be called %s", k->f.s->path,
+				     st_quote(&q, t->name, t->name_len));
+	}
+	st_map_release(&names);
+	return rc;
+}
+
+int st_weave_model(struct st_weave *w, const struct st_strand *s, struct st_err *e)
+{
+	struct weaving k = { .f = { .w = w, .s = s } };
+	int rc;
+
+	st_map_init(&k.open);
+	rc = open_sides(&k, e);
+	if (rc == ST_OK)
+		rc = weave_tensors(&k, e);
+	if (rc == ST_OK)
+		rc = no_name_twice(&k, e);
+	if (rc == ST_OK)
+		rc = choose_pattern(&k, e);
+	if (rc == ST_OK)
+		rc = measure(&k, e);
+	if (rc == ST_OK)
+		rc = st_fabric_write(&k.f, e);
+	close_all(&k);
+	return rc;
+}

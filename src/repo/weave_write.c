@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/weave.h"
+
+#include "base/file.h"
+#include "repo/compose.h"
+#include "repo/reparse.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define ROOM ((size_t)1 << 20)
+
+struct sewing {
+	struct st_fabric *f;
+	struct st_reparse pattern;
+	struct st_compose_tensor *v;
+	bool all_kept;
+};
+
+/* ---- layers ---- */
+
+static int see_layer(void *arg, const struct st_view *v, const struct st_segment *seg,
+		     uint64_t seg_off, struct st_err *e)
+{
+	double *last = arg;
+	uint64_t layer;
+
+	(void)seg;
+	(void)seg_off;
+	(void)e;
+	if (st_layer_of(v->name, v->name_len, &layer) && (double)layer > *last)
+		*last = (double)layer;
+	return ST_OK;
+}
+
+static size_t dir_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* A model may lie in several files of one directory. */
+static int find_layers(struct st_fabric *f, struct st_err *e)
+{
+	const struct st_index *ours = &f->w->sides[f->pattern];
+	size_t n = dir_of(f->s->path);
+	int rc = ST_OK;
+
+	f->layers = 0;
+	for (size_t i = 0; rc == ST_OK && i < ours->nrows; i++) {
+		const struct st_stage_row *row = &ours->rows[i];
+		struct st_vfile *v;
+
+		if (dir_of(row->path) != n || memcmp(row->path, f->s->path, n) != 0)
+			continue;
+		rc = st_vfile_open_model(&v, f->w->r, row, e);
+		if (rc == ST_OK && v)
+			rc = st_vfile_views(v, see_layer, &f->layers, e);
+		st_vfile_close(v);
+	}
+	return rc;
+}
+
+static double layer_of(const struct st_fabric *f, const struct st_thread *t)
+{
+	uint64_t layer;
+
+	if (!st_layer_of(t->name, t->name_len, &layer))
+		return NAN;
+	if (f->layers <= 0)
+		return 0;
+	return (double)layer > f->layers ? 1 : (double)layer / f->layers;
+}
+
+/* ---- bytes ---- */
+
+static int open_of(struct st_diff_side *of, const struct st_operand *op, struct st_source *src,
+		   struct st_err *e)
+{
+	const struct st_side *side = st_diff_side_get(of);
+
+	return side->open(side->arg, (size_t)(op - side->t), src, e);
+}
+
+struct inputs {
+	struct st_source src[ST_THREE_SIDES + 1];
+	struct st_blend_input in[ST_THREE_SIDES], base;
+	char label[ST_THREE_SIDES][32];
+	size_t n;     /* models */
+	size_t nopen; /* sources */
+};
+
+static int open_inputs(struct st_fabric *f, const struct st_thread *t, struct inputs *x,
+		       struct st_err *e)
+{
+	int rc = ST_OK;
+
+	if (t->base) {
+		rc = open_of(f->base, t->base, &x->src[x->nopen], e);
+		x->base = (struct st_blend_input){ &x->src[x->nopen], t->base->dtype, "base" };
+		x->nopen += rc == ST_OK;
+	}
+	for (size_t i = 0; rc == ST_OK && i < f->w->n; i++) {
+		if (!t->in[i])
+			continue;
+		if (i > 1)
+			snprintf(x->label[i], sizeof(x->label[i]), "theirs %zu", i);
+		rc = open_of(f->side[i], t->in[i], &x->src[x->nopen], e);
+		x->in[x->n++] = (struct st_blend_input){ &x->src[x->nopen], t->in[i]->dtype,
+							 i == 0 ? "ours" :
+							 i == 1 ? "theirs" :
+								  x->label[i] };
+		x->nopen += rc == ST_OK;
+	}
+	return rc;
+}
+
+static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_fn sink, void *arg,
+		      struct st_err *e)
+{
+	struct inputs x = { .n = 0 };
+	struct st_blend b = { .name = t->seed_name,
+			      .name_len = t->seed_len,
+			      .dtype = t->op->dtype,
+			      .ndim = t->op->ndim,
+			      .shape = t->op->shape,
+			      .models = x.in,
+			      .spec = &t->from.spec,
+			      .layer = layer_of(f, t),
+			      .seed = f->w->d->seed,
+			      .allow_nonfinite = f->w->d->nonfinite };
+	int rc = open_inputs(f, t, &x, e);
+
+	b.base = x.base;
+	b.nmodels = x.n;
+	if (rc == ST_OK)
+		rc = st_blend_run(&b, &f->w->r->ctx, sink, arg, e);
+	for (size_t i = 0; i < x.nopen; i++)
+		st_source_close(&x.src[i]);
+	return rc;
+}
+
+static int fill_copy(const struct st_thread *t, st_bytes_fn sink, void *arg, struct st_err *e)
+{
+	uint8_t *p = st_malloc(ROOM, e);
+	struct st_source src;
+	uint64_t at = 0;
+	size_t n;
+	int rc = p ? t->side->open(t->side->arg, (size_t)(t->op - t->side->t), &src, e) :
+		     (int)e->code;
+
+	if (rc != ST_OK) {
+		free(p);
+		return rc;
+	}
+	for (; rc == ST_OK && at < src.size; at += n) {
+		n = src.size - at < ROOM ? (size_t)(src.size - at) : ROOM;
+		rc = st_source_read(&src, p, n, at, e);
+		if (rc == ST_OK)
+			rc = sink(arg, p, n, e);
+	}
+	st_source_close(&src);
+	free(p);
+	return rc;
+}
+
+static int fill(void *arg, size_t i, st_bytes_fn sink, void *sink_arg, struct st_err *e)
+{
+	struct sewing *k = arg;
+	const struct st_thread *t = &k->f->v[i];
+
+	return t->from.how == ST_HOW_METHOD ? fill_blend(k->f, t, sink, sink_arg, e) :
+					      fill_copy(t, sink, sink_arg, e);
+}
+
+/* ---- the file ---- */
+
+/* The pattern's tensor of that name, if it is the same. */
+static bool keeps(const struct st_side *pattern, const struct st_map *names,
+		  const struct st_thread *t)
+{
+	const struct st_operand *op;
+	uint64_t at;
+
+	if (t->from.how == ST_HOW_METHOD || !st_map_get(names, t->name, t->name_len, &at))
+		return false;
+	op = &pattern->t[at];
+	if (!st_oid_eq(&op->id, &t->op->id) || op->dtype != t->op->dtype || op->ndim != t->op->ndim)
+		return false;
+	for (unsigned i = 0; i < op->ndim; i++)
+		if (op->shape[i] != t->op->shape[i])
+			return false;
+	return true;
+}
+
+static int list(struct sewing *k, struct st_err *e)
+{
+	const struct st_fabric *f = k->f;
+	const struct st_side *pattern = st_diff_side_get(f->side[f->pattern]);
+	struct st_map names;
+	int rc = ST_OK;
+
+	k->v = st_calloc(f->n, sizeof(*k->v), e);
+	if (!k->v)
+		return e->code;
+	st_map_init(&names);
+	for (size_t i = 0; rc == ST_OK && i < pattern->n; i++)
+		rc = st_map_put(&names, pattern->t[i].name, pattern->t[i].name_len, i, NULL, NULL,
+				e);
+	k->all_kept = pattern->n == f->n;
+	for (size_t i = 0; rc == ST_OK && i < f->n; i++) {
+		const struct st_thread *t = &f->v[i];
+
+		k->v[i] = (struct st_compose_tensor){ .name = t->name,
+						      .name_len = t->name_len,
+						      .dtype = t->op->dtype,
+						      .ndim = t->op->ndim,
+						      .shape = t->op->shape,
+						      .keep = keeps(pattern, &names, t) };
+		k->all_kept = k->all_kept && k->v[i].keep;
+	}
+	st_map_release(&names);
+	return rc;
+}
+
+static int compose(struct sewing *k, int fd, struct st_err *e)
+{
+	const struct st_fabric *f = k->f;
+	struct st_compose c = { .ctx = &f->w->r->ctx,
+				.path = f->s->path,
+				.src = &k->pattern.src,
+				.layout = &k->pattern.layout,
+				.v = k->v,
+				.n = f->n,
+				.fill = fill,
+				.arg = k };
+	struct st_vfile *v;
+	int rc = st_vfile_open(&v, f->w->r, &f->s->side[f->pattern]->id, e);
+
+	if (rc != ST_OK)
+		return rc;
+	rc = st_reparse_open(&k->pattern, f->w->r, v, e);
+	if (rc == ST_OK) {
+		c.format = st_format_get(st_vfile_manifest(v)->format);
+		rc = st_compose_write(&c, fd, f->s->path, e);
+	}
+	st_reparse_close(&k->pattern);
+	st_vfile_close(v);
+	return rc;
+}
+
+static int check_space(const struct st_fabric *f, struct st_err *e)
+{
+	uint64_t need = f->s->side[f->pattern]->size, room;
+	int rc = st_free_space(f->w->r->dir, &room, e);
+
+	if (rc == ST_OK && need > room)
+		rc = st_fail(e, ST_ENOSPC,
+			     "%" PRIu64 " bytes are needed and %" PRIu64
+			     " are free below %s: nothing was written",
+			     need, room, f->w->r->dir);
+	return rc;
+}
+
+static int sew(struct sewing *k, struct st_err *e)
+{
+	struct st_fabric *f = k->f;
+	char *temp;
+	int fd, rc = check_space(f, e);
+
+	for (size_t i = 0; rc == ST_OK && i < f->n; i++)
+		if (f->v[i].from.how == ST_HOW_METHOD) {
+			rc = find_layers(f, e);
+			break;
+		}
+	if (rc == ST_OK)
+		rc = st_file_temp(&fd, &temp, f->w->r->dir, ST_TEMP_PREFIX, e);
+	if (rc != ST_OK)
+		return rc;
+	rc = compose(k, fd, e);
+	if (rc == ST_OK)
+		rc = st_weave_store(f->w, f->s, fd, temp, e);
+	close(fd);
+	unlink(temp);
+	free(temp);
+	return rc;
+}
+
+int st_fabric_write(struct st_fabric *f, struct st_err *e)
+{
+	struct sewing k = { .f = f };
+	int rc = list(&k, e);
+
+	/* byte for byte a side's, header and all */
+	if (rc == ST_OK && k.all_kept)
+		rc = st_weave_take(f->w, f->s, f->s->side[f->pattern], e);
+	else if (rc == ST_OK)
+		rc = sew(&k, e);
+	free(k.v);
+	return rc;
+}

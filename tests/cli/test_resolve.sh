@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+# Both sides changed a.x, a.y and b of the model.
+setup() {
+	repo
+	model m.safetensors a.x:F32:64:1 a.y:F32:64:1 b:F32:64:1 c:F32:64:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors a.x:F32:64:2 a.y:F32:64:2 b:F32:64:2 c:F32:64:1
+	strata commit -q -a -m two
+	strata switch -q side
+	model m.safetensors a.x:F32:64:3 a.y:F32:64:3 b:F32:64:3 c:F32:64:3
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge side
+}
+
+want() { # seeds of the four tensors
+	model ../want.safetensors "a.x:F32:64:$1" "a.y:F32:64:$2" "b:F32:64:$3" "c:F32:64:$4"
+	cmp m.safetensors ../want.safetensors
+}
+
+decides() {
+	setup
+	want 2 2 2 3
+	out '2 decided, 1 left' strata resolve 'a.*' --theirs
+	want 3 3 2 3
+	out '1 decided, 1 left' strata resolve m.safetensors::a.y --base
+	want 3 1 2 3
+	out '{"decided":1,"left":0}' strata resolve --json b --from v1
+	want 3 1 1 3
+	out "1 decided, 0 left: 'strata merge --continue' ends the merge" strata resolve a.x --ours
+	want 2 1 1 3
+	strata resolve -q '*' --side 1
+	want 3 3 3 3
+	strata merge -q --continue
+	out '' strata diff side HEAD
+	strata fsck --full
+}
+
+methods() {
+	setup
+	strata resolve -q a.x --method linear:weight=1/0
+	strata resolve -q a.y --method linear:weight=0/1
+	strata resolve -q b --method ours
+	want 2 3 2 3
+	rc 2 strata resolve b --method nonsense
+	rc 2 strata resolve b --method linear:nonsense=1
+	want 2 3 2 3
+	strata merge -q --continue
+	strata fsck --full
+}
+
+usage() {
+	setup
+	rc 2 strata resolve
+	rc 2 strata resolve b
+	rc 2 strata resolve b --ours --theirs
+	rc 2 strata resolve b --side 2
+	rc 2 strata resolve b --side x
+	rc 2 strata resolve b --from v9
+	rc 2 strata resolve nothing --ours
+	err "'nothing' matches no conflict" strata resolve nothing --ours
+	want 2 2 2 3
+	strata merge -q --abort
+	rc 7 strata resolve b --ours
+	err 'no merge is under way' strata resolve b --ours
+}
+
+keeps_edits() {
+	setup
+	model m.safetensors a.x:F32:64:7 a.y:F32:64:7 b:F32:64:7 c:F32:64:7
+	rc 7 strata resolve b --theirs
+	want 7 7 7 7
+	match '3 of 3 conflicts left' strata status
+	strata restore -q m.safetensors
+	strata resolve -q '*' --theirs
+	want 3 3 3 3
+	strata merge -q --abort
+	want 2 2 2 1
+}
+
+it 'decides, and decides anew' decides
+it 'by methods' methods
+it 'wrong usage' usage
+it 'changes of the file stay' keeps_edits
+finish
