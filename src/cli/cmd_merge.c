@@ -19,7 +19,7 @@ static const struct cli_option options[] = {
 	{ 0, "seed", OPT_TEXT, offsetof(struct values, seed), "N",
 	  "of methods that draw random numbers (0 if not said)" },
 	{ 0, "accept-if", OPT_TEXT, offsetof(struct values, accept), "CMD",
-	  "run CMD in a folder with the merged files; without exit status 0 nothing changes" },
+	  "run CMD in a folder of the merged files; only with status 0 anything changes" },
 	{ 'm', "message", OPT_TEXT, offsetof(struct values, message), "TEXT",
 	  "the message, instead of one that says what was merged" },
 	{ 'e', "edit", OPT_FLAG, offsetof(struct values, edit), NULL,

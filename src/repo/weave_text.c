@@ -2,6 +2,7 @@
 #include "repo/weave.h"
 
 #include "base/file.h"
+#include "merge/keys3.h"
 #include "merge/lines3.h"
 
 #include <unistd.h>
@@ -109,16 +110,88 @@ static int by_line(struct texts *x, struct st_err *e)
 	return rc;
 }
 
+static int decide_key(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+		      const struct st_keys_text *sides, size_t *choice, struct st_err *e)
+{
+	struct texts *x = arg;
+	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
+	struct st_merge_item it = { .path = x->s->path,
+				    .path_len = strlen(x->s->path),
+				    .name = len ? key : "",
+				    .name_len = len,
+				    .kind = st_conflict_name(ST_CONFLICT_SETTING),
+				    .sides = ids,
+				    .nsides = x->n };
+	struct st_choice c;
+	int rc;
+
+	if (base->p)
+		st_oid_of(&it.base, base->p, base->len);
+	for (size_t i = 0; i < x->n; i++)
+		if (sides[i].p)
+			st_oid_of(&ids[i], sides[i].p, sides[i].len);
+	rc = st_weave_item(x->w, &it, false, &c, e);
+	if (rc != ST_OK)
+		return rc;
+	if (c.how != ST_HOW_OPEN && c.how != ST_HOW_SIDE && c.how != ST_HOW_BASE)
+		return st_fail(e, ST_EUSAGE,
+			       "%s::%.*s is a key of a configuration: --ours, --theirs or --base",
+			       x->s->path, (int)(len < 200 ? len : 200), len ? key : "");
+	*choice = c.how == ST_HOW_BASE ? x->n : c.side;
+	return ST_OK;
+}
+
+/* *done false: it is no JSON, or not on every side. */
+static int by_key(struct texts *x, bool *done, struct st_err *e)
+{
+	struct st_keys_text sides[ST_THREE_SIDES];
+	struct st_keys k = { .base = { x->s->base ? x->base.p : NULL, x->base.len },
+			     .sides = sides,
+			     .n = x->n,
+			     .decide = decide_key,
+			     .arg = x };
+	struct st_buf out;
+	int rc;
+
+	for (size_t i = 0; i < x->n; i++)
+		sides[i] = (struct st_keys_text){ x->s->side[i] ? x->side[i].p : NULL,
+						  x->side[i].len };
+	*done = sides[0].p != NULL;
+	if (!*done)
+		return ST_OK;
+	st_buf_init(&out, 4 * MOST);
+	rc = st_keys_merge(&k, &out, e);
+	if (rc == ST_EFORMAT) {
+		st_err_clear(e);
+		*done = false;
+		rc = ST_OK;
+	} else if (rc == ST_OK) {
+		rc = store(x, &out, e);
+	}
+	st_buf_release(&out);
+	return rc;
+}
+
+static bool is_json(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n > 5 && strcmp(path + n - 5, ".json") == 0;
+}
+
 int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done, struct st_err *e)
 {
 	struct texts x = { .w = w, .s = s, .n = w->n };
+	bool keys = false;
 	int rc;
 
 	st_buf_init(&x.base, MOST);
 	for (size_t i = 0; i < x.n; i++)
 		st_buf_init(&x.side[i], MOST);
 	rc = load(&x, done, e);
-	if (rc == ST_OK && *done)
+	if (rc == ST_OK && *done && is_json(s->path))
+		rc = by_key(&x, &keys, e);
+	if (rc == ST_OK && *done && !keys)
 		rc = by_line(&x, e);
 	st_buf_release(&x.base);
 	for (size_t i = 0; i < x.n; i++)

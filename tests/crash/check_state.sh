@@ -207,6 +207,17 @@ next() {
 	[ ! -s "$OUT/litter" ] || fail "left behind: $(cat "$OUT/litter")"
 }
 
+# The merge of side into main, from its beginning to its end
+ends_merge() {
+	run 1 -- merge side
+	same "$S" picked
+	run 0 -- resolve layer1.weight --theirs
+	run 0 -- merge --continue
+	same "$S" clashed
+	keeps v1=v1 v2=v2a v3=clash v4=clashed
+	next v5
+}
+
 # Branches and tags: the working tree stays v2.
 names_only() {
 	completes v2 v2 "$1"
@@ -310,6 +321,50 @@ merge)
 	completes v1 v2 0
 	keeps v1=v1 v2=v2
 	next v3
+	;;
+merge-true)
+	completes v2a picked 0
+	keeps v1=v1 v2=v2a v3=side v4=picked
+	next v5
+	;;
+merge-conflict)
+	run 0 -- fsck --full
+	find_side
+	[ -z "${CRASH_VARIANT%%kill*}" ] && whole v2a picked
+	run 0 7 -- merge --abort
+	[ "$rc" -eq 0 ] || grep -q 'no merge is under way' "$OUT/stderr" || fail "$(cat "$OUT/stderr")"
+	[ -z "${CRASH_VARIANT%%kill*}" ] || settle v2a
+	find "$S" -maxdepth 1 -name '.strata-tmp-*' -delete # the next command that writes does so
+	same "$S" v2a
+	find_content before
+	ends_merge
+	;;
+merge-resolve)
+	run 0 -- fsck --full
+	if [ -z "${CRASH_VARIANT%%kill*}" ]; then
+		whole picked clashed
+	else
+		run 0 7 -- restore .
+	fi
+	run 0 7 -- resolve layer1.weight --theirs
+	run 0 -- merge --continue
+	settle clashed
+	keeps v1=v1 v2=v2a v3=clash v4=clashed
+	next v5
+	;;
+merge-continue)
+	completes clashed clashed 7
+	keeps v1=v1 v2=v2a v3=clash v4=clashed
+	next v5
+	;;
+merge-abort)
+	run 0 -- fsck --full
+	find_side
+	[ -z "${CRASH_VARIANT%%kill*}" ] && whole picked v2a
+	run 0 7 -- merge --abort
+	[ -z "${CRASH_VARIANT%%kill*}" ] || settle v2a
+	same "$S" v2a
+	ends_merge
 	;;
 reset)
 	completes v3 v1 0

@@ -27,9 +27,12 @@ def safetensors(tensors):
 
 
 def model(changed):
-    """The layers named in `changed` differ from those of the first version."""
+    """The layers named in `changed` differ from those of the first version; 11 is another 1."""
+    def seed(i):
+        return i + (100 if i in changed else 200 if i + 10 in changed else 0)
+
     return safetensors({
-        "layer%d.weight" % i: ([64, 48], tensor(100 * (i in changed) + i, 64 * 48))
+        "layer%d.weight" % i: ([64, 48], tensor(seed(i), 64 * 48))
         for i in range(4)} | {"bias": ([64], bytes(256))})
 
 
@@ -59,9 +62,13 @@ def main():
     # one tensor of v1.
     side = dict(one, **{"model.safetensors": model((3,))})
     picked = dict(only, **{"model.safetensors": model((1, 3))})
+    # clash changes what v2a and side change, and the former otherwise; clashed has its values.
+    clash = dict(one, **{"model.safetensors": model((3, 11))})
+    clashed = dict(only, **{"model.safetensors": model((3, 11))})
     rolled = dict(three, **{"model.safetensors": model((2,))})
     for name, files in (("v1", one), ("v2", two), ("v2a", only), ("v3", three), ("side", side),
-                        ("picked", picked), ("rolled", rolled)):
+                        ("picked", picked), ("rolled", rolled), ("clash", clash),
+                        ("clashed", clashed)):
         write(os.path.join(sys.argv[1], name), files)
 
 

@@ -41,6 +41,12 @@ version() {
 	put_tree "$1" && st add -A . && st commit -m "$1"
 }
 
+# A merge that must end with a conflict
+conflict() {
+	"$STRATA" -C "$ROOT" merge side >"$TMP/setup" 2>&1
+	[ $? -eq 1 ]
+}
+
 # Each prepares the root for the command of the same scenario.
 prepare() {
 	case $1 in
@@ -63,6 +69,13 @@ prepare() {
 	rollback-tensor) st init && version v1 && version v2 && version v3 ;;
 	# One file of v2 changed on both sides, in different tensors.
 	cherry-pick) st init && version v1 && version v2a && st switch -c side v1 && version side ;;
+	merge-true) st init && version v1 && version v2a && st switch -c side v1 && version side &&
+		st switch main ;;
+	# One tensor changed on both sides.
+	merge-conflict) st init && version v1 && version v2a && st switch -c side v1 && version clash &&
+		st switch main ;;
+	merge-resolve | merge-abort) prepare merge-conflict && conflict ;;
+	merge-continue) prepare merge-resolve && st resolve layer1.weight --theirs ;;
 	branch-* | tag-*) st init && version v1 && version v2 && st branch old v1 &&
 		st tag -m 'what was old' past v1 ;;
 	commit-semver) st init --versions=semver && version v1 && version v2 &&
@@ -90,6 +103,10 @@ command_of() {
 	tag-make) echo tag -m noted new v1 ;;
 	tag-delete) echo tag -d past ;;
 	merge) echo merge main ;;
+	merge-true | merge-conflict) echo merge side ;;
+	merge-resolve) echo resolve layer1.weight --theirs ;;
+	merge-continue) echo merge --continue ;;
+	merge-abort) echo merge --abort ;;
 	esac
 }
 
@@ -110,8 +127,10 @@ scenario() {
 	export CRASH_COMMAND
 	# Fails where there is no repository yet, and then nobody looks at it.
 	snapshot "$ROOT" >"$KNOWN/$1.before" 2>/dev/null
+	expect=0
+	[ "$1" != merge-conflict ] || expect=1
 	# shellcheck disable=SC2086 # the words of the command
-	replay record --recorder "$REC" --root "$ROOT" --work "$work" -- \
+	replay record --expect $expect --recorder "$REC" --root "$ROOT" --work "$work" -- \
 		"$STRATA" -C "$ROOT" $CRASH_COMMAND >"$TMP/out" 2>&1 ||
 		{ not_ok "$1: recorded" "$TMP/out"; return; }
 	snapshot "$ROOT" >"$KNOWN/$1.after" 2>"$TMP/out" ||
@@ -128,7 +147,7 @@ scenario() {
 
 [ $# -gt 0 ] || set -- init add-first commit-first add add-changed commit commit-all checkout gc \
 	switch reset undo redo rollback-tensor cherry-pick branch-make branch-delete tag-make \
-	tag-delete merge commit-semver
+	tag-delete merge merge-true merge-conflict merge-resolve merge-continue merge-abort commit-semver
 for s; do
 	scenario "$s"
 done

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON texts become one, by key path: ours's text with the values, keys and removals of the other
+ * sides put into it, so that what nobody changed keeps its bytes. Pure.
+ */
+#ifndef ST_MERGE_KEYS3_H
+#define ST_MERGE_KEYS3_H
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "merge/three.h"
+
+struct st_keys_text {
+	const void *p; /* NULL: absent */
+	size_t len;
+};
+
+struct st_keys { /* all borrowed */
+	struct st_keys_text base;
+	const struct st_keys_text *sides; /* ours first */
+	size_t n;
+	/*
+	 * A key that several sides changed to different things: its path as struct st_setting
+	 * spells it, and its text in the base and on each side (p NULL: absent). *choice: the side
+	 * whose value counts, or n for the base's.
+	 */
+	int (*decide)(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+		      const struct st_keys_text *sides, size_t *choice, struct st_err *e);
+	void *arg;
+};
+
+/*
+ * Appends the merged text to out. Objects merge key by key, lists of one length element by element;
+ * any other value counts as a whole. ST_EFORMAT: a side is no JSON, is deeper than ST_JSON_DEPTH,
+ * has a key twice in an object, or is no object or list itself. An absent side has no say.
+ */
+ST_MUST int st_keys_merge(const struct st_keys *k, struct st_buf *out, struct st_err *e);
+
+#endif

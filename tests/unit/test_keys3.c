@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "merge/keys3.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+static const struct {
+	const char *base, *ours, *theirs;
+	const char *want; /* conflicts as ours has them */
+	const char *asked;
+	const char *want_theirs; /* as theirs has them; NULL: the same */
+} cases[] = {
+	{ "{\"a\":1}", "{\"a\":1}", "{\"a\":1}", "{\"a\":1}", "", NULL },
+	/* ours keeps its bytes, theirs's values come in as they are written */
+	{ "{\"a\":1,\"b\":2}", "{ \"a\" : 3,\n \"b\" : 2 }\n", "{\"a\":1,\"b\":4e0}",
+	  "{ \"a\" : 3,\n \"b\" : 4e0 }\n", "", NULL },
+	/* nothing but white space and order: one-sided, taken whole */
+	{ "{\"a\":1,\"b\":2}", "{\"b\":2, \"a\":1}", "{\"a\":5,\"b\":2}", "{\"a\":5,\"b\":2}", "",
+	  NULL },
+	{ "{\"a\":1,\"b\":2}", "{\"a\":3,\"b\":2}", "{\"a\":4,\"b\":5}", "{\"a\":3,\"b\":5}", "a ",
+	  "{\"a\":4,\"b\":5}" },
+	/* added */
+	{ "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"b\":{\"c\":1}}", "{\"a\":2,\"b\":{\"c\":1}}", "",
+	  NULL },
+	{ "{\n  \"a\": 1\n}", "{\n  \"a\": 2\n}", "{\n  \"a\": 1,\n  \"b\": 3,\n  \"c\": 4\n}",
+	  "{\n  \"a\": 2,\n  \"b\": 3,\n  \"c\": 4\n}", "", NULL },
+	{ "{\"a\":1}", "{\"a\":1,\"b\":2}", "{\"a\":1,\"b\":3}", "{\"a\":1,\"b\":2}", "b ",
+	  "{\"a\":1,\"b\":3}" },
+	{ "{\"x\":{}}", "{\"x\":{},\"y\":1}", "{\"x\":{\"a\":1,\"b\":2}}",
+	  "{\"x\":{\"a\":1,\"b\":2},\"y\":1}", "", NULL },
+	{ "{}", "{\"a\":1}", "{\"b\":2}", "{\"a\":1,\"b\":2}", "", NULL },
+	/* removed */
+	{ "{\"a\":1,\"b\":2,\"c\":3}", "{\"a\":9,\"b\":2,\"c\":3}", "{\"a\":1,\"c\":3}",
+	  "{\"a\":9,\"c\":3}", "", NULL },
+	{ "{\"a\":1,\"b\":2,\"c\":3}", "{\"a\":9,\"b\":2,\"c\":3}", "{\"a\":1}", "{\"a\":9}", "",
+	  NULL },
+	{ "{\"a\":1,\"b\":2,\"c\":3}", "{\"a\":1,\"b\":2,\"c\":9}", "{\"c\":3}", "{\"c\":9}", "",
+	  NULL },
+	{ "{\"a\":{\"b\":1},\"c\":3}", "{\"a\":{\"b\":1},\"c\":9}", "{\"a\":{},\"c\":3}",
+	  "{\"a\":{},\"c\":9}", "", NULL },
+	{ "{\"a\":1,\"b\":2}", "{\"b\":2}", "{\"a\":1,\"b\":3}", "{\"b\":3}", "", NULL },
+	{ "{\"a\":1,\"b\":2}", "{\"b\":2}", "{\"a\":7,\"b\":2}", "{\"b\":2}", "a ",
+	  "{\"b\":2,\"a\":7}" },
+	{ "{\"a\":1,\"b\":2}", "{\"a\":7,\"b\":2}", "{\"b\":2}", "{\"a\":7,\"b\":2}", "a ",
+	  "{\"b\":2}" },
+	{ "{\"a\":1,\"b\":2}", "{\"a\":1,\"b\":2,\"n\":1}", "{\"m\":0}", "{\"n\":1,\"m\":0}", "",
+	  NULL },
+	/* deep */
+	{ "{\"o\":{\"p\":{\"q\":1,\"r\":2}}}", "{\"o\":{\"p\":{\"q\":3,\"r\":2}}}",
+	  "{\"o\":{\"p\":{\"q\":1,\"r\":4}}}", "{\"o\":{\"p\":{\"q\":3,\"r\":4}}}", "", NULL },
+	{ "{\"o\":{\"a.b\":{\"\":1}}}", "{\"o\":{\"a.b\":{\"\":2}}}", "{\"o\":{\"a.b\":{\"\":3}}}",
+	  "{\"o\":{\"a.b\":{\"\":2}}}", "o.\"a.b\".\"\" ", "{\"o\":{\"a.b\":{\"\":3}}}" },
+	/* lists */
+	{ "[1,2,3]", "[9,2,3]", "[1,2,8]", "[9,2,8]", "", NULL },
+	{ "[1,2,3]", "[9,2,3]", "[7,2,8]", "[9,2,8]", "[0] ", "[7,2,8]" },
+	{ "{\"l\":[1,2]}", "{\"l\":[1,2,3]}", "{\"l\":[1,2,4]}", "{\"l\":[1,2,3]}", "l ",
+	  "{\"l\":[1,2,4]}" },
+	{ "{\"l\":[1],\"m\":1}", "{\"l\":[1,2],\"m\":1}", "{\"l\":[1],\"m\":2}",
+	  "{\"l\":[1,2],\"m\":2}", "", NULL },
+	/* other types */
+	{ "{\"a\":1}", "{\"a\":{\"b\":1}}", "{\"a\":[1]}", "{\"a\":{\"b\":1}}", "a ",
+	  "{\"a\":[1]}" },
+	{ "{\"a\":1}", "[1]", "{\"a\":2}", "[1]", " ", "{\"a\":2}" },
+	/* no base */
+	{ NULL, "{\"a\":1}", "{\"b\":2}", "{\"a\":1,\"b\":2}", "", NULL },
+	{ NULL, "{\"a\":1,\"s\":0}", "{\"a\":2,\"s\":0}", "{\"a\":1,\"s\":0}", "a ",
+	  "{\"a\":2,\"s\":0}" },
+};
+
+struct asked {
+	char text[200];
+	size_t choice;
+};
+
+static int decide(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+		  const struct st_keys_text *sides, size_t *choice, struct st_err *e)
+{
+	struct asked *a = arg;
+	size_t at = strlen(a->text);
+
+	(void)base;
+	(void)sides;
+	(void)e;
+	snprintf(a->text + at, sizeof(a->text) - at, "%.*s ", (int)len, len ? key : "");
+	*choice = a->choice;
+	return ST_OK;
+}
+
+static struct st_keys_text text_of(const char *s)
+{
+	return (struct st_keys_text){ s, s ? strlen(s) : 0 };
+}
+
+static void merges(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		for (size_t choice = 0; choice < 2; choice++) {
+			const char *want = choice && cases[i].want_theirs ? cases[i].want_theirs :
+									    cases[i].want;
+			const struct st_keys_text sides[] = { text_of(cases[i].ours),
+							      text_of(cases[i].theirs) };
+			struct asked a = { .choice = choice };
+			const struct st_keys k = { text_of(cases[i].base), sides, 2, decide, &a };
+			struct st_err e = { 0 };
+			struct st_buf out;
+
+			st_buf_init(&out, 4096);
+			if (st_keys_merge(&k, &out, &e) != ST_OK)
+				fail_msg("case %zu: %s", i, e.msg);
+			if (strcmp(st_buf_cstr(&out, &e), want) != 0 ||
+			    strcmp(a.text, cases[i].asked) != 0)
+				fail_msg("case %zu: want %s (%s), got %s (%s)", i, want,
+					 cases[i].asked, (const char *)out.p, a.text);
+			st_buf_release(&out);
+		}
+}
+
+static void three_sides_and_base(void **state)
+{
+	const struct st_keys_text sides[] = { text_of("{\"a\":1,\"b\":2,\"c\":0}"),
+					      text_of("{\"a\":1,\"b\":0,\"c\":3}"),
+					      text_of("{\"a\":1,\"b\":4,\"c\":0,\"d\":5}") };
+	struct asked a = { .choice = 3 }; /* the base */
+	const struct st_keys k = { text_of("{\"a\":1,\"b\":0,\"c\":0}"), sides, 3, decide, &a };
+	struct st_err e = { 0 };
+	struct st_buf out;
+
+	(void)state;
+	st_buf_init(&out, 4096);
+	assert_int_equal(st_keys_merge(&k, &out, &e), ST_OK);
+	assert_string_equal(st_buf_cstr(&out, &e), "{\"a\":1,\"b\":0,\"c\":3,\"d\":5}");
+	assert_string_equal(a.text, "b ");
+	st_buf_release(&out);
+}
+
+static void refuses(void **state)
+{
+	static const char *const bad[] = { "",	   "{",	  "{\"a\":1,\"a\":2}", "12", "{\"a\":NaN}",
+					   "{} x", "[1,]" };
+	struct asked a = { .choice = 0 };
+	struct st_buf out, deep;
+	struct st_err e = { 0 };
+
+	(void)state;
+	st_buf_init(&out, 4096);
+	st_buf_init(&deep, 4096);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(st_buf_addch(&deep, '[', &e), ST_OK);
+	for (size_t i = 0; i <= COUNT(bad); i++) {
+		const struct st_keys_text sides[] = {
+			text_of("{}"), text_of(i < COUNT(bad) ? bad[i] : st_buf_cstr(&deep, &e))
+		};
+		const struct st_keys k = { text_of("{}"), sides, 2, decide, &a };
+
+		st_err_clear(&e);
+		if (st_keys_merge(&k, &out, &e) != ST_EFORMAT)
+			fail_msg("case %zu: %s", i, e.msg);
+	}
+	st_buf_release(&deep);
+	st_buf_release(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(merges),
+		cmocka_unit_test(three_sides_and_base),
+		cmocka_unit_test(refuses),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
