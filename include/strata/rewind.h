@@ -111,6 +111,10 @@ typedef struct strata_renew_options {
 	int (*blocked)(void *arg, const char *path, const char *tensor, const char *why);
 	void *arg;
 	const strata_head_info *expect; /* as in strata_commit_options; may be NULL */
+	/* A tensor that changed here as well is joined: of the version here and the one it is to
+	 * become, against what rev says it was. "task-arithmetic" adds the difference. NULL: it is
+	 * refused. Not of a rollback. */
+	const char *method;
 } strata_renew_options;
 
 typedef struct strata_renew_result {
@@ -128,7 +132,7 @@ typedef struct strata_renew_result {
  * side changed it; else, and where tensors are chosen, it is HEAD's file with rev's bytes in those
  * tensors, and its checksums made right. STRATA_EREFUSED, and nothing changed, when something else
  * is staged, when files that it must write have changes, when what rev changed has changed here as
- * well, when tensors came, went or have another type or shape, when one is compressed, and when
+ * well and no method joins it, when tensors came, went or have another type or shape, when one is compressed, and when
  * another that shares its memory would change too. STRATA_ENO when there is nothing to change.
  */
 STRATA_API int strata_renew(strata_repo *r, strata_renewal what, const char *rev,

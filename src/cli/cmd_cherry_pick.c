@@ -3,7 +3,7 @@
 #include "cli/renewed.h"
 
 static const struct cli_option options[] = {
-	RENEW_MESSAGE("that of REV"), RENEW_TENSOR, RENEW_BUMP, RENEW_JSON, { 0 },
+	RENEW_MESSAGE("that of REV"), RENEW_TENSOR, RENEW_METHOD, RENEW_BUMP, RENEW_JSON, { 0 },
 };
 
 const struct cli_doc doc_cherry_pick = {
@@ -15,8 +15,9 @@ const struct cli_doc doc_cherry_pick = {
 		"only those that it names or globs are.\n"
 		"\n"
 		"What differs here from REV's parent, files and tensors, is refused by name (exit\n"
-		"status 7): that takes a merge. So are staged changes, changes of files that must\n"
-		"be written, and tensors that REV added, removed or gave another type or shape.\n"
+		"status 7); with --method task-arithmetic the difference that REV made is added to\n"
+		"such a tensor. Refused are also staged changes, changes of files that must be\n"
+		"written, and tensors that REV added, removed or gave another type or shape.\n"
 		"\n"
 		"Exit status 1: everything is here already.",
 	.examples = "strata cherry-pick v7\n"

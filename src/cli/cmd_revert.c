@@ -3,7 +3,12 @@
 #include "cli/renewed.h"
 
 static const struct cli_option options[] = {
-	RENEW_MESSAGE("'Revert v5: ...'"), RENEW_TENSOR, RENEW_BUMP, RENEW_JSON, { 0 },
+	RENEW_MESSAGE("'Revert v5: ...'"),
+	RENEW_TENSOR,
+	RENEW_METHOD,
+	RENEW_BUMP,
+	RENEW_JSON,
+	{ 0 },
 };
 
 const struct cli_doc doc_revert = {
@@ -15,7 +20,8 @@ const struct cli_doc doc_revert = {
 		"globs do.\n"
 		"\n"
 		"What changed again since REV, files and tensors, is refused by name (exit status\n"
-		"7): that takes a merge. So are staged changes, changes of files that must be\n"
+		"7); with --method task-arithmetic the difference that REV made is subtracted from\n"
+		"such a tensor. Refused are also staged changes, changes of files that must be\n"
 		"written, and tensors that REV added, removed or gave another type or shape.\n"
 		"\n"
 		"Exit status 1: there was nothing to take back.",

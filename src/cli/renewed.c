@@ -125,7 +125,8 @@ static int run(struct cli *c, strata_renewal what, const char *rev, const struct
 				   .paths = v->paths.v,
 				   .npaths = v->paths.n,
 				   .tensors = v->tensors.v,
-				   .ntensors = v->tensors.n };
+				   .ntensors = v->tensors.n,
+				   .method = v->method };
 	strata_renew_result r;
 	strata_head_info head;
 	char *text = NULL, commit[STRATA_HEX];

@@ -6,7 +6,7 @@
 #include "cli/text.h"
 
 struct renew_values {
-	const char *message, *bump;
+	const char *message, *method, *bump;
 	struct cli_list tensors, paths;
 	bool edit, json;
 };
@@ -29,6 +29,11 @@ struct renew_values {
 	{                                                                             \
 		0, "bump", OPT_TEXT, offsetof(struct renew_values, bump), "STEP",     \
 			"what of a number like v1.2.0 goes up: major, minor or patch" \
+	}
+#define RENEW_METHOD                                                                               \
+	{                                                                                          \
+		0, "method", OPT_TEXT, offsetof(struct renew_values, method), "M",                 \
+			"joins tensors that changed here too; task-arithmetic adds the difference" \
 	}
 #define RENEW_JSON                                                              \
 	{                                                                       \

@@ -45,7 +45,8 @@ static int judge_blocks(const struct st_renew *z, struct st_err *e)
 		       z->blocked == 1 ? "" : " and more",
 		       z->what == STRATA_ROLLBACK ?
 			       "without --tensor, --path brings whole files back" :
-			       "that needs a merge, which strata cannot do yet");
+			       "for tensors that changed here too, --method task-arithmetic adds "
+			       "the difference; 'strata merge' takes all of a branch");
 }
 
 static bool is_file(const struct st_stage_row *row)
@@ -429,8 +430,10 @@ static void end(struct st_renew *z)
 	st_index_release(&z->here);
 	st_index_release(&z->target);
 	st_index_release(&z->gone);
-	for (size_t i = 0; i < z->ngrafts; i++)
+	for (size_t i = 0; i < z->ngrafts; i++) {
 		free(z->grafts[i].v);
+		free(z->grafts[i].joined);
+	}
 	free(z->grafts);
 	st_arena_release(&z->arena);
 	free(z->name);
@@ -453,6 +456,10 @@ int st_verb_renew(struct st_repo *r, strata_renewal what, const char *rev,
 	rc = st_txn_begin(&z.t, r, verbs[what], e);
 	if (rc == ST_OK)
 		rc = st_txn_index(&z.t, e);
+	if (rc == ST_OK && o->method) {
+		rc = st_spec_parse(&z.method, &z.arena, o->method, e);
+		z.has_method = rc == ST_OK;
+	}
 	if (rc == ST_OK)
 		rc = load(&z, rev, e);
 	if (rc == ST_OK)

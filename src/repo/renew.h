@@ -11,6 +11,7 @@
 #ifndef ST_REPO_RENEW_H
 #define ST_REPO_RENEW_H
 
+#include "merge/spec.h"
 #include "repo/patch.h"
 #include "repo/rewind.h"
 #include "repo/tensor_table.h"
@@ -22,6 +23,10 @@ struct st_graft {		  /* a model file to be made */
 	struct st_stage_row from; /* the stored file that has the new tensors */
 	struct st_edit *v;	  /* names of those; in renew's arena */
 	size_t n, cap;
+	/* Tensors that the method joins: of base and from, against old. One an edit, or NULL. */
+	bool *joined;
+	size_t joined_cap;
+	struct st_stage_row old; /* the stored file before the change that is taken over */
 };
 
 struct st_renew {
@@ -39,6 +44,8 @@ struct st_renew {
 	struct st_arena arena;
 	struct st_graft *grafts;
 	size_t ngrafts, grafts_cap;
+	bool has_method;
+	struct st_spec method; /* for tensors that changed here as well */
 	size_t blocked;	       /* changes that cannot be made */
 	char first_block[300]; /* and why, of the first */
 	char label[32], *name, *email;

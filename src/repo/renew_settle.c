@@ -48,15 +48,20 @@ static void block_layout(struct settling *s, const struct st_stored_tensor *f,
 	st_renew_block(s->z, s->path, t ? t : f, why);
 }
 
-static int add_edit(struct settling *s, const struct st_stored_tensor *t, struct st_err *e)
+static int add_edit(struct settling *s, const struct st_stored_tensor *t, bool joined,
+		    struct st_err *e)
 {
 	struct st_graft *g = &s->graft;
 	const char *name = st_arena_dup(&s->z->arena, t->t.name, t->t.name_len, e);
 	int rc = name ? st_grow(&g->v, &g->cap, g->n + 1, e) : (int)e->code;
 
 	if (rc == ST_OK)
-		g->v[g->n++] = (struct st_edit){ name, t->t.name_len };
-	return rc;
+		rc = st_grow(&g->joined, &g->joined_cap, g->n + 1, e);
+	if (rc != ST_OK)
+		return rc;
+	g->joined[g->n] = joined;
+	g->v[g->n++] = (struct st_edit){ name, t->t.name_len };
+	return ST_OK;
 }
 
 /* One tensor, which may be absent on either side. */
@@ -70,12 +75,15 @@ static int settle_tensor(struct settling *s, const struct st_stored_tensor *f,
 	h = st_tensor_table_find(&s->h, any->t.name, any->t.name_len);
 	if (st_stored_same(h, t))
 		return ST_OK;
+	if (s->z->has_method && h && f && t && !st_stored_same(h, f) && st_stored_alike(f, t) &&
+	    st_stored_alike(h, t))
+		return add_edit(s, t, true, e);
 	if (!st_stored_same(h, f))
 		st_renew_block(s->z, s->path, any, s->now ? "changed here as well" : "is not here");
 	else if (!f || !t || !st_stored_alike(f, t))
 		block_layout(s, f, t);
 	else
-		return add_edit(s, t, e);
+		return add_edit(s, t, false, e);
 	return ST_OK;
 }
 
@@ -290,7 +298,9 @@ static int add_graft(struct settling *s, struct st_err *e)
 		return row.mode == s->now->mode ? ST_OK : st_index_add(&z->target, &row, e);
 	g->base = row;
 	g->from = *s->to;
-	g->base.path = g->from.path = st_arena_dup(&z->arena, s->now->path, s->now->path_len, e);
+	g->old = *s->from;
+	g->base.path = g->from.path = g->old.path =
+		st_arena_dup(&z->arena, s->now->path, s->now->path_len, e);
 	rc = g->base.path ? st_grow(&z->grafts, &z->grafts_cap, z->ngrafts + 1, e) : (int)e->code;
 	if (rc != ST_OK)
 		return rc;
@@ -340,5 +350,6 @@ int st_renew_settle(struct st_renew *z, const char *path, const struct st_stage_
 	st_tensor_table_release(&s.t);
 	st_tensor_table_release(&s.h);
 	free(s.graft.v);
+	free(s.graft.joined);
 	return rc;
 }

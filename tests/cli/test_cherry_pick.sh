@@ -66,6 +66,42 @@ disjoint_tensors() {
 	strata fsck --full
 }
 
+# Values that are exact in any order of adding.
+exact() {
+	python3 - "$@" <<-'EOF2'
+	import json, struct, sys
+	h, d = {}, b""
+	for x in sys.argv[2:]:
+	    n, v = x.split("=")
+	    h[n] = {"dtype": "F32", "shape": [4], "data_offsets": [len(d), len(d) + 16]}
+	    d += struct.pack("<4f", *[float(v) * k for k in (1, 2, 3, 4)])
+	t = json.dumps(h).encode()
+	open(sys.argv[1], "wb").write(struct.pack("<Q", len(t)) + t + d)
+	EOF2
+}
+
+adds_the_difference() {
+	repo
+	exact m.safetensors a=1 b=1
+	strata add . && strata commit -q -m one
+	exact m.safetensors a=1.5 b=1
+	strata commit -q -a -m two
+	strata switch -q -c side v1
+	exact m.safetensors a=3 b=2
+	strata commit -q -a -m three
+	rc 7 strata cherry-pick v2
+	err '\-\-method task-arithmetic adds the difference' strata cherry-pick v2
+	rc 2 strata cherry-pick v2 --method nonsense
+	strata cherry-pick -q v2 --method task-arithmetic
+	exact ../want a=3.5 b=2
+	cmp m.safetensors ../want
+	strata revert -q v2 --method task-arithmetic
+	exact ../want a=3 b=2
+	cmp m.safetensors ../want
+	out '' strata status -s
+	strata fsck --full
+}
+
 chosen_tensors() {
 	model_setup
 	strata cherry-pick -q v2 --tensor a
@@ -142,4 +178,5 @@ it '--tensor takes what it names' chosen_tensors
 it 'refuses tensors that changed here too, by name' same_tensor
 it 'refuses another layout, by name' layout
 it '--tensor takes a whole new model' new_model
+it 'adds the difference to a tensor that changed here too' adds_the_difference
 finish

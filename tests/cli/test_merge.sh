@@ -384,6 +384,27 @@ asked() {
 	strata fsck --full
 }
 
+keys() {
+	models
+	printf '{\n  "lr": 0.1,\n  "layers": 2,\n  "act": "gelu"\n}\n' >c.json
+	strata add c.json && strata commit -q -m config
+	strata switch -q side && strata merge -q main --method ours
+	printf '{\n  "lr": 0.2,\n  "layers": 3,\n  "act": "gelu"\n}\n' >c.json
+	strata commit -q -a -m theirs
+	strata switch -q main
+	printf '{ "lr": 0.1, "layers": 4, "act": "relu" }\n' >c.json
+	strata commit -q -a -m ours
+	rc 1 strata merge side --method ours
+	match '^  configuration  c.json::layers$' strata status
+	out '{ "lr": 0.2, "layers": 4, "act": "relu" }' cat c.json
+	rc 2 strata resolve layers --method linear
+	strata resolve -q layers --theirs
+	out '{ "lr": 0.2, "layers": 3, "act": "relu" }' cat c.json
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
 replays() {
 	models
 	rc 2 strata merge --replay v2
@@ -432,5 +453,6 @@ it 'files that came, went and moved' files
 it 'several at once' several
 it 'a version although going forward is enough' no_forward
 it 'only if a command says so' asked
+it 'configurations by key' keys
 it 'done over, byte for byte' replays
 finish
