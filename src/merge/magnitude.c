@@ -3,12 +3,12 @@
 /*
  * The k-th largest distance is found among the bits of distances, which order as the numbers do. A
  * pass counts those in a range of bits by 2^16 parts of it; the part that has the k-th is the next
- * range. The number is known once the range is one, or has just one number of as many trailing zeros
- * as all that were seen have, as where inputs have few bits.
+ * range. The number is known once the range is one, or has just one number of as many trailing
+ * zeros as all that were seen have, as where inputs have few bits.
  *
  * A large tensor's first range comes from a sample, and with it the number that is the k-th if
- * numbers are coarse: those equal to it are counted apart, so that one pass can be enough. Where the
- * sample misled, all begins anew without it. Nothing of this can change what is found.
+ * numbers are coarse: those equal to it are counted apart, so that one pass can be enough. Where
+ * the sample misled, all begins anew without it. Nothing of this can change what is found.
  *
  * Then the last of the equal ones is looked for that is still among the k.
  */

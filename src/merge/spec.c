@@ -227,9 +227,18 @@ static const struct st_param *given(const struct st_spec *s, const char *name)
 	return NULL;
 }
 
+/* Never beyond the two. */
+static double between(double a, double b, double share)
+{
+	const double way = b - a, low = a < b ? a : b, high = a < b ? b : a;
+	const double v = isfinite(way) ? a + way * share : a * (1 - share) + b * share;
+
+	return v < low ? low : v > high ? high : v;
+}
+
 static double at_layer(const struct st_param *p, double layer)
 {
-	double x, share;
+	double x;
 	size_t i;
 
 	if (isnan(layer) || layer <= 0 || p->n == 1)
@@ -238,8 +247,7 @@ static double at_layer(const struct st_param *p, double layer)
 	i = (size_t)x;
 	if (i >= p->n - 1)
 		return p->v[p->n - 1];
-	share = x - (double)i;
-	return p->v[i] + (p->v[i + 1] - p->v[i]) * share;
+	return between(p->v[i], p->v[i + 1], x - (double)i);
 }
 
 double st_spec_value(const struct st_spec *s, const char *name, size_t model, double layer)

@@ -141,13 +141,14 @@ int st_taskvec_magnitude(struct st_job *j, bool gamma, struct st_err *e)
 	int rc;
 
 	for (size_t m = 0; m < j->nmodels; m++) {
-		const double keep = floor(t->density[m] * n);
+		const double share = floor(t->density[m] * n);
+		const double keep = share == 0 && t->density[m] > 0 && !gamma ? 1 : share;
 		const double top = gamma ? floor(st_job_param(j, "gamma", m) * n) : 0;
 		const double sum = keep + top;
 
 		/* As many stay as density says: with a larger density fewer of the largest go. */
 		t->keep[m].k = sum < n ? (uint64_t)sum : j->n;
-		t->lose[m].k = sum < n ? (uint64_t)top : j->n - (uint64_t)keep;
+		t->lose[m].k = sum < n ? (uint64_t)top : j->n - (keep < n ? (uint64_t)keep : j->n);
 	}
 	rc = st_cut_find(j, t->keep, e);
 	if (rc == ST_OK && gamma)
