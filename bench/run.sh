@@ -5,7 +5,7 @@
 # line means. A peer that is not there is reported as missing, an aim that is not reached as MISSED.
 #
 #	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G' TUNE_MIB=1024	how much
-#	PARTS='file files torch diff log history parent switch tune memory'	which parts
+#	PARTS='file files torch diff log history metadata parent switch tune memory'	which parts
 #	SKIP='dvc oxen borg restic git'	peers to leave out
 #	BENCH_DIR=DIR	where to work; a real disk, with five times SIZE free
 set -u
@@ -15,7 +15,7 @@ export LC_ALL=C
 
 SIZE=${SIZE:-2G} FILES=${FILES:-20000} VERSIONS=${VERSIONS:-10000} ROUNDS=${ROUNDS:-3}
 TUNE_MIB=${TUNE_MIB:-1024}
-PARTS=${PARTS:-file files torch diff log history parent switch tune memory}
+PARTS=${PARTS:-file files torch diff log history metadata parent switch tune memory}
 MEMORY_SIZES=${MEMORY_SIZES:-$([ "$SIZE" = 2G ] && echo 1G 8G || echo "$SIZE")}
 STRATA=${STRATA:-$PWD/build/strata}
 build=${ST_BUILD:-$PWD/build}
@@ -398,6 +398,33 @@ part_history() {
 	history_line 'blame --values' figures -
 }
 
+# --- what a version costs beside its data ----------------------------------------------------
+
+# Tensors of 256 bytes, stored as they are: what a version of three changed ones takes beyond these
+# is metadata. Apparent bytes of all of .strata after gc.
+part_metadata() {
+	local r=$work/r/strata mk=$build/tests/bench-make_history n=${METADATA_VERSIONS:-10000} f bytes
+	local all=0
+	say "metadata of $n versions of 300 tensors"
+	head_line "Metadata, $n versions of 300 tensors, 3 changed in each; bytes a version after gc"
+	if [ ! -x "$mk" ]; then
+		line 'metadata a version' - 'make_history' missing - - 'not measured'
+		count missing
+		return
+	fi
+	new_strata strata
+	in_dir "$r" "$mk" "$n" 300 3 >>"$log" 2>&1 || die "make_history failed ($log)"
+	strata -C "$r" gc --prune=now >>"$log" 2>&1 || die "gc failed ($log)"
+	for f in catalog.db ops packs; do
+		bytes=$(($(du -sb --apparent-size "$r/.strata/$f" | cut -f1) / n))
+		[ "$f" != packs ] || bytes=$((bytes - 3 * 256 - (300 - 3) * 256 / n))
+		line "$f" "$bytes B" - - - - ''
+		all=$((all + bytes))
+	done
+	limit 'metadata a version' "$all" "$all B" 3072 '<= 3 KiB'
+	peer_done strata
+}
+
 # --- where a stray file comes from -----------------------------------------------------------
 
 # MODELS versions of a model of 100 tensors, all of them changed each time; the stray is a
@@ -588,7 +615,7 @@ printf '%s; %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | 
 	"$(df --output=fstype "$work" | tail -n 1)"
 peer_versions
 printf 'median of %s interleaved rounds; ratio = strata / the other, below 1 is faster\n' "$ROUNDS"
-for part in file files torch diff log history parent switch tune memory; do
+for part in file files torch diff log history metadata parent switch tune memory; do
 	! want "$part" || "part_$part"
 done
 printf '\n'

@@ -151,18 +151,44 @@ static int load_model(struct st_bases *b, const struct st_stage_row *row, size_t
 }
 
 /* The file that this path has in HEAD, if it has one there, else the staged one. */
-static int load_path(struct st_bases *b, const char *path, struct st_err *e)
+static struct st_stage_row *row_of(struct st_bases *b, const char *path)
 {
 	size_t len = strlen(path);
 	struct st_stage_row *row = st_index_find(&b->head, path, len, NULL);
+
+	return row ? row : st_index_find(&b->staged, path, len, NULL);
+}
+
+int st_bases_pages(struct st_bases *b, const char *path, struct st_oid **pages, size_t *n,
+		   struct st_err *e)
+{
+	struct st_stage_row *row = row_of(b, path);
+	const struct st_manifest *m;
+	struct st_vfile *f = NULL;
+	struct st_err bad = { 0 };
+
+	*pages = NULL;
+	*n = 0;
+	if (!row || st_vfile_open_model(&f, b->r, row, &bad) != ST_OK || !f)
+		return ST_OK;
+	m = st_vfile_manifest(f);
+	if (m && m->npages)
+		*pages = st_calloc(m->npages, sizeof(**pages), e);
+	for (; *pages && *n < m->npages; ++*n)
+		(*pages)[*n] = m->pages[*n].id;
+	st_vfile_close(f);
+	return e->code;
+}
+
+static int load_path(struct st_bases *b, const char *path, struct st_err *e)
+{
+	struct st_stage_row *row = row_of(b, path);
 	bool had;
 	int rc;
 
 	if (!row)
-		row = st_index_find(&b->staged, path, len, NULL);
-	if (!row)
 		return ST_OK;
-	rc = st_map_put(&b->loaded, path, len, 1, &had, NULL, e);
+	rc = st_map_put(&b->loaded, path, strlen(path), 1, &had, NULL, e);
 	return rc == ST_OK && !had ? load_model(b, row, 0, 1, e) : rc;
 }
 

@@ -91,8 +91,11 @@ struct st_filesink {
 	struct st_buf glue;
 	uint8_t (*cvs)[ST_OID_LEN]; /* of the piece in hand */
 	size_t ncvs, cvs_cap;
-	bool writing;	/* the piece in hand is being written */
-	uint64_t equal; /* its first frames, equal to those before, that are not written */
+	bool writing;	      /* the piece in hand is being written */
+	uint64_t equal;	      /* its first frames, equal to those before, that are not written */
+	struct st_oid *pages; /* of the manifest before, when looked */
+	size_t npages, page;  /* how many; which one comes next */
+	bool looked;
 };
 
 ST_MUST int st_filesink_init(struct st_filesink *s, struct st_ingest *g, const char *path,

@@ -3,9 +3,43 @@
 #include "repo/ingest.h"
 #include "tensor/gather.h"
 
+/* The page that had the number of this one in the version before. */
+static int page_before(struct st_filesink *s, struct st_obj **ob, struct st_err *e)
+{
+	struct st_ingest *g = s->g;
+	struct st_err bad = { 0 };
+	int rc = ST_OK;
+
+	*ob = NULL;
+	if (!s->looked) {
+		s->looked = true;
+		if (!g->bases)
+			rc = st_bases_new(&g->bases, g->r, e);
+		if (rc == ST_OK)
+			rc = st_bases_pages(g->bases, s->path, &s->pages, &s->npages, e);
+	}
+	if (rc == ST_OK && s->page < s->npages &&
+	    st_obj_open(ob, g->r->odb, &s->pages[s->page], &bad) != ST_OK)
+		*ob = NULL;
+	s->page++;
+	return rc;
+}
+
+/* Where only values changed a page says other ids in the same places. */
 static int put_meta(void *arg, const void *p, size_t n, struct st_oid *id, struct st_err *e)
 {
-	return st_writer_put_big(arg, p, n, id, e);
+	struct st_filesink *s = arg;
+	struct st_obj *before;
+	struct st_link link;
+	int rc = page_before(s, &before, e);
+
+	st_link_after(&link, before, ST_MAX_DEPTH);
+	if (link.base && st_obj_size(link.base) != n)
+		link = (struct st_link){ 0 };
+	if (rc == ST_OK)
+		rc = st_writer_put_after(s->g->w, p, n, link.base, link.number, id, e);
+	st_obj_close(before);
+	return rc;
 }
 
 int st_filesink_init(struct st_filesink *s, struct st_ingest *g, const char *path,
@@ -17,7 +51,7 @@ int st_filesink_init(struct st_filesink *s, struct st_ingest *g, const char *pat
 	if (!s->check)
 		return e->code;
 	st_blake3_init(s->check);
-	return st_manifest_writer_init(&s->mw, format, put_meta, g->w, e);
+	return st_manifest_writer_init(&s->mw, format, put_meta, s, e);
 }
 
 void st_filesink_release(struct st_filesink *s)
@@ -26,6 +60,7 @@ void st_filesink_release(struct st_filesink *s)
 	st_buf_release(&s->glue);
 	free(s->check);
 	free(s->cvs);
+	free(s->pages);
 	*s = (struct st_filesink){ 0 };
 }
 

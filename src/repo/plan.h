@@ -46,6 +46,10 @@ void st_plan_release(struct st_plan *p);
 struct st_bases;
 ST_MUST int st_bases_new(struct st_bases **out, struct st_repo *r, struct st_err *e);
 void st_bases_free(struct st_bases *b);
+/* The pages of the manifest that the file at path has in HEAD or else staged, in order; the
+ * caller's. None where there is no such file, or its manifest cannot be read. */
+ST_MUST int st_bases_pages(struct st_bases *b, const char *path, struct st_oid **pages, size_t *n,
+			   struct st_err *e);
 ST_MUST int st_bases_find(struct st_bases *b, const char *path, const struct st_tensor *t,
 			  struct st_oid *base, bool *found, struct st_err *e);
 

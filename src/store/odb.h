@@ -102,6 +102,10 @@ ST_MUST int st_writer_put(struct st_writer *w, const struct st_oid *id, const vo
 /* As put, any size (glue, trees): frames encoded one after the other. */
 ST_MUST int st_writer_put_big(struct st_writer *w, const void *p, size_t n, struct st_oid *out,
 			      struct st_err *e);
+/* The same, its frames also as differences from base's, which is as long; the number is that of
+ * st_writer_note. NULL: as put_big. What of base cannot be read does not count. */
+ST_MUST int st_writer_put_after(struct st_writer *w, const void *p, size_t n, struct st_obj *base,
+				uint32_t number, struct st_oid *out, struct st_err *e);
 ST_MUST int st_writer_recipe(struct st_writer *w, const struct st_oid *file, uint64_t file_size,
 			     const struct st_oid *manifest, struct st_err *e);
 /* Reads back an object from the still unsealed or sealed packs of this writer, or from the odb. */

@@ -399,15 +399,34 @@ int st_writer_open(struct st_writer *w, const struct st_oid *id, struct st_obj *
 			     rc;
 }
 
+/* The base's frame of the same number, where there is one. */
+static int set_base(struct st_writer *w, struct st_frame_in *in, struct st_obj *base, uint64_t i,
+		    struct st_err *e)
+{
+	uint8_t *room = base ? st_codec_room(w->codec, ST_ROOM_FRAME, e) : NULL;
+	struct st_err bad = { 0 };
+
+	if (!room)
+		return e->code;
+	st_codec_memo(w->codec)->set = false;
+	if (st_obj_frame(base, w->codec, i, room, &bad) == ST_OK) {
+		in->base = room;
+		in->base_n = in->n;
+	}
+	return ST_OK;
+}
+
 static int put_frame(struct st_writer *w, const uint8_t *p, size_t n, uint64_t i, uint64_t total,
-		     uint8_t *room, struct st_err *e)
+		     struct st_obj *base, uint8_t *room, struct st_err *e)
 {
 	struct st_frame_in in = { .raw = p, .n = n, .width = 1, .level = 3 };
 	struct st_frame_row row = { 0 };
 	enum st_coding coding;
 	size_t stored;
-	int rc = st_frame_encode(w->codec, &in, ST_CODEC_DEFAULT, room, &coding, &stored, e);
+	int rc = set_base(w, &in, base, i, e);
 
+	if (rc == ST_OK)
+		rc = st_frame_encode(w->codec, &in, ST_CODEC_DEFAULT, room, &coding, &stored, e);
 	if (rc != ST_OK)
 		return rc;
 	row.coding = (uint8_t)coding;
@@ -419,8 +438,8 @@ static int put_frame(struct st_writer *w, const uint8_t *p, size_t n, uint64_t i
 	return st_writer_frame(w, &row, coding == ST_CODING_RAW ? p : room, e);
 }
 
-int st_writer_put_big(struct st_writer *w, const void *bytes, size_t n, struct st_oid *out,
-		      struct st_err *e)
+int st_writer_put_after(struct st_writer *w, const void *bytes, size_t n, struct st_obj *base,
+			uint32_t number, struct st_oid *out, struct st_err *e)
 {
 	const uint8_t *p = bytes;
 	uint8_t *room = st_codec_room(w->codec, ST_ROOM_STORED, e);
@@ -434,12 +453,23 @@ int st_writer_put_big(struct st_writer *w, const void *bytes, size_t n, struct s
 	rc = st_writer_has(w, out, ST_ENTRY_DATA, &has, e);
 	if (rc != ST_OK || has)
 		return rc;
-	rc = begin(w, n, 1, ST_ENTRY_DATA, e);
+	if (base)
+		rc = st_writer_begin(w, n, 1, &st_obj_entry(base)->id, st_obj_depth(base), e);
+	else
+		rc = begin(w, n, 1, ST_ENTRY_DATA, e);
+	if (rc == ST_OK && base)
+		st_writer_note(w, number, 0);
 	for (at = 0; rc == ST_OK && at < n; at += len) {
 		len = n - at < ST_FRAME_LEN ? n - at : ST_FRAME_LEN;
-		rc = put_frame(w, p + at, len, at / ST_FRAME_LEN, n, room, e);
+		rc = put_frame(w, p + at, len, at / ST_FRAME_LEN, n, base, room, e);
 	}
 	return rc == ST_OK ? st_writer_end(w, out, &fresh, e) : rc;
+}
+
+int st_writer_put_big(struct st_writer *w, const void *p, size_t n, struct st_oid *out,
+		      struct st_err *e)
+{
+	return st_writer_put_after(w, p, n, NULL, 0, out, e);
 }
 
 int st_writer_put(struct st_writer *w, const struct st_oid *id, const void *p, size_t n,
