@@ -191,6 +191,22 @@ STRATA_API int strata_merge_files(const strata_merge_files_options *o, const str
 				  int (*cb)(void *arg, const strata_merged_tensor *t), void *arg,
 				  strata_merge_files_result *result, strata_error *err);
 
+typedef struct strata_merge_recipe_options {
+	const char *recipe; /* a YAML file as mergekit reads it */
+	uint64_t seed;
+	bool allow_nonfinite;
+	const char *out; /* as of strata_merge_files; ours is base_model, or the first model */
+} strata_merge_recipe_options;
+
+/*
+ * Merges local models as a recipe says (doc/guide/merge-files.md has what is understood). Paths in
+ * it count from the current directory. STRATA_EFORMAT names the line of what is not understood. A
+ * recipe has no conflicts: every tensor goes to its method.
+ */
+STRATA_API int strata_merge_recipe(const strata_merge_recipe_options *o, const strata_options *opts,
+				   int (*cb)(void *arg, const strata_merged_tensor *t), void *arg,
+				   strata_merge_files_result *result, strata_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -111,3 +111,18 @@ int strata_merge_replay(strata_repo *r, const char *rev, int (*cb)(void *arg, co
 	return st_api_result(st_verb_merge_replay(r->r, rev, cb, arg, result ? result : &own, &e),
 			     &e, err);
 }
+
+int strata_merge_recipe(const strata_merge_recipe_options *o, const strata_options *opts,
+			int (*cb)(void *arg, const strata_merged_tensor *t), void *arg,
+			strata_merge_files_result *result, strata_error *err)
+{
+	const struct st_ctx ctx = st_api_ctx(opts);
+	strata_merge_files_result own;
+	struct st_err e = { 0 };
+	int rc;
+
+	if (!o || !o->recipe || !o->out)
+		return st_api_null(err, __func__);
+	rc = st_verb_merge_recipe(&ctx, o, cb, arg, result ? result : &own, &e);
+	return st_api_result(rc, &e, err);
+}

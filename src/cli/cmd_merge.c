@@ -2,12 +2,13 @@
 #include "cli/accept.h"
 #include "cli/commands.h"
 #include "cli/conflicts.h"
+#include "cli/merge_files.h"
 #include "cli/versions.h"
 #include "cli/went.h"
 
 struct values {
 	bool forward_only, no_forward, unrelated, nonfinite, edit, carry_on, abort, json;
-	const char *message, *method, *seed, *accept, *replay;
+	const char *message, *method, *seed, *accept, *replay, *recipe, *out;
 	struct cli_list rules;
 };
 
@@ -38,6 +39,10 @@ static const struct cli_option options[] = {
 	  "take the merge under way back" },
 	{ 0, "replay", OPT_TEXT, offsetof(struct values, replay), "REV",
 	  "make the merge REV over; exit status 0 if every byte comes out the same" },
+	{ 0, "recipe", OPT_TEXT, offsetof(struct values, recipe), "FILE",
+	  "merge model files as a YAML recipe of mergekit says; needs no repository" },
+	{ 'o', "output", OPT_TEXT, offsetof(struct values, out), "OUT",
+	  "the new model, with --recipe" },
 	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
 	  "print JSON instead of text: conflicts, then one object that sums up" },
 	{ 0 },
@@ -67,7 +72,13 @@ const struct cli_doc doc_merge = {
 		"Local changes stay where the merge has the same file; where they would be\n"
 		"overwritten, and with staged changes, nothing is done (exit status 7). Of\n"
 		"several versions that both come from the newest counts. 'strata undo' takes a\n"
-		"merge back.",
+		"merge back.\n"
+		"\n"
+		"With --recipe no version is made: models in local directories and files are\n"
+		"merged into OUT, a file where the base_model (or the first model) is one, else a\n"
+		"new directory. mergekit's linear, slerp, task_arithmetic, ties, dare_ties,\n"
+		"dare_linear, della, della_linear, breadcrumbs, breadcrumbs_ties, model_stock and\n"
+		"passthrough are understood, with weights over layers, filters and slices.",
 	.examples = "strata merge wider\n"
 		    "take over what was done on branch wider\n"
 		    "strata merge wider --method linear\n"
@@ -75,7 +86,9 @@ const struct cli_doc doc_merge = {
 		    "strata merge wider --rule '*.mlp.*=ties:density=0.5' --rule '*=ours'\n"
 		    "a method for some, this branch's values for the others\n"
 		    "strata merge wider --accept-if './evaluate.sh .'\n"
-		    "only if the merged model is good enough\n",
+		    "only if the merged model is good enough\n"
+		    "strata merge --recipe ties.yml -o merged\n"
+		    "a recipe of mergekit\n",
 };
 
 static const char *result_of(const strata_merge_result *r)
@@ -314,6 +327,27 @@ static int replay(struct cli *c, const struct values *v, strata_error *err)
 			     STRATA_OK;
 }
 
+/* Of all other options only --seed, --allow-nonfinite and --json go with --recipe. */
+static int by_recipe(struct cli *c, const struct values *v, const struct cli_args *a,
+		     strata_error *err)
+{
+	strata_merge_recipe_options o = { .recipe = v->recipe,
+					  .allow_nonfinite = v->nonfinite,
+					  .out = v->out };
+	bool others = v->forward_only || v->no_forward || v->unrelated || v->edit || v->carry_on ||
+		      v->abort || v->message || v->method || v->accept || v->replay || v->rules.n;
+
+	if (a->n)
+		return cli_fail(err, STRATA_EUSAGE, "merge --recipe takes no REV");
+	if (others)
+		return cli_fail(err, STRATA_EUSAGE,
+				"merge --recipe goes with -o, --seed, "
+				"--allow-nonfinite and --json alone");
+	if (v->seed && !parse_number(v->seed, &o.seed))
+		return cli_fail(err, STRATA_EUSAGE, "--seed: '%s' is no number", v->seed);
+	return merge_recipe(c, &o, v->json, err);
+}
+
 int cmd_merge(struct cli *c, int argc, char **argv, strata_error *err)
 {
 	struct values v = { 0 };
@@ -322,6 +356,13 @@ int cmd_merge(struct cli *c, int argc, char **argv, strata_error *err)
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
 	int alone = v.carry_on + v.abort + (v.replay != NULL);
 
+	if (rc == STRATA_OK && v.recipe)
+		return by_recipe(c, &v, &a, err);
+	if (rc == STRATA_OK && v.out)
+		rc = cli_fail(err, STRATA_EUSAGE, "merge: -o goes with --recipe");
+	if (rc == STRATA_OK && !c->repo)
+		rc = cli_fail(err, STRATA_ENOREPO,
+			      "not inside a repository ('strata init' makes one)");
 	if (rc == STRATA_OK)
 		rc = cli_count(c, &a, alone ? 0 : 1, alone ? 0 : SIZE_MAX, err);
 	if (rc == STRATA_OK && alone > 1)

@@ -44,7 +44,7 @@ const struct cli_command cli_commands[] = {
 	  "Go to a version, or write one elsewhere", &doc_checkout },
 	{ "reflog", cmd_reflog, NEED_REPO, GROUP_HISTORY,
 	  "Show where a branch or HEAD has been, and who moved it", &doc_reflog },
-	{ "merge", cmd_merge, NEED_REPO, GROUP_HISTORY,
+	{ "merge", cmd_merge, MAY_REPO, GROUP_HISTORY,
 	  "Bring together what branches have, tensor by tensor", &doc_merge },
 	{ "resolve", cmd_resolve, NEED_REPO, GROUP_HISTORY, "Decide conflicts of a merge",
 	  &doc_resolve },

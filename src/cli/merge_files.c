@@ -100,3 +100,15 @@ int merge_files_seed(const char *text, uint64_t *seed, strata_error *err)
 		return cli_fail(err, STRATA_EUSAGE, "--seed %s is not a whole number", text);
 	return STRATA_OK;
 }
+
+int merge_recipe(struct cli *c, const strata_merge_recipe_options *o, bool json, strata_error *err)
+{
+	struct merge_files m = { .c = c, .json = json };
+	strata_merge_files_result result = { 0 };
+	int rc;
+
+	if (!o->out)
+		return cli_fail(err, STRATA_EUSAGE, "merge --recipe wants -o OUT");
+	rc = strata_merge_recipe(o, &c->options, merge_files_tensor, &m, &result, err);
+	return merge_files_end(&m, rc, o->out, &result, err);
+}

@@ -17,4 +17,7 @@ int merge_files_end(const struct merge_files *m, int rc, const char *out,
 /* A number of --seed, 0 if text is NULL. */
 int merge_files_seed(const char *text, uint64_t *seed, strata_error *err);
 
+/* merge --recipe FILE -o OUT */
+int merge_recipe(struct cli *c, const strata_merge_recipe_options *o, bool json, strata_error *err);
+
 #endif

@@ -97,7 +97,7 @@ int st_build_item(struct st_build *b, uint64_t index, struct st_err *e)
 int st_build_leaf(struct st_build *b, const void *json, size_t len, struct st_err *e)
 {
 	struct st_settings *s = b->s;
-	struct st_setting v = { .key_len = b->path.len, .value_len = len };
+	struct st_setting v = { .key_len = b->path.len, .value_len = len, .line = b->line };
 	int rc;
 
 	if (b->leaves == ST_SETTINGS_LEAVES)

@@ -24,6 +24,7 @@ struct st_setting {	 /* a leaf: a scalar, or an empty list or object */
 	 * "nan", "inf", "-inf". */
 	const char *value;
 	size_t value_len;
+	uint32_t line; /* of its text, from 1; 0: of JSON */
 };
 
 struct st_settings {

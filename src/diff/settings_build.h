@@ -16,6 +16,7 @@ struct st_build {
 	struct st_buf path;    /* where the walk is; a reader cuts it back by setting path.len */
 	struct st_buf value;   /* room for a value's text */
 	size_t leaves, bytes;  /* told so far, dropped ones too */
+	uint32_t line;	       /* of the next leaf, where the reader knows it */
 };
 
 ST_MUST int st_build_init(struct st_build *b, struct st_settings *s, const char *prefix,

@@ -256,6 +256,7 @@ static int visit(struct yaml *y, uint32_t i, unsigned depth, struct st_err *e)
 	const struct node *n = &y->nodes[resolve(y, i)];
 	bool list = n->kind == NODE_LIST;
 
+	y->b.line = y->nodes[i].line;
 	if (n->kind == NODE_PLAIN)
 		return st_build_plain(&y->b, text_of(y, n), n->len, e);
 	if (!list && n->kind != NODE_MAP)

@@ -306,6 +306,61 @@ static int copy_beside(const char *from, const char *dir, const char *name, stru
 	return rc;
 }
 
+/* The number in a JSON object's member, if it has such a one: where it stands. */
+static bool find_layers(const struct st_buf *b, size_t *at, size_t *n)
+{
+	static const char *const names[] = { "num_hidden_layers", "n_layer", "num_layers" };
+	struct st_err e = { 0 };
+	bool found = false;
+	const char *key, *raw;
+	struct st_json j;
+
+	st_json_init(&j, b->p, b->len, ST_JSON_DEPTH, &e);
+	if (st_json_object(&j))
+		while ((key = st_json_key(&j, NULL))) {
+			bool ours = false;
+
+			for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+				ours = ours || strcmp(key, names[i]) == 0;
+			ours = ours && st_json_peek(&j) == ST_JSON_NUMBER;
+			raw = st_json_raw(&j, n);
+			found = found || (ours && raw);
+			if (ours && raw) {
+				*at = (size_t)(raw - (const char *)b->p);
+				break;
+			}
+		}
+	st_json_release(&j);
+	return found;
+}
+
+/* A model's settings say how many layers it has. */
+static int copy_settings(const char *from, const char *dir, const char *name, uint64_t layers,
+			 struct st_err *e)
+{
+	struct st_buf b, out;
+	size_t at, n;
+	int rc;
+
+	st_buf_init(&b, (size_t)BESIDE_MAX);
+	st_buf_init(&out, (size_t)BESIDE_MAX + 32);
+	rc = st_file_slurp(&b, from, e);
+	if (rc == ST_OK && find_layers(&b, &at, &n)) {
+		rc = st_buf_add(&out, b.p, at, e);
+		if (rc == ST_OK)
+			rc = st_buf_addf(&out, e, "%" PRIu64, layers);
+		if (rc == ST_OK)
+			rc = st_buf_add(&out, b.p + at + n, b.len - at - n, e);
+	} else if (rc == ST_OK) {
+		rc = st_buf_add(&out, b.p, b.len, e);
+	}
+	if (rc == ST_OK)
+		rc = put_text(dir, name, &out, e);
+	st_buf_release(&b);
+	st_buf_release(&out);
+	return rc;
+}
+
 /* Is the index file right as it is? */
 static bool same_index(const struct st_mf_plan *p)
 {
@@ -403,7 +458,9 @@ static int copy_others(const struct st_mf_plan *p, const char *dir, struct st_er
 		if (!path)
 			rc = e->code;
 		else if (comes_along(p, path, de->d_name))
-			rc = copy_beside(path, dir, de->d_name, e);
+			rc = p->layers && strcmp(de->d_name, "config.json") == 0 ?
+				     copy_settings(path, dir, de->d_name, p->layers, e) :
+				     copy_beside(path, dir, de->d_name, e);
 		free(path);
 	}
 	closedir(d);

@@ -71,6 +71,9 @@ ST_MUST int st_verb_merge_show(struct st_repo *r, const char *rev,
 ST_MUST int st_verb_merge_replay(struct st_repo *r, const char *rev,
 				 int (*cb)(void *arg, const char *path), void *arg,
 				 strata_replay_result *res, struct st_err *e);
+ST_MUST int st_verb_merge_recipe(const struct st_ctx *ctx, const strata_merge_recipe_options *o,
+				 int (*cb)(void *arg, const strata_merged_tensor *t), void *arg,
+				 strata_merge_files_result *res, struct st_err *e);
 ST_MUST int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o,
 				 struct st_err *e);
 ST_MUST int st_verb_commit(struct st_repo *r, const strata_commit_options *o,

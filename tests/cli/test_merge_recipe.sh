@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# merge --recipe; tests/interop/test_mergekit.py compares the numbers with mergekit's.
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+family() {
+	model base.safetensors --meta of=base l.0.w:F32:30,40:1 l.1.w:F32:30,40:2 embed:F32:9:3 ids:I64:5:5
+	model a.safetensors l.0.w:F32:30,40:11 l.1.w:F32:30,40:12 embed:F32:9:13 ids:I64:5:5
+	model b.safetensors l.0.w:F32:30,40:21 l.1.w:F32:30,40:22 embed:F32:9:23 ids:I64:5:5
+}
+
+tensor() { strata cat "$1::$2" | b3sum | cut -c 1-64; }
+
+methods() {
+	family
+	cat >r.yml <<-'END'
+		merge_method: ties
+		base_model: base.safetensors
+		models:
+		  - model: a.safetensors
+		    parameters: {weight: [0, 1], density: 0.5}
+		  - model: b.safetensors
+		    parameters: {weight: [{filter: l.0, value: 0.25}, {value: 0.5}]}
+		parameters: {lambda: 2}
+		out_dtype: bfloat16
+	END
+	cat >want <<-'END'
+		merged    ties:density=0.5/1,normalize=1,scale=2,weight=0/0.25  l.0.w
+		merged    ties:density=0.5/1,normalize=1,scale=2,weight=1/0.5  l.1.w
+		merged    ties:density=0.5/1,normalize=1,scale=2,weight=0/0.5  embed
+		taken     a.safetensors  ids
+		tensors: 3 merged, 1 taken from one side
+	END
+	strata -v merge --recipe r.yml -o m.safetensors >got
+	head -n 5 got | cmp want -
+	match '"of":"base"' strata inspect --json m.safetensors
+	strata ls --tensors --json m.safetensors | sed 's/.*"name":"\([^"]*\)","dtype":"\([^"]*\)".*/\1 \2/' | sort >types
+	printf '%s\n' 'embed bf16' 'ids i64' 'l.0.w bf16' 'l.1.w bf16' | cmp - types
+	strata merge -q --recipe r.yml -o n.safetensors
+	cmp m.safetensors n.safetensors
+}
+
+# The same numbers as merge-file: one engine.
+like_merge_file() {
+	family
+	printf 'merge_method: linear\nmodels: [{model: a.safetensors}, {model: b.safetensors}]\nparameters: {weight: 1}\n' >r.yml
+	strata merge -q --recipe r.yml -o m.safetensors
+	strata average -q a.safetensors b.safetensors -o n.safetensors
+	cmp m.safetensors n.safetensors
+	printf 'merge_method: slerp\nbase_model: b.safetensors\nmodels: [{model: a.safetensors}, {model: b.safetensors}]\nparameters: {t: 0.25}\n' >r.yml
+	strata merge -q --recipe r.yml -o m.safetensors
+	strata merge-file -q b.safetensors a.safetensors --method slerp:t=0.25 -o n.safetensors
+	cmp m.safetensors n.safetensors
+}
+
+layers() {
+	family
+	mkdir dir
+	cp a.safetensors dir/model.safetensors
+	echo '{"a": [1], "num_hidden_layers": 2, "z": 0}' >dir/config.json
+	cat >r.yml <<-'END'
+		merge_method: passthrough
+		slices:
+		  - sources: [{model: dir, layer_range: [0, 2]}]
+		  - sources: [{model: b.safetensors, layer_range: [0, 2]}]
+	END
+	out 'tensors: 6 taken from one side' sh -c 'strata merge --recipe r.yml -o out | head -n 1'
+	out '{"a": [1], "num_hidden_layers": 4, "z": 0}' cat out/config.json
+	o=out/model.safetensors
+	[ "$(tensor $o l.2.w)" = "$(tensor b.safetensors l.0.w)" ]
+	[ "$(tensor $o l.3.w)" = "$(tensor b.safetensors l.1.w)" ]
+	[ "$(tensor $o l.1.w)" = "$(tensor a.safetensors l.1.w)" ]
+	[ "$(tensor $o embed)" = "$(tensor a.safetensors embed)" ]
+	sed -i 's/\[0, 2\]}\]$/[1, 3]}]/' r.yml
+	rc 2 strata merge --recipe r.yml -o other
+	grep -q 'has no layer 2, which r.yml asks for' "$t_tmp/err"
+	[ ! -e other ]
+}
+
+refusals() {
+	family
+	printf 'merge_method: linear\nmodels:\n  - model: a.safetensors\n    weigth: 1\n' >r.yml
+	rc 4 strata merge --recipe r.yml -o m
+	grep -qx "strata: r.yml, line 4: a key that strata does not know: models\\[0\\].weigth" "$t_tmp/err"
+	printf 'merge_method: linear\nmodels: [{model: some/model, parameters: {weight: 1}}]\n' >r.yml
+	rc 2 strata merge --recipe r.yml -o m
+	grep -q 'one of a hub is downloaded first: some/model: no such file' "$t_tmp/err"
+	printf 'merge_method: linear\nmodels: [{model: a.safetensors}]\n' >r.yml
+	rc 2 strata merge --recipe r.yml -o m
+	grep -q 'the recipe does not say weight of a.safetensors' "$t_tmp/err"
+	printf 'merge_method: ties\nbase_model: base.safetensors\nmodels: [{model: a.safetensors}]\nparameters: {weight: 1, density: 2}\n' >r.yml
+	rc 2 strata merge --recipe r.yml -o m
+	printf 'merge_method: ties\nmodels: [{model: a.safetensors}]\nparameters: {weight: 1}\n' >r.yml
+	rc 2 strata merge --recipe r.yml -o m
+	grep -q 'ties needs a base_model' "$t_tmp/err"
+	model c.safetensors l.0.w:F32:30,41 l.1.w:F32:30,40 embed:F32:9 ids:I64:5
+	printf 'merge_method: linear\nmodels: [{model: a.safetensors}, {model: c.safetensors}]\nparameters: {weight: 1}\n' >r.yml
+	rc 2 strata merge --recipe r.yml -o m
+	grep -q 'not of one architecture' "$t_tmp/err"
+	rc 2 strata merge --recipe missing.yml -o m
+	rc 2 strata merge --recipe r.yml
+	rc 2 strata merge --recipe r.yml -o m HEAD
+	rc 3 strata merge HEAD
+	[ ! -e m ]
+}
+
+it 'reads methods, weights over layers, filters and types' methods
+it 'gives the numbers of merge-file' like_merge_file
+it 'puts layers together' layers
+it 'says what it does not understand, and where' refusals
+
+finish
