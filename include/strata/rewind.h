@@ -132,8 +132,9 @@ typedef struct strata_renew_result {
  * side changed it; else, and where tensors are chosen, it is HEAD's file with rev's bytes in those
  * tensors, and its checksums made right. STRATA_EREFUSED, and nothing changed, when something else
  * is staged, when files that it must write have changes, when what rev changed has changed here as
- * well and no method joins it, when tensors came, went or have another type or shape, when one is compressed, and when
- * another that shares its memory would change too. STRATA_ENO when there is nothing to change.
+ * well and no method joins it, when tensors came, went or have another type or shape, when one is
+ * compressed, and when another that shares its memory would change too. STRATA_ENO when there is
+ * nothing to change.
  */
 STRATA_API int strata_renew(strata_repo *r, strata_renewal what, const char *rev,
 			    const strata_renew_options *o, strata_renew_result *result,

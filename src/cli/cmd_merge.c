@@ -16,11 +16,11 @@ static const struct cli_option options[] = {
 	{ 0, "method", OPT_TEXT, offsetof(struct values, method), "M",
 	  "how tensors that several changed are joined, as in ties:density=0.5" },
 	{ 0, "rule", OPT_LIST, offsetof(struct values, rules), "GLOB=M",
-	  "the same for tensors whose names match; may be given again, the first counts" },
+	  "the same for tensors whose names match; the first that matches counts" },
 	{ 0, "seed", OPT_TEXT, offsetof(struct values, seed), "N",
 	  "of methods that draw random numbers (0 if not said)" },
 	{ 0, "accept-if", OPT_TEXT, offsetof(struct values, accept), "CMD",
-	  "run CMD in a folder of the merged files; only with status 0 anything changes" },
+	  "run CMD in a folder of the merged files; unless it exits 0 nothing changes" },
 	{ 'm', "message", OPT_TEXT, offsetof(struct values, message), "TEXT",
 	  "the message, instead of one that says what was merged" },
 	{ 'e', "edit", OPT_FLAG, offsetof(struct values, edit), NULL,
@@ -59,7 +59,8 @@ const struct cli_doc doc_merge = {
 		"way on both, is taken as it is: files, tensors of models, keys of JSON files,\n"
 		"lines of text. Tensors that several sides changed are joined by a method, if\n"
 		"--rule, --method, or the settings merge.rules ('GLOB=M GLOB=M ...') and\n"
-		"merge.method name one; the rest are conflicts. Then no version is made (exit\n"
+		"merge.method name one (ours, theirs and base also where shapes differ or one\n"
+		"side removed the tensor); the rest are conflicts. Then no version is made (exit\n"
 		"status 1): index and working tree hold the merge with this branch's values for\n"
 		"them, 'strata status' lists them, 'strata resolve' decides, --continue ends the\n"
 		"merge, --abort takes it back. Text files hold both sides between markers: edit,\n"

@@ -4,9 +4,9 @@
  * ties: trim, elect sign, disjoint merge (Yadav, Tam, Choshen, Raffel, Bansal, "TIES-Merging:
  * Resolving Interference When Merging Models", 2023, arXiv 2306.01708, algorithm 1). Of each
  * difference d_i = x_i - base the floor(density n) elements of largest magnitude stay, one at least
- * unless density is 0; those of equal magnitude at the cut in the order of elements, so that just so
- * many do. The sign of s = sum(w_i d_i) is elected; the result is base + scale * the w-weighted mean
- * of the d_i that have it, or base where s is zero.
+ * unless density is 0; those of equal magnitude at the cut in the order of elements, so that just
+ * so many do. The sign of s = sum(w_i d_i) is elected; the result is base + scale * the w-weighted
+ * mean of the d_i that have it, or base where s is zero.
  */
 
 #include "merge/taskvec.h"

@@ -42,8 +42,9 @@ void st_taskvec_avx2(const struct st_job *j, const struct st_block *k);
 
 /* After st_taskvec_plan: what is dropped. */
 /* All but the floor(density n) elements of largest magnitude (struct st_cut says which of equal
- * ones), one at least if density is not 0; gamma: the floor(gamma n) largest go before that, so that
- * ranks [floor(gamma n), floor(gamma n) + floor(density n)) stay, as far as there are so many. */
+ * ones), one at least if density is not 0; gamma: the floor(gamma n) largest go before that, so
+ * that ranks [floor(gamma n), floor(gamma n) + floor(density n)) stay, as far as there are so
+ * many. */
 ST_MUST int st_taskvec_magnitude(struct st_job *j, bool gamma, struct st_err *e);
 /* Each element with probability 1 - density, independently; the others grow by 1 / density. */
 ST_MUST int st_taskvec_random(struct st_job *j, struct st_err *e);

@@ -31,8 +31,11 @@ static int put_meta(void *arg, const void *p, size_t n, struct st_oid *id, struc
 	struct st_filesink *s = arg;
 	struct st_obj *before;
 	struct st_link link;
-	int rc = page_before(s, &before, e);
+	int rc;
 
+	if (s->g->o.mode == ST_CODEC_FAST)
+		return st_writer_put_big(s->g->w, p, n, id, e);
+	rc = page_before(s, &before, e);
 	st_link_after(&link, before, ST_MAX_DEPTH);
 	if (link.base && st_obj_size(link.base) != n)
 		link = (struct st_link){ 0 };

@@ -58,8 +58,13 @@ static const struct st_merge_item *known(const struct st_weave *w, const struct 
 	return st_merge_desc_find(&d, it->path, it->path_len, it->name, it->name_len);
 }
 
-static int ask_rules(struct st_weave *w, struct st_merge_item *it, struct st_buf *text,
-		     struct st_err *e)
+static bool is_side(const char *how)
+{
+	return strcmp(how, "ours") == 0 || strcmp(how, "theirs") == 0 || strcmp(how, "base") == 0;
+}
+
+static int ask_rules(struct st_weave *w, struct st_merge_item *it, enum st_ruled ruled,
+		     struct st_buf *text, struct st_err *e)
 {
 	const struct st_spec *spec = st_rules_find(w->rules, it->name, it->name_len);
 	int rc;
@@ -68,10 +73,12 @@ static int ask_rules(struct st_weave *w, struct st_merge_item *it, struct st_buf
 		return ST_OK;
 	rc = st_spec_text(spec, text, e);
 	it->how = rc == ST_OK ? st_buf_cstr(text, e) : NULL;
+	if (it->how && ruled == ST_RULED_SIDE && !is_side(it->how))
+		it->how = NULL;
 	return e->code;
 }
 
-int st_weave_item(struct st_weave *w, const struct st_merge_item *it, bool blends,
+int st_weave_item(struct st_weave *w, const struct st_merge_item *it, enum st_ruled ruled,
 		  struct st_choice *out, struct st_err *e)
 {
 	const struct st_merge_item *was = known(w, it);
@@ -82,8 +89,8 @@ int st_weave_item(struct st_weave *w, const struct st_merge_item *it, bool blend
 	st_buf_init(&text, 1 << 20);
 	*out = (struct st_choice){ .how = ST_HOW_OPEN };
 	now.how = was ? was->how : NULL;
-	if (!was && w->rules && blends && now.name_len)
-		rc = ask_rules(w, &now, &text, e);
+	if (!was && w->rules && ruled != ST_RULED_NOT)
+		rc = ask_rules(w, &now, ruled, &text, e);
 	if (rc == ST_OK && now.how)
 		rc = st_choice_parse(out, &w->arena, now.how, w->n, e);
 	if (rc == ST_OK && !was)
@@ -209,7 +216,7 @@ int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_confli
 	for (size_t i = 0; i < w->n; i++)
 		if (s->side[i])
 			ids[i] = s->side[i]->id;
-	rc = st_weave_item(w, &it, false, &c, e);
+	rc = st_weave_item(w, &it, ST_RULED_NOT, &c, e);
 	if (rc != ST_OK)
 		return rc;
 	switch (c.how) {

@@ -71,11 +71,14 @@ void st_weave_release(struct st_weave *w);
 /* ST_EUSAGE: how is nothing of the kind. */
 ST_MUST int st_choice_parse(struct st_choice *out, struct st_arena *arena, const char *how,
 			    size_t nsides, struct st_err *e);
-/*
- * What is decided about an item: what d says, else what a rule says (of kinds that blend, for
- * `blends`), else nothing. Adds the item where d has none.
- */
-ST_MUST int st_weave_item(struct st_weave *w, const struct st_merge_item *it, bool blends,
+enum st_ruled { /* which rules count */
+	ST_RULED_NOT,
+	ST_RULED_SIDE, /* ours, theirs, base: what cannot be joined is taken from one side */
+	ST_RULED_ANY
+};
+/* What is decided about an item: what d says, else what a rule says, else nothing. Adds the item
+ * where d has none. */
+ST_MUST int st_weave_item(struct st_weave *w, const struct st_merge_item *it, enum st_ruled ruled,
 			  struct st_choice *out, struct st_err *e);
 /* path and name in it->base and it->sides are those of a whole file. */
 ST_MUST int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,

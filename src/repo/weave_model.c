@@ -291,7 +291,8 @@ static int decide(struct weaving *k, const struct st_fate *f, struct st_err *e)
 	for (size_t i = 0; i < k->f.w->n; i++)
 		if (f->sides[i])
 			ids[i] = f->sides[i]->id;
-	rc = st_weave_item(k->f.w, &it, f->outcome == ST_MERGE_BLEND, &c, e);
+	rc = st_weave_item(k->f.w, &it, f->outcome == ST_MERGE_BLEND ? ST_RULED_ANY : ST_RULED_SIDE,
+			   &c, e);
 	return rc == ST_OK ? obey(k, f, &c, e) : rc;
 }
 
@@ -420,7 +421,7 @@ static int settle_metadata(struct weaving *k, size_t *want, struct st_err *e)
 		if (text)
 			st_oid_of(&ids[i], text, len);
 	}
-	rc = st_weave_item(k->f.w, &it, false, &c, e);
+	rc = st_weave_item(k->f.w, &it, ST_RULED_NOT, &c, e);
 	if (rc == ST_OK && c.how != ST_HOW_OPEN && c.how != ST_HOW_SIDE)
 		rc = st_fail(e, ST_EUSAGE, "the metadata of '%s' is one side's: --ours or --theirs",
 			     k->f.s->path);

@@ -130,7 +130,7 @@ static int decide_key(void *arg, const char *key, size_t len, const struct st_ke
 	for (size_t i = 0; i < x->n; i++)
 		if (sides[i].p)
 			st_oid_of(&ids[i], sides[i].p, sides[i].len);
-	rc = st_weave_item(x->w, &it, false, &c, e);
+	rc = st_weave_item(x->w, &it, ST_RULED_NOT, &c, e);
 	if (rc != ST_OK)
 		return rc;
 	if (c.how != ST_HOW_OPEN && c.how != ST_HOW_SIDE && c.how != ST_HOW_BASE)

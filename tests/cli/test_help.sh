@@ -20,7 +20,7 @@ overview() {
 		grep -Eq "^  $t_cmd  +[A-Z]" all
 	done
 	fails grep -q debug all
-	out 36 sh -c "grep -Ec '^  [a-z]+  +[A-Z]' all"
+	out 37 sh -c "grep -Ec '^  [a-z]+  +[A-Z]' all"
 }
 
 every_command() {

@@ -79,9 +79,9 @@ links() {
 
 commands() { # `strata WORD` in any page is a command, but where a page says what is not there yet
 	cat "$ST_SRC"/README.md "$ST_SRC"/CHANGELOG.md "$ST_SRC"/doc/guide/*.md >pages
-	strata help | sed -nE 's/^  ([a-z]+)  +[A-Z].*/\1/p' | sort >known
+	strata help | sed -nE 's/^  ([a-z-]+)  +[A-Z].*/\1/p' | sort >known
 	test -s known
-	grep -oE '^ *(strata|.*&& strata) [a-z]+|`strata [a-z]+' pages | sed 's/.*strata //' | sort -u >used
+	grep -oE '^ *(strata|.*&& strata) [a-z-]+|`strata [a-z-]+' pages | sed 's/.*strata //' | sort -u >used
 	out '' comm -23 used known
 }
 

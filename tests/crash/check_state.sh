@@ -310,6 +310,16 @@ gc)
 	run 0 -- commit -m staged
 	restores v3 v2a
 	;;
+repack)
+	for again in 1 2; do
+		sound
+		restores v2 v2
+		restores v3 v3
+		run 0 -- repack
+	done
+	grep -q 'nothing to repack' "$OUT/stdout" || fail "repack is not done: $(cat "$OUT/stdout")"
+	next v4
+	;;
 switch)
 	completes v2 v1 0
 	keeps v1=v1 v2=v2

@@ -60,6 +60,7 @@ prepare() {
 	# What v3 alone held is garbage in the end, and v2a is staged.
 	gc) st init && version v1 && version v2 && put_tree v3 && st add -A . && put_tree v2a &&
 		st add -A . ;;
+	repack) st init && st config store.mode fast && version v1 && version v2 && version v3 ;;
 	switch | merge) st init && version v1 && st branch side && version v2 &&
 		case $1 in merge) st switch side ;; esac ;;
 	# Changes in the working tree and staged ones are to go.
@@ -92,6 +93,7 @@ command_of() {
 	commit*) echo commit -m two ;;
 	checkout) echo checkout v1 ;;
 	gc) echo gc --prune=now ;;
+	repack) echo repack ;;
 	switch) echo switch side ;;
 	reset) echo reset --hard v1 ;;
 	undo) echo undo ;;
@@ -113,7 +115,7 @@ command_of() {
 # The sample of a scenario. Those of history verbs share most of their calls with one another.
 most() {
 	case $1 in
-	init | add* | commit | commit-first | commit-all | checkout | gc) echo "${CRASH_MAX:-120}" ;;
+	init | add* | commit | commit-first | commit-all | checkout | gc | repack) echo "${CRASH_MAX:-120}" ;;
 	*) [ "${CRASH_MAX:-120}" -eq 0 ] && echo 0 || echo $(((${CRASH_MAX:-120} + 2) / 3)) ;;
 	esac
 }
@@ -146,7 +148,7 @@ scenario() {
 }
 
 [ $# -gt 0 ] || set -- init add-first commit-first add add-changed commit commit-all checkout gc \
-	switch reset undo redo rollback-tensor cherry-pick branch-make branch-delete tag-make \
+	repack switch reset undo redo rollback-tensor cherry-pick branch-make branch-delete tag-make \
 	tag-delete merge merge-true merge-conflict merge-resolve merge-continue merge-abort commit-semver
 for s; do
 	scenario "$s"

@@ -208,8 +208,9 @@ static void every_block_is_told(void **state)
 				    "m.safetensors t2 changed here as well\n"
 				    "x - changed here as well\n");
 	assert_string_equal(e.msg, "3 changes cannot be made: tensor \"t0\" of 'm.safetensors' "
-				   "(changed here as well) and more; that needs a merge, which "
-				   "strata cannot do yet");
+				   "(changed here as well) and more; for tensors that changed here "
+				   "too, --method task-arithmetic adds the difference; 'strata "
+				   "merge' takes all of a branch");
 	holds(mine);
 	tr_holds(&t, "x", "mine");
 	assert_int_equal(tr_packs(&t), packs);
