@@ -77,6 +77,7 @@ bench:
 	@$(install_deps) build bench
 	@$(MAKE) --no-print-directory all
 	@$(NINJA) -C $(BUILD) benchmarks
+	@sh tools/make-venv $(BUILD)
 	@STRATA="$(abspath $(BUILD)/strata)" ST_BUILD="$(abspath $(BUILD))" bash bench/run.sh
 
 # Training needs python3-torch of Debian; what it made is kept under the build folder.

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A bf16 model and a fine-tune of it: make_tune.py MIB BASE.safetensors TUNED.safetensors
+"""A bf16 model and fine-tunes of it: make_tune.py MIB BASE.safetensors TUNED.safetensors...
 
-MIB of tensors of 4096 x 4096, normal with sigma 0.02; the fine-tune adds normal noise of sigma 2e-5
-to the weights before both are rounded, as a training loop with a master copy in f32 does. The same
+MIB of tensors of 4096 x 4096, normal with sigma 0.02; each fine-tune adds normal noise of sigma 2e-5
+to the weights before all are rounded, as a training loop with a master copy in f32 does. The same
 arguments give the same bytes.
 """
+import contextlib
 import json
 import struct
 import sys
@@ -24,8 +25,8 @@ def bf16(x):
 
 
 def main():
-    if len(sys.argv) != 4:
-        sys.exit("usage: make_tune.py MIB BASE.safetensors TUNED.safetensors")
+    if len(sys.argv) < 4:
+        sys.exit("usage: make_tune.py MIB BASE.safetensors TUNED.safetensors...")
     n = int(sys.argv[1]) * 2**20 // BYTES
     header = {f"model.layers.{i}.weight": {"dtype": "BF16", "shape": [SIDE, SIDE],
                                            "data_offsets": [i * BYTES, (i + 1) * BYTES]}
@@ -33,13 +34,15 @@ def main():
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     rng = np.random.default_rng(1)
-    with open(sys.argv[2], "wb") as base, open(sys.argv[3], "wb") as tuned:
-        for f in (base, tuned):
+    with contextlib.ExitStack() as stack:
+        base, *tuned = [stack.enter_context(open(path, "wb")) for path in sys.argv[2:]]
+        for f in [base] + tuned:
             f.write(struct.pack("<Q", len(text)) + text)
         for _ in range(n):
             w = rng.standard_normal(SIDE * SIDE, dtype=np.float32) * np.float32(0.02)
-            noise = rng.standard_normal(SIDE * SIDE, dtype=np.float32) * np.float32(2e-5)
-            tuned.write(bf16(w + noise).tobytes())
+            for f in tuned:
+                noise = rng.standard_normal(SIDE * SIDE, dtype=np.float32) * np.float32(2e-5)
+                f.write(bf16(w + noise).tobytes())
             base.write(bf16(w).tobytes())
 
 

@@ -5,7 +5,7 @@
 # line means. A peer that is not there is reported as missing, an aim that is not reached as MISSED.
 #
 #	SIZE=2G FILES=20000 VERSIONS=10000 ROUNDS=3 MEMORY_SIZES='1G 8G' TUNE_MIB=1024	how much
-#	PARTS='file files torch diff log history metadata parent switch tune memory'	which parts
+#	PARTS='file files torch diff log history metadata parent switch tune merge memory'	which parts
 #	SKIP='dvc oxen borg restic git'	peers to leave out
 #	BENCH_DIR=DIR	where to work; a real disk, with five times SIZE free
 set -u
@@ -15,7 +15,7 @@ export LC_ALL=C
 
 SIZE=${SIZE:-2G} FILES=${FILES:-20000} VERSIONS=${VERSIONS:-10000} ROUNDS=${ROUNDS:-3}
 TUNE_MIB=${TUNE_MIB:-1024}
-PARTS=${PARTS:-file files torch diff log history metadata parent switch tune memory}
+PARTS=${PARTS:-file files torch diff log history metadata parent switch tune merge memory}
 MEMORY_SIZES=${MEMORY_SIZES:-$([ "$SIZE" = 2G ] && echo 1G 8G || echo "$SIZE")}
 STRATA=${STRATA:-$PWD/build/strata}
 build=${ST_BUILD:-$PWD/build}
@@ -561,6 +561,109 @@ part_tune() {
 	size_line borg "$size_borg" 0.3333
 }
 
+# --- merging ---------------------------------------------------------------------------------
+
+merge_recipes() { # each in the type that mergekit is fastest with
+	local in=$work/in models
+	models="models:
+  - {model: $in/a, parameters: {weight: 0.5, density: 0.5}}
+  - {model: $in/b, parameters: {weight: 0.5, density: 0.5}}"
+	cat >"$in/linear.yml" <<-END
+		merge_method: linear
+		$(printf '%s\n' "$models" | sed 's/, density: 0.5//')
+		dtype: bfloat16
+	END
+	cat >"$in/ties.yml" <<-END
+		merge_method: ties
+		base_model: $in/base
+		$models
+		parameters: {normalize: true}
+		dtype: bfloat16
+	END
+}
+
+merge_inputs() {
+	local in=$work/in dir
+	mkdir -p "$in/base" "$in/a" "$in/b" "$work/r"
+	/usr/bin/python3 "$here/make_tune.py" "$(($(numfmt --from=iec "$SIZE") >> 20))" \
+		"$in"/{base,a,b}/model.safetensors 2>>"$log" || die "make_tune.py failed ($log)"
+	for dir in base a b; do
+		echo '{"architectures": ["Bench"], "model_type": "bert"}' >"$in/$dir/config.json"
+	done
+	merge_recipes
+}
+
+# merge_one KEY COMMAND...: one merge into $work/r/out, by the clock and its peak memory.
+merge_one() {
+	local key=$1
+	shift
+	have "${key%%.*}" || return 0
+	rm -rf "$work/r/out"
+	if have time; then
+		timed "$key" bash -c '/usr/bin/time -o "$0" -f %M "$@"' "$work/peak.one" "$@"
+		! have "$key" || echo "$key $(tail -n 1 "$work/peak.one")" >>"$peaks"
+	else
+		timed "$key" "$@"
+	fi
+}
+
+merge_round() {
+	local a=$work/in/a/model.safetensors b=$work/in/b/model.safetensors out=$work/r/out
+	merge_one strata.linear strata merge --recipe "$work/in/linear.yml" -o "$out"
+	merge_one mergekit.linear "${mergekit[@]}" "$work/in/linear.yml" "$out"
+	merge_one strata.average strata average "$a" "$b" -o "$out"
+	mv "$out" "$out.strata"
+	merge_one numpy.average /usr/bin/python3 "$here/merge_numpy.py" "$a" "$b" "$out"
+	! have numpy || ! have numpy.average || cmp "$out" "$out.strata" || die 'average is not what NumPy says'
+	rm "$out.strata"
+	merge_one strata.ties strata merge --recipe "$work/in/ties.yml" -o "$out"
+	merge_one mergekit.ties "${mergekit[@]}" "$work/in/ties.yml" "$out"
+	merge_one strata.merge-file strata merge-file --base "$work/in/base/model.safetensors" "$a" "$b" \
+		--method ties -o "$out"
+	rm -rf "$out"
+}
+
+most() { awk -v k="$1" '$1 == k && $2 > n { n = $2 } END { if (n) print n }' "$peaks"; }
+
+peak_line() { # KEY PEER_KEY: what ours takes at the most, of what the other does
+	local ours theirs share
+	ours=$(most "$1") theirs=$(most "$2")
+	if [ -z "$ours" ] || [ -z "$theirs" ]; then
+		line '  its peak memory' - "${2%%.*}" missing - '<= 0.1' 'not compared'
+		count missing
+		return
+	fi
+	share=$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.3f", a / b }')
+	limit "  its peak memory; ${2%%.*} $((theirs / 1024)) MiB" "$share" "$((ours / 1024)) MiB" 0.1 \
+		'<= 0.1 of it'
+}
+
+part_merge() {
+	local i WARM_MIB packages mergekit
+	say "two fine-tunes of a model of $SIZE merged, $ROUNDS rounds"
+	packages=$(echo "$build"/venv/lib/python3*/site-packages)
+	export PYTHONPATH=$packages
+	mergekit=(/usr/bin/python3 "$here/../tests/interop/mergekit_run.py")
+	"${mergekit[@]}" --check >>"$log" 2>&1 || missing[mergekit]='not installed'
+	/usr/bin/python3 -c 'import numpy' 2>>"$log" || missing[numpy]='not installed'
+	merge_inputs
+	WARM_MIB=$(($(stat -c %s "$work/in/a/model.safetensors") * 5 / 2 >> 20))
+	for ((i = 1; i <= ROUNDS; i++)); do
+		say "  round $i"
+		merge_round
+	done
+	unset PYTHONPATH
+	rm -rf "$work/in"
+
+	head_line "Two fine-tunes of a bf16 model of $SIZE merged, nothing synced"
+	compare 'merge --recipe, linear' strata.linear mergekit mergekit.linear 0.25
+	peak_line strata.linear mergekit.linear
+	compare 'merge --recipe, ties' strata.ties mergekit mergekit.ties 0.1
+	peak_line strata.ties mergekit.ties
+	compare 'merge-file --base, ties' strata.merge-file mergekit mergekit.ties -
+	compare 'average' strata.average 'NumPy, files mapped' numpy.average 0.99
+}
+
 # --- memory ----------------------------------------------------------------------------------
 
 memory_of() { # SIZE
@@ -615,7 +718,7 @@ printf '%s; %s cores, %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | 
 	"$(df --output=fstype "$work" | tail -n 1)"
 peer_versions
 printf 'median of %s interleaved rounds; ratio = strata / the other, below 1 is faster\n' "$ROUNDS"
-for part in file files torch diff log history metadata parent switch tune memory; do
+for part in file files torch diff log history metadata parent switch tune merge memory; do
 	! want "$part" || "part_$part"
 done
 printf '\n'
