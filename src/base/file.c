@@ -169,6 +169,19 @@ int st_pwrite_full(int fd, const void *buf, size_t n, uint64_t off, const char *
 	return write_loop(fd, buf, n, (off_t)off, what, e);
 }
 
+int st_file_reserve(int fd, uint64_t n, const char *what, struct st_err *e)
+{
+	int rc;
+
+	if (n == 0 || n > INT64_MAX)
+		return ST_OK;
+	do
+		rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)n);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 && (errno == ENOSPC || errno == EDQUOT) ? st_fail_os(e, "write %s", what) :
+								ST_OK;
+}
+
 static int fsync_retry(int fd)
 {
 	int rc;

@@ -345,6 +345,8 @@ static int write_same(struct writing *w, struct st_err *e)
 		rc = check_places(w, kind, e);
 	w->total = w->c->src->size;
 	if (rc == ST_OK)
+		rc = st_file_reserve(w->fd, w->total, w->name, e);
+	if (rc == ST_OK)
 		rc = stream(w, kind, runs, &n, e);
 	if (rc == ST_OK)
 		rc = fix_sums(w, runs, n, e);
@@ -445,7 +447,9 @@ static int write_new(struct writing *w, struct st_err *e)
 		w->total = head.len;
 		for (size_t i = 0; i < c->n; i++)
 			w->total += t[i].nbytes;
-		rc = write_all(w, &head, t, e);
+		rc = st_file_reserve(w->fd, w->total, w->name, e);
+		if (rc == ST_OK)
+			rc = write_all(w, &head, t, e);
 	} else {
 		st_wrap(e, "%s", w->name);
 	}

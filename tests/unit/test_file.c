@@ -236,6 +236,28 @@ static void test_write(void **state)
 	remove_scratch(dir);
 }
 
+static void test_reserve(void **state)
+{
+	char *dir = scratch();
+	struct st_err e = { 0 };
+	int fd = open(in(dir, "f"), O_RDWR | O_CREAT, 0600);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(st_file_reserve(fd, 0, "f", &e), ST_OK);
+	assert_int_equal(st_file_reserve(fd, 100000, "f", &e), ST_OK);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(st_write_full(fd, "ab", 2, "f", &e), ST_OK);
+	expect_text(in(dir, "f"), "ab");
+	assert_int_equal(st_file_reserve(fd, UINT64_MAX, "f", &e), ST_OK); /* the write fails */
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 2);
+	close(fd);
+	assert_int_equal(st_file_reserve(fd, 1, "f", &e), ST_OK); /* a hint, if it cannot be */
+	remove_scratch(dir);
+}
+
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -494,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_slurp_proc),
 		cmocka_unit_test(test_pread),
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_partial_and_interrupted),
 		cmocka_unit_test(test_mkdirs),
 		cmocka_unit_test(test_replace),
