@@ -28,8 +28,8 @@ ST_MUST int st_pwrite_full(int fd, const void *buf, size_t n, uint64_t off, cons
 			   struct st_err *e);
 /*
  * Room for the first n bytes of a file that is to be written: a full disk is ST_ENOSPC before
- * anything is, and writing is faster where blocks are there. The size does not change; a file system
- * that cannot is fine.
+ * anything is, and writing is faster where blocks are there. The size does not change; a file
+ * system that cannot is fine.
  */
 ST_MUST int st_file_reserve(int fd, uint64_t n, const char *what, struct st_err *e);
 ST_MUST int st_fsync_dir(const char *dir, struct st_err *e);

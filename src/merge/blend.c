@@ -69,6 +69,7 @@ struct engine {
 	size_t nslabs, nidle;
 	struct own *own; /* of each worker */
 	bool refuse;	 /* what is not finite */
+	bool codes;	 /* the pass may take blocks as they lie in the files */
 };
 
 static size_t slab_bytes(const struct feed *f, size_t n)
@@ -217,6 +218,23 @@ static uint8_t *result_at(const struct engine *g, const struct slab *s, size_t f
 	       (g->p->per_number ? g->p->per_number * from : g->p->per_block * (from / BLOCK));
 }
 
+/* A block as it lies in the files. False: not so. */
+static bool take_codes(const struct engine *g, const struct slab *s, size_t from, size_t n,
+		       unsigned worker)
+{
+	const uint8_t *in[ST_SPEC_VALUES];
+	const struct st_codes k = { .at = s->at + from,
+				    .base = g->base < g->model ? s->raw + 2 * from : NULL,
+				    .model = in };
+
+	if (!g->codes || n < BLOCK)
+		return false;
+	for (size_t i = 0; i < g->j->nmodels; i++)
+		in[i] = s->raw + 2 * ((g->model + i) * g->slab + from);
+	return g->p->codes(g->j, &k, g->p, result_at(g, s, from),
+			   g->p->own ? g->p->own[worker] : NULL);
+}
+
 /* Numbers [from, from + n) of a slab, which are a segment or the whole. */
 static int run_blocks(const struct engine *g, const struct slab *s, size_t from, size_t n,
 		      unsigned worker, struct st_err *e)
@@ -243,6 +261,8 @@ static int run_blocks(const struct engine *g, const struct slab *s, size_t from,
 	for (size_t at = 0; at < n && rc == ST_OK; at += BLOCK) {
 		k.at = s->at + from + at;
 		k.n = n - at < BLOCK ? n - at : BLOCK;
+		if (take_codes(g, s, from + at, k.n, worker))
+			continue;
 		for (size_t i = 0; i < g->j->nmodels && own->rank; i++)
 			rank[i] = own->rank + i * ST_BLEND_SEGMENT + at;
 		rc = load_block(g, s, from + at, k.n, own->scratch, e);
@@ -292,7 +312,7 @@ static struct slab *take(struct engine *g, uint64_t *at)
 	s->n = g->to - *at < g->slab ? (size_t)(g->to - *at) : g->slab;
 	if (ranked(g) && g->j->row > g->slab)
 		s->n = segment_at(g, *at);
-	*at += s->n;
+	*at += g->p->step ? g->p->step : s->n;
 	return s;
 }
 
@@ -359,6 +379,9 @@ static int add_feeds(struct engine *g, struct st_err *e)
 	g->extra = g->nfeeds;
 	for (size_t i = 0; i < b->nextra && flags & ST_METHOD_FISHER; i++)
 		add_feed(g, &b->extra[i]);
+	g->codes = g->p->codes && g->j->level == ST_BLEND_AVX2;
+	for (size_t i = 0; i < g->nfeeds; i++)
+		g->codes = g->codes && g->feed[i].in->dtype == ST_BF16;
 	return ST_OK;
 }
 
@@ -398,7 +421,7 @@ static int size_slabs(struct engine *g, struct st_err *e)
 	room = room > fixed ? room - fixed : 0;
 	blocks = room / (g->nslabs * block);
 	share = (g->to - g->from) / (4 * workers * BLOCK) + 1;
-	share = share < SLAB_MIN / BLOCK ? SLAB_MIN / BLOCK : share;
+	share = g->p->step ? 1 : share < SLAB_MIN / BLOCK ? SLAB_MIN / BLOCK : share;
 	blocks = blocks > SLAB_MAX / BLOCK ? SLAB_MAX / BLOCK : blocks;
 	g->slab = whole_segments(g, (size_t)(blocks > share ? share : blocks) * BLOCK);
 	if (g->slab == 0 || g->nslabs * (g->slab / BLOCK) * block > room)
@@ -406,7 +429,7 @@ static int size_slabs(struct engine *g, struct st_err *e)
 			       "%zu inputs on %u threads need more than %" PRIu64
 			       " bytes of memory; raise --memory or lower --jobs",
 			       g->nfeeds, j->ctx->jobs, j->ctx->memory);
-	if (g->to - g->from <= g->slab || workers == 1)
+	if (g->to - g->from <= g->slab || workers == 1 || g->p->step)
 		g->nslabs = 1;
 	return ST_OK;
 }
@@ -482,7 +505,7 @@ int st_job_pass(struct st_job *j, const struct st_pass *p, struct st_err *e)
 	if (rc == ST_OK)
 		rc = g.nslabs == 1 ? run_here(&g, e) : run_pipe(&g, e);
 	engine_release(&g);
-	if (rc == ST_OK && g.refuse && g.to - g.from == j->n)
+	if (rc == ST_OK && g.refuse && g.to - g.from == j->n && !p->step)
 		j->finite = true;
 	return rc;
 }
@@ -515,6 +538,14 @@ static int apply_block(const struct st_job *j, const struct st_block *k, const s
 	return ST_OK;
 }
 
+static bool apply_codes(const struct st_job *j, const struct st_codes *k, const struct st_pass *p,
+			void *result, void *own)
+{
+	(void)p;
+	(void)own;
+	return j->method->codes(j, k, result);
+}
+
 static int hand_out(const struct st_job *j, const struct st_pass *p, uint64_t at, size_t n,
 		    const void *result, struct st_err *e)
 {
@@ -534,6 +565,8 @@ static int apply(struct st_job *j, st_blend_sink to, void *arg, struct st_err *e
 	st_pair_loader_init(&l, j->b->dtype);
 	o.bits = st_dtype_info(l.t)->bits;
 	p.per_number = o.bits / 8;
+	if (j->method->codes && j->b->dtype == ST_BF16)
+		p.codes = apply_codes;
 	return st_job_pass(j, &p, e);
 }
 

@@ -18,13 +18,17 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/pool.h"
+#include "merge/codes.h"
+
 #define DIGIT 16
 #define DIGITS ((size_t)1 << DIGIT)
 #define ALL (UINT64_MAX >> 1) /* bits of a distance: it has no sign */
 #define BLOCK ST_BLEND_BLOCK
 #define REGION ((uint64_t)128 * BLOCK) /* numbers whose equal ones are counted together */
-#define SAMPLE_PART ((uint64_t)2 * BLOCK)
-#define SAMPLE_PARTS ((uint64_t)128)
+#define SAMPLE_PARTS ((size_t)128)     /* a block of each */
+#define SAMPLE (SAMPLE_PARTS * BLOCK)
+#define SAMPLE_DIGIT 12
 #define SAMPLED ((uint64_t)1 << 21) /* numbers of a tensor that is sampled */
 
 static uint64_t bits_of(double v)
@@ -88,9 +92,10 @@ struct search {		 /* of one model */
 
 struct tally { /* what a worker counted of one model */
 	uint64_t count[DIGITS];
-	uint64_t above;	      /* the range */
-	uint64_t over, equal; /* the guess */
-	uint64_t bits;	      /* that any number in the range has */
+	uint64_t above;		     /* the range */
+	uint64_t over, equal;	     /* the guess */
+	uint64_t bits;		     /* that any number in the range has */
+	struct st_codes_found found; /* in one block */
 };
 
 struct group { /* of models that are counted at a time */
@@ -192,6 +197,55 @@ static int count_block(const struct st_job *j, const struct st_block *k, const s
 	return ST_OK;
 }
 
+/* What count_model does, of a block as it lies in the files. False: it cannot. */
+static bool find_codes(const struct search *s, struct tally *t, const uint8_t *x,
+		       const uint8_t *base)
+{
+	const struct st_codes_range r = { st_codes_from(of_bits(s->lo)),
+					  s->hi == ALL ? INFINITY : st_codes_below(of_bits(s->hi)),
+					  (float)s->guess };
+
+	if ((double)r.guess != s->guess && !isnan(s->guess))
+		return false;
+	return st_codes_find(&t->found, x, base, &r);
+}
+
+static void count_found(const struct search *s, struct tally *t)
+{
+	const struct st_codes_found *f = &t->found;
+	const unsigned shift = shift_of(s);
+
+	t->above += f->above;
+	t->over += f->over;
+	t->equal += f->equal;
+	for (size_t i = 0; i < f->n; i++) {
+		const uint64_t bits = bits_of((double)f->in[i]);
+
+		t->count[(bits - s->lo) >> shift]++;
+		t->bits |= bits;
+	}
+}
+
+static bool count_codes(const struct st_job *j, const struct st_codes *k, const struct st_pass *p,
+			void *result, void *own)
+{
+	const struct group *g = p->arg;
+	const struct search *s = g->s + g->first;
+	struct tally *t = own;
+	uint32_t *equal = result;
+
+	(void)j;
+	for (size_t m = 0; m < g->n; m++)
+		if (!s[m].done && !find_codes(&s[m], &t[m], k->model[g->first + m], k->base))
+			return false;
+	for (size_t m = 0; m < g->n; m++)
+		if (!s[m].done) {
+			count_found(&s[m], &t[m]);
+			equal[m] = t[m].found.equal;
+		}
+	return true;
+}
+
 static int count_fold(const struct st_job *j, const struct st_pass *p, uint64_t at, size_t n,
 		      const void *result, struct st_err *e)
 {
@@ -288,9 +342,11 @@ static int count_group(struct st_job *j, struct search *s, const struct st_cut *
 		       size_t n, struct tally **own, struct st_err *e)
 {
 	struct group g = { s, first, n };
-	struct st_pass p = {
-		.block = count_block, .fold = count_fold, .arg = &g, .own = (void **)own
-	};
+	struct st_pass p = { .block = count_block,
+			     .codes = count_codes,
+			     .fold = count_fold,
+			     .arg = &g,
+			     .own = (void **)own };
 	int rc;
 
 	p.per_block = n * sizeof(uint32_t);
@@ -327,22 +383,27 @@ static int search_all(struct st_job *j, struct search *s, const struct st_cut *c
 /* ---- the sample ---- */
 
 struct sample {
-	size_t model, n;
-	double *v;
+	size_t n;     /* numbers of each model */
+	double *v;    /* of each model, one after the other */
+	double *room; /* as much */
+	struct search *s;
+	const struct st_cut *cuts;
+	uint64_t of; /* numbers of the tensor */
 };
 
 static int sample_block(const struct st_job *j, const struct st_block *k, const struct st_pass *p,
 			void *result, void *own, struct st_err *e)
 {
-	const struct sample *s = p->arg;
 	double d[BLOCK];
 
-	(void)j;
+	(void)p;
 	(void)own;
 	(void)e;
-	for (size_t i = 0; i < k->n; i++)
-		d[i] = fabs(k->model[s->model][i] - k->base[i]);
-	memcpy(result, d, k->n * sizeof(*d));
+	for (size_t m = 0; m < j->nmodels; m++) {
+		for (size_t i = 0; i < BLOCK; i++)
+			d[i] = fabs(k->model[m][i] - k->base[i]);
+		memcpy((uint8_t *)result + m * sizeof(d), d, sizeof(d));
+	}
 	return ST_OK;
 }
 
@@ -351,74 +412,91 @@ static int sample_fold(const struct st_job *j, const struct st_pass *p, uint64_t
 {
 	struct sample *s = p->arg;
 
-	(void)j;
 	(void)at;
 	(void)e;
-	memcpy(s->v + s->n, result, n * sizeof(*s->v));
+	for (size_t m = 0; m < j->nmodels; m++)
+		memcpy(s->v + m * SAMPLE + s->n, (const uint8_t *)result + m * n * sizeof(*s->v),
+		       n * sizeof(*s->v));
 	s->n += n;
 	return ST_OK;
 }
 
-static int descending(const void *a, const void *b)
+/* The k-th largest, 0 the largest, by digits: no order of v makes it slow. room: n. */
+static double kth(const double *v, double *room, size_t n, size_t k)
 {
-	double x, y;
+	for (unsigned shift = 64; shift > 0;) {
+		uint32_t count[1 << SAMPLE_DIGIT] = { 0 };
+		size_t digit = (1 << SAMPLE_DIGIT) - 1, left = 0;
 
-	memcpy(&x, a, sizeof(x));
-	memcpy(&y, b, sizeof(y));
-	return (x < y) - (x > y);
+		shift -= shift < SAMPLE_DIGIT ? shift : SAMPLE_DIGIT;
+		for (size_t i = 0; i < n; i++)
+			count[bits_of(v[i]) >> shift & ((1 << SAMPLE_DIGIT) - 1)]++;
+		for (; k >= count[digit]; digit--)
+			k -= count[digit];
+		for (size_t i = 0; i < n; i++)
+			if ((bits_of(v[i]) >> shift & ((1 << SAMPLE_DIGIT) - 1)) == digit)
+				room[left++] = v[i];
+		v = room;
+		n = left;
+	}
+	return v[0];
 }
 
 /* Four times the deviation that the rank has in a sample, to either side. */
-static void guess(struct search *s, const struct sample *of, uint64_t k, uint64_t n)
+static int guess(void *arg, uint64_t m, unsigned worker, struct st_err *e)
 {
-	const double share = (double)k / (double)n, size = (double)of->n;
+	const struct sample *of = arg;
+	struct search *s = &of->s[m];
+	const double *v = of->v + m * SAMPLE;
+	double *room = of->room + m * SAMPLE;
+	const double share = (double)of->cuts[m].k / (double)of->of, size = (double)of->n;
 	const double at = share * size, far = 4 * sqrt(size * share * (1 - share)) + 2;
 	const size_t last = of->n - 1;
 
+	(void)worker;
+	(void)e;
+	if (s->done)
+		return ST_OK;
 	s->sampled = true;
-	s->lo = at + far < size ? bits_of(of->v[(size_t)(at + far)]) : 0;
-	s->hi = at - far > 0 ? bits_of(of->v[(size_t)(at - far)]) : bits_of(DBL_MAX);
-	s->guess = of->v[(size_t)at < last ? (size_t)at : last];
+	s->lo = at + far < size ? bits_of(kth(v, room, of->n, (size_t)(at + far))) : 0;
+	s->hi = at - far > 0 ? bits_of(kth(v, room, of->n, (size_t)(at - far))) : bits_of(DBL_MAX);
+	s->guess = kth(v, room, of->n, (size_t)at < last ? (size_t)at : last);
+	return ST_OK;
 }
 
-static int take_sample(struct st_job *j, struct search *s, struct sample *of, size_t m, uint64_t k,
-		       struct st_err *e)
+static int take_sample(struct st_job *j, struct sample *of, struct st_err *e)
 {
 	struct st_pass p = { .block = sample_block, .fold = sample_fold, .arg = of };
-	const uint64_t blocks = j->n / BLOCK;
-	int rc = ST_OK;
+	int rc;
 
-	p.per_number = sizeof(double);
-	of->model = m;
-	of->n = 0;
-	for (uint64_t i = 0; i < SAMPLE_PARTS && rc == ST_OK; i++) {
-		p.from = blocks / SAMPLE_PARTS * i * BLOCK;
-		p.to = p.from + SAMPLE_PART;
-		rc = st_job_pass(j, &p, e);
-	}
-	if (rc != ST_OK)
-		return rc;
-	qsort(of->v, of->n, sizeof(*of->v), descending);
-	guess(s, of, k, j->n);
-	s->equal = st_calloc((size_t)(j->n / REGION) + 1, sizeof(*s->equal), e);
-	return s->equal ? ST_OK : (int)e->code;
+	of->v = st_calloc(SAMPLE * j->nmodels, sizeof(*of->v), e); /* lint: allow products: few */
+	of->room = st_calloc(SAMPLE * j->nmodels, sizeof(*of->room), e);
+	if (!of->v || !of->room)
+		return e->code;
+	p.per_number = j->nmodels * sizeof(double);
+	p.step = j->n / BLOCK / SAMPLE_PARTS * BLOCK;
+	p.to = p.step * SAMPLE_PARTS;
+	rc = st_job_pass(j, &p, e);
+	return rc == ST_OK ? st_parallel(j->ctx->jobs, j->nmodels, guess, of, e) : rc;
 }
 
 static int take_samples(struct st_job *j, struct search *s, const struct st_cut *cuts,
 			struct st_err *e)
 {
-	struct sample of = { 0 };
-	int rc = ST_OK;
+	struct sample of = { .s = s, .cuts = cuts, .of = j->n };
+	int rc;
 
 	if (j->n < SAMPLED || j->b->allow_nonfinite)
 		return ST_OK;
-	of.v = st_calloc((size_t)(SAMPLE_PARTS * SAMPLE_PART), sizeof(*of.v), e);
-	if (!of.v)
-		return e->code;
-	for (size_t m = 0; m < j->nmodels && rc == ST_OK; m++)
-		if (!s[m].done)
-			rc = take_sample(j, &s[m], &of, m, cuts[m].k, e);
+	rc = take_sample(j, &of, e);
 	free(of.v);
+	free(of.room);
+	for (size_t m = 0; m < j->nmodels && rc == ST_OK; m++) {
+		if (s[m].done)
+			continue;
+		s[m].equal = st_calloc((size_t)(j->n / REGION) + 1, sizeof(*s->equal), e);
+		rc = s[m].equal ? ST_OK : (int)e->code;
+	}
 	return rc;
 }
 
@@ -583,9 +661,9 @@ int st_cut_find(struct st_job *j, struct st_cut *cuts, struct st_err *e)
 	return rc;
 }
 
-double st_cut_above(const struct st_cut *c, const struct st_block *k)
+double st_cut_above(const struct st_cut *c, uint64_t at)
 {
-	if (k->at / BLOCK < c->edge && isfinite(c->limit))
+	if (at / BLOCK < c->edge && isfinite(c->limit))
 		return nextafter(c->limit, -1);
 	return c->limit;
 }

@@ -27,7 +27,8 @@ struct st_cut {
  */
 ST_MUST int st_cut_find(struct st_job *j, struct st_cut *cuts, struct st_err *e);
 
-/* What is larger than this is among them; but in block `edge` equal ones are counted. */
-double st_cut_above(const struct st_cut *c, const struct st_block *k);
+/* What is larger than this is among them in the block at `at`; but in block `edge` equal ones are
+ * counted. */
+double st_cut_above(const struct st_cut *c, uint64_t at);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#include "merge/codes.h"
+
 #define BLOCK ST_BLEND_BLOCK
 
 int st_mean_plan(struct st_job *j, bool normalize, struct st_err *e)
@@ -121,4 +123,13 @@ void st_mean_portable(const struct st_job *j, const struct st_block *k)
 void st_mean_avx2(const struct st_job *j, const struct st_block *k)
 {
 	mean_avx2(j, k);
+}
+
+bool st_mean_codes(const struct st_job *j, const struct st_codes *k, uint8_t *out)
+{
+	const struct st_mean *m = j->state;
+	const double half = m->sum / 2;
+
+	return j->nmodels == 2 && m->weight[0] == half && m->weight[1] == half &&
+	       (half == 1 || half == 0.5) && st_codes_mean(out, k->model[0], k->model[1]);
 }

@@ -19,6 +19,9 @@ ST_MUST int st_mean_plan(struct st_job *j, bool normalize, struct st_err *e);
 void st_mean_portable(const struct st_job *j, const struct st_block *k);
 void st_mean_avx2(const struct st_job *j, const struct st_block *k);
 
+/* Two of equal weight. */
+bool st_mean_codes(const struct st_job *j, const struct st_codes *k, uint8_t *out);
+
 #define ST_MEAN_LEVELS                         \
 	{                                      \
 		st_mean_portable, st_mean_avx2 \

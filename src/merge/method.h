@@ -52,6 +52,13 @@ struct st_block {
 	size_t segment; /* its elements */
 };
 
+/* The same elements of inputs that are all bf16, as they lie in the files. */
+struct st_codes {
+	uint64_t at;
+	const uint8_t *base; /* NULL: none */
+	const uint8_t *const *model;
+};
+
 struct st_job {
 	const struct st_blend *b;
 	const struct st_ctx *ctx;
@@ -76,6 +83,9 @@ struct st_method {
 	int (*plan)(struct st_job *j, struct st_err *e);
 	/* MUST, unless choose always chooses: fills out. On any thread. */
 	void (*block[ST_BLEND_NLEVELS])(const struct st_job *j, const struct st_block *k);
+	/* MAY be NULL. The same for a whole block of bf16, the result too, in less time, for AVX2.
+	 * False: it cannot, whatever it wrote. */
+	bool (*codes)(const struct st_job *j, const struct st_codes *k, uint8_t *out);
 };
 
 #define ST_METHOD_PARAMS(p) .params = (p), .nparams = sizeof(p) / sizeof(*(p))
@@ -115,6 +125,10 @@ double st_job_param(const struct st_job *j, const char *name, size_t model);
 struct st_pass {
 	int (*block)(const struct st_job *j, const struct st_block *k, const struct st_pass *p,
 		     void *result, void *own, struct st_err *e);
+	/* MAY be NULL. Instead of `block` where it returns true; st_method.codes says where it is
+	 * asked. */
+	bool (*codes)(const struct st_job *j, const struct st_codes *k, const struct st_pass *p,
+		      void *result, void *own);
 	/* MAY be NULL. n numbers from at on. */
 	int (*fold)(const struct st_job *j, const struct st_pass *p, uint64_t at, size_t n,
 		    const void *result, struct st_err *e);
@@ -124,7 +138,10 @@ struct st_pass {
 	size_t per_block, per_number;
 	uint64_t from, to; /* the numbers that it is over, from a multiple of ST_BLEND_BLOCK on; to
 			    * 0: all */
-	void **own;	   /* NULL, or one of each worker of job->ctx->jobs */
+	/* MAY be 0: only the first ST_BLEND_BLOCK of each so many, a multiple of that; on the
+	 * calling thread. */
+	uint64_t step;
+	void **own; /* NULL, or one of each worker of job->ctx->jobs */
 };
 ST_MUST int st_job_pass(struct st_job *j, const struct st_pass *p, struct st_err *e);
 

@@ -29,4 +29,5 @@ const struct st_method st_method_linear = {
 	.flags = ST_METHOD_INTEGERS | ST_METHOD_COMPLEX,
 	.plan = plan,
 	.block = ST_MEAN_LEVELS,
+	.codes = st_mean_codes,
 };

@@ -36,4 +36,5 @@ const struct st_method st_method_ties = {
 	ST_METHOD_PARAMS(params),
 	.plan = plan,
 	.block = ST_TASKVEC_LEVELS,
+	.codes = st_taskvec_codes,
 };

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/blake3.h"
+#include "merge/codes.h"
 
 #define BLOCK ST_BLEND_BLOCK
 
@@ -124,15 +125,25 @@ ST_BLEND_INLINE void drop_small(const struct st_job *j, const struct st_block *k
 	if (block == keep->edge)
 		cut_edge(keep, out, k->n);
 	else
-		keep_above(out, st_cut_above(keep, k));
+		keep_above(out, st_cut_above(keep, k->at));
 	if (lose->k == 0)
 		return;
 	if (block == lose->edge)
 		lose_edge(lose, out, k->n);
 	else
-		lose_above(out, st_cut_above(lose, k));
+		lose_above(out, st_cut_above(lose, k->at));
 }
 DROP(drop_small);
+
+/* Is what is added to the base half the sum of two, or one of them? */
+static bool mean_of_two(const struct st_job *j, const struct st_taskvec *t)
+{
+	const double w = t->weight[0];
+	int exponent;
+
+	return j->nmodels == 2 && t->elect && t->normalize && t->scale == 1 && w == t->weight[1] &&
+	       w >= 0x1p-64 && w <= 0x1p64 && frexp(w, &exponent) == 0.5;
+}
 
 int st_taskvec_magnitude(struct st_job *j, bool gamma, struct st_err *e)
 {
@@ -150,6 +161,7 @@ int st_taskvec_magnitude(struct st_job *j, bool gamma, struct st_err *e)
 		t->keep[m].k = sum < n ? (uint64_t)sum : j->n;
 		t->lose[m].k = sum < n ? (uint64_t)top : j->n - (keep < n ? (uint64_t)keep : j->n);
 	}
+	t->halves = !gamma && mean_of_two(j, t);
 	rc = st_cut_find(j, t->keep, e);
 	if (rc == ST_OK && gamma)
 		rc = st_cut_find(j, t->lose, e);
@@ -359,4 +371,17 @@ void st_taskvec_portable(const struct st_job *j, const struct st_block *k)
 ST_BLEND_TARGET_AVX2 void st_taskvec_avx2(const struct st_job *j, const struct st_block *k)
 {
 	taskvec(j, k, ST_BLEND_AVX2);
+}
+
+bool st_taskvec_codes(const struct st_job *j, const struct st_codes *k, uint8_t *out)
+{
+	const struct st_taskvec *t = j->state;
+	const uint64_t block = k->at / BLOCK;
+	float above[2];
+
+	if (!t->halves || block == t->keep[0].edge || block == t->keep[1].edge)
+		return false;
+	for (size_t m = 0; m < 2; m++)
+		above[m] = st_codes_below(st_cut_above(&t->keep[m], k->at));
+	return st_codes_elect(out, k->base, k->model, above);
 }

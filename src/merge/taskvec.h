@@ -28,6 +28,7 @@ struct st_taskvec { /* state of a job */
 	uint64_t key[ST_SPEC_VALUES];	    /* of random numbers */
 	struct st_cut keep[ST_SPEC_VALUES]; /* magnitude: the largest that are kept, */
 	struct st_cut lose[ST_SPEC_VALUES]; /* but for these */
+	bool halves;			    /* st_taskvec_codes can do it */
 };
 
 /* Weights, scale and normalize from parameters of these names, where the method has them; drops
@@ -35,6 +36,8 @@ struct st_taskvec { /* state of a job */
 ST_MUST int st_taskvec_plan(struct st_job *j, bool elect, struct st_err *e);
 void st_taskvec_portable(const struct st_job *j, const struct st_block *k);
 void st_taskvec_avx2(const struct st_job *j, const struct st_block *k);
+/* After st_taskvec_magnitude, with `elect`. */
+bool st_taskvec_codes(const struct st_job *j, const struct st_codes *k, uint8_t *out);
 #define ST_TASKVEC_LEVELS                            \
 	{                                            \
 		st_taskvec_portable, st_taskvec_avx2 \

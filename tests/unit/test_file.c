@@ -510,22 +510,14 @@ static void test_times_and_space(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_path_join),
-		cmocka_unit_test(test_open_read),
-		cmocka_unit_test(test_slurp),
-		cmocka_unit_test(test_slurp_proc),
-		cmocka_unit_test(test_pread),
-		cmocka_unit_test(test_write),
-		cmocka_unit_test(test_reserve),
-		cmocka_unit_test(test_partial_and_interrupted),
-		cmocka_unit_test(test_mkdirs),
-		cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_replace_here),
-		cmocka_unit_test(test_temp),
-		cmocka_unit_test(test_remove_tree),
-		cmocka_unit_test(test_remove_deep_tree),
-		cmocka_unit_test(test_lock),
-		cmocka_unit_test(test_times_and_space),
+		cmocka_unit_test(test_path_join),    cmocka_unit_test(test_open_read),
+		cmocka_unit_test(test_slurp),	     cmocka_unit_test(test_slurp_proc),
+		cmocka_unit_test(test_pread),	     cmocka_unit_test(test_write),
+		cmocka_unit_test(test_reserve),	     cmocka_unit_test(test_partial_and_interrupted),
+		cmocka_unit_test(test_mkdirs),	     cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_replace_here), cmocka_unit_test(test_temp),
+		cmocka_unit_test(test_remove_tree),  cmocka_unit_test(test_remove_deep_tree),
+		cmocka_unit_test(test_lock),	     cmocka_unit_test(test_times_and_space),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
