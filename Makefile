@@ -81,15 +81,12 @@ bench:
 	@STRATA="$(abspath $(BUILD)/strata)" ST_BUILD="$(abspath $(BUILD))" bash bench/run.sh
 
 # Training needs python3-torch of Debian; what it made is kept under the build folder.
-ROUNDS ?= 9
-PAIR ?=
 bench-codec:
 	@$(install_deps) build bench
 	@$(MAKE) --no-print-directory all
 	@$(NINJA) -C $(BUILD) tests/bench-codec
-	@mkdir -p $(BUILD)/bench-codec
-	@ST_BUILD="$(abspath $(BUILD))" /usr/bin/python3 bench/make_data.py $(BUILD)/bench-codec
-	@$(BUILD)/tests/bench-codec $(BUILD)/bench-codec $(ROUNDS) "$(PAIR)"
+	@sh tools/make-venv $(BUILD)
+	@ST_BUILD="$(abspath $(BUILD))" bash bench/codec/run.sh
 
 lint:
 	@$(install_deps) build lint

@@ -47,6 +47,23 @@ make_peers() {
 	export RESTIC_PASSWORD=bench BORG_RELOCATED_REPO_ACCESS_IS_OK=yes
 }
 
+# zipnn of PyPI is built from its source, and stands on Debian's torch and NumPy.
+readonly ZIPNN_PINS='zipnn==0.5.4 safetensors==0.8.0'
+
+make_zipnn() { # sets $zipnn to a Python that has it
+	local venv=$build/zipnn-venv log=$build/zipnn-venv.log
+	if [ "$(cat "$venv/.pins" 2>/dev/null)" != "$ZIPNN_PINS" ]; then
+		say "making $venv ($ZIPNN_PINS)"
+		rm -rf "$venv"
+		/usr/bin/python3 -m venv --system-site-packages "$venv" >"$log" 2>&1
+		# shellcheck disable=SC2086 # one word per package is meant
+		"$venv/bin/pip" --disable-pip-version-check install -q --no-deps $ZIPNN_PINS \
+			>>"$log" 2>&1 || say "cannot install zipnn (see $log)"
+		printf '%s' "$ZIPNN_PINS" >"$venv/.pins"
+	fi
+	zipnn=$venv/bin/python
+}
+
 have() { [ -z "${missing[$1]:-}" ]; }
 
 peer_versions() {

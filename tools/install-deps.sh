@@ -26,6 +26,7 @@ test,bench		python3		cmd:python3
 test,bench		python3-venv	-
 test			python3-numpy	-
 test,bench	python3-torch	-
+bench			python3-dev	-
 test			libcmocka-dev	pc:cmocka
 test			sqlite3		cmd:sqlite3
 test,bench		strace		cmd:strace
