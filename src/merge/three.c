@@ -51,6 +51,7 @@ struct coming {
 	struct st_map base_names;
 	struct roll roll[ST_THREE_SIDES];
 	const struct st_operand *in[ST_THREE_SIDES];
+	struct st_operand head; /* of a tensor that grew: what it has of the base's rows */
 	struct st_fate fate;
 	int (*cb)(void *arg, const struct st_fate *f, struct st_err *e);
 	void *arg;
@@ -95,6 +96,10 @@ static bool tied(const struct coming *k, size_t side)
 	const struct st_three *t = k->t;
 	const struct st_operand *x = k->in[side];
 
+	if (x == &k->head) {
+		x = k->fate.rows;
+		side = k->fate.rows_side;
+	}
 	return x && t->tied && t->tied[side] && t->tied[side][x - t->sides[side]->t];
 }
 
@@ -103,6 +108,7 @@ static enum st_conflict why(const struct coming *k, const struct st_operand *bas
 {
 	const struct st_operand *first = NULL;
 	bool shapes = false, types = false, ties = false, rows = base != NULL, tie = false;
+	bool more = false;
 
 	for (size_t i = 0; i < k->t->n; i++) {
 		const struct st_operand *x = k->in[i];
@@ -110,6 +116,7 @@ static enum st_conflict why(const struct coming *k, const struct st_operand *bas
 		if (!x)
 			continue;
 		rows = rows && grew(base, x);
+		more = more || (base && x->ndim && x->shape[0] > base->shape[0]);
 		if (!first) {
 			first = x;
 			tie = tied(k, i);
@@ -120,8 +127,10 @@ static enum st_conflict why(const struct coming *k, const struct st_operand *bas
 	}
 	if (!base)
 		return ST_CONFLICT_ADD_ADD;
+	if (rows && more) /* of one shape too: a row of one side is another thing on the other */
+		return ST_CONFLICT_VOCABULARY;
 	if (shapes)
-		return rows ? ST_CONFLICT_VOCABULARY : ST_CONFLICT_SHAPE;
+		return ST_CONFLICT_SHAPE;
 	if (types)
 		return ST_CONFLICT_DTYPE;
 	return ties ? ST_CONFLICT_TIED : ST_CONFLICT_VALUES;
@@ -157,12 +166,84 @@ static void take(struct coming *k, size_t side)
 	k->fate.side = side;
 }
 
-/* What the base has, as the sides have it. */
-static void decide_kept(struct coming *k, const struct st_operand *base)
+static void decide_values(struct coming *k, const struct st_operand *base);
+
+/* The one tensor with more rows than the base that all sides with more have; NULL: none. */
+static const struct st_operand *grown(const struct coming *k, const struct st_operand *base,
+				      size_t *side)
 {
-	const struct st_operand *renamed = NULL, *changed = NULL;
-	bool gone = false, names_differ = false, differ = false;
+	const struct st_operand *found = NULL;
+
+	for (size_t i = 0; i < k->t->n; i++) {
+		const struct st_operand *x = k->in[i];
+
+		if (!grew(base, x) || x->dtype != base->dtype)
+			return NULL;
+		if (x->shape[0] == base->shape[0])
+			continue;
+		if (found && !same(found, x))
+			return NULL;
+		if (!found)
+			*side = i;
+		found = found ? found : x;
+	}
+	return found;
+}
+
+/* Rows that were added come along, and the base's are decided as if there were no others. */
+static int decide_rows(struct coming *k, const struct st_operand *base,
+		       const struct st_operand *rows, size_t side, struct st_err *e)
+{
+	const struct st_three *t = k->t;
+	const struct st_operand *in[ST_THREE_SIDES];
+	int rc;
+
+	k->head = *rows;
+	k->head.shape = base->shape;
+	k->head.nbytes = base->nbytes;
+	rc = t->head(t->head_arg, side, rows, base->nbytes, &k->head.id, e);
+	if (rc != ST_OK)
+		return rc;
+	memcpy(in, k->in, sizeof(in));
+	for (size_t i = 0; i < t->n; i++)
+		if (in[i]->shape[0] != base->shape[0])
+			k->in[i] = &k->head;
+	k->fate.rows = rows;
+	k->fate.rows_side = side;
+	decide_values(k, base);
+	memcpy(k->in, in, sizeof(in));
+	return ST_OK;
+}
+
+/* What the base and all sides have. */
+static void decide_values(struct coming *k, const struct st_operand *base)
+{
+	const struct st_operand *changed = NULL;
+	bool differ = false;
 	size_t who = 0;
+
+	for (size_t i = 0; i < k->t->n; i++) {
+		const struct st_operand *x = k->in[i];
+
+		if (same(x, base))
+			continue;
+		differ = differ || (changed && !same(x, changed));
+		if (!changed)
+			who = i;
+		changed = changed ? changed : x;
+	}
+	if (differ)
+		conflict(k, why(k, base));
+	else
+		take(k, who);
+}
+
+/* What the base has, as the sides have it. */
+static int decide_kept(struct coming *k, const struct st_operand *base, struct st_err *e)
+{
+	const struct st_operand *rows, *renamed = NULL, *changed = NULL;
+	bool gone = false, names_differ = false, differ = false;
+	size_t side = 0;
 
 	for (size_t i = 0; i < k->t->n; i++) {
 		const struct st_operand *x = k->in[i];
@@ -175,8 +256,6 @@ static void decide_kept(struct coming *k, const struct st_operand *base)
 		if (!x || same(x, base))
 			continue;
 		differ = differ || (changed && !same(x, changed));
-		if (!changed)
-			who = i;
 		changed = changed ? changed : x;
 	}
 	if (renamed && !names_differ) {
@@ -191,10 +270,11 @@ static void decide_kept(struct coming *k, const struct st_operand *base)
 		conflict(k, ST_CONFLICT_DELETE_MODIFY);
 	else if (gone)
 		k->fate.outcome = ST_MERGE_GONE;
-	else if (differ)
-		conflict(k, why(k, base));
+	else if (differ && k->t->head && (rows = grown(k, base, &side)) != NULL)
+		return decide_rows(k, base, rows, side, e);
 	else
-		take(k, who);
+		decide_values(k, base);
+	return ST_OK;
 }
 
 /* A side gave this name to a tensor of the base. */
@@ -244,10 +324,10 @@ static int emit(struct coming *k, const struct st_operand *base, const struct st
 			k->fate.len = k->in[i]->name_len;
 			break;
 		}
-	if (base)
-		decide_kept(k, base);
-	else
+	if (!base)
 		decide_added(k);
+	else if (decide_kept(k, base, e) != ST_OK)
+		return e->code;
 	return k->cb(k->arg, &k->fate, e);
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What becomes of each tensor when lines of history come together: a state machine over (base,
- * ours, theirs...). Pure: reads names, types, shapes and ids, no values.
+ * ours, theirs...). Pure: knows names, types, shapes and ids, no values.
  *
  * A side changed a tensor when it has another id, type, shape or name than the base. What nobody
  * changed, what one side changed, and what all that changed it made the same needs no decision.
+ * Rows that one side alone appended (a vocabulary that grew) are added to whatever becomes of the
+ * others.
  */
 #ifndef ST_MERGE_THREE_H
 #define ST_MERGE_THREE_H
@@ -46,10 +48,16 @@ struct st_three {
 	const struct st_side *base; /* NULL: there is none */
 	const struct st_side *const *sides;
 	size_t n; /* ours first; at least 1, at most ST_THREE_SIDES */
-	/* Of each tensor of the base and of each side: does another one lie in its memory? An
-	 * array, or each of its members, may be NULL: none does. */
-	const bool *base_tied;
+	/* Of each tensor of each side: does another one lie in its memory? The array, or each of
+	 * its members, may be NULL: none does. */
 	const bool *const *tied;
+	/*
+	 * The id of the first `bytes` of tensor x of a side: its old rows, where it has more than
+	 * the base. NULL: rows that were added make a conflict.
+	 */
+	int (*head)(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
+		    struct st_oid *id, struct st_err *e);
+	void *head_arg;
 	/* Does a rule name a method for this tensor? NULL: none does. */
 	bool (*rule)(void *arg, const char *name, size_t len);
 	void *rule_arg;
@@ -65,6 +73,10 @@ struct st_fate {
 	size_t len;
 	const struct st_operand *base;	       /* NULL: absent */
 	const struct st_operand *const *sides; /* n of them; NULL: absent */
+	/* NULL, or the tensor whose rows behind the base's the result has as well, being of its
+	 * shape; all else is about the base's rows. rows_side: whose it is. */
+	const struct st_operand *rows;
+	size_t rows_side;
 };
 
 /*

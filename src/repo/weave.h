@@ -105,8 +105,15 @@ struct st_thread { /* a tensor of the result */
 	const char *name;
 	size_t name_len;
 	const struct st_operand *op; /* as which it is typed and shaped */
-	struct st_choice from;	     /* where its values are from: SIDE, BASE, FROM or METHOD */
-	const struct st_side *side;  /* whose op it is; not of METHOD */
+	struct st_choice from; /* where its values are from: SIDE, BASE, FROM, METHOD, UNION */
+	/* SIDE, BASE, FROM: the tensor whose values it has, and whose that is */
+	const struct st_operand *of;
+	const struct st_side *side;
+	/* NULL, or the tensor whose bytes from `head` on it has, and whose that is; before them all
+	 * else of this holds. */
+	const struct st_operand *tail;
+	const struct st_side *tail_side;
+	uint64_t head;
 	/* METHOD: what the inputs are; one of each side, NULL: absent */
 	const struct st_operand *base, **in;
 	const char *seed_name; /* what keys random numbers: one name for tensors of one memory */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/weave.h"
 
+#include "base/blake3.h"
 #include "tensor/quote.h"
 
 #include <math.h>
 #include <stdio.h>
 
+#define HEAD_ROOM ((size_t)1 << 20)
 #define METADATA "(metadata)" /* the name of what a file says besides tensors */
 
 struct other { /* the same file in a version that `from` named */
@@ -131,6 +133,7 @@ static int add_thread(struct weaving *k, const char *name, size_t len, const str
 		f->v[f->n++] = (struct st_thread){ .name = name,
 						   .name_len = len,
 						   .op = op,
+						   .of = op,
 						   .side = side,
 						   .from = { .how = ST_HOW_SIDE } };
 	return rc;
@@ -139,6 +142,29 @@ static int add_thread(struct weaving *k, const char *name, size_t len, const str
 static const struct st_side *side_of(const struct weaving *k, size_t i)
 {
 	return st_diff_side_get(k->f.side[i]);
+}
+
+/* The last thread has the base's rows of what it was made of; the others follow them. */
+static void add_rows(struct weaving *k, const struct st_fate *f)
+{
+	struct st_thread *t = &k->f.v[k->f.n - 1];
+
+	if (!f->rows || (t->from.how != ST_HOW_METHOD && t->of->shape[0] == f->rows->shape[0]))
+		return;
+	t->op = f->rows;
+	t->tail = f->rows;
+	t->tail_side = side_of(k, f->rows_side);
+	t->head = f->base->nbytes;
+}
+
+static int add_fate(struct weaving *k, const struct st_fate *f, const struct st_operand *op,
+		    const struct st_side *side, struct st_err *e)
+{
+	int rc = add_thread(k, f->name, f->len, op, side, e);
+
+	if (rc == ST_OK && op)
+		add_rows(k, f);
+	return rc;
 }
 
 static int find_other(struct weaving *k, const struct st_oid *commit, struct other **out,
@@ -194,6 +220,19 @@ static int take_from(struct weaving *k, const struct st_fate *f, const struct st
 		       st_quote(&q, f->name, f->len));
 }
 
+/* Rows of vocabularies that grew alike belong together only if someone says so. */
+static bool can_join(const struct weaving *k, const struct st_fate *f)
+{
+	const struct st_operand *first = f->sides[0];
+
+	if (f->conflict != ST_CONFLICT_VOCABULARY)
+		return st_conflict_blends(f->conflict);
+	for (size_t i = 1; i < k->f.w->n; i++)
+		if (!first || !f->sides[i] || f->sides[i]->shape[0] != first->shape[0])
+			return false;
+	return true;
+}
+
 static int blend(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
 		 struct st_err *e)
 {
@@ -206,7 +245,7 @@ static int blend(struct weaving *k, const struct st_fate *f, const struct st_cho
 
 	if (!in)
 		return e->code;
-	if (!st_conflict_blends(f->conflict))
+	if (!can_join(k, f))
 		return st_fail(
 			e, ST_EREFUSED,
 			"tensor %s of '%s' is a conflict of %s: a method joins values of one "
@@ -226,6 +265,7 @@ static int blend(struct weaving *k, const struct st_fate *f, const struct st_cho
 	t->from = *c;
 	t->base = f->base;
 	t->in = in;
+	add_rows(k, f);
 	like = &side_of(k, who)->t[k->first[who][like - side_of(k, who)->t]];
 	t->seed_name = like == f->sides[who] ? f->name : like->name;
 	t->seed_len = like == f->sides[who] ? f->len : like->name_len;
@@ -256,9 +296,12 @@ static int obey(struct weaving *k, const struct st_fate *f, const struct st_choi
 		op = f->sides[who];
 		break;
 	case ST_HOW_BASE:
-		return f->base ? add_thread(k, f->base->name, f->base->name_len, f->base,
-					    st_diff_side_get(k->f.base), e) :
-				 ST_OK;
+		rc = f->base ? add_thread(k, f->base->name, f->base->name_len, f->base,
+					  st_diff_side_get(k->f.base), e) :
+			       ST_OK;
+		if (rc == ST_OK && f->base)
+			add_rows(k, f);
+		return rc;
 	case ST_HOW_FROM:
 		return take_from(k, f, c, e);
 	case ST_HOW_METHOD:
@@ -270,7 +313,7 @@ static int obey(struct weaving *k, const struct st_fate *f, const struct st_choi
 		return rc;
 	if (f->conflict == ST_CONFLICT_RENAME_RENAME || f->conflict == ST_CONFLICT_RENAME_DELETE)
 		return add_thread(k, op->name, op->name_len, op, side_of(k, who), e);
-	return add_thread(k, f->name, f->len, op, side_of(k, who), e);
+	return add_fate(k, f, op, side_of(k, who), e);
 }
 
 static int decide(struct weaving *k, const struct st_fate *f, struct st_err *e)
@@ -302,10 +345,11 @@ static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 
 	switch (f->outcome) {
 	case ST_MERGE_OURS:
-		return add_thread(k, f->name, f->len, f->sides[0], side_of(k, 0), e);
+		k->f.w->tensors_taken += f->rows != NULL && f->rows_side != 0;
+		return add_fate(k, f, f->sides[0], side_of(k, 0), e);
 	case ST_MERGE_THEIRS:
 		k->f.w->tensors_taken++;
-		return add_thread(k, f->name, f->len, f->sides[f->side], side_of(k, f->side), e);
+		return add_fate(k, f, f->sides[f->side], side_of(k, f->side), e);
 	case ST_MERGE_GONE:
 		k->f.w->tensors_taken++;
 		return ST_OK;
@@ -321,6 +365,33 @@ static bool has_rule(void *arg, const char *name, size_t len)
 	return w->rules && st_rules_find(w->rules, name, len);
 }
 
+static int head_id(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
+		   struct st_oid *id, struct st_err *e)
+{
+	const struct weaving *k = arg;
+	const struct st_side *of = side_of(k, side);
+	uint8_t *p = st_malloc(HEAD_ROOM, e);
+	struct st_blake3 h;
+	struct st_source src;
+	int rc = p ? of->open(of->arg, (size_t)(x - of->t), &src, e) : (int)e->code;
+
+	if (rc != ST_OK) {
+		free(p);
+		return rc;
+	}
+	st_blake3_init(&h);
+	for (uint64_t at = 0, n; rc == ST_OK && at < bytes; at += n) {
+		n = bytes - at < HEAD_ROOM ? bytes - at : HEAD_ROOM;
+		rc = st_source_read(&src, p, (size_t)n, at, e);
+		if (rc == ST_OK)
+			st_blake3_update(&h, p, (size_t)n);
+	}
+	st_blake3_final(&h, id->b);
+	st_source_close(&src);
+	free(p);
+	return rc;
+}
+
 /* A side without the file has none of the tensors, and no say: it comes only where there is no
  * base. */
 static int weave_tensors(struct weaving *k, struct st_err *e)
@@ -328,9 +399,13 @@ static int weave_tensors(struct weaving *k, struct st_err *e)
 	static const struct st_side nothing = { 0 };
 	const struct st_side *sides[ST_THREE_SIDES];
 	const bool *tied[ST_THREE_SIDES] = { NULL };
-	struct st_three t = {
-		.sides = sides, .n = k->f.w->n, .tied = tied, .rule = has_rule, .rule_arg = k->f.w
-	};
+	struct st_three t = { .sides = sides,
+			      .n = k->f.w->n,
+			      .tied = tied,
+			      .head = head_id,
+			      .head_arg = k,
+			      .rule = has_rule,
+			      .rule_arg = k->f.w };
 
 	if (k->f.base)
 		t.base = st_diff_side_get(k->f.base);

@@ -76,12 +76,15 @@ static double layer_of(const struct st_fabric *f, const struct st_thread *t)
 
 /* ---- bytes ---- */
 
-static int open_of(struct st_diff_side *of, const struct st_operand *op, struct st_source *src,
-		   struct st_err *e)
+/* Its bytes before t's tail. */
+static int open_of(const struct st_side *side, const struct st_operand *op,
+		   const struct st_thread *t, struct st_source *src, struct st_err *e)
 {
-	const struct st_side *side = st_diff_side_get(of);
+	int rc = side->open(side->arg, (size_t)(op - side->t), src, e);
 
-	return side->open(side->arg, (size_t)(op - side->t), src, e);
+	if (rc == ST_OK && t->tail && src->size > t->head)
+		src->size = t->head;
+	return rc;
 }
 
 struct inputs {
@@ -98,7 +101,7 @@ static int open_inputs(struct st_fabric *f, const struct st_thread *t, struct in
 	int rc = ST_OK;
 
 	if (t->base) {
-		rc = open_of(f->base, t->base, &x->src[x->nopen], e);
+		rc = open_of(st_diff_side_get(f->base), t->base, t, &x->src[x->nopen], e);
 		x->base = (struct st_blend_input){ &x->src[x->nopen], t->base->dtype, "base" };
 		x->nopen += rc == ST_OK;
 	}
@@ -107,7 +110,7 @@ static int open_inputs(struct st_fabric *f, const struct st_thread *t, struct in
 			continue;
 		if (i > 1)
 			snprintf(x->label[i], sizeof(x->label[i]), "theirs %zu", i);
-		rc = open_of(f->side[i], t->in[i], &x->src[x->nopen], e);
+		rc = open_of(st_diff_side_get(f->side[i]), t->in[i], t, &x->src[x->nopen], e);
 		x->in[x->n++] = (struct st_blend_input){ &x->src[x->nopen], t->in[i]->dtype,
 							 i == 0 ? "ours" :
 							 i == 1 ? "theirs" :
@@ -125,7 +128,7 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 			      .name_len = t->seed_len,
 			      .dtype = t->op->dtype,
 			      .ndim = t->op->ndim,
-			      .shape = t->op->shape,
+			      .shape = t->tail ? t->base->shape : t->op->shape,
 			      .models = x.in,
 			      .spec = &t->from.spec,
 			      .layer = layer_of(f, t),
@@ -142,27 +145,45 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 	return rc;
 }
 
-static int fill_copy(const struct st_thread *t, st_bytes_fn sink, void *arg, struct st_err *e)
+/* Bytes from `at` to `to`. */
+static int copy(const struct st_source *src, uint64_t at, uint64_t to, st_bytes_fn sink, void *arg,
+		struct st_err *e)
 {
 	uint8_t *p = st_malloc(ROOM, e);
-	struct st_source src;
-	uint64_t at = 0;
-	size_t n;
-	int rc = p ? t->side->open(t->side->arg, (size_t)(t->op - t->side->t), &src, e) :
-		     (int)e->code;
+	int rc = p ? ST_OK : (int)e->code;
 
-	if (rc != ST_OK) {
-		free(p);
-		return rc;
-	}
-	for (; rc == ST_OK && at < src.size; at += n) {
-		n = src.size - at < ROOM ? (size_t)(src.size - at) : ROOM;
-		rc = st_source_read(&src, p, n, at, e);
+	for (size_t n; rc == ST_OK && at < to; at += n) {
+		n = to - at < ROOM ? (size_t)(to - at) : ROOM;
+		rc = st_source_read(src, p, n, at, e);
 		if (rc == ST_OK)
 			rc = sink(arg, p, n, e);
 	}
-	st_source_close(&src);
 	free(p);
+	return rc;
+}
+
+static int fill_copy(const struct st_thread *t, st_bytes_fn sink, void *arg, struct st_err *e)
+{
+	struct st_source src;
+	int rc = open_of(t->side, t->of, t, &src, e);
+
+	if (rc != ST_OK)
+		return rc;
+	rc = copy(&src, 0, src.size, sink, arg, e);
+	st_source_close(&src);
+	return rc;
+}
+
+static int fill_tail(const struct st_thread *t, st_bytes_fn sink, void *arg, struct st_err *e)
+{
+	const struct st_side *of = t->tail_side;
+	struct st_source src;
+	int rc = of->open(of->arg, (size_t)(t->tail - of->t), &src, e);
+
+	if (rc != ST_OK)
+		return rc;
+	rc = copy(&src, t->head, src.size, sink, arg, e);
+	st_source_close(&src);
 	return rc;
 }
 
@@ -171,8 +192,10 @@ static int fill(void *arg, size_t i, st_bytes_fn sink, void *sink_arg, struct st
 	struct sewing *k = arg;
 	const struct st_thread *t = &k->f->v[i];
 
-	return t->from.how == ST_HOW_METHOD ? fill_blend(k->f, t, sink, sink_arg, e) :
-					      fill_copy(t, sink, sink_arg, e);
+	int rc = t->from.how == ST_HOW_METHOD ? fill_blend(k->f, t, sink, sink_arg, e) :
+						fill_copy(t, sink, sink_arg, e);
+
+	return rc == ST_OK && t->tail ? fill_tail(t, sink, sink_arg, e) : rc;
 }
 
 /* ---- the file ---- */
@@ -184,7 +207,8 @@ static bool keeps(const struct st_side *pattern, const struct st_map *names,
 	const struct st_operand *op;
 	uint64_t at;
 
-	if (t->from.how == ST_HOW_METHOD || !st_map_get(names, t->name, t->name_len, &at))
+	if (t->from.how == ST_HOW_METHOD || t->tail ||
+	    !st_map_get(names, t->name, t->name_len, &at))
 		return false;
 	op = &pattern->t[at];
 	if (!st_oid_eq(&op->id, &t->op->id) || op->dtype != t->op->dtype || op->ndim != t->op->ndim)

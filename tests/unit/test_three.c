@@ -17,12 +17,15 @@
 
 /*
  * A side is written as "x1 y2" (tensors of one letter, content of one digit), "x1b" (bf16 instead of
- * f32), "x1*" (shares memory), "x1/5" (5 rows instead of 4), "x1|3" (3 columns instead of 2).
+ * f32), "x1*" (shares memory), "x1/5" (5 rows instead of 4), "x1|3" (3 columns instead of 2),
+ * "x2/5^1" (5 rows, the first 4 of which are the content 1). A fate with rows that come along ends
+ * in "+1": those of side 1.
  */
 struct side {
 	struct st_operand t[MOST];
 	uint64_t shape[MOST][2];
 	bool tied[MOST];
+	char head[MOST];
 	struct st_side side;
 };
 
@@ -54,6 +57,8 @@ static void parse(struct side *s, const char *text)
 				s->shape[n][0] = (uint64_t)(*++p - '0');
 			else if (*p == '|')
 				s->shape[n][1] = (uint64_t)(*++p - '0');
+			else if (*p == '^')
+				s->head[n] = *++p;
 			else
 				fail_msg("bad side '%s'", text);
 		}
@@ -100,9 +105,23 @@ static const struct {
 	{ "x1", { "x2/3|3", "x3b" }, "x conflict shape" },
 	{ "x1", { "x2/5", "x1" }, "x ours" },
 	{ "x1", { "x1", "x2/5" }, "x theirs 1" },
-	{ "x1", { "x2/5", "x3" }, "x conflict vocabulary" },
+	/* rows that one side appended */
+	{ "x1", { "x2/5", "x3" }, "x conflict values +0" },
+	{ "x1", { "x3", "x2/5" }, "x conflict values +1" },
+	{ "x1", { "x2/5^1", "x3" }, "x theirs 1 +0" },
+	{ "x1", { "x3", "x2/5^1" }, "x ours +1" },
+	{ "x1", { "x3", "x2/5^3" }, "x ours +1" },
+	{ "x1", { "x2/5b", "x3" }, "x conflict vocabulary" },
+	{ "x1", { "x2/5", "x3b" }, "x conflict vocabulary" },
 	{ "x1", { "x2/5", "x3/6" }, "x conflict vocabulary" },
-	{ "x1", { "x2/5", "x3/5" }, "x conflict values" },
+	{ "x1", { "x2/5^1", "x3/5^1" }, "x conflict vocabulary" },
+	{ "x1", { "x2/5*", "x3" }, "x conflict tied +0" },
+	{ "x1", { "x2/5", "" }, "x conflict delete/modify" },
+	{ "x1", { "x1", "x2/5^1", "x3" }, "x theirs 2 +1" },
+	{ "x1", { "x2/5^1", "x2/5^1", "x3" }, "x theirs 2 +0" },
+	{ "x1", { "x2/5^1", "x4/6^1", "x3" }, "x conflict vocabulary" },
+	{ "p1", { "p2/5", "p3" }, "p blend values +0" },
+	{ "p1", { "p2/5", "p3/5" }, "p conflict vocabulary" },
 	{ "x1", { "x2/5", "x2/5" }, "x ours" },
 	/* memory that is shared on one side only */
 	{ "x1", { "x2*", "x3" }, "x conflict tied" },
@@ -167,7 +186,24 @@ static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 		rc = st_buf_addf(b, e, " %zu", f->side);
 	if (rc == ST_OK && f->outcome >= ST_MERGE_BLEND)
 		rc = st_buf_addf(b, e, " %s", st_conflict_name(f->conflict));
+	if (rc == ST_OK && f->rows)
+		rc = st_buf_addf(b, e, " +%zu", f->rows_side);
 	return rc;
+}
+
+/* of tensor x of one of the sides at arg */
+static int head(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
+		struct st_oid *id, struct st_err *e)
+{
+	const struct side *s = (const struct side *)arg + side;
+	char content = s->head[x - s->t];
+
+	(void)e;
+	assert_int_equal(bytes, 32);
+	*id = x->id;
+	if (content)
+		memset(id, content, sizeof(*id));
+	return ST_OK;
 }
 
 static bool rule(void *arg, const char *name, size_t len)
@@ -183,7 +219,9 @@ static void outcomes(void **state)
 		const struct st_side *sides[4];
 		const bool *tied[4];
 		struct side base, s[4];
-		struct st_three t = { .sides = sides, .tied = tied, .rule = rule };
+		struct st_three t = {
+			.sides = sides, .tied = tied, .rule = rule, .head = head, .head_arg = s
+		};
 		struct st_err e = { 0 };
 		struct st_buf b;
 
@@ -191,7 +229,6 @@ static void outcomes(void **state)
 		if (cases[i].base) {
 			parse(&base, cases[i].base);
 			t.base = &base.side;
-			t.base_tied = base.tied;
 		}
 		for (; t.n < 4 && cases[i].side[t.n]; t.n++) {
 			parse(&s[t.n], cases[i].side[t.n]);
