@@ -98,14 +98,17 @@ STRATA_API int strata_merge_conflicts(strata_repo *r,
 				      strata_error *err);
 
 typedef struct strata_settle_options {
-	/* One of: "ours", "theirs", "theirs N", "base", "union", or a method. */
+	/* One of: "ours", "theirs", "theirs N", "base", "union", or a method. "union": a row for
+	 * every token of both vocabularies; rows that both changed are ours's, or as what follows
+	 * behind a blank says: "union theirs", "union linear". Conflicts of the same vocabulary
+	 * that are open are decided with it. */
 	const char *how;
 	const char *from; /* or: as this revision has it */
 } strata_settle_options;
 /*
  * Decides conflicts, decided ones anew: those whose tensor or file, or "PATH::NAME", a glob
- * matches. *settled: how many; *open: how many are left. STRATA_ENOTFOUND names a glob that matches
- * none.
+ * matches; with a method or "union" those that can be settled so. *settled: how many; *open: how
+ * many are left. STRATA_ENOTFOUND names a glob that matches none.
  */
 STRATA_API int strata_settle(strata_repo *r, const char *const *globs, size_t n,
 			     const strata_settle_options *o, uint64_t *settled, uint64_t *open,

@@ -4,7 +4,7 @@
 
 struct values {
 	bool ours, theirs, base, json;
-	const char *method, *from, *side;
+	const char *method, *from, *side, *vocab;
 };
 
 static const struct cli_option options[] = {
@@ -19,6 +19,9 @@ static const struct cli_option options[] = {
 	{ 0, "method", OPT_TEXT, offsetof(struct values, method), "M",
 	  "joined by a method, as in linear or ties:density=0.5" },
 	{ 0, "from", OPT_TEXT, offsetof(struct values, from), "REV", "as this version has it" },
+	{ 0, "vocab", OPT_TEXT, offsetof(struct values, vocab), "union",
+	  "every token of both vocabularies gets a row; with --theirs or --method for rows that "
+	  "both changed" },
 	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
 	  "print one JSON object instead of text" },
 	{ 0 },
@@ -33,6 +36,13 @@ const struct cli_doc doc_resolve = {
 		"'strata merge --continue' makes the version. What was decided can be decided\n"
 		"otherwise until then.\n"
 		"\n"
+		"--method goes for conflicts that a method can join, and leaves others that a glob\n"
+		"matches. --vocab union joins vocabularies that grew on both sides, by token: the\n"
+		"tokenizer's files, the tensors with a row a token, and what configurations say of\n"
+		"them, of one folder all at once. Tokens of this branch keep their ids, those that\n"
+		"only the other one has come behind them. Rows that both changed are this branch's,\n"
+		"or as --theirs or --method says.\n"
+		"\n"
 		"A file that was edited instead is decided by 'strata add'.\n"
 		"\n"
 		"Exit status 7: no merge is under way, or a file that would be written has\n"
@@ -40,20 +50,40 @@ const struct cli_doc doc_resolve = {
 	.examples = "strata resolve 'layers.*' --theirs\n"
 		    "these tensors as the other branch has them\n"
 		    "strata resolve '*' --method linear\n"
-		    "the mean, of all that is in conflict\n",
+		    "the mean, of all tensors that a method can join\n"
+		    "strata resolve '*embed*' --vocab union\n"
+		    "the tokens of both vocabularies\n",
 };
 
-static int choose(const struct values *v, strata_settle_options *o, char side[32],
+/* Rows that both changed are ours's unless something else is said. */
+static int choose_union(const struct values *v, strata_settle_options *o, char **text,
+			strata_error *err)
+{
+	if (strcmp(v->vocab, "union") != 0)
+		return cli_fail(err, STRATA_EUSAGE, "--vocab: 'union' is all there is, not '%s'",
+				v->vocab);
+	if (v->base || v->from || v->side || v->ours + v->theirs + (v->method != NULL) > 1)
+		return cli_fail(err, STRATA_EUSAGE,
+				"--vocab union goes with --ours, --theirs or --method M");
+	if (asprintf(text, "union %s", v->theirs ? "theirs" : v->method ? v->method : "ours") < 0)
+		return cli_fail(err, STRATA_ENOMEM, "out of memory");
+	o->how = *text;
+	return STRATA_OK;
+}
+
+static int choose(const struct values *v, strata_settle_options *o, char side[32], char **text,
 		  strata_error *err)
 {
 	int n = v->ours + v->theirs + v->base + (v->method != NULL) + (v->from != NULL) +
 		(v->side != NULL);
 	uint64_t which;
 
+	if (v->vocab)
+		return choose_union(v, o, text, err);
 	if (n != 1)
 		return cli_fail(err, STRATA_EUSAGE,
 				"say how, once: --ours, --theirs, --side N, --base, --method M or "
-				"--from REV");
+				"--from REV, or --vocab union");
 	if (v->side && (!parse_number(v->side, &which) || which > 99))
 		return cli_fail(err, STRATA_EUSAGE, "--side: '%s' is no such number", v->side);
 	if (v->side)
@@ -70,16 +100,17 @@ int cmd_resolve(struct cli *c, int argc, char **argv, strata_error *err)
 	struct values v = { 0 };
 	strata_settle_options o = { 0 };
 	uint64_t settled, open;
-	char side[32];
+	char side[32], *text = NULL;
 	struct cli_args a;
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
 
 	if (rc == STRATA_OK)
 		rc = cli_count(c, &a, 1, SIZE_MAX, err);
 	if (rc == STRATA_OK)
-		rc = choose(&v, &o, side, err);
+		rc = choose(&v, &o, side, &text, err);
 	if (rc == STRATA_OK)
 		rc = strata_settle(c->repo, a.v, a.n, &o, &settled, &open, err);
+	free(text);
 	if (rc != STRATA_OK)
 		return rc;
 	if (v.json) {

@@ -270,14 +270,36 @@ static struct st_keys_text text_of(const struct doc *d, const struct node *x)
 		   (struct st_keys_text){ 0 };
 }
 
-static int ask(struct keys *k, const struct place *x, size_t *choice, struct st_err *e)
+/* What becomes of a value: `text`, or what it is in ours but for cuts inside. */
+struct outcome {
+	bool as_ours;
+	struct st_keys_text text; /* p NULL: it goes */
+};
+
+static void take(struct keys *k, const struct place *x, size_t from, struct outcome *o)
+{
+	o->as_ours = from == 0;
+	o->text = text_of(doc_of(k, from), from < k->k->n ? x->side[from] : x->base);
+}
+
+static int ask(struct keys *k, const struct place *x, bool own, struct outcome *o, bool *mine,
+	       struct st_err *e)
 {
 	struct st_keys_text base = text_of(&k->base, x->base), sides[ST_THREE_SIDES];
+	const char *path = (const char *)k->path.p;
+	size_t from = 0;
+	int rc;
 
 	for (size_t i = 0; i < k->k->n; i++)
 		sides[i] = text_of(&k->side[i], x->side[i]);
-	return k->k->decide(k->k->arg, (const char *)k->path.p, k->path.len, &base, sides, choice,
-			    e);
+	if (own) {
+		o->as_ours = false;
+		return k->k->own(k->k->arg, path, k->path.len, &base, sides, &o->text, mine, e);
+	}
+	rc = k->k->decide(k->k->arg, path, k->path.len, &base, sides, &from, e);
+	if (rc == ST_OK)
+		take(k, x, from, o);
+	return rc;
 }
 
 static int merge_object(struct keys *k, const struct place *x, struct st_err *e);
@@ -295,16 +317,13 @@ static bool all_are(const struct keys *k, const struct place *x, enum st_json_ty
 	return true;
 }
 
-/* *from: whose value it is to be: 0 as it is in ours; the base is n. */
-static int settle(struct keys *k, const struct place *x, size_t *from, bool *inside,
-		  struct st_err *e)
+static int settle(struct keys *k, const struct place *x, struct outcome *o, struct st_err *e)
 {
 	const struct node *changed = NULL;
 	size_t who = 0;
-	bool any = false, differ = false;
+	bool any = false, differ = false, mine = false;
+	int rc = ST_OK;
 
-	*from = 0;
-	*inside = false;
 	for (size_t i = 0; i < k->k->n; i++) {
 		if (!k->side[i].p || same(&k->side[i], x->side[i], &k->base, x->base))
 			continue;
@@ -315,21 +334,29 @@ static int settle(struct keys *k, const struct place *x, size_t *from, bool *ins
 		}
 		any = true;
 	}
-	if (!differ) {
-		*from = who;
+	if (any && k->k->own)
+		rc = ask(k, x, true, o, &mine, e);
+	if (rc != ST_OK || mine)
+		return rc;
+	take(k, x, who, o);
+	/* one side's, but what it holds may be asked about */
+	if (any && !differ && k->k->own && all_are(k, x, ST_JSON_OBJECT))
+		differ = true;
+	if (!differ)
 		return ST_OK;
-	}
-	*inside = all_are(k, x, ST_JSON_OBJECT) || all_are(k, x, ST_JSON_ARRAY);
-	if (!*inside)
-		return ask(k, x, from, e);
-	return x->side[0]->type == ST_JSON_OBJECT ? merge_object(k, x, e) : merge_array(k, x, e);
+	o->as_ours = true;
+	if (all_are(k, x, ST_JSON_OBJECT))
+		return merge_object(k, x, e);
+	if (all_are(k, x, ST_JSON_ARRAY))
+		return merge_array(k, x, e);
+	return ask(k, x, false, o, &mine, e);
 }
 
 static int merge_array(struct keys *k, const struct place *x, struct st_err *e)
 {
-	size_t len = k->path.len, from;
+	size_t len = k->path.len;
 	struct place p = { .base = child(&k->base, x->base) };
-	bool inside;
+	struct outcome o;
 	int rc = ST_OK;
 
 	for (size_t i = 0; i < k->k->n; i++)
@@ -338,14 +365,10 @@ static int merge_array(struct keys *k, const struct place *x, struct st_err *e)
 		k->path.len = len;
 		rc = st_buf_addf(&k->path, e, "[%zu]", at);
 		if (rc == ST_OK)
-			rc = settle(k, &p, &from, &inside, e);
-		if (rc == ST_OK && !inside && from) {
-			const struct doc *d = doc_of(k, from);
-			const struct node *v = from < k->k->n ? p.side[from] : p.base;
-
-			rc = add_cut(k, p.side[0]->from, p.side[0]->to, d->p + v->from,
-				     v->to - v->from, e);
-		}
+			rc = settle(k, &p, &o, e);
+		if (rc == ST_OK && !o.as_ours)
+			rc = add_cut(k, p.side[0]->from, p.side[0]->to,
+				     o.text.p ? o.text.p : "null", o.text.p ? o.text.len : 4, e);
 		p.base = after(&k->base, p.base);
 		for (size_t i = 0; i < k->k->n; i++)
 			p.side[i] = after(&k->side[i], p.side[i]);
@@ -381,7 +404,7 @@ struct joining { /* one object */
 
 /* A member of another side, laid out as ours's first one is. */
 static int add_text(struct keys *k, struct joining *j, const struct doc *d, const struct node *v,
-		    struct st_err *e)
+		    const struct st_keys_text *text, struct st_err *e)
 {
 	const char *p = k->side[0].p;
 	const struct node *first = child(&k->side[0], j->ours);
@@ -394,14 +417,12 @@ static int add_text(struct keys *k, struct joining *j, const struct doc *d, cons
 				first->key_from - j->ours->from - 1, e);
 	if (rc == ST_OK) /* the key, the colon and blanks as they are there */
 		rc = st_buf_add(&j->added, d->p + v->key_from, v->from - v->key_from, e);
-	return rc == ST_OK ? st_buf_add(&j->added, d->p + v->from, v->to - v->from, e) : rc;
+	return rc == ST_OK ? st_buf_add(&j->added, text->p, text->len, e) : rc;
 }
 
-static int keep_child(struct keys *k, struct joining *j, const struct node *c, size_t from,
-		      const struct place *p, bool inside, struct st_err *e)
+static int keep_child(struct keys *k, struct joining *j, const struct node *c,
+		      const struct outcome *o, struct st_err *e)
 {
-	const struct doc *d = doc_of(k, from);
-	const struct node *v = from < k->k->n ? p->side[from] : p->base;
 	int rc = ST_OK;
 
 	if (j->gone_from != SIZE_MAX)
@@ -409,15 +430,15 @@ static int keep_child(struct keys *k, struct joining *j, const struct node *c, s
 	j->gone_from = SIZE_MAX;
 	j->kept = c;
 	j->left++;
-	if (rc == ST_OK && from && !inside)
-		rc = add_cut(k, c->from, c->to, d->p + v->from, v->to - v->from, e);
+	if (rc == ST_OK && !o->as_ours)
+		rc = add_cut(k, c->from, c->to, o->text.p, o->text.len, e);
 	return rc;
 }
 
 static int merge_ours(struct keys *k, const struct place *x, struct joining *j, struct st_err *e)
 {
-	size_t len = k->path.len, from;
-	bool inside;
+	size_t len = k->path.len;
+	struct outcome o;
 	int rc = ST_OK;
 
 	for (const struct node *c = child(&k->side[0], j->ours); rc == ST_OK && c;
@@ -430,11 +451,11 @@ static int merge_ours(struct keys *k, const struct place *x, struct joining *j, 
 		k->path.len = len;
 		rc = put_key(&k->path, key, c->key_len, e);
 		if (rc == ST_OK)
-			rc = settle(k, &p, &from, &inside, e);
+			rc = settle(k, &p, &o, e);
 		if (rc != ST_OK)
 			break;
-		if (inside || (from < k->k->n ? p.side[from] : p.base))
-			rc = keep_child(k, j, c, from, &p, inside, e);
+		if (o.as_ours || o.text.p)
+			rc = keep_child(k, j, c, &o, e);
 		else if (j->gone_from == SIZE_MAX)
 			j->gone_from = c->key_from;
 	}
@@ -454,27 +475,25 @@ static bool seen(const struct keys *k, const struct place *x, size_t i, const ch
 static int merge_theirs(struct keys *k, const struct place *x, struct joining *j, size_t i,
 			struct st_err *e)
 {
-	size_t len = k->path.len, from;
-	bool inside;
+	size_t len = k->path.len;
+	struct outcome o;
 	int rc = ST_OK;
 
 	for (const struct node *c = child(&k->side[i], x->side[i]); rc == ST_OK && c;
 	     c = after(&k->side[i], c)) {
 		const char *key = (const char *)k->side[i].keys.p + c->key;
 		struct place p = { .base = member(&k->base, x->base, key, c->key_len) };
-		const struct node *v;
 
 		if (seen(k, x, i, key, c->key_len))
 			continue;
-		for (size_t o = 0; o < k->k->n; o++)
-			p.side[o] = member(&k->side[o], x->side[o], key, c->key_len);
+		for (size_t s = 0; s < k->k->n; s++)
+			p.side[s] = member(&k->side[s], x->side[s], key, c->key_len);
 		k->path.len = len;
 		rc = put_key(&k->path, key, c->key_len, e);
 		if (rc == ST_OK)
-			rc = settle(k, &p, &from, &inside, e);
-		v = rc != ST_OK ? NULL : from < k->k->n ? p.side[from] : p.base;
-		if (v)
-			rc = add_text(k, j, doc_of(k, from), v, e);
+			rc = settle(k, &p, &o, e);
+		if (rc == ST_OK && !o.as_ours && o.text.p)
+			rc = add_text(k, j, &k->side[i], c, &o.text, e);
 	}
 	k->path.len = len;
 	return rc;
@@ -551,8 +570,7 @@ static int splice(struct keys *k, struct st_buf *out, struct st_err *e)
 static int merge(struct keys *k, struct st_buf *out, struct st_err *e)
 {
 	struct place root = { .base = NULL };
-	size_t from;
-	bool inside;
+	struct outcome o;
 	int rc = read_doc(&k->base, &k->k->base, e);
 
 	for (size_t i = 0; rc == ST_OK && i < k->k->n; i++)
@@ -562,14 +580,10 @@ static int merge(struct keys *k, struct st_buf *out, struct st_err *e)
 	root.base = k->base.p ? &k->base.v[0] : NULL;
 	for (size_t i = 0; i < k->k->n; i++)
 		root.side[i] = k->side[i].p ? &k->side[i].v[0] : NULL;
-	rc = settle(k, &root, &from, &inside, e);
-	if (rc != ST_OK)
-		return rc;
-	if (from && from < k->k->n)
-		return st_buf_add(out, k->k->sides[from].p, k->k->sides[from].len, e);
-	if (from)
-		return st_buf_add(out, k->k->base.p, k->k->base.len, e);
-	return splice(k, out, e);
+	rc = settle(k, &root, &o, e);
+	if (rc == ST_OK && !o.as_ours && o.text.p)
+		rc = add_cut(k, root.side[0]->from, root.side[0]->to, o.text.p, o.text.len, e);
+	return rc == ST_OK ? splice(k, out, e) : rc;
 }
 
 int st_keys_merge(const struct st_keys *k, struct st_buf *out, struct st_err *e)

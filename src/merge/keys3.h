@@ -27,6 +27,14 @@ struct st_keys { /* all borrowed */
 	int (*decide)(void *arg, const char *key, size_t len, const struct st_keys_text *base,
 		      const struct st_keys_text *sides, size_t *choice, struct st_err *e);
 	void *arg;
+	/*
+	 * May be NULL. Asked first about every value that not all sides have as the base has it.
+	 * *mine: the value is no matter of keys, and becomes *text (p NULL: it goes), which lives
+	 * as long as the merge.
+	 */
+	int (*own)(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+		   const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
+		   struct st_err *e);
 };
 
 /*

@@ -20,8 +20,9 @@ struct st_merge_item {
 	const char *kind; /* the conflict's name: "values" */
 	/*
 	 * "ours", "theirs", "theirs N" (the N-th line merged, from 1), "base", "from ID" (a
-	 * commit's), "by hand" (what was staged), "union" (rows of both vocabularies), or a method
-	 * and its parameters as st_spec_text writes them. NULL: not decided, which only a merge
+	 * commit's), "by hand" (what was staged), "union", "union theirs", "union METHOD" (rows of
+	 * both vocabularies; those that both changed are ours's, theirs's, joined), or a method and
+	 * its parameters as st_spec_text writes them. NULL: not decided, which only a merge
 	 * under way has.
 	 */
 	const char *how;

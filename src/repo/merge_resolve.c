@@ -15,7 +15,9 @@ struct settling {
 	bool there;
 	struct st_weave w;
 	struct st_buf how;
-	struct st_map paths; /* of files to make */
+	struct st_choice choice;
+	struct st_map paths;   /* of files to make */
+	struct st_map folders; /* of vocabularies that are joined */
 	uint64_t settled;
 };
 
@@ -47,10 +49,22 @@ static int means(const char *glob, const struct st_merge_item *it, bool *yes, st
 	return rc;
 }
 
+static int say_union(struct settling *s, struct st_err *e)
+{
+	int rc = st_buf_addstr(&s->how, "union", e);
+
+	if (rc != ST_OK || (s->choice.rows == ST_HOW_SIDE && !s->choice.side))
+		return rc;
+	rc = st_buf_addch(&s->how, ' ', e);
+	if (rc != ST_OK)
+		return rc;
+	return s->choice.rows == ST_HOW_METHOD ? st_spec_text(&s->choice.spec, &s->how, e) :
+						 st_buf_addstr(&s->how, "theirs", e);
+}
+
 static int say_how(struct settling *s, struct st_err *e)
 {
 	const strata_settle_options *o = s->o;
-	struct st_choice c;
 	struct st_oid id;
 	char hex[ST_OID_HEX + 1];
 	int rc;
@@ -66,46 +80,149 @@ static int say_how(struct settling *s, struct st_err *e)
 		rc = st_buf_addf(&s->how, e, "from %s", hex);
 		return rc == ST_OK && !st_buf_cstr(&s->how, e) ? (int)e->code : rc;
 	}
-	rc = st_choice_parse(&c, &s->m.d.arena, o->how, s->m.d.nparents, e);
-	if (rc == ST_OK && c.how == ST_HOW_HAND)
+	rc = st_choice_parse(&s->choice, &s->m.d.arena, o->how, s->m.d.nparents, e);
+	if (rc == ST_OK && s->choice.how == ST_HOW_HAND)
 		rc = st_fail(e, ST_EUSAGE, "what is settled by hand is staged with 'strata add'");
 	if (rc == ST_OK)
-		rc = c.how == ST_HOW_METHOD ? st_spec_text(&c.spec, &s->how, e) :
-					      st_buf_addstr(&s->how, o->how, e);
+		rc = s->choice.how == ST_HOW_UNION  ? say_union(s, e) :
+		     s->choice.how == ST_HOW_METHOD ? st_spec_text(&s->choice.spec, &s->how, e) :
+						      st_buf_addstr(&s->how, o->how, e);
 	return rc == ST_OK && !st_buf_cstr(&s->how, e) ? (int)e->code : rc;
+}
+
+static int settle_one(struct settling *s, struct st_merge_item *it, const char *how,
+		      struct st_err *e)
+{
+	s->settled++;
+	it->how = how;
+	return st_map_put(&s->paths, it->path, it->path_len, 1, NULL, NULL, e);
+}
+
+/* Can the item be settled so? What a glob matches besides is left as it is. */
+static bool applies(const struct settling *s, const struct st_merge_item *it, bool exact)
+{
+	enum st_conflict kind;
+
+	if (!st_conflict_parse(it->kind, &kind))
+		return true;
+	if (s->choice.how == ST_HOW_UNION)
+		return kind == ST_CONFLICT_VOCABULARY ||
+		       (it->name_len &&
+			(kind == ST_CONFLICT_VALUES || kind == ST_CONFLICT_ADD_ADD));
+	if (s->choice.how != ST_HOW_METHOD || exact)
+		return true;
+	return it->name_len && st_conflict_blends(kind);
+}
+
+/* A file with conflicts that was staged by hand is settled as a whole, or not at all. */
+static int check_hands(const struct settling *s, const char *const *was, struct st_err *e)
+{
+	for (size_t i = 0; i < s->m.d.nitems; i++) {
+		const struct st_merge_item *x = &s->m.d.items[i];
+
+		if (x->how == was[i] && x->how && strcmp(x->how, "by hand") == 0 &&
+		    st_map_get(&s->paths, x->path, x->path_len, NULL))
+			return st_fail(e, ST_EREFUSED,
+				       "'%s' was settled by hand with 'strata add': its conflicts "
+				       "can only be decided all at once, as in strata resolve '%s' "
+				       "--ours",
+				       x->path, x->path);
+	}
+	return ST_OK;
+}
+
+static int match(struct settling *s, const char *glob, const char *how, struct st_err *e)
+{
+	size_t hits = 0, done = 0;
+	bool yes;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++) {
+		struct st_merge_item *it = &s->m.d.items[i];
+
+		rc = means(glob, it, &yes, e);
+		if (rc != ST_OK || !yes)
+			continue;
+		hits++;
+		if (!applies(s, it, strpbrk(glob, "*?[") == NULL))
+			continue;
+		done++;
+		rc = settle_one(s, it, how, e);
+	}
+	if (rc == ST_OK && !hits)
+		rc = st_fail(e, ST_ENOTFOUND,
+			     "'%s' matches no conflict: 'strata status' lists them", glob);
+	if (rc == ST_OK && !done)
+		rc = st_fail(e, ST_EREFUSED,
+			     s->choice.how == ST_HOW_UNION ?
+				     "'%s' matches no vocabulary: 'strata status' lists conflicts" :
+				     "'%s' matches no conflict that a method can join: "
+				     "--ours, --theirs, --base or --from",
+			     glob);
+	return rc;
 }
 
 static int choose(struct settling *s, struct st_err *e)
 {
 	const char *how = st_arena_dup(&s->m.d.arena, s->how.p, s->how.len, e);
-	bool yes;
-	int rc = how ? ST_OK : (int)e->code;
+	const char **was = st_calloc(s->m.d.nitems, sizeof(*was), e);
+	int rc = how && was ? ST_OK : (int)e->code;
 
-	for (size_t g = 0; rc == ST_OK && g < s->nglobs; g++) {
-		size_t hits = 0;
+	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++)
+		was[i] = s->m.d.items[i].how;
+	for (size_t g = 0; rc == ST_OK && g < s->nglobs; g++)
+		rc = match(s, s->globs[g], how, e);
+	if (rc == ST_OK)
+		rc = check_hands(s, was, e);
+	free(was);
+	return rc;
+}
 
-		for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++) {
-			struct st_merge_item *it = &s->m.d.items[i];
+/* ---- vocabularies ---- */
 
-			rc = means(s->globs[g], it, &yes, e);
-			if (rc != ST_OK || !yes)
-				continue;
-			hits++;
-			s->settled++;
-			it->how = how;
-			rc = st_map_put(&s->paths, it->path, it->path_len, 1, NULL, NULL, e);
-		}
-		if (rc == ST_OK && !hits)
-			rc = st_fail(e, ST_ENOTFOUND,
-				     "'%s' matches no conflict: 'strata status' lists them",
-				     s->globs[g]);
+static int note_folder(struct settling *s, const char *path, struct st_err *e)
+{
+	size_t len;
+
+	if (!st_weave_vocab_dir(&s->w, path, &len))
+		return ST_OK; /* which weaving says */
+	return st_map_put(&s->folders, path, len, 1, NULL, NULL, e);
+}
+
+static bool in_folder(const struct settling *s, const char *path)
+{
+	size_t len;
+
+	return st_weave_vocab_dir(&s->w, path, &len) && st_map_get(&s->folders, path, len, NULL);
+}
+
+/* What belongs to the same vocabulary is joined with it: the tokenizer and all its tensors. */
+static int join_others(struct settling *s, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++) {
+		const struct st_merge_item *it = &s->m.d.items[i];
+
+		if (it->how && strncmp(it->how, "union", 5) == 0)
+			rc = note_folder(s, it->path, e);
+	}
+	for (size_t i = 0; rc == ST_OK && s->folders.count && i < s->m.d.nitems; i++) {
+		struct st_merge_item *it = &s->m.d.items[i];
+
+		if (!it->how && strcmp(it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) == 0 &&
+		    in_folder(s, it->path))
+			rc = settle_one(s, it, "union", e);
 	}
 	return rc;
 }
 
 static bool is_wanted(void *arg, const char *path)
 {
-	return st_map_get(&((struct settling *)arg)->paths, path, strlen(path), NULL);
+	const struct settling *s = arg;
+
+	return st_map_get(&s->paths, path, strlen(path), NULL) ||
+	       (s->folders.count && st_vocab_file(st_weave_file_name(path)) && in_folder(s, path));
 }
 
 /* The index with the files that were made anew. */
@@ -143,10 +260,15 @@ static int make_files(struct settling *s, struct st_err *e)
 	int rc;
 
 	st_index_init(&target);
-	s->w = (struct st_weave){
-		.r = s->r, .t = &s->t, .d = &s->m.d, .wanted = is_wanted, .wanted_arg = s
-	};
+	s->w = (struct st_weave){ .r = s->r,
+				  .t = &s->t,
+				  .d = &s->m.d,
+				  .hand = &s->t.index,
+				  .wanted = is_wanted,
+				  .wanted_arg = s };
 	rc = st_weave_init(&s->w, e);
+	if (rc == ST_OK)
+		rc = join_others(s, e);
 	if (rc == ST_OK)
 		rc = st_weave_run(&s->w, e);
 	if (rc == ST_OK)
@@ -196,6 +318,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 
 	st_buf_init(&s.how, 1 << 20);
 	st_map_init(&s.paths);
+	st_map_init(&s.folders);
 	rc = settle(&s, e);
 	*settled = s.settled;
 	*open = 0;
@@ -206,6 +329,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 	if (s.there)
 		st_merging_release(&s.m);
 	st_map_release(&s.paths);
+	st_map_release(&s.folders);
 	st_buf_release(&s.how);
 	return rc;
 }

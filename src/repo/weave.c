@@ -25,6 +25,22 @@ static bool number_after(const char *text, const char *word, size_t *out)
 	return true;
 }
 
+/* "union", "union theirs", "union METHOD": what becomes of rows that both sides changed */
+static int parse_union(struct st_choice *out, struct st_arena *arena, const char *how,
+		       size_t nsides, struct st_err *e)
+{
+	struct st_choice rows = { .how = ST_HOW_SIDE };
+	int rc = how[5] ? st_choice_parse(&rows, arena, how + 6, nsides, e) : ST_OK;
+
+	if (rc == ST_OK && rows.how != ST_HOW_SIDE && rows.how != ST_HOW_METHOD)
+		rc = st_fail(e, ST_EUSAGE, "'%.60s': a union goes with ours, theirs or a method",
+			     how);
+	*out = rows;
+	out->rows = rows.how;
+	out->how = ST_HOW_UNION;
+	return rc;
+}
+
 int st_choice_parse(struct st_choice *out, struct st_arena *arena, const char *how, size_t nsides,
 		    struct st_err *e)
 {
@@ -41,8 +57,8 @@ int st_choice_parse(struct st_choice *out, struct st_arena *arena, const char *h
 		out->how = ST_HOW_BASE;
 	else if (strcmp(how, "by hand") == 0)
 		out->how = ST_HOW_HAND;
-	else if (strcmp(how, "union") == 0)
-		out->how = ST_HOW_UNION;
+	else if (strcmp(how, "union") == 0 || strncmp(how, "union ", 6) == 0)
+		return parse_union(out, arena, how, nsides, e);
 	else if (strncmp(how, "from ", 5) == 0 &&
 		 st_oid_parse(&out->from, how + 5, strlen(how) - 5))
 		out->how = ST_HOW_FROM;
@@ -56,6 +72,25 @@ static const struct st_merge_item *known(const struct st_weave *w, const struct 
 	struct st_merge_desc d = { .items = w->d->items, .nitems = w->nknown };
 
 	return st_merge_desc_find(&d, it->path, it->path_len, it->name, it->name_len);
+}
+
+bool st_weave_chosen(const struct st_weave *w, const char *path, const char *name, enum st_how how)
+{
+	const struct st_merge_item it = {
+		.path = path, .path_len = strlen(path), .name = name, .name_len = strlen(name)
+	};
+	const struct st_merge_item *was = known(w, &it);
+	struct st_err none = { 0 };
+	struct st_arena arena;
+	struct st_choice c;
+	bool yes;
+
+	if (!was || !was->how)
+		return false;
+	st_arena_init(&arena);
+	yes = st_choice_parse(&c, &arena, was->how, w->n, &none) == ST_OK && c.how == how;
+	st_arena_release(&arena);
+	return yes;
 }
 
 static bool is_side(const char *how)
@@ -237,7 +272,8 @@ int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_confli
 		break;
 	default:
 		rc = st_fail(e, ST_EUSAGE,
-			     "'%s' is one whole file here: --ours, --theirs, --base or --from",
+			     "'%s' can only be settled as a whole: --ours, --theirs, --base or "
+			     "--from",
 			     s->path);
 	}
 	return rc == ST_OK ? st_weave_take(w, s, row, e) : rc;
@@ -333,7 +369,7 @@ static int weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 	}
 	if (!any)
 		return st_weave_take(w, s, s->side[0], e);
-	if (!differ)
+	if (!differ && !st_weave_renumbers(w, s))
 		return st_weave_take(w, s, changed, e);
 	if (by_hand(w, s))
 		return st_weave_take(
@@ -516,6 +552,7 @@ int st_weave_init(struct st_weave *w, struct st_err *e)
 
 void st_weave_release(struct st_weave *w)
 {
+	st_weave_vocab_release(w);
 	st_ingest_free(w->ingest);
 	st_index_release(&w->base);
 	st_index_release(&w->target);

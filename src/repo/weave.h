@@ -8,15 +8,19 @@
  *	weave_model.c	a model file, tensor by tensor
  *	weave_write.c	and the file that this takes
  *	weave_text.c	configurations by key, text by line
+ *	weave_vocab.c	vocabularies by token
+ *	weave_union.c	and the rows of tensors that go with them
  */
 #ifndef ST_REPO_WEAVE_H
 #define ST_REPO_WEAVE_H
 
 #include "merge/blend.h"
 #include "merge/three.h"
+#include "merge/vocab.h"
 #include "model/merged.h"
 #include "repo/diff_side.h"
 #include "repo/txn.h"
+#include "tensor/gather.h"
 
 struct st_weave {
 	struct st_repo *r;
@@ -38,6 +42,7 @@ struct st_weave {
 	/* Text with both sides' lines and markers, for the working tree; may be NULL. */
 	int (*marked)(void *arg, const char *path, const struct st_buf *text, struct st_err *e);
 	void *marked_arg;
+	struct st_weave_vocab *vocabs;		       /* those that were asked for */
 	uint64_t tensors_taken, tensors_blended, open; /* tensors of one side; items not decided */
 };
 
@@ -55,6 +60,8 @@ struct st_choice { /* an item's `how`, read */
 	size_t side;	     /* SIDE */
 	struct st_oid from;  /* FROM */
 	struct st_spec spec; /* METHOD */
+	/* UNION: what becomes of rows that both changed: SIDE or METHOD */
+	enum st_how rows;
 };
 
 struct st_strand { /* a file on all sides */
@@ -80,6 +87,8 @@ enum st_ruled { /* which rules count */
  * where d has none. */
 ST_MUST int st_weave_item(struct st_weave *w, const struct st_merge_item *it, enum st_ruled ruled,
 			  struct st_choice *out, struct st_err *e);
+/* Is that what decides about an item? */
+bool st_weave_chosen(const struct st_weave *w, const char *path, const char *name, enum st_how how);
 /* path and name in it->base and it->sides are those of a whole file. */
 ST_MUST int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
 			   struct st_err *e);
@@ -100,6 +109,26 @@ ST_MUST int st_weave_model(struct st_weave *w, const struct st_strand *s, struct
 ST_MUST int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done,
 			  struct st_err *e);
 
+/* weave_vocab.c */
+struct st_weave_vocab {	 /* of the nearest folder, upward, that has a tokenizer in ours */
+	const char *dir; /* with the slash; "" */
+	struct st_vocab base, ours, theirs;
+	struct st_vocab_union u;
+	struct st_weave_vocab *next;
+};
+/* Behind the last slash. */
+const char *st_weave_file_name(const char *path);
+/* The folder of path's vocabulary, with the slash, in *len bytes of path. False: it has none. */
+bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len);
+/* Do the items that decide join the vocabulary that path belongs to? */
+bool st_weave_united(const struct st_weave *w, const char *path);
+/* Does a side change ids in the file that a vocabulary that is joined changes again? */
+bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s);
+/* ST_EREFUSED: there is none, or more than two versions are merged. Owned by w. */
+ST_MUST int st_weave_vocab(struct st_weave *w, const char *path, const struct st_weave_vocab **out,
+			   struct st_err *e);
+void st_weave_vocab_release(struct st_weave *w);
+
 /* weave_write.c */
 struct st_thread { /* a tensor of the result */
 	const char *name;
@@ -114,8 +143,9 @@ struct st_thread { /* a tensor of the result */
 	const struct st_operand *tail;
 	const struct st_side *tail_side;
 	uint64_t head;
-	/* METHOD: what the inputs are; one of each side, NULL: absent */
+	/* METHOD, UNION: what the inputs are; one of each side, NULL: absent */
 	const struct st_operand *base, **in;
+	const struct st_weave_vocab *vocab; /* UNION */
 	const char *seed_name; /* what keys random numbers: one name for tensors of one memory */
 	size_t seed_len;
 };
@@ -129,5 +159,25 @@ struct st_fabric {
 	double layers;	/* the model's last layer */
 };
 ST_MUST int st_fabric_write(struct st_fabric *f, struct st_err *e);
+
+/* weave_union.c */
+/*
+ * The rows of a tensor by token, in the order of v's union. b is a blend of the two sides for rows
+ * that both changed, without shape; its base is that of the tensor, whatever the method.
+ */
+struct st_rows {
+	const struct st_choice *how;
+	const struct st_vocab_union *u;
+	const struct st_operand *op, *base; /* base NULL: absent */
+	const struct st_operand *const *in; /* ours, theirs */
+	struct st_blend b;
+};
+/* How many rows the union has. ST_EREFUSED: the tensors have no row for every token, or differ in
+ * type or in the shape of a row. */
+ST_MUST int st_rows_count(const struct st_vocab_union *u, const struct st_weave_vocab *v,
+			  const struct st_operand *ours, const struct st_operand *theirs,
+			  uint64_t *n, struct st_err *e);
+ST_MUST int st_rows_fill(const struct st_rows *r, const struct st_ctx *ctx, st_bytes_fn sink,
+			 void *arg, struct st_err *e);
 
 #endif

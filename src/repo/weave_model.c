@@ -233,43 +233,87 @@ static bool can_join(const struct weaving *k, const struct st_fate *f)
 	return true;
 }
 
+/* like: as which the result is typed and shaped; who: whose memory it is about */
+static int blend_of(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+		    const struct st_operand *like, size_t who, struct st_err *e)
+{
+	const struct st_operand **in = st_arena_alloc(&k->f.w->arena, k->f.w->n * sizeof(*in), e);
+	const struct st_operand *one = f->sides[who];
+	struct st_thread *t;
+	int rc = in ? add_thread(k, f->name, f->len, like, NULL, e) : (int)e->code;
+
+	if (rc != ST_OK)
+		return rc;
+	for (size_t i = 0; i < k->f.w->n; i++)
+		in[i] = f->sides[i];
+	t = &k->f.v[k->f.n - 1];
+	t->from = *c;
+	t->base = f->base;
+	t->in = in;
+	one = &side_of(k, who)->t[k->first[who][one - side_of(k, who)->t]];
+	t->seed_name = one == f->sides[who] ? f->name : one->name;
+	t->seed_len = one == f->sides[who] ? f->len : one->name_len;
+	k->f.w->tensors_blended++;
+	return ST_OK;
+}
+
 static int blend(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
 		 struct st_err *e)
 {
-	const struct st_operand **in = st_arena_alloc(&k->f.w->arena, k->f.w->n * sizeof(*in), e);
-	const struct st_operand *like = NULL;
-	struct st_thread *t;
 	struct st_quote q;
 	size_t who = 0;
 	int rc;
 
-	if (!in)
-		return e->code;
 	if (!can_join(k, f))
 		return st_fail(
 			e, ST_EREFUSED,
 			"tensor %s of '%s' is a conflict of %s: a method joins values of one "
 			"shape only",
 			st_quote(&q, f->name, f->len), k->f.s->path, st_conflict_name(f->conflict));
-	for (size_t i = k->f.w->n; i > 0; i--) {
-		in[i - 1] = f->sides[i - 1];
-		if (in[i - 1]) {
-			like = in[i - 1];
-			who = i - 1;
-		}
-	}
-	rc = add_thread(k, f->name, f->len, like, NULL, e);
+	while (!f->sides[who])
+		who++;
+	rc = blend_of(k, f, c, f->sides[who], who, e);
+	if (rc == ST_OK)
+		add_rows(k, f);
+	return rc;
+}
+
+/* Where the two sides' rows of one token come together. */
+static int unite(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+		 struct st_err *e)
+{
+	struct st_weave *w = k->f.w;
+	const struct st_weave_vocab *v;
+	struct st_operand *op;
+	struct st_thread *t;
+	struct st_quote q;
+	uint64_t *shape, row;
+	int rc = st_weave_vocab(w, k->f.s->path, &v, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (!f->sides[0] || !f->sides[1])
+		return st_fail(e, ST_EREFUSED, "tensor %s is on one side only",
+			       st_quote(&q, f->name, f->len));
+	op = st_arena_alloc(&w->arena, sizeof(*op), e);
+	shape = st_arena_alloc(&w->arena, (f->sides[0]->ndim + 1) * sizeof(*shape), e);
+	if (!op || !shape)
+		return e->code;
+	*op = *f->sides[0];
+	memcpy(shape, op->shape, op->ndim * sizeof(*shape));
+	op->shape = shape;
+	rc = st_rows_count(&v->u, v, f->sides[0], f->sides[1], &shape[0], e);
+	if (rc != ST_OK)
+		return rc;
+	row = f->sides[0]->shape[0] ? op->nbytes / f->sides[0]->shape[0] : 0;
+	if (!st_mul_u64(row, shape[0], &op->nbytes))
+		return st_fail(e, ST_ELIMIT, "tensor %s would be too large",
+			       st_quote(&q, f->name, f->len));
+	rc = blend_of(k, f, c, op, 0, e);
 	if (rc != ST_OK)
 		return rc;
 	t = &k->f.v[k->f.n - 1];
-	t->from = *c;
-	t->base = f->base;
-	t->in = in;
-	add_rows(k, f);
-	like = &side_of(k, who)->t[k->first[who][like - side_of(k, who)->t]];
-	t->seed_name = like == f->sides[who] ? f->name : like->name;
-	t->seed_len = like == f->sides[who] ? f->len : like->name_len;
-	k->f.w->tensors_blended++;
+	t->vocab = v;
 	return ST_OK;
 }
 
@@ -306,6 +350,8 @@ static int obey(struct weaving *k, const struct st_fate *f, const struct st_choi
 		return take_from(k, f, c, e);
 	case ST_HOW_METHOD:
 		return blend(k, f, c, e);
+	case ST_HOW_UNION:
+		return unite(k, f, c, e);
 	default:
 		return st_fail(e, ST_EUSAGE, "'%s' cannot be settled so", k->f.s->path);
 	}

@@ -70,6 +70,33 @@ static struct st_text as_text(const struct st_buf *b, const char *label)
 	return (struct st_text){ b->p ? (const void *)b->p : "", b->len, label };
 }
 
+/* A token a line, on both sides. */
+static bool is_vocabulary(const struct texts *x)
+{
+	return x->n == 2 && x->s->side[0] && x->s->side[1] &&
+	       st_vocab_form_of(st_weave_file_name(x->s->path), "", 0) == ST_VOCAB_LINES;
+}
+
+static int by_token(struct texts *x, struct st_err *e)
+{
+	const struct st_vocab_text ours = { x->side[0].p, x->side[0].len };
+	const struct st_vocab_text theirs = { x->side[1].p, x->side[1].len };
+	const struct st_weave_vocab *v;
+	struct st_buf out;
+	int rc;
+
+	if (!st_weave_chosen(x->w, x->s->path, "", ST_HOW_UNION))
+		return st_weave_whole(x->w, x->s, ST_CONFLICT_VOCABULARY, e);
+	st_buf_init(&out, 4 * MOST);
+	rc = st_weave_vocab(x->w, x->s->path, &v, e);
+	if (rc == ST_OK)
+		rc = st_vocab_text(ST_VOCAB_LINES, &v->u, &ours, &theirs, &out, e);
+	if (rc == ST_OK)
+		rc = store(x, &out, e);
+	st_buf_release(&out);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", x->s->path);
+}
+
 /* One after the other into ours, until two do not go together. */
 static int by_line(struct texts *x, struct st_err *e)
 {
@@ -96,7 +123,9 @@ static int by_line(struct texts *x, struct st_err *e)
 			next = t;
 		}
 	}
-	if (rc == ST_OK && conflicts) {
+	if (rc == ST_OK && conflicts && is_vocabulary(x)) {
+		rc = by_token(x, e);
+	} else if (rc == ST_OK && conflicts) {
 		if (x->w->marked)
 			rc = x->w->marked(x->w->marked_arg, x->s->path, &now, e);
 		if (rc == ST_OK)
@@ -110,19 +139,18 @@ static int by_line(struct texts *x, struct st_err *e)
 	return rc;
 }
 
-static int decide_key(void *arg, const char *key, size_t len, const struct st_keys_text *base,
-		      const struct st_keys_text *sides, size_t *choice, struct st_err *e)
+static int choose(struct texts *x, enum st_conflict kind, const char *key, size_t len,
+		  const struct st_keys_text *base, const struct st_keys_text *sides,
+		  struct st_choice *c, struct st_err *e)
 {
-	struct texts *x = arg;
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
 	struct st_merge_item it = { .path = x->s->path,
 				    .path_len = strlen(x->s->path),
 				    .name = len ? key : "",
 				    .name_len = len,
-				    .kind = st_conflict_name(ST_CONFLICT_SETTING),
+				    .kind = st_conflict_name(kind),
 				    .sides = ids,
 				    .nsides = x->n };
-	struct st_choice c;
 	int rc;
 
 	if (base->p)
@@ -130,15 +158,105 @@ static int decide_key(void *arg, const char *key, size_t len, const struct st_ke
 	for (size_t i = 0; i < x->n; i++)
 		if (sides[i].p)
 			st_oid_of(&ids[i], sides[i].p, sides[i].len);
-	rc = st_weave_item(x->w, &it, ST_RULED_NOT, &c, e);
+	rc = st_weave_item(x->w, &it, ST_RULED_NOT, c, e);
 	if (rc != ST_OK)
 		return rc;
-	if (c.how != ST_HOW_OPEN && c.how != ST_HOW_SIDE && c.how != ST_HOW_BASE)
-		return st_fail(e, ST_EUSAGE,
-			       "%s::%.*s is a key of a configuration: --ours, --theirs or --base",
-			       x->s->path, (int)(len < 200 ? len : 200), len ? key : "");
+	if (c->how == ST_HOW_OPEN || c->how == ST_HOW_SIDE || c->how == ST_HOW_BASE ||
+	    (c->how == ST_HOW_UNION && kind == ST_CONFLICT_VOCABULARY))
+		return ST_OK;
+	return st_fail(e, ST_EUSAGE,
+		       "%s::%.*s is a key of a configuration: --ours, --theirs or --base",
+		       x->s->path, (int)(len < 200 ? len : 200), len ? key : "");
+}
+
+static int decide_key(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+		      const struct st_keys_text *sides, size_t *choice, struct st_err *e)
+{
+	struct texts *x = arg;
+	struct st_choice c;
+	int rc = choose(x, ST_CONFLICT_SETTING, key, len, base, sides, &c, e);
+
 	*choice = c.how == ST_HOW_BASE ? x->n : c.side;
-	return ST_OK;
+	return rc;
+}
+
+/* ---- vocabularies ---- */
+
+static bool equal(const struct st_keys_text *a, const struct st_keys_text *b)
+{
+	if (!a->p || !b->p)
+		return !a->p && !b->p;
+	return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
+}
+
+/* theirs's value in the union */
+static int unite(struct texts *x, enum st_vocab_form form, const struct st_keys_text *sides,
+		 struct st_keys_text *text, struct st_err *e)
+{
+	struct st_vocab_text ours = { sides[0].p, sides[0].len };
+	const struct st_vocab_text theirs = { sides[1].p, sides[1].len };
+	const struct st_weave_vocab *v;
+	struct st_buf out;
+	int rc = st_weave_vocab(x->w, x->s->path, &v, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (!ours.p && form != ST_VOCAB_ID && form != ST_VOCAB_SIZE)
+		ours = (struct st_vocab_text){ *(const char *)theirs.p == '{' ? "{}" : "[]", 2 };
+	else if (!ours.p)
+		ours = theirs;
+	st_buf_init(&out, 4 * MOST);
+	rc = st_vocab_text(form, &v->u, &ours, &theirs, &out, e);
+	if (rc == ST_OK) {
+		text->p = st_arena_dup(&x->w->arena, out.p, out.len, e);
+		text->len = out.len;
+		rc = e->code;
+	}
+	st_buf_release(&out);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", x->s->path);
+}
+
+/* Ids that both changed are a matter of keys, but theirs's get new numbers. */
+static int own_id(struct texts *x, const char *key, size_t len, const struct st_keys_text *base,
+		  const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
+		  struct st_err *e)
+{
+	struct st_choice c = { .how = ST_HOW_SIDE, .side = 1 };
+	int rc = ST_OK;
+
+	if (equal(&sides[0], &sides[1]))
+		return ST_OK;
+	if (!equal(base, &sides[0]))
+		rc = choose(x, ST_CONFLICT_SETTING, key, len, base, sides, &c, e);
+	*mine = true;
+	*text = c.how == ST_HOW_BASE ? *base : sides[c.side];
+	return rc == ST_OK && c.how == ST_HOW_SIDE && c.side == 1 && text->p ?
+		       unite(x, ST_VOCAB_ID, sides, text, e) :
+		       rc;
+}
+
+static int own_key(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+		   const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
+		   struct st_err *e)
+{
+	struct texts *x = arg;
+	enum st_vocab_form form = st_vocab_form_of(st_weave_file_name(x->s->path), key, len);
+	bool united = st_weave_united(x->w, x->s->path);
+	bool both = !equal(base, &sides[0]) && !equal(&sides[0], &sides[1]);
+	struct st_choice c = { .how = ST_HOW_UNION };
+	int rc = ST_OK;
+
+	*mine = false;
+	if (form == ST_VOCAB_NONE || equal(base, &sides[1]) || (!united && !both))
+		return ST_OK;
+	if (form == ST_VOCAB_ID)
+		return united ? own_id(x, key, len, base, sides, text, mine, e) : ST_OK;
+	if (both)
+		rc = choose(x, ST_CONFLICT_VOCABULARY, key, len, base, sides, &c, e);
+	*mine = true;
+	*text = c.how == ST_HOW_BASE ? *base : c.how == ST_HOW_SIDE ? sides[c.side] : sides[0];
+	return rc == ST_OK && c.how == ST_HOW_UNION && sides[1].p ? unite(x, form, sides, text, e) :
+								    rc;
 }
 
 /* *done false: it is no JSON, or not on every side. */
@@ -153,9 +271,15 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 	struct st_buf out;
 	int rc;
 
+	if (x->n == 2 && st_vocab_file(st_weave_file_name(x->s->path)))
+		k.own = own_key;
+
 	for (size_t i = 0; i < x->n; i++)
 		sides[i] = (struct st_keys_text){ x->s->side[i] ? x->side[i].p : NULL,
 						  x->side[i].len };
+	/* what only theirs has is renumbered all the same */
+	if (!sides[0].p && sides[1].p && st_weave_renumbers(x->w, x->s))
+		sides[0] = (struct st_keys_text){ "{}", 2 };
 	*done = sides[0].p != NULL;
 	if (!*done)
 		return ST_OK;

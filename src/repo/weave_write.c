@@ -138,8 +138,18 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 
 	b.base = x.base;
 	b.nmodels = x.n;
-	if (rc == ST_OK)
+	if (rc == ST_OK && t->from.how == ST_HOW_UNION) {
+		const struct st_rows r = { .how = &t->from,
+					   .u = &t->vocab->u,
+					   .op = t->op,
+					   .base = t->base,
+					   .in = t->in,
+					   .b = b };
+
+		rc = st_rows_fill(&r, &f->w->r->ctx, sink, arg, e);
+	} else if (rc == ST_OK) {
 		rc = st_blend_run(&b, &f->w->r->ctx, sink, arg, e);
+	}
 	for (size_t i = 0; i < x.nopen; i++)
 		st_source_close(&x.src[i]);
 	return rc;
@@ -187,13 +197,18 @@ static int fill_tail(const struct st_thread *t, st_bytes_fn sink, void *arg, str
 	return rc;
 }
 
+static bool is_made(const struct st_thread *t)
+{
+	return t->from.how == ST_HOW_METHOD || t->from.how == ST_HOW_UNION;
+}
+
 static int fill(void *arg, size_t i, st_bytes_fn sink, void *sink_arg, struct st_err *e)
 {
 	struct sewing *k = arg;
 	const struct st_thread *t = &k->f->v[i];
 
-	int rc = t->from.how == ST_HOW_METHOD ? fill_blend(k->f, t, sink, sink_arg, e) :
-						fill_copy(t, sink, sink_arg, e);
+	int rc = is_made(t) ? fill_blend(k->f, t, sink, sink_arg, e) :
+			      fill_copy(t, sink, sink_arg, e);
 
 	return rc == ST_OK && t->tail ? fill_tail(t, sink, sink_arg, e) : rc;
 }
@@ -207,8 +222,7 @@ static bool keeps(const struct st_side *pattern, const struct st_map *names,
 	const struct st_operand *op;
 	uint64_t at;
 
-	if (t->from.how == ST_HOW_METHOD || t->tail ||
-	    !st_map_get(names, t->name, t->name_len, &at))
+	if (is_made(t) || t->tail || !st_map_get(names, t->name, t->name_len, &at))
 		return false;
 	op = &pattern->t[at];
 	if (!st_oid_eq(&op->id, &t->op->id) || op->dtype != t->op->dtype || op->ndim != t->op->ndim)
@@ -295,7 +309,7 @@ static int sew(struct sewing *k, struct st_err *e)
 	int fd, rc = check_space(f, e);
 
 	for (size_t i = 0; rc == ST_OK && i < f->n; i++)
-		if (f->v[i].from.how == ST_HOW_METHOD) {
+		if (is_made(&f->v[i])) {
 			rc = find_layers(f, e);
 			break;
 		}

@@ -53,6 +53,60 @@ methods() {
 	strata fsck --full
 }
 
+# What a glob matches besides what a method can join is left.
+joins() {
+	repo
+	model m.safetensors a:F32:64:1 b:F32:64:1
+	echo '{"a": 1}' >c.json
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors a:F32:64:2 b:F32:32:2
+	echo '{"a": 2}' >c.json
+	strata commit -q -a -m two
+	strata switch -q side
+	model m.safetensors a:F32:64:3 b:F32:16:3
+	echo '{"a": 3}' >c.json
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge side
+	out '1 decided, 2 left' strata resolve '*' --method linear
+	out '1 decided, 2 left' strata resolve 'm.*' --method linear
+	rc 7 strata resolve b --method linear
+	err "'c.\*' matches no conflict that a method can join: --ours" strata resolve 'c.*' --method linear
+	rc 2 strata resolve c.json --method linear
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff side
+}
+
+by_hand() {
+	setup
+	model m.safetensors a.x:F32:64:9 a.y:F32:64:9 b:F32:64:9 c:F32:64:9
+	strata add m.safetensors
+	rc 7 strata resolve b --theirs
+	err "'m.safetensors' was settled by hand with 'strata add'" strata resolve b --theirs
+	want 9 9 9 9
+	match 'all conflicts are decided' strata status
+	strata resolve -q m.safetensors --theirs
+	want 3 3 3 3
+	strata resolve -q b --ours
+	want 3 3 2 3
+	# of two files one by hand: it stays when the other one is decided
+	strata merge -q --abort
+	strata switch -q side
+	echo 1 >t && strata add t && strata commit -q -m t
+	strata switch -q main
+	echo 2 >t && strata add t && strata commit -q -m t
+	rc 1 strata merge -q side
+	echo 3 >t && strata add t
+	strata resolve -q 'a.*' --theirs
+	[ "$(cat t)" = 3 ]
+	strata resolve -q b --ours
+	strata merge -q --continue
+	out 3 strata cat HEAD:t
+	want 3 3 2 3
+}
+
 usage() {
 	setup
 	rc 2 strata resolve
@@ -84,6 +138,8 @@ keeps_edits() {
 
 it 'decides, and decides anew' decides
 it 'by methods' methods
+it 'what a method cannot join' joins
+it 'files settled by hand' by_hand
 it 'wrong usage' usage
 it 'changes of the file stay' keeps_edits
 finish

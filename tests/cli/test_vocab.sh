@@ -101,8 +101,153 @@ grown_more() {
 	out '' strata diff HEAD side -- m.safetensors
 }
 
+# main and side add tokens to a tokenizer of t0..t9. Arguments: rows and tokens of each.
+tokenizer() { # pad_token_id (or -) rows token...
+	python3 - "$@" <<-'END'
+	import json, sys
+	pad, rows, new = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+	entry = lambda t: {"content": t, "special": True}
+	json.dump({"added_tokens": [dict(id=10 + i, **entry(t)) for i, t in enumerate(new)],
+	           "model": {"type": "BPE", "vocab": {"t%d" % i: i for i in range(10)}}},
+	          open("tokenizer.json", "w"), indent=1)
+	json.dump({"added_tokens_decoder": {str(10 + i): entry(t) for i, t in enumerate(new)}},
+	          open("tokenizer_config.json", "w"))
+	config = {"vocab_size": rows}
+	if pad != "-":
+	    config["pad_token_id"] = int(pad)
+	json.dump(config, open("config.json", "w"), indent=1)
+	END
+}
+
+both() { # rows and tokens: ours, then theirs
+	repo
+	tokenizer - 10
+	model m.safetensors emb:F32:10,4:1 head:F32:10,4:1 w:F32:4,4:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	tokenizer - $1
+	model m.safetensors emb:F32:"${1%% *}",4:1 head:F32:"${1%% *}",4:2 w:F32:4,4:1
+	strata commit -q -a -m two
+	strata switch -q side
+	tokenizer $2
+	model m.safetensors emb:F32:"$3",4:3 head:F32:"$3",4:3 w:F32:4,4:2
+	strata commit -q -a -m three
+	strata switch -q main
+}
+
+row() { # revision tensor number
+	strata cat "$1:m.safetensors::$2" | tail -c +$(($3 * 16 + 1)) | head -c 16 >../row."$4"
+}
+
+same() { # tensor row, revision row
+	row HEAD "$1" "$2" a
+	row "$3" "$1" "$4" b
+	cmp ../row.a ../row.b
+}
+
+union() {
+	both '11 A' '10 12 B C' 12
+	rc 1 strata merge side --method linear
+	match '^  vocabulary +tokenizer.json::added_tokens$' strata status
+	match '^  vocabulary +config.json::vocab_size$' strata status
+	rc 2 strata resolve emb --vocab other
+	rc 2 strata resolve emb --vocab union --base
+	rc 2 strata resolve w --vocab union
+	strata resolve -q emb --vocab union
+	match 'all conflicts are decided' strata status
+	strata resolve -q head --vocab union --method linear:weight=0/1
+	strata merge -q --continue
+	match 'f32 +\[13, 4\].* emb$' strata ls --tensors
+	for i in 0 1 2 3 4 5 6 7 8 9; do
+		same emb $i HEAD^2 $i # ours has them as the base has
+		same head $i HEAD^2 $i
+	done
+	same emb 10 HEAD^1 10
+	same emb 11 HEAD^2 10
+	same emb 12 HEAD^2 11
+	same head 10 HEAD^1 10
+	same head 12 HEAD^2 11
+	out '{"vocab_size": 13, "pad_token_id": 11}
+["A", 10, "B", 11, "C", 12]
+["10", "11", "12"]' python3 -c 'if 1:
+	import json
+	load = lambda f: json.load(open(f))
+	print(json.dumps(load("config.json")))
+	print(json.dumps([x for t in load("tokenizer.json")["added_tokens"] for x in (t["content"], t["id"])]))
+	print(json.dumps(list(load("tokenizer_config.json")["added_tokens_decoder"])))'
+	match '^  m.safetensors::head  vocabulary  union linear:' strata show
+	match '^  tokenizer.json::added_tokens  vocabulary  union$' strata show
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
+# The same number of rows and one token in common; padded rows.
+common() {
+	both '16 A B' '- 16 B C' 16
+	rc 1 strata merge -q side
+	strata resolve -q '*' --vocab union --theirs
+	strata merge -q --continue
+	same emb 10 HEAD^1 10
+	same emb 11 HEAD^2 10 # B
+	same emb 12 HEAD^2 11
+	same emb 13 HEAD^2 13 # of no token, on both sides
+	out 16 python3 -c 'import json; print(json.load(open("config.json"))["vocab_size"])'
+	match 'f32 +\[16, 4\].* emb$' strata ls --tensors
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge -q side
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	out '' strata diff HEAD^1 HEAD -- tokenizer.json config.json tokenizer_config.json
+	strata merge -q --replay HEAD
+}
+
+union_refused() {
+	grown 12,4:2 13,4:3 # no tokenizer
+	rc 1 strata merge -q side
+	rc 7 strata resolve emb --vocab union
+	err "no tokenizer.json, vocab.json or vocab.txt beside 'm.safetensors'" \
+		strata resolve emb --vocab union
+	strata merge -q --abort
+	cd ..
+	rm -rf repo
+	both '11 A' '- 11 B C D' 11 # fewer rows than tokens
+	rc 1 strata merge -q side
+	err 'has 11 and 11 rows, the vocabularies 11 and 13 tokens' strata resolve emb --vocab union
+	match '^  vocabulary +m.safetensors::emb' strata status
+}
+
+lines() { # a token a line, in a folder above the model's
+	repo
+	mkdir model
+	seq 10 | sed s/^/t/ >vocab.txt
+	model model/m.safetensors emb:F32:10,4:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	echo A >>vocab.txt
+	model model/m.safetensors emb:F32:11,4:1
+	strata commit -q -a -m two
+	strata switch -q side
+	printf 'B\nA\n' >>vocab.txt
+	model model/m.safetensors emb:F32:12,4:2
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge -q side
+	match '^  vocabulary +vocab.txt$' strata status
+	strata resolve -q 'model/*' --vocab union
+	out 'A
+B' tail -n 2 vocab.txt
+	match 'f32 +\[12, 4\]' strata ls --tensors model/m.safetensors
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
 it 'rows of one side, the old ones of the other' one_side 12,4:1 10,4:2 side main
 it 'and the other way round' one_side 10,4:2 12,4:1 main side
 it 'old rows that both changed' both_changed
 it 'rows on both sides are no matter of methods' both_grew
+it 'both vocabularies' union
+it 'tokens in common, and rows of none' common
+it 'what no union is made of' union_refused
+it 'a token a line' lines
 finish

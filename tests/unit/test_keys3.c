@@ -110,7 +110,9 @@ static void merges(void **state)
 			const struct st_keys_text sides[] = { text_of(cases[i].ours),
 							      text_of(cases[i].theirs) };
 			struct asked a = { .choice = choice };
-			const struct st_keys k = { text_of(cases[i].base), sides, 2, decide, &a };
+			const struct st_keys k = {
+				text_of(cases[i].base), sides, 2, decide, &a, NULL
+			};
 			struct st_err e = { 0 };
 			struct st_buf out;
 
@@ -131,7 +133,9 @@ static void three_sides_and_base(void **state)
 					      text_of("{\"a\":1,\"b\":0,\"c\":3}"),
 					      text_of("{\"a\":1,\"b\":4,\"c\":0,\"d\":5}") };
 	struct asked a = { .choice = 3 }; /* the base */
-	const struct st_keys k = { text_of("{\"a\":1,\"b\":0,\"c\":0}"), sides, 3, decide, &a };
+	const struct st_keys k = {
+		text_of("{\"a\":1,\"b\":0,\"c\":0}"), sides, 3, decide, &a, NULL
+	};
 	struct st_err e = { 0 };
 	struct st_buf out;
 
@@ -160,7 +164,7 @@ static void refuses(void **state)
 		const struct st_keys_text sides[] = {
 			text_of("{}"), text_of(i < COUNT(bad) ? bad[i] : st_buf_cstr(&deep, &e))
 		};
-		const struct st_keys k = { text_of("{}"), sides, 2, decide, &a };
+		const struct st_keys k = { text_of("{}"), sides, 2, decide, &a, NULL };
 
 		st_err_clear(&e);
 		if (st_keys_merge(&k, &out, &e) != ST_EFORMAT)
@@ -170,12 +174,73 @@ static void refuses(void **state)
 	st_buf_release(&out);
 }
 
+/* "n" is added up, "gone" goes, whatever both sides say. */
+static int own(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+	       const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
+	       struct st_err *e)
+{
+	(void)base;
+	(void)sides;
+	(void)e;
+	++*(int *)arg;
+	*mine = (len == 3 && memcmp(key, "a.n", 3) == 0) ||
+		(len == 4 && memcmp(key, "gone", 4) == 0);
+	*text = len == 3 ? text_of("99") : (struct st_keys_text){ NULL, 0 };
+	return ST_OK;
+}
+
+static int never(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+		 const struct st_keys_text *sides, size_t *choice, struct st_err *e)
+{
+	(void)arg;
+	(void)base;
+	(void)sides;
+	(void)choice;
+	return st_fail(e, ST_EBUG, "asked about %.*s", (int)len, key);
+}
+
+static void owns(void **state)
+{
+	static const struct {
+		const char *base, *ours, *theirs, *want;
+	} rows[] = {
+		{ "{\"a\":{\"n\":1},\"gone\":0}", "{\"a\":{\"n\":2},\"gone\":1}",
+		  "{\"a\":{\"n\":3},\"gone\":2}", "{\"a\":{\"n\":99}}" },
+		/* one-sided changes are asked about too */
+		{ "{\"a\":{\"n\":1},\"gone\":0}", "{\"a\":{\"n\":1},\"gone\":0}",
+		  "{\"a\":{\"n\":3},\"gone\":0}", "{\"a\":{\"n\":99},\"gone\":0}" },
+		{ "{}", "{}", "{\"gone\":1,\"b\":2}", "{\"b\":2}" },
+		{ "{\"a\":{}}", "{\"a\":{}}", "{\"a\":{\"n\":7}}", "{\"a\":{\"n\":99}}" },
+		/* nobody changed it */
+		{ "{\"a\":{\"n\":1}}", "{\"a\":{\"n\":1},\"x\":1}", "{\"a\":{\"n\":1},\"y\":1}",
+		  "{\"a\":{\"n\":1},\"x\":1,\"y\":1}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct st_keys_text sides[] = { text_of(rows[i].ours),
+						      text_of(rows[i].theirs) };
+		int calls = 0;
+		const struct st_keys k = { text_of(rows[i].base), sides, 2, never, &calls, own };
+		struct st_err e = { 0 };
+		struct st_buf out;
+
+		st_buf_init(&out, 4096);
+		assert_int_equal(st_keys_merge(&k, &out, &e), ST_OK);
+		assert_true(calls > 0);
+		if (out.len != strlen(rows[i].want) || memcmp(out.p, rows[i].want, out.len) != 0)
+			fail_msg("case %zu: %.*s", i, (int)out.len, (const char *)out.p);
+		st_buf_release(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(merges),
 		cmocka_unit_test(three_sides_and_base),
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(owns),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two vocabularies, parted by the first byte 0 (or in the middle): every token of both has a row in
+ * the union, no two that were apart share one, and theirs's numbers lead there and back.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "merge/vocab.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void look(const struct st_vocab_union *u, const struct st_vocab *ours,
+		 const struct st_vocab *theirs)
+{
+	for (size_t i = 0; i < ours->n; i++)
+		check(ours->v[i].id < u->end && u->ours[ours->v[i].id]);
+	for (size_t i = 0; i < theirs->n; i++) {
+		const struct st_token *t = &theirs->v[i];
+		uint64_t id;
+
+		check(u->to[t->id] < u->end && u->from[u->to[t->id]] <= theirs->end);
+		if (!st_map_get(&ours->ids, t->text, t->len, &id))
+			check(st_map_get(&u->added, t->text, t->len, &id) && id == u->to[t->id]);
+	}
+}
+
+static void write(const struct st_vocab_union *u, const struct st_vocab_text *ours,
+		  const struct st_vocab_text *theirs)
+{
+	for (int form = ST_VOCAB_TOKENS; form <= ST_VOCAB_LINES; form++) {
+		struct st_err e = { 0 };
+		struct st_buf b;
+
+		st_buf_init(&b, (size_t)1 << 24);
+		check(st_vocab_text((enum st_vocab_form)form, u, ours, theirs, &b, &e) ==
+		      (int)e.code);
+		st_buf_release(&b);
+	}
+}
+
+static void unite(const char *file, const struct st_vocab_text *ours,
+		  const struct st_vocab_text *theirs)
+{
+	struct st_vocab base, a, b;
+	struct st_vocab_union u;
+	struct st_err e = { 0 };
+
+	st_vocab_init(&base);
+	st_vocab_init(&a);
+	st_vocab_init(&b);
+	if (st_vocab_read(&a, file, ours->p, ours->len, &e) == ST_OK &&
+	    st_vocab_read(&b, file, theirs->p, theirs->len, &e) == ST_OK) {
+		check(st_vocab_unite(&u, &base, &a, &b, &e) == ST_OK);
+		look(&u, &a, &b);
+		write(&u, ours, theirs);
+		st_vocab_union_release(&u);
+	}
+	st_vocab_release(&a);
+	st_vocab_release(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const uint8_t *zero = size ? memchr(data, 0, size) : NULL;
+	size_t n = zero ? (size_t)(zero - data) : size / 2, from = n + (zero != NULL);
+	const struct st_vocab_text ours = { data, n }, theirs = { data + from, size - from };
+
+	unite("tokenizer.json", &ours, &theirs);
+	unite("vocab.json", &ours, &theirs);
+	unite("vocab.txt", &ours, &theirs);
+	return 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Vocabularies: which token has which row of an embedding, and two of them made one. Pure.
+ *
+ * In the union every token of ours keeps its id. Those that only theirs has come behind ours's
+ * last, in the order of their ids there.
+ */
+#ifndef ST_MERGE_VOCAB_H
+#define ST_MERGE_VOCAB_H
+
+#include "base/buf.h"
+#include "base/map.h"
+
+#define ST_NO_TOKEN UINT64_MAX
+
+struct st_token {
+	const char *text;
+	size_t len;
+	uint64_t id;
+};
+
+struct st_vocab {
+	struct st_arena arena;
+	struct st_map ids; /* token -> id */
+	struct st_token *v;
+	size_t n, cap;
+	uint64_t end; /* past the largest id; at most 4 n + 65536, so that arrays may have it */
+};
+
+enum st_vocab_form {	  /* how a value of a tokenizer's file holds tokens */
+	ST_VOCAB_NONE,	  /* it does not */
+	ST_VOCAB_TOKENS,  /* {"token": id}; of a list, ["token", score], the place is the id */
+	ST_VOCAB_ENTRIES, /* [{"id": id, "content": "token", ...}] */
+	ST_VOCAB_BY_ID,	  /* {"id": {...}} */
+	ST_VOCAB_MERGES,  /* a list without ids */
+	ST_VOCAB_SIZE,	  /* how many rows there are */
+	ST_VOCAB_ID,	  /* an id, or a list of them */
+	ST_VOCAB_LINES	  /* a token a line, which is its id */
+};
+
+/* Of the value at a key path, as struct st_setting spells it, in a file of that name. */
+enum st_vocab_form st_vocab_form_of(const char *file, const char *key, size_t len);
+/* Which rank a file of that name has as the place where ids are from: 0 none, 1 the first to look
+ * at. Files of one rank belong together. */
+unsigned st_vocab_rank(const char *file);
+#define ST_VOCAB_RANKS 3
+/* Has a file of that name values of the kinds above? */
+bool st_vocab_file(const char *file);
+
+void st_vocab_init(struct st_vocab *v);
+void st_vocab_release(struct st_vocab *v);
+/* Adds the tokens of a file of that name that has a rank. A token that is there keeps its id.
+ * ST_EFORMAT, ST_ELIMIT. */
+ST_MUST int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t len,
+			  struct st_err *e);
+
+struct st_vocab_union {
+	uint64_t end;	     /* past the largest id */
+	uint64_t ntheirs;    /* and of theirs's, */
+	uint64_t nbase;	     /* and of the base's */
+	uint64_t *to;	     /* of theirs's ids: what becomes of them */
+	uint64_t *from;	     /* of the union's ids: theirs's, */
+	uint64_t *base;	     /* and the base's; ST_NO_TOKEN: it has none */
+	bool *ours;	     /* does ours have it? */
+	struct st_map added; /* tokens that only theirs has -> id in the union */
+};
+ST_MUST int st_vocab_unite(struct st_vocab_union *out, const struct st_vocab *base,
+			   const struct st_vocab *ours, const struct st_vocab *theirs,
+			   struct st_err *e);
+void st_vocab_union_release(struct st_vocab_union *u);
+
+struct st_vocab_text {
+	const void *p; /* NULL: absent */
+	size_t len;
+};
+/*
+ * Appends what becomes of a value of both sides: ours's text with what theirs has besides, under
+ * its new id. ST_VOCAB_ID: theirs's value with the ids it has now. ST_EREFUSED: tokens that are
+ * known by their place cannot have the place of their id.
+ */
+ST_MUST int st_vocab_text(enum st_vocab_form form, const struct st_vocab_union *u,
+			  const struct st_vocab_text *ours, const struct st_vocab_text *theirs,
+			  struct st_buf *out, struct st_err *e);
+
+#endif

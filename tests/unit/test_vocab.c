@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "merge/vocab.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+static void forms(void **state)
+{
+	static const struct {
+		const char *file, *key;
+		enum st_vocab_form form;
+		unsigned rank;
+	} cases[] = {
+		{ "tokenizer.json", "model.vocab", ST_VOCAB_TOKENS, 1 },
+		{ "tokenizer.json", "added_tokens", ST_VOCAB_ENTRIES, 1 },
+		{ "tokenizer.json", "model.merges", ST_VOCAB_MERGES, 1 },
+		{ "tokenizer.json", "", ST_VOCAB_NONE, 1 },
+		{ "tokenizer.json", "vocab_size", ST_VOCAB_NONE, 1 },
+		{ "vocab.json", "", ST_VOCAB_TOKENS, 2 },
+		{ "vocab.json", "model.vocab", ST_VOCAB_NONE, 2 },
+		{ "added_tokens.json", "", ST_VOCAB_TOKENS, 2 },
+		{ "vocab.txt", "", ST_VOCAB_LINES, 3 },
+		{ "tokenizer_config.json", "added_tokens_decoder", ST_VOCAB_BY_ID, 0 },
+		{ "config.json", "vocab_size", ST_VOCAB_SIZE, 0 },
+		{ "config.json", "text_config.vocab_size", ST_VOCAB_SIZE, 0 },
+		{ "config.json", "my_vocab_size", ST_VOCAB_NONE, 0 },
+		{ "config.json", "pad_token_id", ST_VOCAB_ID, 0 },
+		{ "generation_config.json", "eos_token_id", ST_VOCAB_ID, 0 },
+		{ "other.json", "vocab_size", ST_VOCAB_NONE, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *file = cases[i].file, *key = cases[i].key;
+
+		if (st_vocab_form_of(file, key, strlen(key)) != cases[i].form ||
+		    st_vocab_rank(file) != cases[i].rank)
+			fail_msg("%s %s", file, key);
+		assert_int_equal(st_vocab_file(file), strcmp(file, "other.json") != 0);
+	}
+}
+
+/* "a=0 b=1", in the order of the file */
+static void tell(const struct st_vocab *v, char *out, size_t room)
+{
+	size_t n = 0;
+
+	*out = 0;
+	for (size_t i = 0; i < v->n; i++)
+		n += (size_t)snprintf(out + n, room - n, "%s%s=%" PRIu64, i ? " " : "",
+				      v->v[i].text, v->v[i].id);
+}
+
+static void reads(void **state)
+{
+	static const struct {
+		const char *file, *text, *want;
+		int code;
+	} cases[] = {
+		{ "vocab.json", "{\"a\":0, \"b\":1}", "a=0 b=1", ST_OK },
+		{ "vocab.json", "{}", "", ST_OK },
+		{ "vocab.json", "{\"\\u0041\":7}", "A=7", ST_OK },
+		{ "vocab.json", "{\"a\":-1}", NULL, ST_EFORMAT },
+		{ "vocab.json", "{\"a\":\"b\"}", NULL, ST_EFORMAT },
+		{ "vocab.json", "{\"a\":0", NULL, ST_EFORMAT },
+		{ "vocab.json", "7", NULL, ST_EFORMAT },
+		{ "vocab.json", "{\"a\":4000000000}", NULL, ST_ELIMIT },
+		{ "vocab.json", "{\"a\":18446744073709551615}", NULL, ST_ELIMIT },
+		{ "tokenizer.json",
+		  "{\"added_tokens\":[{\"id\":9,\"content\":\"x\",\"special\":true}],"
+		  "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}",
+		  "x=9 a=0", ST_OK },
+		{ "tokenizer.json", "{\"model\":{\"vocab\":[[\"a\",-1.5],[\"b\",0]]}}", "a=0 b=1",
+		  ST_OK },
+		{ "tokenizer.json", "{\"model\":null,\"normalizer\":{\"vocab\":1}}", "", ST_OK },
+		{ "tokenizer.json", "{\"added_tokens\":[{\"id\":9}]}", NULL, ST_EFORMAT },
+		{ "tokenizer.json", "{\"added_tokens\":[7]}", NULL, ST_EFORMAT },
+		{ "tokenizer.json", "[]", NULL, ST_EFORMAT },
+		/* an added token that the model has too keeps the first id */
+		{ "tokenizer.json",
+		  "{\"model\":{\"vocab\":{\"a\":0}},\"added_tokens\":[{\"content\":\"a\",\"id\":0}]}",
+		  "a=0", ST_OK },
+		{ "vocab.txt", "a\nb\r\nc", "a=0 b=1 c=2", ST_OK },
+		{ "vocab.txt", "", "", ST_OK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct st_err e = { 0 };
+		struct st_vocab v;
+		char got[256];
+		int rc;
+
+		st_vocab_init(&v);
+		rc = st_vocab_read(&v, cases[i].file, cases[i].text, strlen(cases[i].text), &e);
+		if (rc != cases[i].code)
+			fail_msg("case %zu: %d %s", i, rc, e.msg);
+		tell(&v, got, sizeof(got));
+		if (rc == ST_OK && strcmp(got, cases[i].want) != 0)
+			fail_msg("case %zu: %s", i, got);
+		st_vocab_release(&v);
+	}
+}
+
+static void unite(struct st_vocab_union *u, const char *base, const char *ours, const char *theirs)
+{
+	const char *const texts[] = { base, ours, theirs };
+	struct st_vocab v[3];
+	struct st_err e = { 0 };
+
+	for (size_t i = 0; i < 3; i++) {
+		st_vocab_init(&v[i]);
+		assert_int_equal(st_vocab_read(&v[i], "vocab.json", texts[i], strlen(texts[i]), &e),
+				 ST_OK);
+	}
+	assert_int_equal(st_vocab_unite(u, &v[0], &v[1], &v[2], &e), ST_OK);
+	for (size_t i = 0; i < 3; i++)
+		st_vocab_release(&v[i]);
+}
+
+static void unions(void **state)
+{
+	static const struct {
+		const char *base, *ours, *theirs;
+		const char *want; /* of each id: ours's, theirs's and the base's row */
+	} cases[] = {
+		{ "{\"a\":0}", "{\"a\":0}", "{\"a\":0}", "o00" },
+		{ "{\"a\":0}", "{\"a\":0,\"x\":1}", "{\"a\":0,\"y\":1}", "o00 o-- -1-" },
+		{ "{\"a\":0}", "{\"a\":0,\"x\":1}", "{\"a\":0,\"x\":1}", "o00 o1-" },
+		/* theirs's new ones in the order of their ids, whatever that of the file */
+		{ "{}", "{\"a\":0}", "{\"z\":2,\"y\":1,\"a\":0}", "o0- -1- -2-" },
+		/* other ids for the same tokens */
+		{ "{\"a\":0,\"b\":1}", "{\"a\":0,\"b\":1}", "{\"b\":0,\"a\":1,\"c\":2}",
+		  "o10 o01 -2-" },
+		/* removed in ours, a hole, and a token that theirs removed */
+		{ "{\"a\":0,\"b\":1}", "{\"b\":1}", "{\"a\":0,\"b\":1}", "--- o11 -00" },
+		{ "{\"a\":0,\"b\":1}", "{\"a\":0,\"b\":1}", "{\"a\":0}", "o00 o-1" },
+		/* two tokens of one id */
+		{ "{}", "{\"a\":0}", "{\"y\":1,\"z\":1}", "o-- -1-" },
+		{ "{}", "{}", "{}", "" },
+		{ "{}", "{}", "{\"a\":0}", "-0-" },
+		{ "{}", "{\"a\":0}", "{}", "o--" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct st_vocab_union u;
+		char got[128];
+		size_t n = 0;
+
+		unite(&u, cases[i].base, cases[i].ours, cases[i].theirs);
+		*got = 0;
+		for (uint64_t k = 0; k < u.end; k++) {
+			char theirs = '-', base = '-';
+
+			if (u.from[k] != ST_NO_TOKEN) {
+				theirs = (char)('0' + u.from[k]);
+				assert_int_equal(u.to[u.from[k]], k);
+			}
+			if (u.base[k] != ST_NO_TOKEN)
+				base = (char)('0' + u.base[k]);
+			n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%c%c%c", k ? " " : "",
+					      u.ours[k] ? 'o' : '-', theirs, base);
+		}
+		if (strcmp(got, cases[i].want) != 0)
+			fail_msg("case %zu: want '%s', got '%s'", i, cases[i].want, got);
+		st_vocab_union_release(&u);
+	}
+}
+
+/* Ours has t=0 x=1 s=2, theirs t=0 y=1 s=2 z=3: y becomes 3, z 4. */
+static void texts(void **state)
+{
+	static const struct {
+		enum st_vocab_form form;
+		const char *ours, *theirs, *want; /* NULL: refused */
+	} cases[] = {
+		{ ST_VOCAB_TOKENS, "{\"t\":0,\"x\":1}", "{\"t\":0,\"y\":1}",
+		  "{\"t\":0,\"x\":1,\"y\":3}" },
+		{ ST_VOCAB_TOKENS, "{\n  \"x\": 1\n}\n", "{\"y\": 1, \"z\":3}",
+		  "{\n  \"x\": 1,\n  \"y\": 3,\n  \"z\":4\n}\n" },
+		{ ST_VOCAB_TOKENS, "{}", "{\"y\":1}", "{\"y\":3}" },
+		{ ST_VOCAB_TOKENS, "{ }", "{\"y\":1,\"z\":3}", "{\"y\":3,\"z\":4 }" },
+		{ ST_VOCAB_TOKENS, "{\"x\":1}", "{}", "{\"x\":1}" },
+		/* what another list of ours has stays there */
+		{ ST_VOCAB_TOKENS, "{\"x\":1}", "{\"s\":2}", "{\"x\":1}" },
+		{ ST_VOCAB_TOKENS, "[[\"t\",0],[\"x\",0],[\"s\",0]]", "[[\"t\",0],[\"y\",-1]]",
+		  "[[\"t\",0],[\"x\",0],[\"s\",0],[\"y\",-1]]" },
+		{ ST_VOCAB_TOKENS, "[[\"t\",0]]", "[[\"t\",0],[\"y\",-1]]", NULL },
+		{ ST_VOCAB_TOKENS, "[]", "{\"y\":1}", NULL },
+		{ ST_VOCAB_ENTRIES, "[{\"id\":1,\"content\":\"x\"}]",
+		  "[ {\"content\":\"y\", \"id\": 1, \"n\":{}}, {\"id\":2,\"content\":\"s\"} ]",
+		  "[{\"id\":1,\"content\":\"x\"},{\"content\":\"y\", \"id\": 3, \"n\":{}},"
+		  "{\"id\":2,\"content\":\"s\"}]" },
+		{ ST_VOCAB_ENTRIES, "[]", "[{\"id\":3,\"content\":\"z\"}]",
+		  "[{\"id\":4,\"content\":\"z\"}]" },
+		{ ST_VOCAB_ENTRIES, "[]", "[{\"id\":99,\"content\":\"q\"}]", NULL },
+		{ ST_VOCAB_BY_ID, "{\"1\":{\"c\":\"x\"}}", "{\"1\": {\"c\":\"y\"},\"2\":{}}",
+		  "{\"1\":{\"c\":\"x\"},\"3\": {\"c\":\"y\"},\"2\": {}}" },
+		{ ST_VOCAB_BY_ID, "{\"2\":1}", "{\"2\":5,\"77\":1}", "{\"2\":1}" },
+		{ ST_VOCAB_MERGES, "[\"a b\",\"c d\"]", "[\"a b\", \"e f\"]",
+		  "[\"a b\",\"c d\",\"e f\"]" },
+		{ ST_VOCAB_MERGES, "[[\"a\",\"b\"]]", "[[\"a\",\"b\"],[\"c\",\"d\"]]",
+		  "[[\"a\",\"b\"],[\"c\",\"d\"]]" },
+		{ ST_VOCAB_SIZE, "3", "4", "5" },
+		{ ST_VOCAB_SIZE, "64", "4", "64" },
+		{ ST_VOCAB_SIZE, "null", "4", NULL },
+		{ ST_VOCAB_ID, "0", "3", "4" },
+		{ ST_VOCAB_ID, "0", "[0, 1,3]", "[0, 3, 4]" },
+		{ ST_VOCAB_ID, "0", "null", "null" },
+		{ ST_VOCAB_ID, "0", "99", "99" },
+		{ ST_VOCAB_LINES, "t\nx\ns\n", "t\ny\ns\nz\n", "t\nx\ns\ny\nz\n" },
+		{ ST_VOCAB_LINES, "t\nx\ns", "t\ny", "t\nx\ns\ny\n" },
+		{ ST_VOCAB_LINES, "t\n", "t\ny\n", NULL },
+	};
+	struct st_vocab_union u;
+
+	(void)state;
+	unite(&u, "{\"t\":0}", "{\"t\":0,\"x\":1,\"s\":2}", "{\"t\":0,\"y\":1,\"s\":2,\"z\":3}");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct st_vocab_text ours = { cases[i].ours, strlen(cases[i].ours) };
+		const struct st_vocab_text theirs = { cases[i].theirs, strlen(cases[i].theirs) };
+		struct st_err e = { 0 };
+		struct st_buf b;
+		int rc;
+
+		st_buf_init(&b, 4096);
+		rc = st_vocab_text(cases[i].form, &u, &ours, &theirs, &b, &e);
+		if ((rc == ST_OK) != (cases[i].want != NULL))
+			fail_msg("case %zu: %d %s", i, rc, e.msg);
+		if (rc == ST_OK &&
+		    (b.len != strlen(cases[i].want) || memcmp(b.p, cases[i].want, b.len) != 0))
+			fail_msg("case %zu: %.*s", i, (int)b.len, (const char *)b.p);
+		st_buf_release(&b);
+	}
+	st_vocab_union_release(&u);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(forms),
+		cmocka_unit_test(reads),
+		cmocka_unit_test(unions),
+		cmocka_unit_test(texts),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
