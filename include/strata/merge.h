@@ -123,6 +123,10 @@ STRATA_API int strata_merge_abort(strata_repo *r, strata_checkout_result *result
 
 typedef struct strata_merge_input {
 	const char *path, *name, *kind, *how;
+	/* ids of what was merged: the tensor, value or file; NULL: absent */
+	const char *base;
+	const char *const *sides; /* ours first */
+	size_t nsides;
 } strata_merge_input;
 typedef struct strata_merge_info {
 	const char *id; /* of the description */

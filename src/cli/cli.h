@@ -156,7 +156,7 @@ void jk_u64(strata_json *j, const char *key, uint64_t v);
 void jk_bool(strata_json *j, const char *key, bool v);
 void jk_counts(strata_json *j, const char *key, const strata_tensor_counts *n);
 void jk_files(strata_json *j, const char *key, const strata_file_counts *n);
-void jk_strings(strata_json *j, const char *key, const char *const *v, size_t n);
+void jk_strings(strata_json *j, const char *key, const char *const *v, size_t n); /* NULL: null */
 void jk_shape(strata_json *j, const strata_tensor *t);
 
 /* ---- progress.c, interrupt.c, pager.c, editor.c ---- */

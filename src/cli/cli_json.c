@@ -69,7 +69,10 @@ void jk_strings(strata_json *j, const char *key, const char *const *v, size_t n)
 	strata_json_key(j, key);
 	strata_json_array(j);
 	for (i = 0; i < n; i++)
-		strata_json_string(j, v[i]);
+		if (v[i])
+			strata_json_string(j, v[i]);
+		else
+			strata_json_null(j);
 	strata_json_end_array(j);
 }
 

@@ -113,6 +113,7 @@ static void show_json(struct cli *c, const strata_merge_result *r)
 	jk_text(j, "old_commit", *r->old_commit ? r->old_commit : NULL);
 	jk_text(j, "old_version", *r->old_version ? r->old_version : NULL);
 	jk_text(j, "base", *r->base ? r->base : NULL);
+	jk_bool(j, "several_bases", r->several_bases);
 	jk_u64(j, "conflicts", r->conflicts);
 	jk_u64(j, "taken", r->taken);
 	jk_u64(j, "blended", r->blended);

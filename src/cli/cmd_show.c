@@ -273,6 +273,24 @@ static int json_item(void *arg, const strata_merge_input *i)
 	jk_name(j, "name", i->name);
 	jk_text(j, "type", i->kind);
 	jk_text(j, "how", i->how);
+	jk_text(j, "base", i->base);
+	jk_strings(j, "sides", i->sides, i->nsides);
+	strata_json_end_object(j);
+	return cli_emit(m->s->c);
+}
+
+static int json_merge(void *arg, const strata_merge_info *i)
+{
+	struct merged *m = arg;
+	strata_json *j = m->s->c->json;
+
+	strata_json_object(j);
+	jk_text(j, "kind", "merge-description");
+	jk_text(j, "id", i->id);
+	jk_strings(j, "parents", i->parents, i->nparents);
+	jk_text(j, "base", i->nbases ? i->bases[0] : NULL);
+	jk_u64(j, "seed", i->seed);
+	jk_u64(j, "settled", i->items);
 	strata_json_end_object(j);
 	return cli_emit(m->s->c);
 }
@@ -282,7 +300,7 @@ static int show_merge(struct show *s, const char *rev, bool json, strata_error *
 {
 	struct merged m = { .s = s };
 	strata_error none = { 0 };
-	int rc = strata_merge_show(s->c->repo, rev ? rev : "HEAD", json ? NULL : text_merge,
+	int rc = strata_merge_show(s->c->repo, rev ? rev : "HEAD", json ? json_merge : text_merge,
 				   json ? json_item : text_item, &m, &none);
 
 	if (rc == STRATA_ENOTFOUND)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/conflicts.h"
 
+#include <math.h>
+
 #define MOST 100 /* lines */
 
 struct showing {
@@ -43,8 +45,11 @@ static int show_one(void *arg, const strata_conflict *x)
 	}
 	fputs(color_off(k->c, COLOR_BAD), stdout);
 	if (x->has_figures)
-		printf("  D %.3g, cosine %.4f, %s of %s changed", x->mad, x->cosine,
-		       human_number(x->changed).s, human_number(x->numel).s);
+		printf("  D %.3g, ", x->mad);
+	if (x->has_figures && isfinite(x->cosine)) /* one of them may be zero */
+		printf("cosine %.4f, ", x->cosine);
+	if (x->has_figures)
+		printf("%s of %s changed", human_number(x->changed).s, human_number(x->numel).s);
 	fputc('\n', stdout);
 	return cli_stop(k->c);
 }

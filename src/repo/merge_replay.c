@@ -30,7 +30,7 @@ static int load_description(struct st_repo *r, const char *rev, struct st_oid *i
 	return rc;
 }
 
-struct texts { /* ids in hex */
+struct texts { /* ids in hex; NULL: zero */
 	char (*hex)[ST_OID_HEX + 1];
 	const char **v;
 };
@@ -43,7 +43,7 @@ static int to_text(struct texts *t, const struct st_oid *ids, size_t n, struct s
 		return e->code;
 	for (size_t i = 0; i < n; i++) {
 		st_oid_hex(&ids[i], t->hex[i]);
-		t->v[i] = t->hex[i];
+		t->v[i] = st_oid_is_zero(&ids[i]) ? NULL : t->hex[i];
 	}
 	return ST_OK;
 }
@@ -52,6 +52,28 @@ static void free_texts(struct texts *t)
 {
 	free(t->hex);
 	free(t->v);
+}
+
+static int tell_item(const struct st_merge_item *it,
+		     int (*cb)(void *arg, const strata_merge_input *i), void *arg, struct st_err *e)
+{
+	struct texts sides = { 0 }, base = { 0 };
+	strata_merge_input in = {
+		.path = it->path, .name = it->name, .kind = it->kind, .how = it->how
+	};
+	int rc = to_text(&sides, it->sides, it->nsides, e);
+
+	if (rc == ST_OK)
+		rc = to_text(&base, &it->base, 1, e);
+	if (rc == ST_OK) {
+		in.base = base.v[0];
+		in.sides = sides.v;
+		in.nsides = it->nsides;
+		rc = cb(arg, &in) ? ST_ENO : ST_OK;
+	}
+	free_texts(&sides);
+	free_texts(&base);
+	return rc;
 }
 
 static int tell(const struct st_commit *c, const struct st_merge_desc *d,
@@ -74,15 +96,8 @@ static int tell(const struct st_commit *c, const struct st_merge_desc *d,
 	i.bases = bases.v;
 	if (rc == ST_OK && info && info(arg, &i) != 0)
 		rc = ST_ENO;
-	for (size_t k = 0; rc == ST_OK && cb && k < d->nitems; k++) {
-		const strata_merge_input in = { .path = d->items[k].path,
-						.name = d->items[k].name,
-						.kind = d->items[k].kind,
-						.how = d->items[k].how };
-
-		if (cb(arg, &in) != 0)
-			rc = ST_ENO;
-	}
+	for (size_t k = 0; rc == ST_OK && cb && k < d->nitems; k++)
+		rc = tell_item(&d->items[k], cb, arg, e);
 	free_texts(&parents);
 	free_texts(&bases);
 	return rc;

@@ -233,6 +233,64 @@ static bool can_join(const struct weaving *k, const struct st_fate *f)
 	return true;
 }
 
+static bool unchanged(const struct st_operand *base, const struct st_operand *x)
+{
+	if (!base || !x || !st_oid_eq(&base->id, &x->id) || base->dtype != x->dtype ||
+	    base->ndim != x->ndim)
+		return false;
+	for (unsigned i = 0; i < x->ndim; i++)
+		if (base->shape[i] != x->shape[i])
+			return false;
+	return true;
+}
+
+/* Of values for each of all sides, those of the sides that have a say. */
+static int narrow(struct weaving *k, struct st_thread *t, struct st_err *e)
+{
+	struct st_spec *s = &t->from.spec;
+	const struct st_param *all = s->params;
+	size_t n = k->f.w->n;
+
+	s->params = st_arena_alloc(&k->f.w->arena, s->nparams * sizeof(*s->params), e);
+	for (size_t i = 0; s->params && i < s->nparams; i++) {
+		struct st_param *p = &s->params[i];
+
+		*p = all[i];
+		if (p->layered || p->n != n)
+			continue;
+		p->v = st_arena_alloc(&k->f.w->arena, n * sizeof(*p->v), e);
+		if (!p->v)
+			return e->code;
+		p->n = 0;
+		for (size_t o = 0; o < n; o++)
+			if (t->in[o])
+				p->v[p->n++] = all[i].v[o];
+	}
+	return e->code;
+}
+
+/*
+ * What several of many sides changed is a matter of those: a side that left the tensor as it was
+ * has no say, as it has none where only one side changed it.
+ */
+static int leave_out(struct weaving *k, struct st_thread *t, struct st_err *e)
+{
+	struct st_method_info info;
+	size_t left = k->f.w->n;
+
+	if (t->from.how != ST_HOW_METHOD)
+		return ST_OK;
+	st_method_of(&t->from.spec, &info);
+	if (strcmp(info.name, "theirs") == 0) /* theirs:model=2 counts sides */
+		return ST_OK;
+	for (size_t i = 0; i < k->f.w->n; i++)
+		if (!t->in[i] || unchanged(t->base, t->in[i])) {
+			t->in[i] = NULL;
+			left--;
+		}
+	return left < k->f.w->n ? narrow(k, t, e) : ST_OK;
+}
+
 /* like: as which the result is typed and shaped; who: whose memory it is about */
 static int blend_of(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
 		    const struct st_operand *like, size_t who, struct st_err *e)
@@ -254,7 +312,7 @@ static int blend_of(struct weaving *k, const struct st_fate *f, const struct st_
 	t->seed_name = one == f->sides[who] ? f->name : one->name;
 	t->seed_len = one == f->sides[who] ? f->len : one->name_len;
 	k->f.w->tensors_blended++;
-	return ST_OK;
+	return leave_out(k, t, e);
 }
 
 static int blend(struct weaving *k, const struct st_fate *f, const struct st_choice *c,

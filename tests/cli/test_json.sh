@@ -94,7 +94,7 @@ documented() {
 	cd ..
 	python3 "$ST_SRC/tests/cli/json_keys.py" "$doc" status=status commit=commit log=log blame=blame branch=branch tag=tag \
 		reflog=reflog revert=revert cherry-pick=cherry-pick rollback=rollback \
-		switch=switch checkout=checkout 'merge: kind conflict/conflict=merge' 'merge: kind summary/summary=merge' 'merge: kind replay/replay=replay' resolve=resolve 'show: kind merge/merge=show' \
+		switch=switch checkout=checkout 'merge: kind conflict/conflict=merge' 'merge: kind summary/summary=merge' 'merge: kind replay/replay=replay' resolve=resolve 'show: kind merge/merge=show' 'show: kind merge-description/merge-description=show' \
 		'reset: kind discarded/discarded=reset' 'reset: kind summary/summary=reset' \
 		'undo: kind ref/ref=undo' 'undo: kind kept/kept=undo' 'undo: kind lost/lost=undo' 'undo: kind summary/summary=undo' \
 		'show: kind version/version=show' 'show: kind file/file=show' \

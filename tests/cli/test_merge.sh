@@ -38,7 +38,7 @@ forms() {
 	strata merge -q @{-1}
 	match '^\* side +v2' strata branch
 	strata reset -q --hard v1
-	match '^\{"kind":"summary","result":"fast-forward","branch":"side","commit":"[0-9a-f]{64}","version":"v2","old_commit":"[0-9a-f]{64}","old_version":"v1","base":null,"conflicts":0,"taken":0,"blended":0,"files":\{"written":1,"kept":0,"removed":0,"bytes":2\}\}$' \
+	match '^\{"kind":"summary","result":"fast-forward","branch":"side","commit":"[0-9a-f]{64}","version":"v2","old_commit":"[0-9a-f]{64}","old_version":"v1","base":null,"several_bases":false,"conflicts":0,"taken":0,"blended":0,"files":\{"written":1,"kept":0,"removed":0,"bytes":2\}\}$' \
 		strata merge --json main
 	match '^\{"kind":"summary","result":"up-to-date",.*"version":"v2",.*"old_version":"v2",' strata merge --json main
 }
@@ -356,6 +356,41 @@ z' ls
 	out 'already up to date' strata merge x y z
 }
 
+# What main left as it was is a matter of the others.
+say() {
+	repo
+	model m.safetensors a:F32:64:1 b:F32:64:1
+	strata add . && strata commit -q -m one
+	for n in 2 3; do
+		strata switch -q -c s$n v1
+		model m.safetensors a:F32:64:$n b:F32:64:$n
+		cp m.safetensors ../$n.safetensors
+		strata commit -q -a -m $n
+	done
+	strata switch -q main
+	strata merge -q s2 s3 --method linear
+	strata average -q ../2.safetensors ../3.safetensors -o ../want.safetensors
+	cmp m.safetensors ../want.safetensors
+	strata merge -q --replay HEAD
+	strata undo -q
+	strata merge -q s2 s3 --method slerp:t=1
+	cmp m.safetensors ../3.safetensors
+	strata undo -q
+	# values for each side are still told by their place
+	strata merge -q s2 s3 --rule a=linear:weight=7/1/0 --rule b=linear:weight=7/0/1
+	model ../want.safetensors a:F32:64:2 b:F32:64:3
+	cmp m.safetensors ../want.safetensors
+	match '"kind":"merge-description","id":"[0-9a-f]{64}","parents":\["[0-9a-f]{64}","[0-9a-f]{64}","[0-9a-f]{64}"\],"base":"[0-9a-f]{64}","seed":0,"settled":2\}' \
+		strata show --json
+	match '"name":"a","type":"values","how":"linear:.*","base":"[0-9a-f]{64}","sides":\["[0-9a-f]{64}","[0-9a-f]{64}","[0-9a-f]{64}"\]\}' \
+		strata show --json
+	strata merge -q --replay HEAD
+	strata undo -q
+	strata merge -q s2 s3 --method theirs:model=2
+	cmp m.safetensors ../3.safetensors
+	strata fsck --full
+}
+
 no_forward() {
 	setup
 	strata switch -q side
@@ -451,6 +486,7 @@ it 'commit ends a merge' by_commit
 it 'text by line' lines
 it 'files that came, went and moved' files
 it 'several at once' several
+it 'who has a say among several' say
 it 'a version although going forward is enough' no_forward
 it 'only if a command says so' asked
 it 'configurations by key' keys

@@ -88,7 +88,8 @@ static void reads(void **state)
 		{ "tokenizer.json", "[]", NULL, ST_EFORMAT },
 		/* an added token that the model has too keeps the first id */
 		{ "tokenizer.json",
-		  "{\"model\":{\"vocab\":{\"a\":0}},\"added_tokens\":[{\"content\":\"a\",\"id\":0}]}",
+		  "{\"model\":{\"vocab\":{\"a\":0}},"
+		  "\"added_tokens\":[{\"content\":\"a\",\"id\":0}]}",
 		  "a=0", ST_OK },
 		{ "vocab.txt", "a\nb\r\nc", "a=0 b=1 c=2", ST_OK },
 		{ "vocab.txt", "", "", ST_OK },
