@@ -407,6 +407,15 @@ static size_t whole_segments(const struct engine *g, size_t n)
 	return (size_t)(n < row ? row : n / row * row);
 }
 
+/* Is a block sooner read than handed to a worker? What an object holds must be decoded. */
+static bool cheap(const struct engine *g)
+{
+	for (size_t i = 0; i < g->nfeeds; i++)
+		if (g->feed[i].in->src->fd < 0)
+			return false;
+	return true;
+}
+
 /* How many numbers a slab has, so that all of them and what workers need fit. */
 static int size_slabs(struct engine *g, struct st_err *e)
 {
@@ -429,7 +438,7 @@ static int size_slabs(struct engine *g, struct st_err *e)
 			       "%zu inputs on %u threads need more than %" PRIu64
 			       " bytes of memory; raise --memory or lower --jobs",
 			       g->nfeeds, j->ctx->jobs, j->ctx->memory);
-	if (g->to - g->from <= g->slab || workers == 1 || g->p->step)
+	if (g->to - g->from <= g->slab || workers == 1 || (g->p->step && cheap(g)))
 		g->nslabs = 1;
 	return ST_OK;
 }

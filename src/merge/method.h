@@ -138,8 +138,7 @@ struct st_pass {
 	size_t per_block, per_number;
 	uint64_t from, to; /* the numbers that it is over, from a multiple of ST_BLEND_BLOCK on; to
 			    * 0: all */
-	/* MAY be 0: only the first ST_BLEND_BLOCK of each so many, a multiple of that; on the
-	 * calling thread. */
+	/* MAY be 0: only the first ST_BLEND_BLOCK of each so many, a multiple of that. */
 	uint64_t step;
 	void **own; /* NULL, or one of each worker of job->ctx->jobs */
 };

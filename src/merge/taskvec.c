@@ -279,6 +279,8 @@ int st_taskvec_ranked(struct st_job *j, struct st_err *e)
 
 ST_BLEND_INLINE void weigh(double *restrict d, double weight)
 {
+	if (weight == 1)
+		return;
 	for (size_t i = 0; i < BLOCK; i++)
 		d[i] *= weight;
 }
