@@ -52,9 +52,9 @@ static int write_model(const char *p, size_t n)
 static int make_version(strata_repo *r, uint64_t k, strata_error *err)
 {
 	const char *path = "m.safetensors";
-	strata_commit_options o = { .fast = true };
+	strata_commit_options o = { 0 };
 	char message[32];
-	int rc = strata_add(r, &path, 1, STRATA_ADD_FAST, NULL, NULL, NULL, err);
+	int rc = strata_add(r, &path, 1, 0, NULL, NULL, NULL, err);
 
 	snprintf(message, sizeof(message), "version %" PRIu64, k);
 	o.message = message;

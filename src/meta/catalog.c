@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID 0x53545243 /* "STRC" */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define SCHEMA_ENTRIES 22 /* tables and indexes, SQLite's own for UNIQUE included */
 #define BUSY_MS 10000
 
@@ -39,8 +39,8 @@ static const char schema[] =
 	" state INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE locs(oid INTEGER NOT NULL, kind INTEGER NOT NULL, depth INTEGER NOT NULL,"
 	" pack INTEGER NOT NULL, offset INTEGER NOT NULL, width INTEGER NOT NULL, base INTEGER,"
-	" raw INTEGER NOT NULL, stored INTEGER NOT NULL, nframes INTEGER NOT NULL,"
-	" chk BLOB NOT NULL, PRIMARY KEY(oid, kind, depth, pack DESC, offset)) WITHOUT ROWID;"
+	" raw INTEGER NOT NULL, stored INTEGER NOT NULL, head INTEGER NOT NULL,"
+	" PRIMARY KEY(oid, kind, depth, pack DESC, offset)) WITHOUT ROWID;"
 	"CREATE INDEX locs_by_pack ON locs(pack, offset);"
 	"CREATE TABLE ops(seq INTEGER PRIMARY KEY, end INTEGER NOT NULL, time INTEGER NOT NULL,"
 	" who INTEGER NOT NULL, verb INTEGER NOT NULL, why TEXT NOT NULL, refs TEXT NOT NULL);"
@@ -425,8 +425,8 @@ static const char *const digested[] = {
 	" WHERE k.oid IN (SELECT h.value FROM commits c CROSS JOIN changes h ON h.cid = c.cid"
 	" WHERE c.version <> '') ORDER BY o.id",
 	"SELECT id, size, objects FROM packs ORDER BY id",
-	"SELECT p.id, o.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, l.nframes,"
-	" l.chk FROM packs p CROSS JOIN locs l ON l.pack = p.pack"
+	"SELECT p.id, o.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, l.head"
+	" FROM packs p CROSS JOIN locs l ON l.pack = p.pack"
 	" CROSS JOIN objects o ON o.oid = l.oid LEFT JOIN objects b ON b.oid = l.base"
 	" ORDER BY p.id, l.offset",
 	"SELECT id, state FROM objects WHERE state <> 0 ORDER BY id",

@@ -202,8 +202,7 @@ struct st_loc {
 	struct st_oid id, pack, base; /* base: zero when none; of a recipe: its manifest */
 	uint8_t kind, width, depth;
 	uint64_t offset, raw, stored;
-	uint32_t nframes;
-	uint8_t check[16];
+	uint32_t head; /* bytes of the entry's header */
 };
 ST_MUST int st_catalog_loc_add(struct st_catalog *c, int64_t pack_key, const struct st_loc *loc,
 			       struct st_err *e);

@@ -142,19 +142,8 @@ int st_catalog_loc_add(struct st_catalog *c, int64_t pack, const struct st_loc *
 		st_query_null(&q);
 	st_query_u64(&q, loc->raw);
 	st_query_u64(&q, loc->stored);
-	st_query_i64(&q, loc->nframes);
-	st_query_blob(&q, loc->check, sizeof(loc->check));
+	st_query_i64(&q, loc->head);
 	return st_query_run(&q);
-}
-
-static void get_check(struct st_query *q, int i, struct st_loc *out)
-{
-	const void *p = sqlite3_column_blob(q->stmt, i);
-
-	if (p && sqlite3_column_bytes(q->stmt, i) == (int)sizeof(out->check))
-		memcpy(out->check, p, sizeof(out->check));
-	else
-		st_fail(q->err, ST_ECORRUPT, "%s: bad checksum of an entry", q->c->path);
 }
 
 static void get_loc(struct st_query *q, struct st_loc *out)
@@ -168,8 +157,7 @@ static void get_loc(struct st_query *q, struct st_loc *out)
 	out->offset = st_column_u64(q, 6, INT64_MAX);
 	out->raw = st_column_u64(q, 7, INT64_MAX);
 	out->stored = st_column_u64(q, 8, INT64_MAX);
-	out->nframes = (uint32_t)st_column_u64(q, 9, UINT32_MAX);
-	get_check(q, 10, out);
+	out->head = (uint32_t)st_column_u64(q, 9, UINT32_MAX);
 }
 
 int st_catalog_loc_find(struct st_catalog *c, const struct st_oid *id, unsigned kind,

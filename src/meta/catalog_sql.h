@@ -17,7 +17,7 @@
 	"FROM commits c CROSS JOIN names n ON n.nid = c.author "
 #define LOC_COLUMNS                                                                      \
 	"SELECT o.id, p.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, " \
-	"l.nframes, l.chk "
+	"l.head "
 
 #define ST_SQL_TABLE(X)                                                                            \
 	X(BEGIN, "BEGIN IMMEDIATE")                                                                \
@@ -57,7 +57,7 @@
 	X(OBJECT_GET, "SELECT oid FROM objects WHERE id = ?")                                      \
 	X(OBJECT_ADD, "INSERT INTO objects(id) VALUES(?) ON CONFLICT(id) DO NOTHING")              \
 	X(LOC_ADD, "INSERT INTO locs(oid, kind, depth, pack, offset, width, base, raw, stored, "   \
-		   "nframes, chk) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING") \
+		   "head) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")            \
 	X(LOC_DEL, "DELETE FROM locs WHERE pack = ?")                                              \
 	X(LOC_FIND, LOC_COLUMNS "FROM objects o CROSS JOIN locs l ON l.oid = o.oid "               \
 				"CROSS JOIN packs p ON p.pack = l.pack "                           \

@@ -316,20 +316,3 @@ int st_page_encode(struct st_buf *out, const struct st_page *p, struct st_err *e
 	st_jw_close_object(&w);
 	return e->code;
 }
-
-int st_recipe_encode(struct st_buf *out, uint64_t size, const struct st_oid *manifest,
-		     struct st_err *e)
-{
-	struct st_jw w;
-
-	if (st_oid_is_zero(manifest))
-		return st_fail(e, ST_EUSAGE, "recipe without a manifest");
-	st_jw_init(&w, out, true, e);
-	st_jw_object(&w);
-	put_oid(&w, "manifest", manifest);
-	put_u64(&w, "size", size);
-	st_jw_key(&w, "type");
-	st_jw_string(&w, "strata.recipe/1");
-	st_jw_close_object(&w);
-	return e->code;
-}

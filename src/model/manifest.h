@@ -122,10 +122,4 @@ void st_page_release(struct st_page *p);
 ST_MUST int st_manifest_encode(struct st_buf *out, const struct st_manifest *m, struct st_err *e);
 ST_MUST int st_page_encode(struct st_buf *out, const struct st_page *p, struct st_err *e);
 
-/* Recipe entry content: "strata.recipe/1" {file size, manifest}. */
-ST_MUST int st_recipe_encode(struct st_buf *out, uint64_t size, const struct st_oid *manifest,
-			     struct st_err *e);
-ST_MUST int st_recipe_parse(uint64_t *size, struct st_oid *manifest, const void *p, size_t len,
-			    struct st_err *e);
-
 #endif

@@ -303,21 +303,3 @@ void st_page_release(struct st_page *p)
 	st_arena_release(&p->arena);
 	*p = (struct st_page){ 0 };
 }
-
-int st_recipe_parse(uint64_t *size, struct st_oid *manifest, const void *p, size_t len,
-		    struct st_err *e)
-{
-	struct st_arena none; /* a recipe holds no text to keep */
-	struct st_canon c;
-
-	st_arena_init(&none);
-	st_canon_init(&c, p, len, &none, e);
-	st_canon_object(&c);
-	need_oid(&c, "manifest", manifest);
-	*size = need_u64(&c, "size");
-	st_canon_type(&c, "strata.recipe/1");
-	st_canon_close(&c);
-	st_canon_end(&c);
-	st_arena_release(&none);
-	return e->code == ST_OK ? ST_OK : st_wrap(e, "parse strata.recipe/1");
-}

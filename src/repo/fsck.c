@@ -143,9 +143,8 @@ static int compare_row(void *arg, const struct st_loc *l, struct st_err *e)
 	(void)e;
 	c->differs = c->at >= c->x->n || !st_oid_eq(&w->id, &l->id) || w->kind != l->kind ||
 		     w->width != l->width || w->depth != l->depth || w->offset != l->offset ||
-		     w->raw != l->raw || w->stored != l->stored || w->nframes != l->nframes ||
-		     !st_oid_eq(&w->base, &l->base) ||
-		     memcmp(w->check, l->check, sizeof(l->check)) != 0;
+		     w->raw != l->raw || w->stored != l->stored || w->head != l->head ||
+		     !st_oid_eq(&w->base, &l->base);
 	c->at++;
 	return c->differs ? ST_ENO : ST_OK;
 }
@@ -159,7 +158,6 @@ static int compare_index(struct st_fsck *f, const struct st_oid *pack, struct st
 
 	if (rc != ST_OK)
 		return rc;
-	st_rows_by_offset(&x);
 	rc = st_catalog_loc_each(f->r->cat, pack, compare_row, &c, e);
 	f->res->objects += x.n;
 	if (rc == ST_OK && (c.differs || c.at != x.n))

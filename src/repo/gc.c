@@ -203,7 +203,6 @@ static int copy_pack(struct gc *g, struct st_writer *w, const struct st_gc_pack 
 
 	if (rc != ST_OK)
 		return rc;
-	st_rows_by_offset(&x);
 	for (i = 0; rc == ST_OK && i < x.n; i++) {
 		loc.id = x.rows[i].id;
 		loc.kind = x.rows[i].kind;
@@ -213,7 +212,7 @@ static int copy_pack(struct gc *g, struct st_writer *w, const struct st_gc_pack 
 		rc = st_check_cancel(&g->r->ctx, e);
 		if (rc == ST_OK)
 			rc = st_writer_copy_entry(w, &k->id, &x.rows[i], e);
-		g->done += st_gc_entry_bytes(x.rows[i].stored, x.rows[i].nframes);
+		g->done += st_gc_entry_bytes(x.rows[i].stored, x.rows[i].head);
 		st_progress(&g->r->ctx, "gc", g->done, g->total, true, false);
 	}
 	st_pack_index_release(&x);

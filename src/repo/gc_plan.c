@@ -16,9 +16,9 @@ void st_gc_plan_release(struct st_gc_plan *p)
 	p->packs = NULL;
 }
 
-uint64_t st_gc_entry_bytes(uint64_t stored, uint64_t nframes)
+uint64_t st_gc_entry_bytes(uint64_t stored, uint64_t head)
 {
-	return ST_ENTRY_FIXED + nframes * ST_FRAME_ROW + stored;
+	return stored + head;
 }
 
 struct st_gc_pack *st_gc_find(const struct st_gc_plan *p, const struct st_oid *pack)
@@ -98,7 +98,7 @@ static int collect(struct st_gc_plan *p, struct st_err *e)
 static int measure_entry(void *arg, const struct st_loc *loc, struct st_err *e)
 {
 	struct st_gc_plan *p = arg;
-	uint64_t bytes = st_gc_entry_bytes(loc->stored, loc->nframes);
+	uint64_t bytes = st_gc_entry_bytes(loc->stored, loc->head);
 	struct st_gc_pack *pack = p->last;
 
 	(void)e;

@@ -375,6 +375,6 @@ int st_filesink_finish(struct st_filesink *s, const struct st_oid *file, uint64_
 	if (rc == ST_OK)
 		rc = read_back(s, &root, size, e);
 	if (rc == ST_OK)
-		rc = st_writer_recipe(s->g->w, file, size, &root, e);
+		rc = st_writer_recipe(s->g->w, file, &root, e);
 	return rc;
 }

@@ -43,19 +43,6 @@ bool st_is_damage(int code)
 	return code == ST_ECORRUPT || code == ST_ENOTFOUND || code == ST_EIO || code == ST_EFORMAT;
 }
 
-static int offset_cmp(const void *a, const void *b)
-{
-	const struct st_index_row *x = a, *y = b;
-
-	return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
-void st_rows_by_offset(struct st_pack_index *x)
-{
-	if (x->n)
-		qsort(x->rows, x->n, sizeof(*x->rows), offset_cmp);
-}
-
 static uint64_t print_of(const struct st_loc *loc)
 {
 	return (st_get64(loc->pack.b) ^ loc->offset * UINT64_C(0x9e3779b97f4a7c15)) << 8;

@@ -75,8 +75,6 @@ bool st_mark_has(const struct st_mark *m, const struct st_oid *id, unsigned kind
 /* Is it this one? */
 bool st_mark_chose(const struct st_mark *m, const struct st_loc *loc);
 
-/* In the order in which they lie in the pack. */
-void st_rows_by_offset(struct st_pack_index *x);
 /* Could damage of stored data be the reason (and not memory, a lock, the user)? */
 bool st_is_damage(int code);
 

@@ -76,7 +76,6 @@ static int each_row(struct st_repack *x,
 		rc = st_odb_pack_index(x->r->odb, &x->packs[i].id, &index, &len, e);
 		if (rc != ST_OK)
 			break;
-		st_rows_by_offset(&index);
 		for (k = 0; rc == ST_OK && k < index.n; k++)
 			rc = cb(x, &x->packs[i], &index.rows[k], e);
 		st_pack_index_release(&index);

@@ -72,22 +72,20 @@ static int check_tree(const struct st_obj *ob, struct st_err *e)
 
 static int check_header(struct st_obj *ob, const uint8_t *p, size_t n, struct st_err *e)
 {
-	uint8_t hash[ST_OID_LEN];
+	const struct st_loc *l = &ob->loc;
 
-	st_blake3(p, n, hash);
-	if (memcmp(hash, ob->loc.check, sizeof(ob->loc.check)) != 0)
-		return st_fail(e, ST_ECORRUPT, "its header does not match the pack's index");
-	if (st_entry_parse(&ob->entry, p, n, e) != ST_OK)
+	if (st_entry_parse(&ob->entry, &l->id, p, n, e) != ST_OK)
 		return e->code;
-	if (!st_oid_eq(&ob->entry.id, &ob->loc.id) || ob->entry.kind != ob->loc.kind ||
-	    ob->entry.stored != ob->loc.stored || ob->entry.raw != ob->loc.raw)
+	if (ob->entry.kind != l->kind || ob->entry.stored != l->stored || ob->entry.raw != l->raw ||
+	    ob->entry.width != l->width || ob->entry.depth != l->depth ||
+	    !st_oid_eq(&ob->entry.base, &l->base))
 		return st_fail(e, ST_ECORRUPT, "another object lies there");
 	return check_tree(ob, e);
 }
 
-static int lay_out(struct st_obj *ob, size_t head, struct st_err *e)
+static int lay_out(struct st_obj *ob, struct st_err *e)
 {
-	uint64_t at = ob->loc.offset + head;
+	uint64_t at = ob->loc.offset;
 	uint32_t i;
 
 	ob->offsets = st_calloc(ob->entry.nframes, sizeof(*ob->offsets), e);
@@ -100,25 +98,26 @@ static int lay_out(struct st_obj *ob, size_t head, struct st_err *e)
 	return ST_OK;
 }
 
+/* The header lies behind what is stored; the two are read together when they are small. */
 static int read_header(struct st_obj *ob, struct st_err *e)
 {
-	uint64_t want = ST_ENTRY_FIXED + (uint64_t)ob->loc.nframes * ST_FRAME_ROW;
-	bool small = ob->loc.stored <= SMALL_ENTRY && want <= SMALL_ENTRY;
-	uint8_t *p = NULL;
-	size_t head, n;
-	int rc = st_size(want, &head, e);
+	const struct st_loc *l = &ob->loc;
+	bool small = l->stored <= SMALL_ENTRY && l->head <= SMALL_ENTRY;
+	size_t skip = small ? (size_t)l->stored : 0, n = skip + l->head;
+	uint64_t at;
+	uint8_t *p;
+	int rc;
 
-	if (rc != ST_OK)
-		return rc;
-	n = small ? head + (size_t)ob->loc.stored : head;
+	if (!st_add_u64(l->offset, l->stored, &at) || l->head > st_entry_head_max(l->raw))
+		return st_fail(e, ST_ECORRUPT, "it has a header of %" PRIu32 " bytes", l->head);
 	p = st_malloc(n, e);
 	if (!p)
 		return e->code;
-	rc = st_obj_raw_read(ob, p, n, ob->loc.offset, e);
+	rc = st_obj_raw_read(ob, p, n, at - skip, e);
 	if (rc == ST_OK)
-		rc = check_header(ob, p, head, e);
+		rc = check_header(ob, p + skip, l->head, e);
 	if (rc == ST_OK)
-		rc = lay_out(ob, head, e);
+		rc = lay_out(ob, e);
 	if (rc != ST_OK || !small) {
 		free(p);
 		return rc;
@@ -232,9 +231,9 @@ bool st_obj_place(const struct st_obj *ob, struct st_oid *pack, struct st_index_
 				      .offset = ob->loc.offset,
 				      .raw = ob->loc.raw,
 				      .stored = ob->loc.stored,
-				      .nframes = ob->loc.nframes,
+				      .head = ob->loc.head,
+				      .nframes = ob->entry.nframes,
 				      .base = ob->loc.base };
-	memcpy(row->check, ob->loc.check, sizeof(row->check));
 	return !ob->blob;
 }
 

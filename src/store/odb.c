@@ -83,7 +83,7 @@ static int read_index(struct st_odb *o, const char *name, const struct st_pack_t
 			rc = st_fail(e, ST_ECORRUPT, "the pack's index does not have its hash");
 	}
 	if (rc == ST_OK)
-		rc = st_pack_index_parse(out, p, n, t->pack_len, e);
+		rc = st_pack_index_parse(out, p, n, t->index_offset, e);
 	free(p);
 	return rc;
 }
@@ -128,8 +128,7 @@ void st_row_to_loc(struct st_loc *loc, const struct st_oid *pack, const struct s
 				.offset = r->offset,
 				.raw = r->raw,
 				.stored = r->stored,
-				.nframes = r->nframes };
-	memcpy(loc->check, r->check, sizeof(loc->check));
+				.head = r->head };
 }
 
 int st_odb_learn_pack(struct st_odb *o, const struct st_oid *pack, struct st_err *e)

@@ -106,7 +106,7 @@ ST_MUST int st_writer_put_big(struct st_writer *w, const void *p, size_t n, stru
  * st_writer_note. NULL: as put_big. What of base cannot be read does not count. */
 ST_MUST int st_writer_put_after(struct st_writer *w, const void *p, size_t n, struct st_obj *base,
 				uint32_t number, struct st_oid *out, struct st_err *e);
-ST_MUST int st_writer_recipe(struct st_writer *w, const struct st_oid *file, uint64_t file_size,
+ST_MUST int st_writer_recipe(struct st_writer *w, const struct st_oid *file,
 			     const struct st_oid *manifest, struct st_err *e);
 /* Reads back an object from the still unsealed or sealed packs of this writer, or from the odb. */
 ST_MUST int st_writer_get(struct st_writer *w, const struct st_oid *id, struct st_buf *out,

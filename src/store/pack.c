@@ -2,15 +2,15 @@
 #include "store/pack.h"
 
 #include "base/blake3.h"
+#include "base/map.h"
 #include "codec/codec.h"
 
 #include <stdio.h>
 
 static const char pack_magic[8] = "STRAPACK", index_magic[8] = "STRAPIDX",
 		  end_magic[8] = "STRAPEND";
-static const char entry_magic[4] = "SENT";
 
-#define PACK_VERSION 1
+#define PACK_VERSION 2
 
 uint64_t st_frames_of(uint64_t raw)
 {
@@ -32,7 +32,7 @@ int st_pack_header_parse(const uint8_t *p, size_t len, struct st_err *e)
 		return st_fail(e, ST_ECORRUPT, "not a pack: bad magic at offset 0");
 	if (st_get32(p + 8) != PACK_VERSION)
 		return st_fail(e, ST_ECORRUPT,
-			       "pack version %" PRIu32 " is unknown: written by a newer strata?",
+			       "pack version %" PRIu32 " is unknown: written by another strata?",
 			       st_get32(p + 8));
 	for (i = 12; i < ST_PACK_HEADER; i++)
 		if (p[i])
@@ -40,79 +40,111 @@ int st_pack_header_parse(const uint8_t *p, size_t len, struct st_err *e)
 	return ST_OK;
 }
 
-static void put_frame(uint8_t row[ST_FRAME_ROW], const struct st_frame_row *f)
+/* Of an entry without frames; and of each frame. */
+#define HEAD_MAX (1 + 10 + ST_OID_LEN + 1 + 5 + 10 + 8)
+#define FRAME_MAX (1 + 5 + 8 + ST_OID_LEN)
+
+#define TAG_KIND 0x03
+#define TAG_WIDTH 2 /* shift of two bits: its logarithm */
+#define TAG_FLAGS 4 /* shift of two bits */
+#define TAG_BASE 0x40
+#define TAG_MORE 0x80 /* members that this version does not know */
+
+static uint8_t tag_of(unsigned kind, unsigned width, unsigned flags, bool base)
 {
-	memset(row, 0, ST_FRAME_ROW);
-	row[0] = f->coding;
-	st_put32(row + 4, f->stored);
-	st_put64(row + 8, f->check);
-	memcpy(row + 16, f->cv, ST_OID_LEN);
+	unsigned log = width == 8 ? 3 : width >> 1;
+
+	return (uint8_t)(kind | log << TAG_WIDTH | flags << TAG_FLAGS | (base ? TAG_BASE : 0));
 }
 
-/*
- *	0 "SENT"  4 kind  5 width  6 depth  7 flags  8 id (32)  40 raw  48 stored  56 base (32)
- *	88 nframes  92 phase  96 cipher  100 number  104 key  112 bundle frame
- *	116 bundle offset  120.. 0
- */
-int st_entry_put(struct st_buf *out, const struct st_entry *en, uint8_t check[16], struct st_err *e)
+/* A recipe is of width 1, has no flags, and a base: its manifest. */
+static int get_tag(uint8_t tag, uint8_t *kind, uint8_t *width, uint8_t *flags, struct st_err *e)
 {
-	uint8_t fixed[ST_ENTRY_FIXED] = { 0 }, row[ST_FRAME_ROW], hash[ST_OID_LEN];
-	size_t from = out->len;
-	uint32_t i;
-	int rc;
+	*kind = tag & TAG_KIND;
+	*width = (uint8_t)(1U << (tag >> TAG_WIDTH & 3));
+	*flags = tag >> TAG_FLAGS & ST_ENTRY_FLAGS;
+	if (tag & TAG_MORE)
+		return st_fail(e, ST_ECORRUPT,
+			       "an entry with unknown members: written by a newer strata?");
+	if (*kind != ST_ENTRY_DATA && *kind != ST_ENTRY_RECIPE)
+		return st_fail(e, ST_ECORRUPT, "an entry of unknown kind %u", *kind);
+	if (*kind == ST_ENTRY_RECIPE && (tag & ~TAG_KIND) != TAG_BASE)
+		return st_fail(e, ST_ECORRUPT, "a recipe of tag %u", tag);
+	return ST_OK;
+}
 
-	memcpy(fixed, entry_magic, 4);
-	fixed[4] = en->kind;
-	fixed[5] = en->width;
-	fixed[6] = en->depth;
-	fixed[7] = en->flags;
-	memcpy(fixed + 8, en->id.b, ST_OID_LEN);
-	st_put64(fixed + 40, en->raw);
-	st_put64(fixed + 48, en->stored);
-	memcpy(fixed + 56, en->base.b, ST_OID_LEN);
-	st_put32(fixed + 88, en->nframes);
-	st_put32(fixed + 100, en->number);
-	rc = st_buf_add(out, fixed, sizeof(fixed), e);
-	for (i = 0; rc == ST_OK && i < en->nframes; i++) {
-		put_frame(row, &en->frames[i]);
-		rc = st_buf_add(out, row, sizeof(row), e);
+uint64_t st_entry_head_max(uint64_t raw)
+{
+	return HEAD_MAX + st_frames_of(raw) * FRAME_MAX;
+}
+
+/* How long a header is that has n bytes before its length: that counts itself and the check. */
+static size_t put_length(uint8_t out[10], size_t n)
+{
+	size_t k, i, len;
+
+	for (k = 1;; k++) {
+		len = n + k + 8;
+		if (k == 10 || len >> (7 * k) == 0)
+			break;
 	}
-	if (rc == ST_OK) {
-		st_blake3(out->p + from, out->len - from, hash);
-		memcpy(check, hash, 16);
-	}
+	for (i = 0; i < k; i++)
+		out[k - 1 - i] = (uint8_t)((len >> (7 * i) & 0x7f) | (i + 1 < k ? 0x80 : 0));
+	return k;
+}
+
+/* The id is in it, so that a row which names another is noticed. */
+static uint64_t check_of(const struct st_oid *id, const uint8_t *p, size_t n)
+{
+	uint8_t hash[ST_OID_LEN];
+	struct st_blake3 h;
+
+	st_blake3_init(&h);
+	st_blake3_update(&h, id->b, ST_OID_LEN);
+	st_blake3_update(&h, p, n);
+	st_blake3_final(&h, hash);
+	return st_get64(hash);
+}
+
+/* What the row's coding does not say already. */
+static int put_frame(struct st_buf *b, const struct st_frame_row *f, bool only, struct st_err *e)
+{
+	bool told = f->coding == ST_CODING_RAW || f->coding == ST_CODING_CONST ||
+		    f->coding == ST_CODING_SAME;
+	int rc = st_buf_add(b, &f->coding, 1, e);
+
+	if (rc == ST_OK && !told)
+		rc = st_buf_varint(b, f->stored, e);
+	if (rc == ST_OK && f->coding != ST_CODING_RAW && f->coding != ST_CODING_SAME)
+		rc = st_buf_u64(b, f->check, e);
+	if (rc == ST_OK && !only)
+		rc = st_buf_add(b, f->cv, ST_OID_LEN, e);
 	return rc;
 }
 
-static int check_fixed(const struct st_entry *en, const uint8_t *p, struct st_err *e)
+int st_entry_put(struct st_buf *out, const struct st_entry *en, struct st_err *e)
 {
-	size_t i;
+	bool base = !st_oid_is_zero(&en->base);
+	uint8_t tag = tag_of(en->kind, en->width, en->flags, base), length[10];
+	size_t from = out->len;
+	uint32_t i;
+	int rc = st_buf_add(out, &tag, 1, e);
 
-	if (en->kind != ST_ENTRY_DATA && en->kind != ST_ENTRY_RECIPE)
-		return st_fail(e, ST_ECORRUPT, "entry of unknown kind %u", en->kind);
-	if (en->width != 1 && en->width != 2 && en->width != 4 && en->width != 8)
-		return st_fail(e, ST_ECORRUPT, "entry with elements of %u bytes", en->width);
-	if (en->kind == ST_ENTRY_RECIPE && en->depth)
-		return st_fail(e, ST_ECORRUPT, "a recipe of depth %u", en->depth);
-	if ((en->depth != 0) != !st_oid_is_zero(&en->base))
-		return st_fail(e, ST_ECORRUPT, "entry of depth %u with%s a base", en->depth,
-			       st_oid_is_zero(&en->base) ? "out" : "");
-	if (st_frames_of(en->raw) != en->nframes)
-		return st_fail(e, ST_ECORRUPT, "%" PRIu64 " bytes in %" PRIu32 " frames", en->raw,
-			       en->nframes);
-	if (en->number && !en->depth)
-		return st_fail(e, ST_ECORRUPT, "change %" PRIu32 " without a base", en->number);
-	if (en->flags & ~ST_ENTRY_FLAGS)
-		return st_fail(e, ST_ECORRUPT,
-			       "an entry with unknown flags %u: written by a newer strata?",
-			       en->flags);
-	for (i = 92; i < ST_ENTRY_FIXED; i++)
-		if (p[i] && (i < 100 || i >= 104))
-			return st_fail(e, ST_ECORRUPT,
-				       "reserved byte %zu of an entry is not 0: written by a newer "
-				       "strata?",
-				       i);
-	return ST_OK;
+	if (rc == ST_OK)
+		rc = st_buf_varint(out, en->raw, e);
+	if (rc == ST_OK && base)
+		rc = st_buf_add(out, en->base.b, ST_OID_LEN, e);
+	if (rc == ST_OK && base && en->kind == ST_ENTRY_DATA)
+		rc = st_buf_add(out, &en->depth, 1, e);
+	if (rc == ST_OK && base && en->kind == ST_ENTRY_DATA)
+		rc = st_buf_varint(out, en->number, e);
+	for (i = 0; rc == ST_OK && i < en->nframes; i++)
+		rc = put_frame(out, &en->frames[i], en->nframes == 1, e);
+	if (rc == ST_OK)
+		rc = st_buf_add(out, length, put_length(length, out->len - from), e);
+	if (rc == ST_OK)
+		rc = st_buf_u64(out, check_of(&en->id, out->p + from, out->len - from), e);
+	return rc;
 }
 
 /* What is stored, as far as it can be told from the row. */
@@ -120,86 +152,128 @@ static bool plausible(const struct st_frame_row *f, uint64_t raw, unsigned width
 {
 	switch ((enum st_coding)f->coding) {
 	case ST_CODING_RAW:
-		return f->stored == raw && f->check == 0;
+		return f->stored == raw;
 	case ST_CODING_CONST:
 		return f->stored == width && raw % width == 0;
 	case ST_CODING_SAME:
-		return f->stored == 0 && f->check == 0;
+		return f->stored == 0;
 	default:
 		return f->stored > 0 && f->stored < raw;
 	}
 }
 
-static int get_frame(struct st_frame_row *f, const uint8_t *p, uint64_t raw,
-		     const struct st_entry *en, struct st_err *e)
+static uint64_t get_stored(struct st_rd *rd, unsigned coding, uint64_t raw, unsigned width)
 {
-	f->coding = p[0];
-	f->stored = st_get32(p + 4);
-	f->check = st_get64(p + 8);
-	memcpy(f->cv, p + 16, ST_OID_LEN);
-	if (p[1] || p[2] || p[3])
-		return st_fail(e, ST_ECORRUPT, "a frame's reserved bytes are not 0");
-	if (!st_codec_get(f->coding))
-		return st_fail(e, ST_ECORRUPT, "frame of unknown coding %u: a newer strata's?",
-			       f->coding);
-	if (!plausible(f, raw, en->width) ||
-	    (en->kind == ST_ENTRY_RECIPE && f->coding != ST_CODING_RAW))
-		return st_fail(e, ST_ECORRUPT, "a %s frame of %" PRIu64 " bytes stored in %" PRIu32,
-			       st_codec_get(f->coding)->name, raw, f->stored);
-	return ST_OK;
-}
-
-static int get_frames(struct st_entry *en, const uint8_t *p, struct st_err *e)
-{
-	uint64_t left = en->raw, sum = 0, n;
-	bool needs_base = false;
-	uint32_t i;
-	int rc = ST_OK;
-
-	for (i = 0; rc == ST_OK && i < en->nframes; i++, left -= n) {
-		n = left < ST_FRAME_LEN ? left : ST_FRAME_LEN;
-		rc = get_frame(&en->frames[i], p + (size_t)i * ST_FRAME_ROW, n, en, e);
-		sum += en->frames[i].stored;
-		needs_base |= rc == ST_OK && st_codec_get(en->frames[i].coding)->needs_base;
+	switch ((enum st_coding)coding) {
+	case ST_CODING_RAW:
+		return raw;
+	case ST_CODING_CONST:
+		return width;
+	case ST_CODING_SAME:
+		return 0;
+	default:
+		return st_rd_varint(rd);
 	}
-	if (rc == ST_OK && sum != en->stored)
-		rc = st_fail(e, ST_ECORRUPT, "frames of %" PRIu64 " bytes in an entry of %" PRIu64,
-			     sum, en->stored);
-	if (rc == ST_OK && needs_base && !en->depth)
-		rc = st_fail(e, ST_ECORRUPT, "a frame refers to a base that the entry lacks");
-	return rc;
 }
 
-int st_entry_parse(struct st_entry *en, const uint8_t *p, size_t len, struct st_err *e)
+static void get_frame(struct st_frame_row *f, struct st_rd *rd, uint64_t raw,
+		      const struct st_entry *en)
 {
-	int rc;
+	const uint8_t *cv;
+	uint64_t stored;
 
-	*en = (struct st_entry){ 0 };
-	if (len < ST_ENTRY_FIXED || memcmp(p, entry_magic, 4) != 0)
-		return st_fail(e, ST_ECORRUPT, "no entry starts there");
-	en->kind = p[4];
-	en->width = p[5];
-	en->depth = p[6];
-	en->flags = p[7];
-	memcpy(en->id.b, p + 8, ST_OID_LEN);
-	en->raw = st_get64(p + 40);
-	en->stored = st_get64(p + 48);
-	memcpy(en->base.b, p + 56, ST_OID_LEN);
-	en->nframes = st_get32(p + 88);
-	en->number = st_get32(p + 100);
-	rc = check_fixed(en, p, e);
-	if (rc != ST_OK)
-		return rc;
-	if (len - ST_ENTRY_FIXED != (uint64_t)en->nframes * ST_FRAME_ROW)
-		return st_fail(e, ST_ECORRUPT, "%zu bytes for a frame table of %" PRIu32 " rows",
-			       len - ST_ENTRY_FIXED, en->nframes);
-	en->frames = st_calloc(en->nframes, sizeof(*en->frames), e);
-	if (!en->frames)
-		return e->code;
-	rc = get_frames(en, p + ST_ENTRY_FIXED, e);
-	if (rc != ST_OK)
+	f->coding = st_rd_u8(rd);
+	if (st_rd_ok(rd) && !st_codec_get(f->coding))
+		st_fail(rd->err, ST_ECORRUPT, "frame of unknown coding %u: a newer strata's?",
+			f->coding);
+	if (!st_rd_ok(rd))
+		return;
+	stored = get_stored(rd, f->coding, raw, en->width);
+	f->stored = stored <= ST_FRAME_LEN ? (uint32_t)stored : UINT32_MAX;
+	if (f->coding != ST_CODING_RAW && f->coding != ST_CODING_SAME)
+		f->check = st_rd_u64(rd);
+	cv = en->nframes == 1 ? en->id.b : st_rd_bytes(rd, ST_OID_LEN);
+	if (cv)
+		memcpy(f->cv, cv, ST_OID_LEN);
+	if (st_rd_ok(rd) && !plausible(f, raw, en->width))
+		st_fail(rd->err, ST_ECORRUPT, "a %s frame of %" PRIu64 " bytes stored in %" PRIu64,
+			st_codec_get(f->coding)->name, raw, stored);
+}
+
+static void get_frames(struct st_entry *en, struct st_rd *rd)
+{
+	uint64_t left = en->raw, n;
+	uint32_t i;
+
+	for (i = 0; st_rd_ok(rd) && i < en->nframes; i++, left -= n) {
+		n = left < ST_FRAME_LEN ? left : ST_FRAME_LEN;
+		get_frame(&en->frames[i], rd, n, en);
+		en->stored += en->frames[i].stored;
+		if (st_rd_ok(rd) && st_codec_get(en->frames[i].coding)->needs_base && !en->depth)
+			st_fail(rd->err, ST_ECORRUPT,
+				"a frame refers to a base that the entry lacks");
+	}
+}
+
+static void get_base(struct st_entry *en, struct st_rd *rd)
+{
+	const uint8_t *id = st_rd_bytes(rd, ST_OID_LEN);
+	uint64_t number = 0;
+
+	if (id)
+		memcpy(en->base.b, id, ST_OID_LEN);
+	if (en->kind == ST_ENTRY_DATA) {
+		en->depth = st_rd_u8(rd);
+		number = st_rd_varint(rd);
+		en->number = (uint32_t)number;
+	}
+	if (st_rd_ok(rd) && (st_oid_is_zero(&en->base) || number > UINT32_MAX ||
+			     (en->kind == ST_ENTRY_DATA && en->depth == 0)))
+		st_fail(rd->err, ST_ECORRUPT, "an entry of depth %u, change %" PRIu64, en->depth,
+			number);
+}
+
+static void get_entry(struct st_entry *en, struct st_rd *rd)
+{
+	uint8_t tag = st_rd_u8(rd);
+	uint64_t nframes;
+
+	en->raw = st_rd_varint(rd);
+	if (!st_rd_ok(rd) || get_tag(tag, &en->kind, &en->width, &en->flags, rd->err) != ST_OK)
+		return;
+	if (tag & TAG_BASE)
+		get_base(en, rd);
+	nframes = st_frames_of(en->raw);
+	/* Each takes a byte at least, so the header's length bounds what is allocated. */
+	if (st_rd_ok(rd) && (nframes > st_rd_left(rd) || nframes > UINT32_MAX ||
+			     (en->kind == ST_ENTRY_RECIPE && nframes)))
+		st_fail(rd->err, ST_ECORRUPT, "%" PRIu64 " bytes in a header of %zu", en->raw,
+			rd->len);
+	if (!st_rd_ok(rd))
+		return;
+	en->frames = st_calloc((size_t)nframes, sizeof(*en->frames), rd->err);
+	en->nframes = en->frames ? (uint32_t)nframes : 0;
+	get_frames(en, rd);
+}
+
+int st_entry_parse(struct st_entry *en, const struct st_oid *id, const uint8_t *p, size_t len,
+		   struct st_err *e)
+{
+	uint8_t length[10];
+	struct st_rd rd;
+	size_t k;
+
+	*en = (struct st_entry){ .id = *id };
+	if (len < 8 || check_of(id, p, len - 8) != st_get64(p + len - 8))
+		return st_fail(e, ST_ECORRUPT, "its header does not have its checksum");
+	st_rd_init(&rd, p, len - 8, e);
+	get_entry(en, &rd);
+	k = put_length(length, rd.pos);
+	if (st_rd_ok(&rd) && (st_rd_left(&rd) != k || memcmp(p + rd.pos, length, k) != 0))
+		st_fail(e, ST_ECORRUPT, "its header says that it has another length than %zu", len);
+	if (e->code != ST_OK)
 		st_entry_release(en);
-	return rc;
+	return e->code;
 }
 
 void st_entry_release(struct st_entry *en)
@@ -208,179 +282,197 @@ void st_entry_release(struct st_entry *en)
 	*en = (struct st_entry){ 0 };
 }
 
-static int by_id(const void *a, const void *b)
+/* Number of the first data row of each id, counted from 1. */
+static int map_rows(struct st_map *map, const struct st_index_row *rows, size_t n, struct st_err *e)
 {
-	const struct st_index_row *x = a, *y = b;
-	int c = st_oid_cmp(&x->id, &y->id);
-
-	if (c == 0)
-		c = (int)x->kind - (int)y->kind;
-	if (c == 0)
-		c = x->offset < y->offset ? -1 : x->offset > y->offset;
-	return c;
-}
-
-/*
- *	0 id (32)  32 kind  33 width  34 depth  35 flags  36 nframes  40 offset  48 raw  56 stored
- *	64 base (32)  96 check (16)  112.. 0
- */
-static void put_row(uint8_t out[ST_INDEX_ROW], const struct st_index_row *r)
-{
-	memset(out, 0, ST_INDEX_ROW);
-	memcpy(out, r->id.b, ST_OID_LEN);
-	out[32] = r->kind;
-	out[33] = r->width;
-	out[34] = r->depth;
-	out[35] = r->flags;
-	st_put32(out + 36, r->nframes);
-	st_put64(out + 40, r->offset);
-	st_put64(out + 48, r->raw);
-	st_put64(out + 56, r->stored);
-	memcpy(out + 64, r->base.b, ST_OID_LEN);
-	memcpy(out + 96, r->check, 16);
-}
-
-int st_pack_index_put(struct st_buf *out, struct st_index_row *rows, size_t n,
-		      const struct st_oid *bases, size_t nbases, struct st_err *e)
-{
-	uint8_t row[ST_INDEX_ROW];
-	uint64_t stored = 0;
 	size_t i;
-	int rc;
+	int rc = ST_OK;
 
-	if (n)
-		qsort(rows, n, sizeof(*rows), by_id);
-	for (i = 0; i < n; i++)
-		stored += rows[i].stored;
-	rc = st_buf_add(out, index_magic, 8, e);
-	if (rc == ST_OK)
-		rc = st_buf_u64(out, n, e);
-	if (rc == ST_OK)
-		rc = st_buf_u64(out, nbases, e);
-	if (rc == ST_OK)
-		rc = st_buf_u64(out, stored, e);
-	for (i = 0; rc == ST_OK && i < n; i++) {
-		put_row(row, &rows[i]);
-		rc = st_buf_add(out, row, sizeof(row), e);
-	}
-	for (i = 0; rc == ST_OK && i < nbases; i++)
-		rc = st_buf_add(out, bases[i].b, ST_OID_LEN, e);
+	for (i = 0; rc == ST_OK && i < n; i++)
+		if (rows[i].kind == ST_ENTRY_DATA &&
+		    !st_map_get(map, rows[i].id.b, ST_OID_LEN, NULL))
+			rc = st_map_put(map, rows[i].id.b, ST_OID_LEN, i + 1, NULL, NULL, e);
 	return rc;
 }
 
-static int check_row(const struct st_index_row *r, uint64_t pack_len, struct st_err *e)
+static int put_ref(struct st_buf *out, const struct st_map *map, const struct st_oid *base,
+		   struct st_err *e)
 {
-	uint64_t end, table = ST_ENTRY_FIXED + (uint64_t)r->nframes * ST_FRAME_ROW;
+	uint64_t ref = 0;
+	int rc;
 
-	if (r->kind != ST_ENTRY_DATA && r->kind != ST_ENTRY_RECIPE)
-		return st_fail(e, ST_ECORRUPT, "an index row of unknown kind %u", r->kind);
-	if (r->nframes != st_frames_of(r->raw))
-		return st_fail(e, ST_ECORRUPT,
-			       "an index row of %" PRIu64 " bytes in %" PRIu32 " frames", r->raw,
-			       r->nframes);
-	if (r->kind == ST_ENTRY_DATA && (r->depth != 0) != !st_oid_is_zero(&r->base))
-		return st_fail(e, ST_ECORRUPT, "an index row of depth %u with%s a base", r->depth,
-			       st_oid_is_zero(&r->base) ? "out" : "");
-	if (!st_add_u64(r->offset, table, &end) || !st_add_u64(end, r->stored, &end) ||
-	    end > pack_len || r->offset < ST_PACK_HEADER)
-		return st_fail(e, ST_ECORRUPT,
-			       "an index row points outside the pack of %" PRIu64 " bytes: offset "
-			       "%" PRIu64 ", %" PRIu64 " bytes",
-			       pack_len, r->offset, r->stored);
-	return ST_OK;
+	if (!st_map_get(map, base->b, ST_OID_LEN, &ref))
+		ref = 0;
+	rc = st_buf_varint(out, ref, e);
+	return rc == ST_OK && !ref ? st_buf_add(out, base->b, ST_OID_LEN, e) : rc;
 }
 
-static int get_row(struct st_index_row *r, const uint8_t *p, uint64_t pack_len, struct st_err *e)
+static int put_row(struct st_buf *out, const struct st_index_row *r, const struct st_map *map,
+		   struct st_err *e)
 {
+	bool base = !st_oid_is_zero(&r->base);
+	uint8_t tag = tag_of(r->kind, r->width, r->flags, base);
+	int rc = st_buf_add(out, r->id.b, ST_OID_LEN, e);
+
+	if (rc == ST_OK)
+		rc = st_buf_add(out, &tag, 1, e);
+	if (rc == ST_OK)
+		rc = st_buf_varint(out, r->raw, e);
+	if (rc == ST_OK)
+		rc = st_buf_varint(out, r->stored, e);
+	if (rc == ST_OK)
+		rc = st_buf_varint(out, r->head, e);
+	if (rc == ST_OK && base && r->kind == ST_ENTRY_DATA)
+		rc = st_buf_add(out, &r->depth, 1, e);
+	return rc == ST_OK && base ? put_ref(out, map, &r->base, e) : rc;
+}
+
+int st_pack_index_put(struct st_buf *out, const struct st_index_row *rows, size_t n,
+		      struct st_err *e)
+{
+	uint64_t stored = 0, at = ST_PACK_HEADER;
+	struct st_map map;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < n; i++) {
+		if (rows[i].offset != at)
+			return st_fail(e, ST_EBUG,
+				       "entries do not lie back to back: one ends at "
+				       "%" PRIu64,
+				       at);
+		at += rows[i].stored + rows[i].head;
+		stored += rows[i].stored;
+	}
+	st_map_init(&map);
+	rc = map_rows(&map, rows, n, e);
+	if (rc == ST_OK)
+		rc = st_buf_add(out, index_magic, 8, e);
+	if (rc == ST_OK)
+		rc = st_buf_u64(out, n, e);
+	if (rc == ST_OK)
+		rc = st_buf_u64(out, stored, e);
+	for (i = 0; rc == ST_OK && i < n; i++)
+		rc = put_row(out, &rows[i], &map, e);
+	st_map_release(&map);
+	return rc;
+}
+
+static void check_row(const struct st_index_row *r, uint64_t head, struct st_rd *rd)
+{
+	if (r->kind == ST_ENTRY_RECIPE && (r->raw || r->stored))
+		st_fail(rd->err, ST_ECORRUPT, "an index row of a recipe of %" PRIu64 " bytes",
+			r->raw);
+	else if (st_frames_of(r->raw) > UINT32_MAX || head > UINT32_MAX ||
+		 head > st_entry_head_max(r->raw))
+		st_fail(rd->err, ST_ECORRUPT,
+			"an index row of %" PRIu64 " bytes with a header of %" PRIu64, r->raw,
+			head);
+}
+
+/* ref: of the base, a row counted from 1; 0: it is in r already, or there is none. */
+static void get_row(struct st_index_row *r, uint64_t *ref, struct st_rd *rd, uint64_t n)
+{
+	const uint8_t *id = st_rd_bytes(rd, ST_OID_LEN);
+	uint8_t tag = st_rd_u8(rd);
+	uint64_t head;
+
+	if (!st_rd_ok(rd) || get_tag(tag, &r->kind, &r->width, &r->flags, rd->err) != ST_OK)
+		return;
+	memcpy(r->id.b, id, ST_OID_LEN);
+	if (st_oid_is_zero(&r->id))
+		st_fail(rd->err, ST_ECORRUPT, "an index row without an id");
+	r->raw = st_rd_varint(rd);
+	r->stored = st_rd_varint(rd);
+	head = st_rd_varint(rd);
+	if (st_rd_ok(rd))
+		check_row(r, head, rd);
+	r->head = (uint32_t)head;
+	r->nframes = (uint32_t)st_frames_of(r->raw);
+	if (!(tag & TAG_BASE))
+		return;
+	if (r->kind == ST_ENTRY_DATA)
+		r->depth = st_rd_u8(rd);
+	*ref = st_rd_varint(rd);
+	if (*ref == 0 && (id = st_rd_bytes(rd, ST_OID_LEN)))
+		memcpy(r->base.b, id, ST_OID_LEN);
+	if (st_rd_ok(rd) && (*ref > n || (r->kind == ST_ENTRY_DATA && !r->depth) ||
+			     (*ref == 0 && st_oid_is_zero(&r->base))))
+		st_fail(rd->err, ST_ECORRUPT, "an index row of depth %u with base %" PRIu64,
+			r->depth, *ref);
+}
+
+/* end: where the index begins, which is where the last entry ends. */
+static void place_rows(struct st_pack_index *x, const uint64_t *refs, uint64_t end,
+		       struct st_err *e)
+{
+	uint64_t at = ST_PACK_HEADER, sum = 0;
 	size_t i;
 
-	memcpy(r->id.b, p, ST_OID_LEN);
-	r->kind = p[32];
-	r->width = p[33];
-	r->depth = p[34];
-	r->flags = p[35];
-	r->nframes = st_get32(p + 36);
-	r->offset = st_get64(p + 40);
-	r->raw = st_get64(p + 48);
-	r->stored = st_get64(p + 56);
-	memcpy(r->base.b, p + 64, ST_OID_LEN);
-	memcpy(r->check, p + 96, 16);
-	for (i = 112; i < ST_INDEX_ROW; i++)
-		if (p[i] || r->flags & ~ST_ENTRY_FLAGS)
-			return st_fail(e, ST_ECORRUPT, "an index row's reserved bytes are not 0");
-	return check_row(r, pack_len, e);
-}
+	for (i = 0; e->code == ST_OK && i < x->n; i++) {
+		struct st_index_row *r = &x->rows[i];
 
-static void get_rows(struct st_pack_index *x, struct st_rd *rd, uint64_t n, uint64_t pack_len)
-{
-	const uint8_t *b;
-	uint64_t sum = 0;
-	uint64_t i;
-
-	for (i = 0; st_rd_ok(rd) && i < n; i++) {
-		b = st_rd_bytes(rd, ST_INDEX_ROW);
-		if (b && get_row(&x->rows[i], b, pack_len, rd->err) == ST_OK)
-			sum += x->rows[i].stored;
-		if (i && st_rd_ok(rd) && by_id(&x->rows[i - 1], &x->rows[i]) >= 0)
-			st_fail(rd->err, ST_ECORRUPT,
-				"pack index rows are not sorted at row %" PRIu64, i);
+		r->offset = at;
+		if (!st_add_u64(at, r->stored, &at) || !st_add_u64(at, r->head, &at) || at > end)
+			st_fail(e, ST_ECORRUPT,
+				"an index row points outside the pack: offset %" PRIu64 ", %" PRIu64
+				" bytes",
+				r->offset, r->stored);
+		sum += r->stored;
+		if (refs[i] && x->rows[refs[i] - 1].kind != ST_ENTRY_DATA)
+			st_fail(e, ST_ECORRUPT, "an index row names a recipe as its base");
+		if (refs[i])
+			r->base = x->rows[refs[i] - 1].id;
 	}
-	if (st_rd_ok(rd) && sum != x->stored)
-		st_fail(rd->err, ST_ECORRUPT, "the pack index's sum of stored bytes is wrong");
+	if (e->code == ST_OK && at != end)
+		st_fail(e, ST_ECORRUPT,
+			"the last entry ends at %" PRIu64 ", the index begins at "
+			"%" PRIu64,
+			at, end);
+	if (e->code == ST_OK && sum != x->stored)
+		st_fail(e, ST_ECORRUPT, "the pack index's sum of stored bytes is wrong");
 }
 
-static void get_bases(struct st_pack_index *x, struct st_rd *rd, uint64_t n)
+static uint64_t index_head(struct st_pack_index *x, struct st_rd *rd)
 {
-	const uint8_t *b;
-	uint64_t i;
+	const uint8_t *magic = st_rd_bytes(rd, 8);
+	uint64_t n;
 
-	for (i = 0; st_rd_ok(rd) && i < n; i++) {
-		b = st_rd_bytes(rd, ST_OID_LEN);
-		if (b)
-			memcpy(x->bases[i].b, b, ST_OID_LEN);
-		if (b && i && st_oid_cmp(&x->bases[i - 1], &x->bases[i]) >= 0)
-			st_fail(rd->err, ST_ECORRUPT,
-				"pack index bases are not sorted at number %" PRIu64, i);
-	}
+	if (magic && memcmp(magic, index_magic, 8) != 0)
+		st_fail(rd->err, ST_ECORRUPT, "no pack index at its offset");
+	n = st_rd_count(rd, ST_INDEX_ROW, UINT32_MAX);
+	x->stored = st_rd_u64(rd);
+	return n;
 }
 
-int st_pack_index_parse(struct st_pack_index *out, const uint8_t *p, size_t len, uint64_t pack_len,
+int st_pack_index_parse(struct st_pack_index *out, const uint8_t *p, size_t len, uint64_t offset,
 			struct st_err *e)
 {
-	uint64_t n, nbases;
+	uint64_t *refs = NULL;
 	struct st_rd rd;
-	const uint8_t *b;
+	uint64_t n, i;
 
 	*out = (struct st_pack_index){ 0 };
 	st_rd_init(&rd, p, len, e);
-	b = st_rd_bytes(&rd, 8);
-	if (b && memcmp(b, index_magic, 8) != 0)
-		st_fail(e, ST_ECORRUPT, "no pack index at its offset");
-	n = st_rd_count(&rd, ST_INDEX_ROW, UINT64_MAX);
-	nbases = st_rd_count(&rd, ST_OID_LEN, UINT64_MAX);
-	out->stored = st_rd_u64(&rd);
-	/* Neither product can wrap: both counts were held against len. */
-	if (st_rd_ok(&rd) && (uint64_t)st_rd_left(&rd) != n * ST_INDEX_ROW + nbases * ST_OID_LEN)
-		st_fail(e, ST_ECORRUPT, "a pack index of %zu bytes for %" PRIu64 " rows", len, n);
+	n = index_head(out, &rd);
 	if (st_rd_ok(&rd)) {
 		out->rows = st_calloc((size_t)n, sizeof(*out->rows), e);
-		out->bases = st_calloc((size_t)nbases, sizeof(*out->bases), e);
+		refs = st_calloc((size_t)n, sizeof(*refs), e);
+		out->n = (size_t)n;
 	}
-	get_rows(out, &rd, n, pack_len);
-	get_bases(out, &rd, nbases);
-	if (e->code != ST_OK) {
+	for (i = 0; st_rd_ok(&rd) && i < n; i++)
+		get_row(&out->rows[i], &refs[i], &rd, n);
+	st_rd_end(&rd);
+	place_rows(out, refs, offset, e);
+	free(refs);
+	if (e->code != ST_OK)
 		st_pack_index_release(out);
-		return e->code;
-	}
-	out->n = (size_t)n;
-	out->nbases = (size_t)nbases;
-	return ST_OK;
+	return e->code;
 }
 
 void st_pack_index_release(struct st_pack_index *x)
 {
 	free(x->rows);
-	free(x->bases);
 	*x = (struct st_pack_index){ 0 };
 }
 

@@ -3,17 +3,15 @@
  * The pack file, as bytes (doc/format/pack.md): header, entries, index, trailer. This file only
  * encodes and parses; pack_write.c and odb.c do the I/O. All integers little-endian.
  *
- *	header   64: "STRAPACK" u32 version=1, rest 0
- *	entry      : fixed part of ST_ENTRY_FIXED bytes, frame table of nframes * ST_FRAME_ROW
- *		     bytes, then the frames' stored bytes, back to back
- *	index      : "STRAPIDX" u64 nentries, u64 nbases, u64 stored bytes of all entries;
- *		     nentries * ST_INDEX_ROW sorted by (id, kind, offset); nbases * 32, sorted
- *		     ids of bases that lie outside the pack
+ *	header   64: "STRAPACK" u32 version=2, rest 0
+ *	entry      : the frames' stored bytes, back to back, then the entry's header
+ *	index      : "STRAPIDX" u64 entries, u64 stored bytes of all entries; a row for each, in
+ *		     the order in which they lie, which says how long it is
  *	trailer 64: u64 index offset, u64 index length, BLAKE3 of the index (32), u64 pack
  *		     length, "STRAPEND"
  *
- * A pack's name is "<hex of the BLAKE3 of its index>.pack"; an index row holds the hash of its
- * entry's fixed part and frame table, and these hold checksums of every stored byte.
+ * A pack's name is "<hex of the BLAKE3 of its index>.pack". The index names the ids, and these
+ * vouch for the content. A header has a checksum of its own, and checksums of every stored byte.
  */
 #ifndef ST_STORE_PACK_H
 #define ST_STORE_PACK_H
@@ -23,14 +21,12 @@
 
 #define ST_PACK_HEADER 64
 #define ST_PACK_TRAILER 64
-#define ST_ENTRY_FIXED 192
-#define ST_FRAME_ROW 48
-#define ST_INDEX_HEAD 32
-#define ST_INDEX_ROW 128
+#define ST_INDEX_HEAD 24
+#define ST_INDEX_ROW (ST_OID_LEN + 4) /* at least */
 
 enum st_entry_kind {	     /* on disk */
 	ST_ENTRY_DATA = 1,   /* the object's bytes */
-	ST_ENTRY_RECIPE = 2, /* id is a file's; content names the manifest that rebuilds it */
+	ST_ENTRY_RECIPE = 2, /* id is a file's; base is the manifest that rebuilds it */
 };
 
 enum st_entry_flags {	    /* on disk */
@@ -50,22 +46,16 @@ struct st_frame_row {
 };
 
 struct st_entry {
-	struct st_oid id;
+	struct st_oid id;   /* not in its bytes: the index has it */
 	uint8_t kind;	    /* enum st_entry_kind */
 	uint8_t width;	    /* element width the codec was told: 1, 2, 4, 8 */
 	uint8_t depth;	    /* decodes below this one: 0 without a base */
 	uint8_t flags;	    /* enum st_entry_flags */
-	uint64_t raw;	    /* bytes of content */
+	uint64_t raw;	    /* bytes of content; of a recipe 0 */
 	uint64_t stored;    /* bytes of all frames together */
-	struct st_oid base; /* zero: none */
+	struct st_oid base; /* zero: none; of a recipe: the manifest's id */
 	uint32_t nframes;
 	uint32_t number; /* of the change, counted from the last one without a base: see chain.h */
-	/* Reserved, written as 0, refused when not 0: */
-	uint32_t phase;		     /* of block-quantised formats */
-	uint32_t cipher;	     /* encryption at rest, */
-	uint64_t key;		     /* and its key id */
-	uint32_t bundle_frame;	     /* several small objects in one frame: frame, */
-	uint32_t bundle_offset;	     /* and offset inside it */
 	struct st_frame_row *frames; /* nframes */
 };
 
@@ -74,9 +64,9 @@ struct st_index_row {
 	uint8_t kind, width, depth, flags;
 	uint64_t offset; /* of the entry in the pack */
 	uint64_t raw, stored;
+	uint32_t head; /* bytes of its header, which lies behind what is stored */
 	uint32_t nframes;
 	struct st_oid base; /* zero: none; for a recipe: the manifest's id */
-	uint8_t check[16];  /* BLAKE3 of the entry's fixed part and frame table, cut */
 };
 
 /* Frames of a content of raw bytes: ceil(raw / 2^20); 0 for an empty object. */
@@ -84,27 +74,26 @@ uint64_t st_frames_of(uint64_t raw);
 
 void st_pack_header_put(uint8_t out[ST_PACK_HEADER]);
 ST_MUST int st_pack_header_parse(const uint8_t *p, size_t len, struct st_err *e);
-/* Fixed part and frame table: ST_ENTRY_FIXED + nframes * ST_FRAME_ROW bytes. check: its hash. */
-ST_MUST int st_entry_put(struct st_buf *out, const struct st_entry *en, uint8_t check[16],
-			 struct st_err *e);
-/* From exactly the fixed part and frame table. en->frames is allocated here (free it with
- * st_entry_release). nframes must agree with raw, each frame's size with its coding; anything
- * reserved must be 0. */
-ST_MUST int st_entry_parse(struct st_entry *en, const uint8_t *p, size_t len, struct st_err *e);
+/* The most that the header of an entry of raw bytes takes. */
+uint64_t st_entry_head_max(uint64_t raw);
+/* The header. */
+ST_MUST int st_entry_put(struct st_buf *out, const struct st_entry *en, struct st_err *e);
+/* From exactly the header of the entry of that id. en->frames is allocated here (free it with
+ * st_entry_release); stored is summed up. */
+ST_MUST int st_entry_parse(struct st_entry *en, const struct st_oid *id, const uint8_t *p,
+			   size_t len, struct st_err *e);
 void st_entry_release(struct st_entry *en);
-/* rows are sorted here. */
-ST_MUST int st_pack_index_put(struct st_buf *out, struct st_index_row *rows, size_t n,
-			      const struct st_oid *bases, size_t nbases, struct st_err *e);
+/* rows lie back to back in their order, from the pack's header on. */
+ST_MUST int st_pack_index_put(struct st_buf *out, const struct st_index_row *rows, size_t n,
+			      struct st_err *e);
 struct st_pack_index {
-	struct st_index_row *rows;
+	struct st_index_row *rows; /* in the order in which the entries lie */
 	size_t n;
-	struct st_oid *bases;
-	size_t nbases;
 	uint64_t stored;
 };
-/* pack_len bounds every offset. */
+/* offset: of the index in the pack, where the last entry must end. */
 ST_MUST int st_pack_index_parse(struct st_pack_index *out, const uint8_t *p, size_t len,
-				uint64_t pack_len, struct st_err *e);
+				uint64_t offset, struct st_err *e);
 void st_pack_index_release(struct st_pack_index *x);
 struct st_pack_trailer {
 	uint64_t index_offset, index_len, pack_len;

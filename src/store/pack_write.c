@@ -3,7 +3,6 @@
 #include "store/pack_write.h"
 
 #include "base/blake3.h"
-#include "model/manifest.h"
 
 int st_writer_new(struct st_writer **out, struct st_odb *o, const struct st_ctx *ctx,
 		  struct st_err *e)
@@ -71,11 +70,10 @@ int st_writer_flush(struct st_writer *w, struct st_err *e)
 	return rc;
 }
 
-/* bytes NULL: room to be patched later, at most ST_WBUF of it. */
 static int append(struct st_writer *w, struct st_wpack *p, const void *bytes, size_t n,
 		  struct st_err *e)
 {
-	bool direct = bytes && n >= ST_WDIRECT;
+	bool direct = n >= ST_WDIRECT;
 	int rc = ST_OK;
 
 	if (direct || n > ST_WBUF - w->wbuf_len)
@@ -85,30 +83,12 @@ static int append(struct st_writer *w, struct st_wpack *p, const void *bytes, si
 		if (rc == ST_OK)
 			w->wbuf_off = p->end + n;
 	} else if (rc == ST_OK) {
-		if (bytes)
-			memcpy(w->wbuf + w->wbuf_len, bytes, n);
-		else
-			memset(w->wbuf + w->wbuf_len, 0, n);
+		memcpy(w->wbuf + w->wbuf_len, bytes, n);
 		w->wbuf_len += n;
 	}
 	if (rc == ST_OK)
 		p->end += n;
 	return rc;
-}
-
-/* Bytes that were appended before. */
-static int patch(struct st_writer *w, struct st_wpack *p, const void *bytes, size_t n, uint64_t off,
-		 struct st_err *e)
-{
-	int rc = ST_OK;
-
-	if (off >= w->wbuf_off) {
-		memcpy(w->wbuf + (off - w->wbuf_off), bytes, n);
-		return ST_OK;
-	}
-	if (off + n > w->wbuf_off)
-		rc = st_writer_flush(w, e);
-	return rc == ST_OK ? st_blob_write(p->blob, bytes, n, off, e) : rc;
 }
 
 /* What lies behind is overwritten or cut off at the seal. */
@@ -236,7 +216,6 @@ static int begin(struct st_writer *w, uint64_t raw, unsigned width, uint8_t kind
 	uint64_t nframes = st_frames_of(raw);
 	struct st_frame_row *frames = w->en.frames;
 	struct st_wpack *p;
-	size_t head, n;
 	int rc;
 
 	ST_BUG_ON(w->open);
@@ -257,12 +236,7 @@ static int begin(struct st_writer *w, uint64_t raw, unsigned width, uint8_t kind
 	w->nframes_in = 0;
 	w->refers = w->plain = false;
 	w->offset = p->end;
-	for (head = ST_ENTRY_FIXED + (size_t)nframes * ST_FRAME_ROW; rc == ST_OK && head;
-	     head -= n) {
-		n = head < ST_WBUF / 2 ? head : ST_WBUF / 2;
-		rc = append(w, p, NULL, n, e);
-	}
-	return rc;
+	return ST_OK;
 }
 
 int st_writer_begin(struct st_writer *w, uint64_t raw, unsigned width, const struct st_oid *base,
@@ -318,9 +292,7 @@ static int add_row(struct st_writer *w, const struct st_index_row *row, struct s
 	return ST_OK;
 }
 
-/* manifest: of a recipe, else NULL. */
-static int put_entry(struct st_writer *w, const struct st_oid *id, const struct st_oid *manifest,
-		     struct st_err *e)
+static int put_entry(struct st_writer *w, const struct st_oid *id, struct st_err *e)
 {
 	struct st_wpack *p = &w->packs[w->npacks - 1];
 	struct st_index_row row = { .id = *id, .offset = w->offset };
@@ -328,16 +300,17 @@ static int put_entry(struct st_writer *w, const struct st_oid *id, const struct 
 	int rc;
 
 	w->en.id = *id;
-	if (!w->refers)
+	if (!w->refers && w->en.kind == ST_ENTRY_DATA)
 		w->en.base = (struct st_oid){ { 0 } };
 	w->en.depth = w->refers ? (uint8_t)(w->base_depth + 1) : 0;
 	w->en.number = w->refers ? w->en.number : 0;
 	if (!w->plain)
 		w->en.flags &= (uint8_t)~ST_ENTRY_FAST;
 	st_buf_init(&b, SIZE_MAX / 4);
-	rc = st_entry_put(&b, &w->en, row.check, e);
+	rc = st_entry_put(&b, &w->en, e);
 	if (rc == ST_OK)
-		rc = patch(w, p, b.p, b.len, w->offset, e);
+		rc = append(w, p, b.p, b.len, e);
+	row.head = (uint32_t)b.len;
 	st_buf_release(&b);
 	row.kind = w->en.kind;
 	row.width = w->en.width;
@@ -346,7 +319,7 @@ static int put_entry(struct st_writer *w, const struct st_oid *id, const struct 
 	row.raw = w->en.raw;
 	row.stored = w->en.stored;
 	row.nframes = w->en.nframes;
-	row.base = manifest ? *manifest : w->en.base;
+	row.base = w->en.base;
 	if (rc == ST_OK)
 		rc = add_row(w, &row, e);
 	if (rc == ST_OK)
@@ -375,7 +348,7 @@ int st_writer_end(struct st_writer *w, const struct st_oid *id, bool *fresh, str
 		return rc;
 	if (has)
 		return st_writer_cancel_object(w, e);
-	rc = put_entry(w, id, NULL, e);
+	rc = put_entry(w, id, e);
 	*fresh = rc == ST_OK;
 	return rc;
 }
@@ -383,7 +356,7 @@ int st_writer_end(struct st_writer *w, const struct st_oid *id, bool *fresh, str
 int st_writer_end_again(struct st_writer *w, const struct st_oid *id, struct st_err *e)
 {
 	ST_BUG_ON(!w->open || w->nframes_in != w->en.nframes);
-	return put_entry(w, id, NULL, e);
+	return put_entry(w, id, e);
 }
 
 int st_writer_open(struct st_writer *w, const struct st_oid *id, struct st_obj **out,
@@ -484,29 +457,21 @@ int st_writer_put(struct st_writer *w, const struct st_oid *id, const void *p, s
 	return rc;
 }
 
-int st_writer_recipe(struct st_writer *w, const struct st_oid *file, uint64_t file_size,
-		     const struct st_oid *manifest, struct st_err *e)
+int st_writer_recipe(struct st_writer *w, const struct st_oid *file, const struct st_oid *manifest,
+		     struct st_err *e)
 {
-	struct st_frame_row row = { .coding = ST_CODING_RAW };
-	struct st_buf b;
 	bool has;
 	int rc = st_writer_has(w, file, ST_ENTRY_RECIPE, &has, e);
 
+	if (rc == ST_OK && st_oid_is_zero(manifest))
+		return st_fail(e, ST_EUSAGE, "a recipe without a manifest");
 	if (rc != ST_OK || has)
 		return rc;
-	st_buf_init(&b, 4096);
-	rc = st_recipe_encode(&b, file_size, manifest, e);
-	if (rc == ST_OK)
-		rc = begin(w, b.len, 1, ST_ENTRY_RECIPE, e);
-	if (rc == ST_OK) {
-		row.stored = (uint32_t)b.len;
-		st_blake3(b.p, b.len, row.cv);
-		rc = st_writer_frame(w, &row, b.p, e);
-	}
-	if (rc == ST_OK)
-		rc = put_entry(w, file, manifest, e);
-	st_buf_release(&b);
-	return rc;
+	rc = begin(w, 0, 1, ST_ENTRY_RECIPE, e);
+	if (rc != ST_OK)
+		return rc;
+	w->en.base = *manifest;
+	return put_entry(w, file, e);
 }
 
 /* A writer's own entries may still be in the buffer. */
@@ -527,17 +492,43 @@ int st_writer_get(struct st_writer *w, const struct st_oid *id, struct st_buf *o
 	return rc;
 }
 
+/* The header of an entry that is copied, with more flags: damaged, it must not become whole. */
+static int append_flagged(struct st_writer *w, struct st_wpack *p, const char *pack,
+			  const struct st_index_row *from, struct st_index_row *row,
+			  struct st_err *e)
+{
+	struct st_entry en = { 0 };
+	uint8_t *head = st_malloc(from->head, e);
+	struct st_buf b;
+	int rc = e->code;
+
+	st_buf_init(&b, SIZE_MAX / 4);
+	if (head)
+		rc = st_store_pread(w->odb->store, pack, head, from->head,
+				    from->offset + from->stored, e);
+	if (rc == ST_OK)
+		rc = st_entry_parse(&en, &from->id, head, from->head, e);
+	if (rc == ST_OK) {
+		en.flags = row->flags;
+		rc = st_entry_put(&b, &en, e);
+	}
+	if (rc == ST_OK)
+		rc = append(w, p, b.p, b.len, e);
+	row->head = (uint32_t)b.len;
+	st_entry_release(&en);
+	st_buf_release(&b);
+	free(head);
+	return rc;
+}
+
 /* Verified like any other entry when the pack is sealed. */
 int st_writer_copy_flagged(struct st_writer *w, const struct st_oid *pack,
 			   const struct st_index_row *from, unsigned flags, struct st_err *e)
 {
 	char name[ST_PACK_NAME_LEN + 1];
-	uint64_t head = ST_ENTRY_FIXED + (uint64_t)from->nframes * ST_FRAME_ROW;
-	uint64_t left = head + from->stored, at = from->offset;
+	uint64_t left = from->stored + (flags ? 0 : from->head), at = from->offset;
 	uint8_t *room = st_codec_room(w->codec, ST_ROOM_STORED, e), key[ST_WKEY];
-	uint8_t hash[ST_OID_LEN];
 	struct st_index_row row = *from;
-	struct st_blake3 h;
 	struct st_wpack *p;
 	size_t n;
 	int rc;
@@ -552,23 +543,14 @@ int st_writer_copy_flagged(struct st_writer *w, const struct st_oid *pack,
 	st_pack_name(pack, name);
 	row.offset = p->end;
 	row.flags |= (uint8_t)flags;
-	st_blake3_init(&h);
 	for (; rc == ST_OK && left; left -= n, at += n) {
 		n = left < ST_FRAME_LEN ? (size_t)left : ST_FRAME_LEN;
 		rc = st_store_pread(w->odb->store, name, room, n, at, e);
-		if (at == from->offset)
-			room[7] |= (uint8_t)flags;
-		if (rc == ST_OK && at - from->offset < head) {
-			uint64_t rest = head - (at - from->offset);
-
-			st_blake3_update(&h, room, rest < n ? (size_t)rest : n);
-		}
 		if (rc == ST_OK)
 			rc = append(w, p, room, n, e);
 	}
-	st_blake3_final(&h, hash);
-	if (flags) /* else what was damaged must not become whole */
-		memcpy(row.check, hash, sizeof(row.check));
+	if (rc == ST_OK && flags)
+		rc = append_flagged(w, p, name, from, &row, e);
 	if (rc == ST_OK)
 		rc = add_row(w, &row, e);
 	if (rc != ST_OK)

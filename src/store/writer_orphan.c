@@ -74,10 +74,8 @@ static int is_complete(struct st_writer *w, const struct st_pack_index *x, bool 
 	int rc = ST_OK;
 
 	*all = true;
-	for (i = 0; rc == ST_OK && *all && i < x->nbases; i++)
-		rc = is_there(w, &x->bases[i], all, e);
 	for (i = 0; rc == ST_OK && *all && i < x->n; i++)
-		if (x->rows[i].kind == ST_ENTRY_RECIPE)
+		if (!st_oid_is_zero(&x->rows[i].base))
 			rc = is_there(w, &x->rows[i].base, all, e);
 	return rc;
 }

@@ -5,7 +5,6 @@
  * still answer from its cache: scrubbing is for that.
  */
 #include "base/pool.h"
-#include "model/manifest.h"
 #include "store/pack_write.h"
 
 #include <stdatomic.h>
@@ -28,17 +27,6 @@ struct verify {
 	uint64_t total;
 };
 
-static int check_recipe(struct st_obj *ob, const uint8_t *p, struct st_err *e)
-{
-	struct st_oid manifest;
-	uint64_t size;
-	int rc = st_recipe_parse(&size, &manifest, p, (size_t)ob->entry.raw, e);
-
-	if (rc == ST_OK && !st_oid_eq(&manifest, &ob->loc.base))
-		rc = st_fail(e, ST_EBUG, "a recipe names another manifest than the index");
-	return rc;
-}
-
 static int verify_frame(const struct verify *v, struct st_obj *ob, uint32_t i, unsigned worker,
 			struct st_err *e)
 {
@@ -46,8 +34,6 @@ static int verify_frame(const struct verify *v, struct st_obj *ob, uint32_t i, u
 	const uint8_t *stored;
 	int rc = st_obj_frame(ob, v->codecs[worker], i, v->bufs[worker], e);
 
-	if (rc == ST_OK && ob->entry.kind == ST_ENTRY_RECIPE)
-		rc = check_recipe(ob, v->bufs[worker], e);
 	if (rc != ST_OK || f->stored == 0 || f->coding == ST_CODING_RAW)
 		return rc;
 	/* Decoding left the stored bytes in the state's room. */
@@ -125,6 +111,22 @@ static int make_units(struct verify *v, struct st_err *e)
 	return rc;
 }
 
+static bool same_rows(const struct st_pack_index *x, const struct st_wpack *p)
+{
+	size_t i;
+
+	for (i = 0; x->n == p->nrows && i < x->n; i++) {
+		const struct st_index_row *a = &x->rows[i], *b = &p->rows[i];
+
+		if (!st_oid_eq(&a->id, &b->id) || !st_oid_eq(&a->base, &b->base) ||
+		    a->kind != b->kind || a->width != b->width || a->depth != b->depth ||
+		    a->flags != b->flags || a->offset != b->offset || a->raw != b->raw ||
+		    a->stored != b->stored || a->head != b->head || a->nframes != b->nframes)
+			return false;
+	}
+	return x->n == p->nrows;
+}
+
 /* Header, index and trailer, by the way any reader takes. */
 static int verify_index(const struct st_wpack *p, struct st_err *e)
 {
@@ -145,10 +147,10 @@ static int verify_index(const struct st_wpack *p, struct st_err *e)
 	if (rc == ST_OK)
 		rc = st_blob_reread(p->blob, index, (size_t)t.index_len, t.index_offset, e);
 	if (rc == ST_OK)
-		rc = st_pack_index_parse(&x, index, (size_t)t.index_len, p->len, e);
+		rc = st_pack_index_parse(&x, index, (size_t)t.index_len, t.index_offset, e);
 	if (rc == ST_OK) {
 		st_oid_of(&id, index, (size_t)t.index_len);
-		if (!st_oid_eq(&id, &p->id) || x.n != p->nrows)
+		if (!st_oid_eq(&id, &p->id) || !same_rows(&x, p))
 			rc = st_fail(e, ST_EBUG, "the index is not the one written");
 	}
 	st_pack_index_release(&x);
@@ -203,52 +205,15 @@ static int verify_pack(struct st_writer *w, const struct st_wpack *p, struct st_
 	return rc == ST_OK ? ST_OK : st_wrap(e, "verify what was written");
 }
 
-static int by_oid(const void *a, const void *b)
-{
-	return st_oid_cmp(a, b);
-}
-
-/* Bases of this pack's entries that lie elsewhere, sorted, each once. */
-static int outside_bases(const struct st_wpack *p, struct st_oid **out, size_t *n, struct st_err *e)
-{
-	struct st_map inside;
-	uint64_t one;
-	size_t i, k = 0;
-	int rc = ST_OK;
-
-	*n = 0;
-	*out = st_calloc(p->nrows, sizeof(**out), e);
-	if (!*out)
-		return e->code;
-	st_map_init(&inside);
-	for (i = 0; rc == ST_OK && i < p->nrows; i++)
-		if (p->rows[i].kind == ST_ENTRY_DATA)
-			rc = st_map_put(&inside, p->rows[i].id.b, ST_OID_LEN, 1, NULL, NULL, e);
-	for (i = 0; rc == ST_OK && i < p->nrows; i++)
-		if (p->rows[i].depth && !st_map_get(&inside, p->rows[i].base.b, ST_OID_LEN, &one))
-			(*out)[k++] = p->rows[i].base;
-	st_map_release(&inside);
-	if (k)
-		qsort(*out, k, sizeof(**out), by_oid);
-	for (i = 0; i < k; i++)
-		if (*n == 0 || !st_oid_eq(&(*out)[*n - 1], &(*out)[i]))
-			(*out)[(*n)++] = (*out)[i];
-	return rc;
-}
-
 static int write_index(struct st_wpack *p, struct st_err *e)
 {
-	struct st_index_row *rows = st_memdup(p->rows, p->nrows * sizeof(*rows), e);
 	struct st_pack_trailer t = { .index_offset = p->end };
 	uint8_t tail[ST_PACK_TRAILER];
-	struct st_oid *bases = NULL;
-	size_t nbases = 0;
 	struct st_buf b;
-	int rc = rows ? outside_bases(p, &bases, &nbases, e) : (int)e->code;
+	int rc;
 
 	st_buf_init(&b, SIZE_MAX / 4);
-	if (rc == ST_OK)
-		rc = st_pack_index_put(&b, rows, p->nrows, bases, nbases, e);
+	rc = st_pack_index_put(&b, p->rows, p->nrows, e);
 	if (rc == ST_OK)
 		rc = st_blob_write(p->blob, b.p, b.len, p->end, e);
 	if (rc == ST_OK) {
@@ -262,8 +227,6 @@ static int write_index(struct st_wpack *p, struct st_err *e)
 	if (rc == ST_OK)
 		rc = st_blob_truncate(p->blob, t.pack_len, e);
 	st_buf_release(&b);
-	free(bases);
-	free(rows);
 	return rc;
 }
 

@@ -395,9 +395,8 @@ static struct st_loc loc(uint64_t n, uint8_t depth, uint64_t offset)
 			    .offset = offset,
 			    .raw = 100,
 			    .stored = 50,
-			    .nframes = 1 };
+			    .head = (uint32_t)n };
 
-	memset(l.check, (int)n, sizeof(l.check));
 	if (depth)
 		l.base = oid(n + 500);
 	return l;
@@ -437,7 +436,7 @@ static void expect_loc(uint64_t n, unsigned kind, const struct st_oid *pack, uns
 	assert_int_equal(st_oid_is_zero(&l.base), depth == 0);
 	assert_true(depth == 0 || st_oid_eq(&l.base, &base));
 	assert_int_equal(l.raw, 100);
-	assert_int_equal(l.check[15], n);
+	assert_int_equal(l.head, n);
 }
 
 static int count_loc(void *arg, const struct st_loc *l, struct st_err *e)
@@ -446,7 +445,7 @@ static int count_loc(void *arg, const struct st_loc *l, struct st_err *e)
 
 	(void)e;
 	assert_true(!st_oid_eq(&last->pack, &l->pack) || last->offset < l->offset);
-	last->nframes++;
+	last->head++;
 	last->offset = l->offset;
 	last->pack = l->pack;
 	return ST_OK;
@@ -491,10 +490,10 @@ static void test_locations(void **state)
 	expect_loc(2, 2, &p2, 1);
 	expect_loc(501, 1, NULL, 0); /* known as a base only */
 	ok(st_catalog_loc_each(fx.cat, NULL, count_loc, &last, &e), &e);
-	assert_int_equal(last.nframes, 6);
+	assert_int_equal(last.head, 6);
 	last = (struct st_loc){ 0 };
 	ok(st_catalog_loc_each(fx.cat, &p1, count_loc, &last, &e), &e);
-	assert_int_equal(last.nframes, 2);
+	assert_int_equal(last.head, 2);
 	ok(st_catalog_pack_remove(fx.cat, &p2, &e), &e);
 	ok(st_catalog_pack_remove(fx.cat, &p2, &e), &e);
 	expect_loc(1, 1, &p3, 2);

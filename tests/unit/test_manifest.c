@@ -507,29 +507,6 @@ static void test_roots_refused(void **state)
 	}
 }
 
-static void test_recipe(void **state)
-{
-	static const char text[] = "{\"manifest\":\"" A
-				   "\",\"size\":12,\"type\":\"strata.recipe/1\"}";
-	struct st_oid a = oid(0xaa), zero = { { 0 } }, id;
-	struct st_err e = { 0 };
-	struct st_buf b;
-	uint64_t size;
-
-	(void)state;
-	st_buf_init(&b, 4096);
-	assert_int_equal(st_recipe_encode(&b, 12, &a, &e), ST_OK);
-	assert_int_equal(b.len, sizeof(text) - 1);
-	assert_memory_equal(b.p, text, b.len);
-	assert_int_equal(st_recipe_parse(&size, &id, text, sizeof(text) - 1, &e), ST_OK);
-	assert_int_equal(size, 12);
-	assert_true(st_oid_eq(&id, &a));
-	assert_int_equal(st_recipe_parse(&size, &id, text, sizeof(text) - 2, &e), ST_ECORRUPT);
-	st_err_clear(&e);
-	assert_int_equal(st_recipe_encode(&b, 12, &zero, &e), ST_EUSAGE);
-	st_buf_release(&b);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,7 +514,6 @@ int main(void)
 		cmocka_unit_test(test_pages),	       cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_put_fails),      cmocka_unit_test(test_segments_refused),
 		cmocka_unit_test(test_pages_refused),  cmocka_unit_test(test_roots_refused),
-		cmocka_unit_test(test_recipe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

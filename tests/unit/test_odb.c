@@ -146,16 +146,18 @@ static void damage_is_noticed(void **state)
 		struct st_err e = { 0 };
 		struct st_obj *ob = NULL;
 		uint64_t at, len;
-		bool fresh;
+		struct st_loc loc;
+		bool fresh, found;
 		int rc;
 
 		assert_int_equal(put_object(&f, w, p, n, 4, ST_CODEC_DEFAULT, NULL, 0, 0, &id,
 					    &fresh, &e),
 				 ST_OK);
 		fixture_publish(&f, w, &pack);
-		len = pack_length(&f, &pack) - ST_PACK_TRAILER - ST_INDEX_HEAD - ST_INDEX_ROW -
-		      ST_PACK_HEADER;
-		at = i < 40 ? i * 9 : len * (i - 40) / 20;
+		assert_int_equal(st_catalog_loc_find(f.cat, &id, ST_ENTRY_DATA, &loc, &found, &e),
+				 ST_OK);
+		len = loc.stored + loc.head;
+		at = i < 40 ? len - 1 - i * loc.head / 40 : loc.stored * (i - 40) / 20;
 		flip(&f, &pack, ST_PACK_HEADER + at);
 		rc = st_obj_open(&ob, f.odb, &id, &e);
 		for (uint64_t k = 0; rc == ST_OK && k < 3; k++)
@@ -299,9 +301,9 @@ static void a_wrong_catalogue(void **state)
 		fixture_forget(&f);
 		st_err_clear(&e);
 		loc.offset += i == 0;
-		loc.check[0] ^= (uint8_t)(i == 1);
+		loc.head += i == 1;
 		loc.stored += i == 2;
-		loc.nframes += i == 3;
+		loc.width = i == 3 ? 2 : loc.width;
 		loc.raw += i == 4;
 		loc.id.b[0] ^= (uint8_t)(i == 5);
 		assert_int_equal(st_catalog_pack_add(f.cat, &pack, 4000, 1, &key, &e), ST_OK);

@@ -38,7 +38,7 @@ static void header(void **state)
 
 	(void)state;
 	st_pack_header_put(p);
-	assert_memory_equal(p, "STRAPACK\1\0\0\0\0\0\0\0", 16);
+	assert_memory_equal(p, "STRAPACK\2\0\0\0\0\0\0\0", 16);
 	assert_int_equal(st_pack_header_parse(p, sizeof(p), &e), ST_OK);
 	assert_int_equal(st_pack_header_parse(p, sizeof(p) - 1, &e), ST_ECORRUPT);
 	for (size_t i = 0; i < sizeof(p); i++) { /* every byte is fixed */
@@ -71,76 +71,135 @@ static struct st_entry sample(struct st_frame_row rows[3])
 	return en;
 }
 
-#define SAMPLE_LEN (ST_ENTRY_FIXED + 3 * ST_FRAME_ROW)
+/* tag, raw (4), base, depth, number; raw: coding, cv; same: coding, cv; const: coding, check, cv;
+ * length (2), check */
+#define SAMPLE_LEN (1 + 4 + 32 + 1 + 1 + 33 + 33 + 41 + 2 + 8)
 
-static void encode(uint8_t out[SAMPLE_LEN], uint8_t check[16], const struct st_entry *en)
+static size_t encode(uint8_t *out, size_t room, const struct st_entry *en)
 {
 	struct st_err e = { 0 };
 	struct st_buf b;
+	size_t n;
 
-	st_buf_init(&b, SAMPLE_LEN);
-	assert_int_equal(st_entry_put(&b, en, check, &e), ST_OK);
-	assert_int_equal(b.len, ST_ENTRY_FIXED + en->nframes * ST_FRAME_ROW);
-	memcpy(out, b.p, b.len);
+	st_buf_init(&b, room);
+	assert_int_equal(st_entry_put(&b, en, &e), ST_OK);
+	n = b.len;
+	memcpy(out, b.p, n);
 	st_buf_release(&b);
+	return n;
+}
+
+static void recheck(const struct st_oid *id, uint8_t *p, size_t n)
+{
+	uint8_t hash[ST_OID_LEN];
+	struct st_blake3 h;
+
+	st_blake3_init(&h);
+	st_blake3_update(&h, id->b, ST_OID_LEN);
+	st_blake3_update(&h, p, n - 8);
+	st_blake3_final(&h, hash);
+	memcpy(p + n - 8, hash, 8);
+}
+
+static void same_entry(const struct st_entry *a, const struct st_entry *b)
+{
+	assert_true(st_oid_eq(&a->id, &b->id) && st_oid_eq(&a->base, &b->base));
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->width, b->width);
+	assert_int_equal(a->depth, b->depth);
+	assert_int_equal(a->flags, b->flags);
+	assert_int_equal(a->number, b->number);
+	assert_int_equal(a->raw, b->raw);
+	assert_int_equal(a->stored, b->stored);
+	assert_int_equal(a->nframes, b->nframes);
+	for (unsigned i = 0; i < a->nframes; i++) {
+		assert_int_equal(a->frames[i].coding, b->frames[i].coding);
+		assert_int_equal(a->frames[i].stored, b->frames[i].stored);
+		assert_int_equal(a->frames[i].check, b->frames[i].check);
+		assert_memory_equal(a->frames[i].cv, b->frames[i].cv, ST_OID_LEN);
+	}
 }
 
 static void entry_round_trip(void **state)
 {
-	uint8_t p[SAMPLE_LEN], check[16], hash[ST_OID_LEN];
+	uint8_t p[SAMPLE_LEN];
 	struct st_frame_row rows[3];
 	struct st_entry en = sample(rows), got;
 	struct st_err e = { 0 };
 
 	(void)state;
-	encode(p, check, &en);
-	st_blake3(p, sizeof(p), hash);
-	assert_memory_equal(check, hash, 16);
-	assert_int_equal(st_entry_parse(&got, p, sizeof(p), &e), ST_OK);
-	assert_true(st_oid_eq(&got.id, &en.id) && st_oid_eq(&got.base, &en.base));
-	assert_int_equal(got.kind, en.kind);
-	assert_int_equal(got.width, en.width);
-	assert_int_equal(got.depth, en.depth);
-	assert_int_equal(got.raw, en.raw);
-	assert_int_equal(got.stored, en.stored);
-	assert_int_equal(got.nframes, 3);
-	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(got.frames[i].coding, rows[i].coding);
-		assert_int_equal(got.frames[i].stored, rows[i].stored);
-		assert_int_equal(got.frames[i].check, rows[i].check);
-		assert_memory_equal(got.frames[i].cv, rows[i].cv, ST_OID_LEN);
-	}
+	assert_int_equal(encode(p, sizeof(p), &en), SAMPLE_LEN);
+	assert_int_equal(p[SAMPLE_LEN - 10], 1); /* 156 = 1 * 128 + 28, its first byte last */
+	assert_int_equal(p[SAMPLE_LEN - 9], 0x80 | 28);
+	assert_int_equal(st_entry_parse(&got, &en.id, p, sizeof(p), &e), ST_OK);
+	same_entry(&got, &en);
 	st_entry_release(&got);
 	for (size_t n = 0; n < sizeof(p); n++) {
 		st_err_clear(&e);
-		assert_int_equal(st_entry_parse(&got, p, n, &e), ST_ECORRUPT);
+		assert_int_equal(st_entry_parse(&got, &en.id, p, n, &e), ST_ECORRUPT);
 	}
+	st_err_clear(&e);
+	en.id.b[31] ^= 1; /* another object's */
+	assert_int_equal(st_entry_parse(&got, &en.id, p, sizeof(p), &e), ST_ECORRUPT);
 }
 
-/* A changed byte is noticed by the entry itself but where any value is possible: depth, ids, the
- * low bytes of the size, hashes. Those the index holds to their own hash. */
+/* One frame's chaining value is the id, so it is not there; nor is anything else that is none. */
+static void small_headers(void **state)
+{
+	struct st_frame_row f = { .coding = ST_CODING_RAW, .stored = 256 };
+	struct st_entry en = { .kind = ST_ENTRY_DATA, .width = 1, .raw = 256, .stored = 256 }, got;
+	struct st_entry recipe = { .kind = ST_ENTRY_RECIPE, .width = 1 };
+	struct st_err e = { 0 };
+	uint8_t p[64];
+
+	(void)state;
+	memset(en.id.b, 7, ST_OID_LEN);
+	memset(f.cv, 7, ST_OID_LEN);
+	memset(recipe.base.b, 9, ST_OID_LEN);
+	recipe.id = en.id;
+	en.nframes = 1;
+	en.frames = &f;
+	assert_int_equal(encode(p, sizeof(p), &en), 1 + 2 + 1 + 1 + 8);
+	assert_int_equal(st_entry_parse(&got, &en.id, p, 13, &e), ST_OK);
+	same_entry(&got, &en);
+	st_entry_release(&got);
+	assert_int_equal(encode(p, sizeof(p), &recipe), 1 + 1 + 32 + 1 + 8);
+	assert_int_equal(st_entry_parse(&got, &recipe.id, p, 43, &e), ST_OK);
+	same_entry(&got, &recipe);
+	st_entry_release(&got);
+	en.raw = en.stored = en.nframes = 0;
+	assert_int_equal(encode(p, sizeof(p), &en), 1 + 1 + 1 + 8);
+	assert_int_equal(st_entry_parse(&got, &en.id, p, 11, &e), ST_OK);
+	same_entry(&got, &en);
+	st_entry_release(&got);
+}
+
+/* A changed byte is noticed, whichever it is; and where its checksum is right, by what it says, but
+ * where any value is possible: depth, number, base, hashes. */
 static void entry_bytes(void **state)
 {
-	uint8_t p[SAMPLE_LEN], check[16];
+	uint8_t p[SAMPLE_LEN];
 	struct st_frame_row rows[3];
 	struct st_entry en = sample(rows), got;
 
 	(void)state;
-	encode(p, check, &en);
+	encode(p, sizeof(p), &en);
 	for (size_t i = 0; i < sizeof(p); i++) {
-		size_t in_row = i < ST_ENTRY_FIXED ? 0 : (i - ST_ENTRY_FIXED) % ST_FRAME_ROW;
-		bool free_value = i == 6 || (i >= 8 && i < 42) || (i >= 56 && i < 88) ||
-				  (i >= 100 && i < 104);
+		bool any = (i >= 5 && i < 38) || (i > 39 && i < 72) || (i > 72 && i < 105) ||
+			   (i > 105 && i < 146) || i >= SAMPLE_LEN - 8;
 		struct st_err e = { 0 };
+		uint8_t before[8];
 		int rc;
 
-		if (i >= ST_ENTRY_FIXED)
-			free_value = in_row >= 16 || (in_row >= 8 && p[ST_ENTRY_FIXED + 2 * 48] &&
-						      i >= ST_ENTRY_FIXED + 2 * ST_FRAME_ROW);
+		memcpy(before, p + SAMPLE_LEN - 8, 8);
 		p[i] ^= 0x80;
-		rc = st_entry_parse(&got, p, sizeof(p), &e);
+		assert_int_equal(st_entry_parse(&got, &en.id, p, sizeof(p), &e), ST_ECORRUPT);
+		st_err_clear(&e);
+		recheck(&en.id, p, sizeof(p));
+		rc = st_entry_parse(&got, &en.id, p, sizeof(p), &e);
 		p[i] ^= 0x80;
-		if ((rc == ST_OK) != free_value)
+		memcpy(p + SAMPLE_LEN - 8, before, 8);
+		if ((rc == ST_OK) != any)
 			fail_msg("byte %zu: %d %s", i, rc, e.msg);
 		st_entry_release(&got);
 	}
@@ -149,12 +208,13 @@ static void entry_bytes(void **state)
 static void entries_that_contradict_themselves(void **state)
 {
 	struct st_frame_row rows[3];
-	uint8_t p[SAMPLE_LEN], check[16];
+	uint8_t p[SAMPLE_LEN + 64];
 	struct st_entry en, got;
 
 	(void)state;
-	for (unsigned i = 0; i < 12; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		struct st_err e = { 0 };
+		size_t n;
 
 		en = sample(rows);
 		switch (i) {
@@ -163,46 +223,51 @@ static void entries_that_contradict_themselves(void **state)
 			break; /* but a base */
 		case 1:
 			memset(en.base.b, 0, ST_OID_LEN);
-			break; /* but a depth */
+			break; /* but a frame that needs one */
 		case 2:
-			en.stored++;
-			break;
-		case 3:
 			en.raw = ST_FRAME_LEN;
 			break;
+		case 3:
+			en.raw++;
+			break; /* const of halves */
 		case 4:
-			rows[0].stored--;
-			en.stored--;
-			break; /* raw, but shorter */
-		case 5:
-			rows[1].stored = 1;
-			en.stored++;
-			break; /* same, but stored */
-		case 6:
-			rows[2].stored = 4;
-			en.stored += 2;
-			break; /* const of another width */
-		case 7:
 			rows[2].coding = ST_NCODINGS;
 			break;
-		case 8:
-			en.width = 3;
-			break;
-		case 9:
+		case 5:
 			en.kind = 3;
 			break;
-		case 10:
-			rows[0].check = 1;
+		case 6:
+			en.kind = ST_ENTRY_RECIPE;
 			break;
-		default:
+		case 7:
 			rows[2].coding = ST_CODING_ZPLANES;
 			rows[2].stored = 6;
-			en.stored += 4;
+			break; /* no smaller */
+		default:
+			rows[2].coding = ST_CODING_ZPLANES;
+			rows[2].stored = 0;
 		}
-		encode(p, check, &en);
-		if (st_entry_parse(&got, p, sizeof(p), &e) != ST_ECORRUPT)
+		n = encode(p, sizeof(p), &en);
+		if (st_entry_parse(&got, &en.id, p, n, &e) != ST_ECORRUPT)
 			fail_msg("case %u was accepted", i);
+		assert_null(got.frames);
 	}
+}
+
+/* A count that the header's length does not bear out allocates nothing. */
+static void huge_entries(void **state)
+{
+	uint8_t p[] = { 1,  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0,
+			18, 0,	  0,	0,    0,    0,	  0,	0,    0 };
+	struct st_oid id = { { 1 } };
+	struct st_err e = { 0 };
+	struct st_entry got;
+
+	(void)state;
+	recheck(&id, p, sizeof(p));
+	assert_int_equal(st_entry_parse(&got, &id, p, sizeof(p), &e), ST_ECORRUPT);
+	assert_non_null(strstr(e.msg, "bytes in a header of"));
+	assert_true(st_entry_head_max(0) >= 43 && st_entry_head_max(UINT64_MAX) > UINT32_MAX);
 }
 
 static struct st_index_row row(uint8_t id, uint64_t offset, uint64_t raw, uint64_t stored)
@@ -212,77 +277,112 @@ static struct st_index_row row(uint8_t id, uint64_t offset, uint64_t raw, uint64
 				  .offset = offset,
 				  .raw = raw,
 				  .stored = stored,
+				  .head = 20,
 				  .nframes = (uint32_t)st_frames_of(raw) };
 
 	memset(r.id.b, id, ST_OID_LEN);
-	memset(r.check, id + 1, sizeof(r.check));
 	return r;
 }
 
-static void put_index(struct st_buf *b, const struct st_oid *bases, size_t nbases)
+#define NROWS 5
+#define ROWS_LEN (36 + 36 + 38 + (36 + 3 + 2 + 32) + 37)
+#define ROWS_END 277
+
+/* One without a base, an empty one, one whose base is the last, one whose base is elsewhere, a
+ * recipe. */
+static void make_rows(struct st_index_row rows[NROWS])
 {
-	struct st_index_row rows[] = { row(9, 64, 10, 10), row(3, 1000, 0, 0), row(3, 500, 5, 5),
-				       row(5, 2000, 3 << 20, 77) };
+	rows[0] = row(9, 64, 10, 10);
+	rows[1] = row(3, 94, 0, 0);
+	rows[2] = row(4, 114, 5, 5);
+	rows[3] = row(5, 139, 3 << 20, 77);
+	rows[4] = row(6, 236, 0, 0);
+	rows[4].kind = ST_ENTRY_RECIPE;
+	rows[4].head = 41;
+	rows[4].base = rows[1].id;
+	rows[3].depth = 8;
+	memset(rows[3].base.b, 0x55, ST_OID_LEN);
+	rows[2].depth = 1;
+	rows[2].base = rows[3].id;
+}
+
+static void put_index(struct st_buf *b)
+{
+	struct st_index_row rows[NROWS];
 	struct st_err e = { 0 };
 
+	make_rows(rows);
 	st_buf_init(b, 4096);
-	assert_int_equal(st_pack_index_put(b, rows, 4, bases, nbases, &e), ST_OK);
-	assert_int_equal(b->len, ST_INDEX_HEAD + 4 * ST_INDEX_ROW + nbases * ST_OID_LEN);
+	assert_int_equal(st_pack_index_put(b, rows, NROWS, &e), ST_OK);
+	assert_int_equal(b->len, ST_INDEX_HEAD + ROWS_LEN);
 }
 
 static void index_round_trip(void **state)
 {
-	struct st_oid bases[2] = { { { 1 } }, { { 2 } } };
-	static const uint64_t offsets[] = { 500, 1000, 2000, 64 };
+	struct st_index_row want[NROWS];
 	struct st_pack_index x;
 	struct st_err e = { 0 };
 	struct st_buf b;
 
 	(void)state;
-	put_index(&b, bases, 2);
-	assert_int_equal(st_pack_index_parse(&x, b.p, b.len, 5000, &e), ST_OK);
-	assert_int_equal(x.n, 4);
-	assert_int_equal(x.nbases, 2);
+	put_index(&b);
+	make_rows(want);
+	assert_int_equal(st_pack_index_parse(&x, b.p, b.len, ROWS_END, &e), ST_OK);
+	assert_int_equal(x.n, NROWS);
 	assert_int_equal(x.stored, 92);
-	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(x.rows[i].offset, offsets[i]);
-	assert_int_equal(x.rows[2].nframes, 3);
-	assert_int_equal(x.rows[2].check[15], 6);
-	assert_true(st_oid_eq(&x.bases[1], &bases[1]));
+	for (size_t i = 0; i < NROWS; i++) {
+		assert_true(st_oid_eq(&x.rows[i].id, &want[i].id));
+		assert_true(st_oid_eq(&x.rows[i].base, &want[i].base));
+		assert_int_equal(x.rows[i].kind, want[i].kind);
+		assert_int_equal(x.rows[i].depth, want[i].depth);
+		assert_int_equal(x.rows[i].offset, want[i].offset);
+		assert_int_equal(x.rows[i].raw, want[i].raw);
+		assert_int_equal(x.rows[i].stored, want[i].stored);
+		assert_int_equal(x.rows[i].head, want[i].head);
+		assert_int_equal(x.rows[i].nframes, want[i].nframes);
+	}
 	st_pack_index_release(&x);
-	/* The entry at 2000 ends at 2000 + 192 + 3 * 48 + 77. */
-	assert_int_equal(st_pack_index_parse(&x, b.p, b.len, 2413, &e), ST_OK);
-	st_pack_index_release(&x);
-	assert_int_equal(st_pack_index_parse(&x, b.p, b.len, 2412, &e), ST_ECORRUPT);
+	for (uint64_t end = ROWS_END - 1; end <= ROWS_END + 1; end += 2) {
+		assert_int_equal(st_pack_index_parse(&x, b.p, b.len, end, &e), ST_ECORRUPT);
+		st_err_clear(&e);
+	}
 	for (size_t n = 0; n < b.len; n++) {
 		st_err_clear(&e);
-		assert_int_equal(st_pack_index_parse(&x, b.p, n, 5000, &e), ST_ECORRUPT);
+		assert_int_equal(st_pack_index_parse(&x, b.p, n, ROWS_END, &e), ST_ECORRUPT);
+		assert_null(x.rows);
 	}
+	want[2].offset++;
+	st_err_clear(&e);
+	assert_int_equal(st_pack_index_put(&b, want, NROWS, &e), ST_EBUG);
 	st_buf_release(&b);
 }
 
+/* Rows begin at 24, 60, 96, 134 and 207. */
 static void bad_indexes(void **state)
 {
-	struct st_oid bases[2] = { { { 1 } }, { { 2 } } };
 	static const struct {
 		size_t at;
 		uint8_t value;
 	} rows[] = {
-		{ 0, 'X' },	     /* magic */
-		{ 8, 5 },	     /* rows */
-		{ 15, 0x80 },	     /* rows near 2^63 */
-		{ 16, 1 },	     /* bases */
-		{ 24, 91 },	     /* stored bytes */
-		{ 32 + 32, 3 },	     /* kind */
-		{ 32 + 34, 1 },	     /* depth without a base */
-		{ 32 + 35, 4 },	     /* an unknown flag */
-		{ 32 + 36, 2 },	     /* frames */
-		{ 32 + 40, 63 },     /* offset inside the header; 500 is 0x1f4 */
-		{ 32 + 47, 0xff },   /* offset near 2^64 */
-		{ 32 + 112, 1 },     /* reserved */
-		{ 32 + 127, 1 },     /* reserved */
-		{ 32, 4 },	     /* out of order */
-		{ 32 + 4 * 128, 3 }, /* bases out of order */
+		{ 0, 'X' },	    /* magic */
+		{ 8, 6 },	    /* rows */
+		{ 8, 4 },	    /* rows */
+		{ 15, 0x80 },	    /* rows near 2^63 */
+		{ 16, 91 },	    /* stored bytes */
+		{ 24 + 32, 3 },	    /* kind */
+		{ 24 + 32, 0 },	    /* kind */
+		{ 24 + 32, 129 },   /* unknown members */
+		{ 24 + 33, 11 },    /* raw: nothing else says so, but see below */
+		{ 24 + 34, 11 },    /* stored */
+		{ 24 + 35, 21 },    /* header */
+		{ 96 + 36, 0 },	    /* depth 0 with a base */
+		{ 96 + 37, 6 },	    /* base beyond the rows */
+		{ 96 + 37, 5 },	    /* a recipe as base */
+		{ 96 + 37, 0 },	    /* an id that is not there */
+		{ 207 + 33, 1 },    /* a recipe with content */
+		{ 207 + 34, 1 },    /* and with stored bytes */
+		{ 207 + 32, 2 },    /* without a manifest */
+		{ 207 + 32, 0x46 }, /* of width 2 */
 	};
 
 	(void)state;
@@ -290,14 +390,39 @@ static void bad_indexes(void **state)
 		struct st_pack_index x;
 		struct st_err e = { 0 };
 		struct st_buf b;
+		int rc;
 
-		put_index(&b, bases, 2);
+		put_index(&b);
 		b.p[rows[i].at] = rows[i].value;
-		if (rows[i].at == 32 + 40)
-			b.p[rows[i].at + 1] = 0;
-		if (st_pack_index_parse(&x, b.p, b.len, 5000, &e) != ST_ECORRUPT)
-			fail_msg("row %zu was accepted", i);
+		rc = st_pack_index_parse(&x, b.p, b.len, ROWS_END, &e);
+		/* The content's length is free here: the entry's header has it too. */
+		if (rc != (rows[i].at == 24 + 33 ? ST_OK : ST_ECORRUPT))
+			fail_msg("row %zu: %d", i, rc);
+		st_pack_index_release(&x);
 		assert_null(x.rows);
+		st_buf_release(&b);
+	}
+}
+
+/* Ids of zeros, headers that no such content has. */
+static void bad_rows(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct st_index_row r = row(1, 64, 5, 5);
+		struct st_pack_index x;
+		struct st_err e = { 0 };
+		struct st_buf b;
+
+		if (i == 0)
+			memset(r.id.b, 0, ST_OID_LEN);
+		if (i == 1)
+			r.head = (uint32_t)st_entry_head_max(5) + 1;
+		if (i == 2)
+			r.raw = UINT64_MAX;
+		st_buf_init(&b, 4096);
+		assert_int_equal(st_pack_index_put(&b, &r, 1, &e), ST_OK);
+		assert_int_equal(st_pack_index_parse(&x, b.p, b.len, 69 + r.head, &e), ST_ECORRUPT);
 		st_buf_release(&b);
 	}
 }
@@ -358,10 +483,13 @@ int main(void)
 		cmocka_unit_test(frames_of),
 		cmocka_unit_test(header),
 		cmocka_unit_test(entry_round_trip),
+		cmocka_unit_test(small_headers),
 		cmocka_unit_test(entry_bytes),
 		cmocka_unit_test(entries_that_contradict_themselves),
+		cmocka_unit_test(huge_entries),
 		cmocka_unit_test(index_round_trip),
 		cmocka_unit_test(bad_indexes),
+		cmocka_unit_test(bad_rows),
 		cmocka_unit_test(trailer),
 		cmocka_unit_test(names),
 	};

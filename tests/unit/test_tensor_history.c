@@ -429,7 +429,7 @@ static void damaged(void **state)
 static uint64_t size_of_catalog(const char *path, bool changes)
 {
 	struct st_commit_row row = { .author = "a", .message = "", .version = "", .traced = true };
-	struct st_loc loc = { .kind = 1, .raw = 64, .stored = 64, .nframes = 1 };
+	struct st_loc loc = { .kind = 1, .raw = 64, .stored = 64, .head = 13 };
 	struct st_err e = { 0 };
 	struct st_catalog *cat;
 	char name[16];

@@ -59,7 +59,7 @@ static void interrupted(struct fixture *f, struct st_oid packs[16], struct st_oi
 	put(f, w, 2 * MIB, 1, &ids[0], &fresh);
 	put(f, w, 50000, 2, &ids[1], &fresh);
 	st_oid_of(&ids[2], "a file", 6);
-	assert_int_equal(st_writer_recipe(w, &ids[2], 6, &ids[0], &e), ST_OK);
+	assert_int_equal(st_writer_recipe(w, &ids[2], &ids[0], &e), ST_OK);
 	assert_int_equal(abandon(w, packs), 2);
 	assert_int_equal(packs_in(f), 2);
 }

@@ -65,7 +65,7 @@ static int put_all(struct fixture *f, struct work *k, struct st_writer *w, struc
 	st_buf_release(&b);
 	st_oid_of(&file, "file", 4);
 	if (rc == ST_OK)
-		rc = st_writer_recipe(w, &file, 4, &k->ids[0], e);
+		rc = st_writer_recipe(w, &file, &k->ids[0], e);
 	return rc;
 }
 
