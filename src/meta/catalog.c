@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID 0x53545243 /* "STRC" */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define SCHEMA_ENTRIES 22 /* tables and indexes, SQLite's own for UNIQUE included */
 #define BUSY_MS 10000
 
@@ -17,15 +17,13 @@ static const char schema[] =
 	"CREATE TABLE refs(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE names(nid INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
 	"CREATE TABLE versions(n INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE,"
-	" id BLOB NOT NULL);"
-	"CREATE INDEX versions_by_id ON versions(id);"
-	"CREATE TABLE commits(generation INTEGER NOT NULL, time INTEGER NOT NULL, id BLOB NOT NULL,"
-	" tree BLOB NOT NULL, author INTEGER NOT NULL, message TEXT NOT NULL,"
-	" version TEXT NOT NULL, parents BLOB NOT NULL, lineage BLOB, cid INTEGER NOT NULL,"
-	" traced INTEGER NOT NULL,"
-	" PRIMARY KEY(generation DESC, time DESC, id DESC)) WITHOUT ROWID;"
-	"CREATE UNIQUE INDEX commits_by_id ON commits(id);"
-	"CREATE UNIQUE INDEX commits_by_cid ON commits(cid);"
+	" oid INTEGER NOT NULL);"
+	"CREATE INDEX versions_by_oid ON versions(oid);"
+	"CREATE TABLE commits(cid INTEGER PRIMARY KEY, oid INTEGER NOT NULL UNIQUE,"
+	" generation INTEGER NOT NULL, time INTEGER NOT NULL, author INTEGER NOT NULL,"
+	" traced INTEGER NOT NULL, message TEXT NOT NULL, version TEXT NOT NULL,"
+	" id BLOB NOT NULL, tree BLOB NOT NULL, parents BLOB NOT NULL, lineage BLOB);"
+	"CREATE INDEX commits_in_order ON commits(generation DESC, time DESC);"
 	"CREATE TABLE slots(slot INTEGER PRIMARY KEY, path INTEGER NOT NULL, name BLOB NOT NULL,"
 	" UNIQUE(path, name));"
 	"CREATE TABLE changes(cid INTEGER NOT NULL, slot INTEGER NOT NULL, origin INTEGER NOT NULL,"
@@ -35,7 +33,7 @@ static const char schema[] =
 	" vals BLOB NOT NULL);"
 	"CREATE TABLE packs(pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
 	" size INTEGER NOT NULL, objects INTEGER NOT NULL);"
-	"CREATE TABLE objects(oid INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+	"CREATE TABLE objects(oid INTEGER PRIMARY KEY, id BLOB NOT NULL,"
 	" state INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE locs(oid INTEGER NOT NULL, kind INTEGER NOT NULL, depth INTEGER NOT NULL,"
 	" pack INTEGER NOT NULL, offset INTEGER NOT NULL, width INTEGER NOT NULL, base INTEGER,"
@@ -43,7 +41,9 @@ static const char schema[] =
 	" PRIMARY KEY(oid, kind, depth, pack DESC, offset)) WITHOUT ROWID;"
 	"CREATE INDEX locs_by_pack ON locs(pack, offset);"
 	"CREATE TABLE ops(seq INTEGER PRIMARY KEY, end INTEGER NOT NULL, time INTEGER NOT NULL,"
-	" who INTEGER NOT NULL, verb INTEGER NOT NULL, why TEXT NOT NULL, refs TEXT NOT NULL);"
+	" who INTEGER NOT NULL, verb INTEGER NOT NULL, why TEXT NOT NULL);"
+	"CREATE TABLE moves(seq INTEGER NOT NULL, k INTEGER NOT NULL, name INTEGER NOT NULL,"
+	" old, new, PRIMARY KEY(seq, k)) WITHOUT ROWID;"
 	"INSERT INTO state VALUES(1, 0, 0, zeroblob(32), NULL);"
 	"PRAGMA application_id = " ST_STR(APPLICATION_ID) ";"
 							  "PRAGMA user_version = " ST_STR(
@@ -269,6 +269,17 @@ void st_catalog_rollback(struct st_catalog *c)
 		(void)run(c, SQL_ROLLBACK, &none);
 }
 
+void st_catalog_compact(struct st_catalog *c)
+{
+	struct st_err none = { 0 };
+
+	pthread_mutex_lock(&c->mutex);
+	ST_BUG_ON(!sqlite3_get_autocommit(c->db));
+	if (exec(c, "VACUUM", &none) != ST_OK)
+		st_err_clear(&none);
+	pthread_mutex_unlock(&c->mutex);
+}
+
 int st_catalog_read_begin(struct st_catalog *c, struct st_err *e)
 {
 	int rc = ST_OK;
@@ -332,6 +343,14 @@ static int check_links(struct st_catalog *c, struct st_err *e)
 		"SELECT 1 FROM locs l LEFT JOIN packs p ON p.pack = l.pack WHERE p.pack IS NULL",
 		"SELECT 1 FROM locs l LEFT JOIN objects b ON b.oid = l.base"
 		" WHERE l.base IS NOT NULL AND b.oid IS NULL",
+		"SELECT 1 FROM versions v LEFT JOIN objects o ON o.oid = v.oid WHERE o.oid IS NULL",
+		"SELECT 1 FROM commits c LEFT JOIN objects o ON o.oid = c.oid"
+		" WHERE o.id IS NOT c.id",
+		"SELECT 1 FROM moves m LEFT JOIN names n ON n.nid = m.name WHERE n.nid IS NULL",
+		"SELECT 1 FROM moves m LEFT JOIN objects o ON o.oid = m.old"
+		" WHERE typeof(m.old) = 'integer' AND o.oid IS NULL",
+		"SELECT 1 FROM moves m LEFT JOIN objects o ON o.oid = m.new"
+		" WHERE typeof(m.new) = 'integer' AND o.oid IS NULL",
 		"SELECT 1 FROM commits c LEFT JOIN names n ON n.nid = c.author WHERE n.nid IS NULL",
 		"SELECT 1 FROM ops p LEFT JOIN names n ON n.nid = p.who WHERE n.nid IS NULL",
 		"SELECT 1 FROM ops p LEFT JOIN names n ON n.nid = p.verb WHERE n.nid IS NULL",
@@ -414,7 +433,7 @@ static int digest_query(struct st_catalog *c, const char *sql, struct st_blake3 
 static const char *const digested[] = {
 	"SELECT seq, end, hash, index_tree FROM state",
 	"SELECT name, value FROM refs ORDER BY name",
-	"SELECT label, id FROM versions ORDER BY n",
+	"SELECT v.label, o.id FROM versions v CROSS JOIN objects o ON o.oid = v.oid ORDER BY v.n",
 	"SELECT c.id, tree, time, generation, n.name, message, version, parents, lineage"
 	" FROM commits c CROSS JOIN names n ON n.nid = c.author ORDER BY c.id",
 	"SELECT c.id, p.name, s.name, h.origin, o.id FROM commits c"
@@ -430,8 +449,13 @@ static const char *const digested[] = {
 	" CROSS JOIN objects o ON o.oid = l.oid LEFT JOIN objects b ON b.oid = l.base"
 	" ORDER BY p.id, l.offset",
 	"SELECT id, state FROM objects WHERE state <> 0 ORDER BY id",
-	"SELECT seq, end, time, w.name, v.name, why, refs FROM ops o"
+	"SELECT seq, end, time, w.name, v.name, why FROM ops o"
 	" CROSS JOIN names w ON w.nid = o.who CROSS JOIN names v ON v.nid = o.verb ORDER BY seq",
+	"SELECT m.seq, n.name, coalesce(o.id, m.old), coalesce(v.id, m.new) FROM moves m"
+	" CROSS JOIN names n ON n.nid = m.name"
+	" LEFT JOIN objects o ON typeof(m.old) = 'integer' AND o.oid = m.old"
+	" LEFT JOIN objects v ON typeof(m.new) = 'integer' AND v.oid = m.new"
+	" ORDER BY m.seq, m.k",
 };
 
 int st_catalog_digest(struct st_catalog *c, struct st_oid *out, struct st_err *e)

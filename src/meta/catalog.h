@@ -33,6 +33,9 @@ void st_catalog_close(struct st_catalog *c);
 ST_MUST int st_catalog_begin(struct st_catalog *c, struct st_err *e); /* BEGIN IMMEDIATE */
 ST_MUST int st_catalog_commit(struct st_catalog *c, struct st_err *e);
 void st_catalog_rollback(struct st_catalog *c);
+/* Writes the file anew without room in it; not inside a transaction. What it holds stays, and so
+ * does the file where that cannot be done. */
+void st_catalog_compact(struct st_catalog *c);
 /*
  * Around a burst of queries: without the file lock taken and given back for each, one takes a third
  * of the time. No other process can commit meanwhile, so a burst lasts milliseconds. Nests; not

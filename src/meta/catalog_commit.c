@@ -18,13 +18,14 @@ static int put_lineage(struct st_buf *out, const struct st_commit_row *row, stru
 	return rc;
 }
 
-/* Parents stand in one blob, and so does lineage, so that a scan of all commits reads one table. */
+/* Ids stand in the row, so that a scan of all commits reads one table. */
 static int add_row(struct st_catalog *c, const struct st_commit_row *row, const char *version,
 		   int64_t author, struct st_err *e)
 {
 	uint8_t *parents = st_calloc(row->nparents, ST_OID_LEN, e);
 	struct st_buf lineage;
 	struct st_query q;
+	int64_t oid = 0;
 	int rc;
 
 	if (!parents)
@@ -33,7 +34,10 @@ static int add_row(struct st_catalog *c, const struct st_commit_row *row, const 
 		memcpy(parents + i * ST_OID_LEN, row->parents[i].b, ST_OID_LEN);
 	st_buf_init(&lineage, LINEAGE_MAX);
 	rc = put_lineage(&lineage, row, e);
+	if (rc == ST_OK)
+		rc = st_catalog_intern(c, &row->id, &oid, e);
 	st_query_open(&q, c, SQL_COMMIT_ADD, e);
+	st_query_i64(&q, oid);
 	st_query_oid(&q, &row->id);
 	st_query_oid(&q, &row->tree);
 	st_query_i64(&q, row->time_ns);
@@ -148,10 +152,13 @@ int st_catalog_commit_get(struct st_catalog *c, const struct st_oid *id, row_cb 
 {
 	char hex[ST_OID_HEX + 1];
 	struct st_query q;
-	int rc = ST_OK;
+	int64_t oid;
+	int rc = st_catalog_value_of(c, id, &oid, e);
 
+	if (rc != ST_OK)
+		return rc;
 	st_query_open(&q, c, SQL_COMMIT_GET, e);
-	st_query_oid(&q, id);
+	st_query_i64(&q, oid);
 	if (st_query_row(&q)) {
 		rc = give_row(&q, cb, arg);
 	} else {
@@ -182,10 +189,14 @@ int st_catalog_commit_key(struct st_catalog *c, const struct st_oid *id, int64_t
 			  struct st_err *e)
 {
 	struct st_query q;
+	int64_t oid;
 
 	*key = 0;
+	*found = false;
+	if (st_catalog_value_of(c, id, &oid, e) != ST_OK || !oid)
+		return e->code;
 	st_query_open(&q, c, SQL_COMMIT_KEY, e);
-	st_query_oid(&q, id);
+	st_query_i64(&q, oid);
 	*found = st_query_row(&q);
 	if (*found)
 		*key = st_column_i64(&q, 0);

@@ -82,39 +82,63 @@ int st_catalog_pack_each(struct st_catalog *c,
 	return st_query_ended(rc, e);
 }
 
+/*
+ * The number of an id is made of its first bits, so that no index is needed; of several with the
+ * same ones the later have the next numbers. Rows stay, so where a number is free the search ends.
+ */
+static int64_t first_number(const struct st_oid *id)
+{
+	int64_t n = (int64_t)id->b[0] << 23 | (int64_t)id->b[1] << 15 | (int64_t)id->b[2] << 7 |
+		    id->b[3] >> 1;
+
+	return n ? n : 1;
+}
+
 static int find_object(struct st_catalog *c, const struct st_oid *id, int64_t *oid, bool *known,
 		       struct st_err *e)
 {
+	struct st_oid there;
 	struct st_query q;
+	bool taken;
 
-	st_query_open(&q, c, SQL_OBJECT_GET, e);
-	st_query_oid(&q, id);
-	*known = st_query_row(&q);
-	if (*known)
-		*oid = st_column_i64(&q, 0);
-	st_query_close(&q);
-	return e->code;
+	for (*oid = first_number(id);; *oid = *oid == INT32_MAX ? 1 : *oid + 1) {
+		*known = false;
+		st_query_open(&q, c, SQL_OBJECT_ID, e);
+		st_query_i64(&q, *oid);
+		taken = st_query_row(&q);
+		if (taken) {
+			st_column_oid(&q, 0, &there);
+			*known = st_oid_eq(&there, id);
+		}
+		st_query_close(&q);
+		if (e->code != ST_OK || *known || !taken)
+			return e->code;
+	}
 }
 
-int st_catalog_intern(struct st_catalog *c, const struct st_oid *id, bool fresh, int64_t *oid,
-		      struct st_err *e)
+int st_catalog_intern(struct st_catalog *c, const struct st_oid *id, int64_t *oid, struct st_err *e)
 {
-	bool known = false;
+	bool known;
 	struct st_query q;
-	int rc = fresh ? ST_OK : find_object(c, id, oid, &known, e);
+	int rc = find_object(c, id, oid, &known, e);
 
 	if (rc != ST_OK || known)
 		return rc;
 	st_query_open(&q, c, SQL_OBJECT_ADD, e);
+	st_query_i64(&q, *oid);
 	st_query_oid(&q, id);
-	st_query_row(&q);
-	known = sqlite3_changes(c->db) == 0;
-	*oid = sqlite3_last_insert_rowid(c->db);
-	st_query_close(&q);
-	if (e->code != ST_OK || !known)
-		return e->code;
-	rc = find_object(c, id, oid, &known, e);
-	return rc == ST_OK && !known ? st_fail(e, ST_EBUG, "id neither added nor there") : rc;
+	return st_query_run(&q);
+}
+
+int st_catalog_value_of(struct st_catalog *c, const struct st_oid *id, int64_t *oid,
+			struct st_err *e)
+{
+	bool known;
+	int rc = find_object(c, id, oid, &known, e);
+
+	if (rc != ST_OK || !known)
+		*oid = 0;
+	return rc;
 }
 
 int st_catalog_loc_add(struct st_catalog *c, int64_t pack, const struct st_loc *loc,
@@ -123,10 +147,10 @@ int st_catalog_loc_add(struct st_catalog *c, int64_t pack, const struct st_loc *
 	bool has_base = !st_oid_is_zero(&loc->base);
 	int64_t oid, base = 0;
 	struct st_query q;
-	int rc = st_catalog_intern(c, &loc->id, true, &oid, e);
+	int rc = st_catalog_intern(c, &loc->id, &oid, e);
 
 	if (rc == ST_OK && has_base)
-		rc = st_catalog_intern(c, &loc->base, false, &base, e);
+		rc = st_catalog_intern(c, &loc->base, &base, e);
 	if (rc != ST_OK)
 		return rc;
 	st_query_open(&q, c, SQL_LOC_ADD, e);
@@ -164,9 +188,13 @@ int st_catalog_loc_find(struct st_catalog *c, const struct st_oid *id, unsigned 
 			struct st_loc *out, bool *found, struct st_err *e)
 {
 	struct st_query q;
+	int64_t oid;
 
+	*found = false;
+	if (st_catalog_value_of(c, id, &oid, e) != ST_OK || !oid)
+		return e->code;
 	st_query_open(&q, c, SQL_LOC_FIND, e);
-	st_query_oid(&q, id);
+	st_query_i64(&q, oid);
 	st_query_i64(&q, kind);
 	*found = st_query_row(&q);
 	if (*found)

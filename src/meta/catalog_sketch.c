@@ -6,9 +6,13 @@ int st_catalog_sketch_has(struct st_catalog *c, const struct st_oid *id, bool *h
 			  struct st_err *e)
 {
 	struct st_query q;
+	int64_t oid;
 
+	*has = false;
+	if (st_catalog_value_of(c, id, &oid, e) != ST_OK || !oid)
+		return e->code;
 	st_query_open(&q, c, SQL_SKETCH_HAS, e);
-	st_query_oid(&q, id);
+	st_query_i64(&q, oid);
 	*has = st_query_row(&q);
 	st_query_close(&q);
 	return e->code;
@@ -19,7 +23,7 @@ int st_catalog_sketch_add(struct st_catalog *c, const struct st_oid *id, uint64_
 {
 	struct st_query q;
 	int64_t oid;
-	int rc = st_catalog_intern(c, id, false, &oid, e);
+	int rc = st_catalog_intern(c, id, &oid, e);
 
 	if (rc != ST_OK)
 		return rc;
@@ -62,18 +66,4 @@ int st_catalog_sketch_changes(struct st_catalog *c, int64_t commit,
 	if (rc == ST_ENO && e->code == ST_OK)
 		return ST_OK;
 	return rc == ST_OK ? (int)e->code : rc;
-}
-
-int st_catalog_value_of(struct st_catalog *c, const struct st_oid *id, int64_t *value,
-			struct st_err *e)
-{
-	struct st_query q;
-
-	*value = 0;
-	st_query_open(&q, c, SQL_OBJECT_GET, e);
-	st_query_oid(&q, id);
-	if (st_query_row(&q))
-		*value = st_column_i64(&q, 0);
-	st_query_close(&q);
-	return e->code;
 }

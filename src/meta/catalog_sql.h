@@ -19,85 +19,91 @@
 	"SELECT o.id, p.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, " \
 	"l.head "
 
-#define ST_SQL_TABLE(X)                                                                            \
-	X(BEGIN, "BEGIN IMMEDIATE")                                                                \
-	X(READ, "BEGIN")                                                                           \
-	X(COMMIT, "COMMIT")                                                                        \
-	X(ROLLBACK, "ROLLBACK")                                                                    \
-	X(POS_GET, "SELECT seq, end, hash FROM state")                                             \
-	X(POS_SET, "UPDATE state SET seq = ?, end = ?, hash = ?")                                  \
-	X(INDEX_GET, "SELECT index_tree FROM state WHERE index_tree IS NOT NULL")                  \
-	X(INDEX_SET, "UPDATE state SET index_tree = ?")                                            \
-	X(REF_SET, "INSERT INTO refs(name, value) VALUES(?, ?) "                                   \
-		   "ON CONFLICT(name) DO UPDATE SET value = excluded.value")                       \
-	X(REF_DEL, "DELETE FROM refs WHERE name = ?")                                              \
-	X(REF_GET, "SELECT value FROM refs WHERE name = ?")                                        \
-	X(REF_EACH, "SELECT name, value FROM refs WHERE name >= ? ORDER BY name")                  \
-	X(VERSION_ADD, "INSERT INTO versions(label, id) VALUES(?, ?)")                             \
-	X(VERSION_GET, "SELECT id FROM versions WHERE label = ?")                                  \
-	X(VERSION_OF, "SELECT label FROM versions WHERE id = ? ORDER BY n LIMIT 1")                \
-	X(VERSION_COUNT, "SELECT count(*) FROM versions")                                          \
-	X(VERSION_EACH, "SELECT label FROM versions ORDER BY n DESC")                              \
-	X(NAME_GET, "SELECT nid FROM names WHERE name = ?")                                        \
-	X(NAME_ADD, "INSERT INTO names(name) VALUES(?)")                                           \
-	X(COMMIT_ADD, "INSERT INTO commits(id, tree, time, generation, author, message, version, " \
-		      "parents, lineage, traced, cid) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "       \
-		      "(SELECT coalesce(max(cid), 0) + 1 FROM commits)) "                          \
-		      "ON CONFLICT(id) DO NOTHING")                                                \
-	X(COMMIT_KEY, "SELECT cid FROM commits WHERE id = ?")                                      \
-	X(COMMIT_BY_KEY, COMMIT_COLUMNS "WHERE c.cid = ?")                                         \
-	X(COMMIT_LABEL, "UPDATE commits SET version = ? WHERE id = ? AND version = ''")            \
-	X(COMMIT_GET, COMMIT_COLUMNS "WHERE c.id = ?")                                             \
-	X(COMMIT_EACH, COMMIT_COLUMNS "ORDER BY c.generation DESC, c.time DESC, c.id DESC")        \
-	X(COMMIT_PREFIX, "SELECT id FROM commits WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 8")    \
-	X(PACK_ADD, "INSERT INTO packs(id, size, objects) VALUES(?, ?, ?)")                        \
-	X(PACK_GET, "SELECT pack FROM packs WHERE id = ?")                                         \
-	X(PACK_DEL, "DELETE FROM packs WHERE pack = ?")                                            \
-	X(PACK_EACH, "SELECT pack, id, size, objects FROM packs ORDER BY pack")                    \
-	X(OBJECT_GET, "SELECT oid FROM objects WHERE id = ?")                                      \
-	X(OBJECT_ADD, "INSERT INTO objects(id) VALUES(?) ON CONFLICT(id) DO NOTHING")              \
-	X(LOC_ADD, "INSERT INTO locs(oid, kind, depth, pack, offset, width, base, raw, stored, "   \
-		   "head) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")            \
-	X(LOC_DEL, "DELETE FROM locs WHERE pack = ?")                                              \
-	X(LOC_FIND, LOC_COLUMNS "FROM objects o CROSS JOIN locs l ON l.oid = o.oid "               \
-				"CROSS JOIN packs p ON p.pack = l.pack "                           \
-				"LEFT JOIN objects b ON b.oid = l.base "                           \
-				"WHERE o.id = ? AND l.kind = ? "                                   \
-				"ORDER BY l.depth, l.pack DESC LIMIT 1")                           \
-	X(LOC_PACK, LOC_COLUMNS "FROM packs p CROSS JOIN locs l ON l.pack = p.pack "               \
-				"CROSS JOIN objects o ON o.oid = l.oid "                           \
-				"LEFT JOIN objects b ON b.oid = l.base "                           \
-				"WHERE p.id = ? ORDER BY l.offset")                                \
-	X(LOC_ALL, LOC_COLUMNS "FROM locs l INDEXED BY locs_by_pack "                              \
-			       "CROSS JOIN packs p ON p.pack = l.pack "                            \
-			       "CROSS JOIN objects o ON o.oid = l.oid "                            \
-			       "LEFT JOIN objects b ON b.oid = l.base "                            \
-			       "ORDER BY l.pack, l.offset")                                        \
-	X(SLOT_GET, "SELECT slot FROM slots WHERE path = ? AND name = ?")                          \
-	X(SLOT_ADD, "INSERT INTO slots(path, name) VALUES(?, ?)")                                  \
-	X(SLOT_EACH, "SELECT s.slot, n.name, s.name FROM slots s "                                 \
-		     "CROSS JOIN names n ON n.nid = s.path ORDER BY s.slot")                       \
-	X(SLOT_PATH, "SELECT s.slot, n.name, s.name FROM names n "                                 \
-		     "CROSS JOIN slots s ON s.path = n.nid WHERE n.name = ? ORDER BY s.name")      \
-	X(CHANGE_ADD, "INSERT INTO changes(cid, slot, origin, value) VALUES(?, ?, ?, ?) "          \
-		      "ON CONFLICT DO NOTHING")                                                    \
-	X(CHANGE_COMMIT, "SELECT cid, slot, origin, value FROM changes WHERE cid = ? "             \
-			 "ORDER BY slot")                                                          \
-	X(CHANGE_SLOT, "SELECT cid, slot, origin, value FROM changes WHERE slot = ? "              \
-		       "ORDER BY cid DESC")                                                        \
-	X(OBJECT_ID, "SELECT id FROM objects WHERE oid = ?")                                       \
-	X(SKETCH_HAS, "SELECT 1 FROM objects o CROSS JOIN sketches k ON k.oid = o.oid "            \
-		      "WHERE o.id = ?")                                                            \
-	X(SKETCH_ADD, "INSERT INTO sketches(oid, numel, vals) VALUES(?, ?, ?) "                    \
-		      "ON CONFLICT DO NOTHING")                                                    \
-	X(SKETCH_CHANGES, "SELECT h.slot, h.value, k.numel, k.vals FROM changes h "                \
-			  "LEFT JOIN sketches k ON k.oid = h.value WHERE h.cid = ? "               \
-			  "ORDER BY h.slot")                                                       \
-	X(OP_ADD, "INSERT INTO ops(seq, end, time, who, verb, why, refs) "                         \
-		  "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(seq) DO NOTHING")                       \
-	X(OP_END, "SELECT end FROM ops WHERE seq = ?")                                             \
-	X(OP_EACH, "SELECT o.seq, o.time, w.name, v.name, o.why, o.refs FROM ops o "               \
-		   "CROSS JOIN names w ON w.nid = o.who "                                          \
+#define ST_SQL_TABLE(X)                                                                          \
+	X(BEGIN, "BEGIN IMMEDIATE")                                                              \
+	X(READ, "BEGIN")                                                                         \
+	X(COMMIT, "COMMIT")                                                                      \
+	X(ROLLBACK, "ROLLBACK")                                                                  \
+	X(POS_GET, "SELECT seq, end, hash FROM state")                                           \
+	X(POS_SET, "UPDATE state SET seq = ?, end = ?, hash = ?")                                \
+	X(INDEX_GET, "SELECT index_tree FROM state WHERE index_tree IS NOT NULL")                \
+	X(INDEX_SET, "UPDATE state SET index_tree = ?")                                          \
+	X(REF_SET, "INSERT INTO refs(name, value) VALUES(?, ?) "                                 \
+		   "ON CONFLICT(name) DO UPDATE SET value = excluded.value")                     \
+	X(REF_DEL, "DELETE FROM refs WHERE name = ?")                                            \
+	X(REF_GET, "SELECT value FROM refs WHERE name = ?")                                      \
+	X(REF_EACH, "SELECT name, value FROM refs WHERE name >= ? ORDER BY name")                \
+	X(VERSION_ADD, "INSERT INTO versions(label, oid) VALUES(?, ?)")                          \
+	X(VERSION_GET, "SELECT o.id FROM versions v CROSS JOIN objects o ON o.oid = v.oid "      \
+		       "WHERE v.label = ?")                                                      \
+	X(VERSION_OF, "SELECT label FROM versions WHERE oid = ? ORDER BY n LIMIT 1")             \
+	X(VERSION_COUNT, "SELECT count(*) FROM versions")                                        \
+	X(VERSION_EACH, "SELECT label FROM versions ORDER BY n DESC")                            \
+	X(NAME_GET, "SELECT nid FROM names WHERE name = ?")                                      \
+	X(NAME_ADD, "INSERT INTO names(name) VALUES(?)")                                         \
+	X(COMMIT_ADD,                                                                            \
+	  "INSERT INTO commits(oid, id, tree, time, generation, author, message, "               \
+	  "version, parents, lineage, traced) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "          \
+	  "ON CONFLICT(oid) DO NOTHING")                                                         \
+	X(COMMIT_KEY, "SELECT cid FROM commits WHERE oid = ?")                                   \
+	X(COMMIT_BY_KEY, COMMIT_COLUMNS "WHERE c.cid = ?")                                       \
+	X(COMMIT_LABEL, "UPDATE commits SET version = ? WHERE oid = ? AND version = ''")         \
+	X(COMMIT_GET, COMMIT_COLUMNS "WHERE c.oid = ?")                                          \
+	X(COMMIT_EACH, COMMIT_COLUMNS "ORDER BY c.generation DESC, c.time DESC, c.id DESC")      \
+	X(COMMIT_PREFIX, "SELECT id FROM commits WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 8")  \
+	X(PACK_ADD, "INSERT INTO packs(id, size, objects) VALUES(?, ?, ?)")                      \
+	X(PACK_GET, "SELECT pack FROM packs WHERE id = ?")                                       \
+	X(PACK_DEL, "DELETE FROM packs WHERE pack = ?")                                          \
+	X(PACK_EACH, "SELECT pack, id, size, objects FROM packs ORDER BY pack")                  \
+	X(OBJECT_ADD, "INSERT INTO objects(oid, id) VALUES(?, ?)")                               \
+	X(LOC_ADD, "INSERT INTO locs(oid, kind, depth, pack, offset, width, base, raw, stored, " \
+		   "head) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")          \
+	X(LOC_DEL, "DELETE FROM locs WHERE pack = ?")                                            \
+	X(LOC_FIND, LOC_COLUMNS "FROM objects o CROSS JOIN locs l ON l.oid = o.oid "             \
+				"CROSS JOIN packs p ON p.pack = l.pack "                         \
+				"LEFT JOIN objects b ON b.oid = l.base "                         \
+				"WHERE o.oid = ? AND l.kind = ? "                                \
+				"ORDER BY l.depth, l.pack DESC LIMIT 1")                         \
+	X(LOC_PACK, LOC_COLUMNS "FROM packs p CROSS JOIN locs l ON l.pack = p.pack "             \
+				"CROSS JOIN objects o ON o.oid = l.oid "                         \
+				"LEFT JOIN objects b ON b.oid = l.base "                         \
+				"WHERE p.id = ? ORDER BY l.offset")                              \
+	X(LOC_ALL, LOC_COLUMNS "FROM locs l INDEXED BY locs_by_pack "                            \
+			       "CROSS JOIN packs p ON p.pack = l.pack "                          \
+			       "CROSS JOIN objects o ON o.oid = l.oid "                          \
+			       "LEFT JOIN objects b ON b.oid = l.base "                          \
+			       "ORDER BY l.pack, l.offset")                                      \
+	X(SLOT_GET, "SELECT slot FROM slots WHERE path = ? AND name = ?")                        \
+	X(SLOT_ADD, "INSERT INTO slots(path, name) VALUES(?, ?)")                                \
+	X(SLOT_EACH, "SELECT s.slot, n.name, s.name FROM slots s "                               \
+		     "CROSS JOIN names n ON n.nid = s.path ORDER BY s.slot")                     \
+	X(SLOT_PATH, "SELECT s.slot, n.name, s.name FROM names n "                               \
+		     "CROSS JOIN slots s ON s.path = n.nid WHERE n.name = ? ORDER BY s.name")    \
+	X(CHANGE_ADD, "INSERT INTO changes(cid, slot, origin, value) VALUES(?, ?, ?, ?) "        \
+		      "ON CONFLICT DO NOTHING")                                                  \
+	X(CHANGE_COMMIT, "SELECT cid, slot, origin, value FROM changes WHERE cid = ? "           \
+			 "ORDER BY slot")                                                        \
+	X(CHANGE_SLOT, "SELECT cid, slot, origin, value FROM changes WHERE slot = ? "            \
+		       "ORDER BY cid DESC")                                                      \
+	X(OBJECT_ID, "SELECT id FROM objects WHERE oid = ?")                                     \
+	X(SKETCH_HAS, "SELECT 1 FROM sketches WHERE oid = ?")                                    \
+	X(SKETCH_ADD, "INSERT INTO sketches(oid, numel, vals) VALUES(?, ?, ?) "                  \
+		      "ON CONFLICT DO NOTHING")                                                  \
+	X(SKETCH_CHANGES, "SELECT h.slot, h.value, k.numel, k.vals FROM changes h "              \
+			  "LEFT JOIN sketches k ON k.oid = h.value WHERE h.cid = ? "             \
+			  "ORDER BY h.slot")                                                     \
+	X(OP_ADD, "INSERT INTO ops(seq, end, time, who, verb, why) "                             \
+		  "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(seq) DO NOTHING")                        \
+	X(MOVE_ADD, "INSERT INTO moves(seq, k, name, old, new) VALUES(?, ?, ?, ?, ?) "           \
+		    "ON CONFLICT DO NOTHING")                                                    \
+	X(MOVE_EACH, "SELECT n.name, m.old, o.id, m.new, v.id FROM moves m "                     \
+		     "CROSS JOIN names n ON n.nid = m.name "                                     \
+		     "LEFT JOIN objects o ON typeof(m.old) = 'integer' AND o.oid = m.old "       \
+		     "LEFT JOIN objects v ON typeof(m.new) = 'integer' AND v.oid = m.new "       \
+		     "WHERE m.seq = ? ORDER BY m.k")                                             \
+	X(OP_END, "SELECT end FROM ops WHERE seq = ?")                                           \
+	X(OP_EACH, "SELECT o.seq, o.time, w.name, v.name, o.why FROM ops o "                     \
+		   "CROSS JOIN names w ON w.nid = o.who "                                        \
 		   "CROSS JOIN names v ON v.nid = o.verb ORDER BY o.seq DESC")
 
 enum st_sql {
@@ -156,8 +162,11 @@ void st_column_maybe_oid(struct st_query *q, int i, struct st_oid *out); /* NULL
 
 /* The number of a name, which is added when it is new. */
 int st_catalog_name(struct st_catalog *c, const char *name, int64_t *nid, struct st_err *e);
-/* The number of an id, which is added when it is new; fresh: it probably is. */
-int st_catalog_intern(struct st_catalog *c, const struct st_oid *id, bool fresh, int64_t *oid,
+/* The number of an id, which is added when it is new. */
+int st_catalog_intern(struct st_catalog *c, const struct st_oid *id, int64_t *oid,
 		      struct st_err *e);
+/* 0: it has none. */
+int st_catalog_value_of(struct st_catalog *c, const struct st_oid *id, int64_t *oid,
+			struct st_err *e);
 
 #endif

@@ -85,7 +85,7 @@ int st_catalog_change_add(struct st_catalog *c, int64_t commit, int64_t slot, in
 	int64_t value = 0;
 	struct st_query q;
 	/* A tensor that fills its extent has the extent's id, which its pack has made known. */
-	int rc = id ? st_catalog_intern(c, id, false, &value, e) : ST_OK;
+	int rc = id ? st_catalog_intern(c, id, &value, e) : ST_OK;
 
 	if (rc != ST_OK)
 		return rc;

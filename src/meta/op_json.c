@@ -120,15 +120,6 @@ static void put_versions(struct st_jw *w, const struct st_op *op)
 	st_jw_close_array(w);
 }
 
-int st_op_refs_encode(struct st_buf *out, const struct st_op *op, struct st_err *e)
-{
-	struct st_jw w;
-
-	st_jw_init(&w, out, true, e);
-	put_refs(&w, op);
-	return e->code;
-}
-
 int st_op_encode(struct st_buf *out, const struct st_op *op, struct st_err *e)
 {
 	char time[40];
@@ -287,21 +278,4 @@ int st_op_parse(struct st_op *out, struct st_arena *arena, const void *p, size_t
 		return ST_OK;
 	*out = (struct st_op){ 0 };
 	return st_wrap(e, "parse " TYPE);
-}
-
-int st_op_refs_parse(struct st_op *op, struct st_arena *arena, const void *p, size_t len,
-		     struct st_err *e)
-{
-	struct st_canon c;
-
-	op->refs = NULL;
-	op->nrefs = 0;
-	st_canon_init(&c, p, len, arena, e);
-	get_ref_array(&c, op);
-	st_canon_end(&c);
-	if (e->code == ST_OK && check_refs(op, ST_ECORRUPT, e) == ST_OK)
-		return ST_OK;
-	op->refs = NULL;
-	op->nrefs = 0;
-	return st_wrap(e, "parse the refs of an operation");
 }

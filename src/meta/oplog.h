@@ -67,12 +67,6 @@ struct st_op {
 ST_MUST int st_op_encode(struct st_buf *out, const struct st_op *op, struct st_err *e);
 ST_MUST int st_op_parse(struct st_op *out, struct st_arena *arena, const void *p, size_t len,
 			struct st_err *e);
-/* Only its refs, as they stand in the encoding (the catalogue keeps them for reflog). */
-ST_MUST int st_op_refs_encode(struct st_buf *out, const struct st_op *op, struct st_err *e);
-/* The reverse: fills op->refs and op->nrefs, which live in arena. */
-ST_MUST int st_op_refs_parse(struct st_op *op, struct st_arena *arena, const void *p, size_t len,
-			     struct st_err *e);
-
 struct st_oplog;
 
 struct st_oplog_pos { /* where one record ended; {0} is the beginning */

@@ -380,7 +380,10 @@ static int run(struct gc *g, struct st_err *e)
 		return ST_OK;
 	}
 	st_left_sweep(g->r);
-	return act(g, e);
+	rc = act(g, e);
+	if (rc == ST_OK && !g->o->automatic)
+		st_catalog_compact(g->r->cat);
+	return rc;
 }
 
 static int count_small(void *arg, const struct st_pack_row *row, struct st_err *e)

@@ -108,7 +108,8 @@ static void test_advice(void **state)
 	bool found;
 
 	(void)state;
-	sql("INSERT INTO versions(label, id) VALUES('v1', x'00')");
+	sql("INSERT INTO objects(oid, id) VALUES(77, x'00')");
+	sql("INSERT INTO versions(label, oid) VALUES('v1', 77)");
 	assert_int_equal(st_catalog_version_get(fx.cat, "v1", &id, &found, &e), ST_ECORRUPT);
 	assert_non_null(strstr(e.msg, ST_CATALOG_ANEW));
 	sql("DROP TABLE state");
@@ -120,11 +121,48 @@ static void test_advice(void **state)
 	reopen();
 }
 
+/* Ids of one beginning share the first place where they may stand; the last is beside the end. */
+static void test_crowded_ids(void **state)
+{
+	static const uint8_t heads[][4] = { { 0, 0, 0, 0 }, { 0xff, 0xff, 0xff, 0xff } };
+	struct st_loc l = { .kind = 1, .width = 1, .raw = 5, .stored = 5, .head = 12 };
+	struct st_oid pack = { { 1 } };
+	struct st_err e = { 0 };
+	int64_t key, value[20];
+	bool found;
+
+	(void)state;
+	assert_int_equal(st_catalog_pack_add(fx.cat, &pack, 1000, 20, &key, &e), ST_OK);
+	for (unsigned i = 0; i < 20; i++) {
+		memcpy(l.id.b, heads[i % 2], 4);
+		l.id.b[31] = (uint8_t)(i / 2 + 1);
+		l.offset = 64 + i;
+		assert_int_equal(st_catalog_loc_add(fx.cat, key, &l, &e), ST_OK);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		struct st_oid id = { { 0 } };
+
+		memcpy(id.b, heads[i % 2], 4);
+		id.b[31] = (uint8_t)(i / 2 + 1);
+		assert_int_equal(st_catalog_loc_find(fx.cat, &id, 1, &l, &found, &e), ST_OK);
+		assert_true(found && l.offset == 64 + i);
+		assert_int_equal(st_catalog_value_of(fx.cat, &id, &value[i], &e), ST_OK);
+		assert_true(value[i] > 0 && value[i] <= INT32_MAX);
+		for (unsigned k = 0; k < i; k++)
+			assert_int_not_equal(value[k], value[i]);
+	}
+	l.id.b[31] = 99;
+	assert_int_equal(st_catalog_value_of(fx.cat, &l.id, &value[0], &e), ST_OK);
+	assert_int_equal(value[0], 0);
+	assert_int_equal(st_catalog_check(fx.cat, &e), ST_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_advice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_crowded_ids, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
