@@ -29,9 +29,9 @@ const struct cli_doc doc_average = {
 		"its shards, or a directory that holds one; formats may differ, the result is in\n"
 		"the first one's. It appears complete or not at all.\n"
 		"\n"
-		"All models must have the same tensors. What is no floating-point number and the\n"
-		"same in all is kept. With --weights the sum is divided by the sum of the\n"
-		"weights. Weights that are not finite are refused (exit status 7).\n"
+		"All models must have the same tensors; the mean of one is that model. What is\n"
+		"no floating-point number and the same in all is kept. With --weights the sum\n"
+		"is divided by the sum of the weights. Weights that are not finite are refused (exit status 7).\n"
 		"\n"
 		"Of a directory or a sharded model OUT is a new directory; what lies beside the\n"
 		"first model (settings, tokenizer) comes along.",

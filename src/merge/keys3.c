@@ -604,3 +604,51 @@ int st_keys_merge(const struct st_keys *k, struct st_buf *out, struct st_err *e)
 	st_arena_release(&x.arena);
 	return rc;
 }
+
+/* ---- looking ---- */
+
+struct finding {
+	struct doc doc;
+	struct st_buf path;
+	const char *key;
+	size_t len;
+	const struct node *found;
+};
+
+/* The depth is the reader's. */
+static int find_below(struct finding *f, const struct node *x, struct st_err *e)
+{
+	size_t len = f->path.len, at = 0;
+	int rc = ST_OK;
+
+	if (len == f->len && (!len || memcmp(f->path.p, f->key, len) == 0)) {
+		f->found = x;
+		return ST_OK;
+	}
+	for (const struct node *c = child(&f->doc, x); rc == ST_OK && !f->found && c;
+	     c = after(&f->doc, c)) {
+		f->path.len = len;
+		rc = x->type == ST_JSON_ARRAY ?
+			     st_buf_addf(&f->path, e, "[%zu]", at++) :
+			     put_key(&f->path, (const char *)f->doc.keys.p + c->key, c->key_len, e);
+		if (rc == ST_OK && f->path.len <= f->len &&
+		    memcmp(f->path.p, f->key, f->path.len) == 0)
+			rc = find_below(f, c, e);
+	}
+	return rc;
+}
+
+int st_keys_find(const struct st_keys_text *text, const char *key, size_t len,
+		 struct st_keys_text *out, struct st_err *e)
+{
+	struct finding f = { .key = key, .len = len };
+	int rc = read_doc(&f.doc, text, e);
+
+	st_buf_init(&f.path, 1 << 20);
+	if (rc == ST_OK && text->p)
+		rc = find_below(&f, &f.doc.v[0], e);
+	*out = text_of(&f.doc, rc == ST_OK ? f.found : NULL);
+	st_buf_release(&f.path);
+	free_doc(&f.doc);
+	return rc;
+}

@@ -43,5 +43,8 @@ struct st_keys { /* all borrowed */
  * has a key twice in an object, or is no object or list itself. An absent side has no say.
  */
 ST_MUST int st_keys_merge(const struct st_keys *k, struct st_buf *out, struct st_err *e);
+/* The value at a key path; p NULL: there is none. Borrowed from text. ST_EFORMAT. */
+ST_MUST int st_keys_find(const struct st_keys_text *text, const char *key, size_t len,
+			 struct st_keys_text *out, struct st_err *e);
 
 #endif

@@ -218,19 +218,19 @@ static int decide_rows(struct coming *k, const struct st_operand *base,
 /* What the base and all sides have. */
 static void decide_values(struct coming *k, const struct st_operand *base)
 {
-	const struct st_operand *changed = NULL;
-	bool differ = false;
+	const struct st_three *t = k->t;
+	bool tie = t->base_tied && t->base_tied[base - t->base->t];
+	bool any = false, differ = false;
 	size_t who = 0;
 
-	for (size_t i = 0; i < k->t->n; i++) {
-		const struct st_operand *x = k->in[i];
-
-		if (same(x, base))
+	for (size_t i = 0; i < t->n; i++) {
+		if (same(k->in[i], base) && tied(k, i) == tie)
 			continue;
-		differ = differ || (changed && !same(x, changed));
-		if (!changed)
+		differ = differ ||
+			 (any && (!same(k->in[i], k->in[who]) || tied(k, i) != tied(k, who)));
+		if (!any)
 			who = i;
-		changed = changed ? changed : x;
+		any = true;
 	}
 	if (differ)
 		conflict(k, why(k, base));

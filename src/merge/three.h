@@ -3,7 +3,8 @@
  * What becomes of each tensor when lines of history come together: a state machine over (base,
  * ours, theirs...). Pure: knows names, types, shapes and ids, no values.
  *
- * A side changed a tensor when it has another id, type, shape or name than the base. What nobody
+ * A side changed a tensor when it has another id, type, shape or name than the base, or shares its
+ * memory with another one where the base does not, or the other way round. What nobody
  * changed, what one side changed, and what all that changed it made the same needs no decision.
  * Rows that one side alone appended (a vocabulary that grew) are added to whatever becomes of the
  * others.
@@ -48,8 +49,9 @@ struct st_three {
 	const struct st_side *base; /* NULL: there is none */
 	const struct st_side *const *sides;
 	size_t n; /* ours first; at least 1, at most ST_THREE_SIDES */
-	/* Of each tensor of each side: does another one lie in its memory? The array, or each of
-	 * its members, may be NULL: none does. */
+	/* Of each tensor of the base and of each side: does another one lie in its memory? An
+	 * array, or each of its members, may be NULL: none does. */
+	const bool *base_tied;
 	const bool *const *tied;
 	/*
 	 * The id of the first `bytes` of tensor x of a side: its old rows, where it has more than

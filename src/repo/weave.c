@@ -74,23 +74,25 @@ static const struct st_merge_item *known(const struct st_weave *w, const struct 
 	return st_merge_desc_find(&d, it->path, it->path_len, it->name, it->name_len);
 }
 
-bool st_weave_chosen(const struct st_weave *w, const char *path, const char *name, enum st_how how)
+int st_weave_known(struct st_weave *w, const char *path, const char *name, size_t len,
+		   struct st_choice *out, struct st_err *e)
 {
 	const struct st_merge_item it = {
-		.path = path, .path_len = strlen(path), .name = name, .name_len = strlen(name)
+		.path = path, .path_len = strlen(path), .name = name, .name_len = len
 	};
 	const struct st_merge_item *was = known(w, &it);
-	struct st_err none = { 0 };
-	struct st_arena arena;
-	struct st_choice c;
-	bool yes;
 
-	if (!was || !was->how)
-		return false;
-	st_arena_init(&arena);
-	yes = st_choice_parse(&c, &arena, was->how, w->n, &none) == ST_OK && c.how == how;
-	st_arena_release(&arena);
-	return yes;
+	*out = (struct st_choice){ .how = ST_HOW_OPEN };
+	return was && was->how ? st_choice_parse(out, &w->arena, was->how, w->n, e) : ST_OK;
+}
+
+bool st_weave_takes_from(const struct st_weave *w, const char *path)
+{
+	for (size_t i = 0; i < w->nknown; i++)
+		if (w->d->items[i].how && strncmp(w->d->items[i].how, "from ", 5) == 0 &&
+		    strcmp(w->d->items[i].path, path) == 0)
+			return true;
+	return false;
 }
 
 static bool is_side(const char *how)

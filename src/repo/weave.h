@@ -87,8 +87,11 @@ enum st_ruled { /* which rules count */
  * where d has none. */
 ST_MUST int st_weave_item(struct st_weave *w, const struct st_merge_item *it, enum st_ruled ruled,
 			  struct st_choice *out, struct st_err *e);
-/* Is that what decides about an item? */
-bool st_weave_chosen(const struct st_weave *w, const char *path, const char *name, enum st_how how);
+/* What d says about an item; ST_HOW_OPEN: nothing. */
+ST_MUST int st_weave_known(struct st_weave *w, const char *path, const char *name, size_t len,
+			   struct st_choice *out, struct st_err *e);
+/* Does d take something of the file from another version? */
+bool st_weave_takes_from(const struct st_weave *w, const char *path);
 /* path and name in it->base and it->sides are those of a whole file. */
 ST_MUST int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
 			   struct st_err *e);

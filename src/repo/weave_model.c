@@ -19,8 +19,12 @@ struct other { /* the same file in a version that `from` named */
 struct weaving { /* one model file */
 	struct st_fabric f;
 	struct st_dfile base, files[ST_THREE_SIDES];
-	bool *tied[ST_THREE_SIDES];
+	bool *tied[ST_THREE_SIDES], *base_tied;
 	size_t *first[ST_THREE_SIDES]; /* of the tensors of one memory: the first one's number */
+	/* The side whose memory is shared as the result's is to be. Of conflicts about that one
+	 * that does not share counts, since then no tensor needs another one's values. */
+	size_t memory;
+	bool said, apart;
 	struct other *others;
 	size_t nothers, others_cap;
 	struct st_map open; /* names of what is not decided and compares */
@@ -51,16 +55,17 @@ static int note_tie(void *arg, const struct st_view *v, const struct st_segment 
 	return ST_OK;
 }
 
-static int find_ties(struct weaving *k, size_t i, struct st_err *e)
+static int find_ties(const struct st_dfile *f, const struct st_diff_side *side, bool **tied,
+		     size_t **first, struct st_err *e)
 {
-	size_t n = st_diff_side_get(k->f.side[i])->n;
+	size_t n = st_diff_side_get(side)->n;
 	struct ties t = { 0 };
 
-	t.tied = k->tied[i] = st_calloc(n, sizeof(*t.tied), e);
-	t.first = k->first[i] = st_calloc(n, sizeof(*t.first), e);
+	t.tied = *tied = st_calloc(n, sizeof(*t.tied), e);
+	t.first = *first = st_calloc(n, sizeof(*t.first), e);
 	if (!t.tied || !t.first)
 		return e->code;
-	return st_vfile_views(k->files[i].v, note_tie, &t, e);
+	return st_vfile_views(f->v, note_tie, &t, e);
 }
 
 static int open_side(struct st_repo *r, const struct st_stage_row *row, struct st_dfile *file,
@@ -85,16 +90,20 @@ static int open_sides(struct weaving *k, struct st_err *e)
 {
 	const struct st_strand *s = k->f.s;
 	struct st_repo *r = k->f.w->r;
+	size_t *first = NULL;
 	int rc = ST_OK;
 
 	if (s->base)
 		rc = open_side(r, s->base, &k->base, &k->f.base, e);
+	if (rc == ST_OK && s->base)
+		rc = find_ties(&k->base, k->f.base, &k->base_tied, &first, e);
+	free(first);
 	for (size_t i = 0; rc == ST_OK && i < k->f.w->n; i++) {
 		if (!s->side[i])
 			continue;
 		rc = open_side(r, s->side[i], &k->files[i], &k->f.side[i], e);
 		if (rc == ST_OK)
-			rc = find_ties(k, i, e);
+			rc = find_ties(&k->files[i], k->f.side[i], &k->tied[i], &k->first[i], e);
 	}
 	return rc;
 }
@@ -113,6 +122,7 @@ static void close_all(struct weaving *k)
 	}
 	st_diff_side_free(k->f.base);
 	st_dfile_close(&k->base);
+	free(k->base_tied);
 	free(k->others);
 	free(k->f.v);
 	st_map_release(&k->open);
@@ -420,6 +430,26 @@ static int obey(struct weaving *k, const struct st_fate *f, const struct st_choi
 	return add_fate(k, f, op, side_of(k, who), e);
 }
 
+static bool is_tied(const struct weaving *k, const struct st_fate *f, size_t side)
+{
+	const struct st_operand *x = f->sides[side];
+
+	return x && k->tied[side][x - side_of(k, side)->t];
+}
+
+/* What was decided about a tensor that shares memory on some sides only. */
+static void note_memory(struct weaving *k, const struct st_fate *f, const struct st_choice *c)
+{
+	size_t side = c->how == ST_HOW_SIDE ? c->side : 0;
+	bool apart = !is_tied(k, f, side);
+
+	if (f->conflict != ST_CONFLICT_TIED || (k->said && (k->apart || !apart)))
+		return;
+	k->memory = side;
+	k->said = true;
+	k->apart = apart;
+}
+
 static int decide(struct weaving *k, const struct st_fate *f, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
@@ -440,6 +470,8 @@ static int decide(struct weaving *k, const struct st_fate *f, struct st_err *e)
 			ids[i] = f->sides[i]->id;
 	rc = st_weave_item(k->f.w, &it, f->outcome == ST_MERGE_BLEND ? ST_RULED_ANY : ST_RULED_SIDE,
 			   &c, e);
+	if (rc == ST_OK)
+		note_memory(k, f, &c);
 	return rc == ST_OK ? obey(k, f, &c, e) : rc;
 }
 
@@ -453,6 +485,8 @@ static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 		return add_fate(k, f, f->sides[0], side_of(k, 0), e);
 	case ST_MERGE_THEIRS:
 		k->f.w->tensors_taken++;
+		if (!k->said && is_tied(k, f, f->side) != is_tied(k, f, 0))
+			k->memory = f->side;
 		return add_fate(k, f, f->sides[f->side], side_of(k, f->side), e);
 	case ST_MERGE_GONE:
 		k->f.w->tensors_taken++;
@@ -511,8 +545,10 @@ static int weave_tensors(struct weaving *k, struct st_err *e)
 			      .rule = has_rule,
 			      .rule_arg = k->f.w };
 
-	if (k->f.base)
+	if (k->f.base) {
 		t.base = st_diff_side_get(k->f.base);
+		t.base_tied = k->base_tied;
+	}
 	for (size_t i = 0; i < t.n; i++) {
 		sides[i] = k->f.side[i] ? side_of(k, i) : &nothing;
 		tied[i] = k->tied[i];
@@ -656,6 +692,10 @@ static int choose_pattern(struct weaving *k, struct st_err *e)
 	k->f.pattern = want;
 	if (differ)
 		return settle_metadata(k, &k->f.pattern, e);
+	if (k->memory && k->f.side[k->memory] && fits(k, k->memory)) {
+		k->f.pattern = k->memory;
+		return ST_OK;
+	}
 	for (size_t i = first; all && i < k->f.w->n; i++)
 		if (k->f.side[i] && fits(k, i)) {
 			k->f.pattern = i;

@@ -82,11 +82,12 @@ static int by_token(struct texts *x, struct st_err *e)
 	const struct st_vocab_text ours = { x->side[0].p, x->side[0].len };
 	const struct st_vocab_text theirs = { x->side[1].p, x->side[1].len };
 	const struct st_weave_vocab *v;
+	struct st_choice c;
 	struct st_buf out;
-	int rc;
+	int rc = st_weave_known(x->w, x->s->path, "", 0, &c, e);
 
-	if (!st_weave_chosen(x->w, x->s->path, "", ST_HOW_UNION))
-		return st_weave_whole(x->w, x->s, ST_CONFLICT_VOCABULARY, e);
+	if (rc != ST_OK || c.how != ST_HOW_UNION)
+		return rc == ST_OK ? st_weave_whole(x->w, x->s, ST_CONFLICT_VOCABULARY, e) : rc;
 	st_buf_init(&out, 4 * MOST);
 	rc = st_weave_vocab(x->w, x->s->path, &v, e);
 	if (rc == ST_OK)
@@ -162,10 +163,10 @@ static int choose(struct texts *x, enum st_conflict kind, const char *key, size_
 	if (rc != ST_OK)
 		return rc;
 	if (c->how == ST_HOW_OPEN || c->how == ST_HOW_SIDE || c->how == ST_HOW_BASE ||
-	    (c->how == ST_HOW_UNION && kind == ST_CONFLICT_VOCABULARY))
+	    c->how == ST_HOW_FROM || (c->how == ST_HOW_UNION && kind == ST_CONFLICT_VOCABULARY))
 		return ST_OK;
 	return st_fail(e, ST_EUSAGE,
-		       "%s::%.*s is a key of a configuration: --ours, --theirs or --base",
+		       "%s::%.*s is a key of a configuration: --ours, --theirs, --base or --from",
 		       x->s->path, (int)(len < 200 ? len : 200), len ? key : "");
 }
 
@@ -178,6 +179,45 @@ static int decide_key(void *arg, const char *key, size_t len, const struct st_ke
 
 	*choice = c.how == ST_HOW_BASE ? x->n : c.side;
 	return rc;
+}
+
+/* ---- values of other versions ---- */
+
+static int find_from(struct texts *x, const struct st_oid *commit, const char *key, size_t len,
+		     struct st_keys_text *text, struct st_err *e)
+{
+	struct st_keys_text all = { 0 };
+	struct st_stage_row *row;
+	struct st_buf b;
+	int rc = st_weave_from(x->w, commit, x->s->path, &row, e);
+
+	*text = all;
+	if (rc != ST_OK || !row)
+		return rc == ST_OK ? st_fail(e, ST_ENOTFOUND,
+					     "the version of --from has no file '%s'", x->s->path) :
+				     rc;
+	st_buf_init(&b, MOST);
+	rc = slurp(x, row, &b, e);
+	all = (struct st_keys_text){ b.p, b.len };
+	if (rc == ST_OK)
+		rc = st_keys_find(&all, key, len, text, e);
+	if (rc == ST_OK && text->p)
+		text->p = st_arena_dup(&x->w->arena, text->p, text->len, e);
+	st_buf_release(&b);
+	return e->code;
+}
+
+/* *mine: the value is that of another version, which has the say that both sides's would have. */
+static int own_from(struct texts *x, const char *key, size_t len, struct st_keys_text *text,
+		    bool *mine, struct st_err *e)
+{
+	struct st_choice c;
+	int rc = st_weave_known(x->w, x->s->path, key, len, &c, e);
+
+	if (rc != ST_OK || c.how != ST_HOW_FROM)
+		return rc;
+	*mine = true;
+	return find_from(x, &c.from, key, len, text, e);
 }
 
 /* ---- vocabularies ---- */
@@ -244,9 +284,12 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 	bool united = st_weave_united(x->w, x->s->path);
 	bool both = !equal(base, &sides[0]) && !equal(&sides[0], &sides[1]);
 	struct st_choice c = { .how = ST_HOW_UNION };
-	int rc = ST_OK;
+	int rc;
 
 	*mine = false;
+	rc = own_from(x, len ? key : "", len, text, mine, e);
+	if (rc != ST_OK || *mine || x->n != 2)
+		return rc;
 	if (form == ST_VOCAB_NONE || equal(base, &sides[1]) || (!united && !both))
 		return ST_OK;
 	if (form == ST_VOCAB_ID)
@@ -271,7 +314,8 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 	struct st_buf out;
 	int rc;
 
-	if (x->n == 2 && st_vocab_file(st_weave_file_name(x->s->path)))
+	if ((x->n == 2 && st_vocab_file(st_weave_file_name(x->s->path))) ||
+	    st_weave_takes_from(x->w, x->s->path))
 		k.own = own_key;
 
 	for (size_t i = 0; i < x->n; i++)

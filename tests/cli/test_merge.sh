@@ -155,7 +155,10 @@ models() {
 
 by_rule() {
 	models
-	err "rule 'x\*=ours' matches no tensor" strata merge side --rule b=theirs --rule 'x*=ours'
+	err "rule 'x\*=ours' decides about no tensor: it matches none that several sides changed" \
+		strata merge side --rule b=theirs --rule 'x*=ours'
+	err "rule 'b=ours' decides about no tensor: .* or rules before it match them" \
+		strata merge side --rule '*=theirs' --rule b=ours
 	cmp m.safetensors ../main.safetensors
 	rc 2 strata merge side --rule 'b=nonsense'
 	rc 2 strata merge side --method linear:weight=x
@@ -433,8 +436,18 @@ keys() {
 	match '^  configuration  c.json::layers$' strata status
 	out '{ "lr": 0.2, "layers": 4, "act": "relu" }' cat c.json
 	rc 2 strata resolve layers --method linear
+	strata resolve -q layers --from v1^0 2>/dev/null && exit 1
+	strata resolve -q layers --from HEAD~1
+	out '{ "lr": 0.2, "layers": 2, "act": "relu" }' cat c.json
 	strata resolve -q layers --theirs
 	out '{ "lr": 0.2, "layers": 3, "act": "relu" }' cat c.json
+	strata resolve -q '*' --from HEAD~1
+	strata merge -q --continue
+	out '{ "lr": 0.2, "layers": 2, "act": "relu" }' cat c.json
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge side --method ours
+	strata resolve -q c.json::layers --theirs
 	strata merge -q --continue
 	strata merge -q --replay HEAD
 	strata fsck --full

@@ -257,6 +257,51 @@ class Lenient(pickle.Unpickler):
             return type(name, (StandIn,), {"__module__": "stand_in"})
 
 
+def memory_that_one_side_shares():
+    """A merge keeps tensors in one memory where the side has them so whose tensors they are."""
+    where = repo("ties")
+    path = os.path.join(where, "m.pt")
+
+    def version(branch, change, *start):
+        torch.manual_seed(0)
+        t = {"emb": torch.randn(6, 4), "lin": torch.randn(4, 4)}
+        t["head"] = t["emb"].clone()
+        if start:
+            strata(where, "switch", "-q", "-c", branch, *start)
+        change(t)
+        torch.save(t, path)
+        strata(where, "add", "-A")
+        strata(where, "commit", "-q", "-m", branch)
+
+    def tie(t):
+        t["head"] = t["emb"]
+
+    def merged(ours, theirs, how=None):
+        strata(where, "switch", "-q", ours)
+        if how:
+            assert oracle.run(where, "merge", "-q", theirs).returncode == 1
+            assert b"\n  tied " in strata(where, "status")
+            strata(where, "resolve", "-q", "*", how)
+            strata(where, "merge", "-q", "--continue")
+        else:
+            strata(where, "merge", "-q", theirs)
+        t = torch.load(path)
+        strata(where, "merge", "-q", "--replay", "HEAD")
+        strata(where, "undo", "-q")
+        return (t["emb"].data_ptr() == t["head"].data_ptr(), torch.equal(t["emb"], t["head"]))
+
+    version("main", lambda t: None)
+    version("head", lambda t: t["head"].add_(1), "v1")
+    version("lin", lambda t: t["lin"].add_(1), "v1")
+    version("tied", tie, "v1")
+    assert merged("tied", "lin") == (True, True)
+    assert merged("lin", "tied") == (True, True)
+    assert merged("tied", "head", "--ours") == (True, True)
+    assert merged("tied", "head", "--theirs") == (False, False)
+    assert merged("head", "tied", "--ours") == (False, False)
+    assert merged("head", "tied", "--theirs") == (True, True)
+
+
 def found_in_script(path):
     """Parameters, buffers, and what else strata names and the module has as an attribute."""
     module, found = torch.jit.load(path, map_location="cpu"), golden.Found()
@@ -333,7 +378,7 @@ def pesto():
 
 TESTS = [every_kind, random_checkpoints, larger_than_a_chunk, a_run_of_training,
          other_containers_are_the_same_objects, patched_files_load, patches_do_not_reach_others,
-         lpips, resemblyzer, chgnet, silero, pesto]
+         memory_that_one_side_shares, lpips, resemblyzer, chgnet, silero, pesto]
 
 
 def main():

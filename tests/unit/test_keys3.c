@@ -234,13 +234,42 @@ static void owns(void **state)
 	}
 }
 
+static void finds(void **state)
+{
+	static const struct {
+		const char *text, *key, *want; /* NULL: absent */
+	} rows[] = {
+		{ "{\"a\": {\"b.c\": [1, {\"d\": true}]}}", "a.\"b.c\"[1].d", "true" },
+		{ "{\"a\": {\"b.c\": [1, {\"d\": true}]}}", "a", "{\"b.c\": [1, {\"d\": true}]}" },
+		{ "{\"ab\": 1, \"a\": {\"b\": 2}}", "a.b", "2" },
+		{ "{\"a\": 1}", "b", NULL },
+		{ "{\"a\": 1}", "a.b", NULL },
+		{ "{\"a\": 1}", "a[0]", NULL },
+		{ " [7, 8]\n", "[1]", "8" },
+		{ " [7, 8]\n", "", "[7, 8]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct st_keys_text text = text_of(rows[i].text), got;
+		struct st_err e = { 0 };
+
+		assert_int_equal(st_keys_find(&text, rows[i].key, strlen(rows[i].key), &got, &e),
+				 ST_OK);
+		if (!got.p != !rows[i].want ||
+		    (got.p && (got.len != strlen(rows[i].want) ||
+			       memcmp(got.p, rows[i].want, got.len) != 0)))
+			fail_msg("row %zu: %.*s", i, (int)got.len,
+				 got.p ? (const char *)got.p : "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(merges),
-		cmocka_unit_test(three_sides_and_base),
-		cmocka_unit_test(refuses),
-		cmocka_unit_test(owns),
+		cmocka_unit_test(merges),  cmocka_unit_test(three_sides_and_base),
+		cmocka_unit_test(refuses), cmocka_unit_test(owns),
+		cmocka_unit_test(finds),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -128,7 +128,15 @@ static const struct {
 	{ "x1", { "x2", "x3*" }, "x conflict tied" },
 	{ "x1", { "x2*", "x3*" }, "x conflict values" },
 	{ "x1", { "x2*", "x1" }, "x ours" },
-	{ "x1", { "x1*", "x2" }, "x theirs 1" },
+	{ "x1", { "x1*", "x2" }, "x conflict tied" },
+	{ "x1", { "x2", "x1*" }, "x conflict tied" },
+	{ "x1", { "x1*", "x1" }, "x ours" },
+	{ "x1", { "x1", "x1*" }, "x theirs 1" },
+	{ "x1", { "x1*", "x1*" }, "x ours" },
+	{ "x1*", { "x1", "x2*" }, "x conflict tied" },
+	{ "x1*", { "x1*", "x2*" }, "x theirs 1" },
+	{ "x1*", { "x1", "x1*" }, "x ours" },
+	{ "x1*", { "x2*", "x3*" }, "x conflict values" },
 	/* added */
 	{ "", { "x1", "" }, "x ours" },
 	{ "", { "", "x1" }, "x theirs 1" },
@@ -229,6 +237,7 @@ static void outcomes(void **state)
 		if (cases[i].base) {
 			parse(&base, cases[i].base);
 			t.base = &base.side;
+			t.base_tied = base.tied;
 		}
 		for (; t.n < 4 && cases[i].side[t.n]; t.n++) {
 			parse(&s[t.n], cases[i].side[t.n]);
