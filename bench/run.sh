@@ -681,10 +681,31 @@ memory_of() { # SIZE
 	rm -r "$r/.strata"
 	strata init "$r" >>"$log" 2>&1 || die "strata init failed ($log)"
 	peak "$1.fast" strata -C "$r" add --fast m.safetensors
+	rm -r "$r/.strata"
+	memory_of_merges "$1" "$r"
 	peer_done strata
 }
 
+# The base is a file of holes, all zeros, so that no more than three models lie on the disk.
+memory_of_merges() { # SIZE DIR
+	local m=$2/m.safetensors b=$2/b.safetensors base=$2/base.safetensors head
+	"$gen" --mutate 1 2 "$1" "$b" 2>>"$log" || die "gen_model failed ($log)"
+	head=$(($(od -A n -t u8 -N 8 "$m") + 8))
+	head -c "$head" "$m" >"$base" && truncate -s "$(stat -c %s "$m")" "$base" || die "cannot make $base"
+	peak "$1.average" strata average "$m" "$b" -o "$2/out.safetensors"
+	rm "$2/out.safetensors"
+	peak "$1.ties" strata merge-file --base "$base" "$m" "$b" --method ties -o "$2/out.safetensors"
+}
+
 largest_peak() { awk -v k="$1." 'index($1, k) == 1 && $2 > n { n = $2 } END { print n }' "$peaks"; }
+
+memory_name() {
+	case $1 in
+	fast) echo 'add --fast' ;;
+	ties) echo 'merge-file --base, ties' ;;
+	*) echo "$1" ;;
+	esac
+}
 
 part_memory() {
 	local size verb kib first growth
@@ -700,9 +721,9 @@ part_memory() {
 	done
 	head_line 'Peak memory, the default --memory'
 	for size in $MEMORY_SIZES; do
-		for verb in add fast commit checkout cat fsck; do
+		for verb in add fast commit checkout cat fsck average ties; do
 			kib=$(awk -v k="$size.$verb" '$1 == k { print $2 }' "$peaks")
-			limit "$size: ${verb/fast/add --fast}" "$kib" "$((kib / 1024)) MiB" 262144 '<= 256 MiB'
+			limit "$size: $(memory_name $verb)" "$kib" "$((kib / 1024)) MiB" 262144 '<= 256 MiB'
 		done
 	done
 	first=${MEMORY_SIZES%% *}
