@@ -215,12 +215,25 @@ TARGET static bool join_16(const uint8_t *sym, const uint8_t *b, size_t n, enum 
 					x + 2 * i);
 }
 
+/* Of 16 elements; mostly all bits fit at once. */
 INLINE void give4(struct bits *o, const uint8_t *mag, __m256i low)
 {
 	__m128i lo = _mm256_castsi256_si128(low), hi = _mm256_extracti128_si256(low, 1);
+	uint64_t m0 = (uint64_t)_mm_cvtsi128_si64(lo), m1 = (uint64_t)_mm_extract_epi64(lo, 1);
+	uint64_t m2 = (uint64_t)_mm_cvtsi128_si64(hi), m3 = (uint64_t)_mm_extract_epi64(hi, 1);
+	unsigned n0 = (unsigned)__builtin_popcountll(m0), n2 = (unsigned)__builtin_popcountll(m2);
+	unsigned n01 = n0 + (unsigned)__builtin_popcountll(m1);
+	unsigned n23 = n2 + (unsigned)__builtin_popcountll(m3);
+	uint64_t v01, v23;
 
-	give_two(o, mag, (uint64_t)_mm_cvtsi128_si64(lo), (uint64_t)_mm_extract_epi64(lo, 1));
-	give_two(o, mag + 16, (uint64_t)_mm_cvtsi128_si64(hi), (uint64_t)_mm_extract_epi64(hi, 1));
+	if (__builtin_expect(n01 + n23 > 56, 0)) {
+		give_two(o, mag, m0, m1);
+		give_two(o, mag + 16, m2, m3);
+		return;
+	}
+	v01 = _pext_u64(load64(mag), m0) | _pext_u64(load64(mag + 8), m1) << n0;
+	v23 = _pext_u64(load64(mag + 16), m2) | _pext_u64(load64(mag + 24), m3) << n2;
+	give_bits(o, v01 | v23 << n01, n01 + n23);
 }
 
 TARGET static void put_raw_16(const uint8_t *mag, const uint8_t *sym, size_t n, uint8_t *out,

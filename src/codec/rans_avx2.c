@@ -156,6 +156,26 @@ TARGET size_t st_rans_decode_avx2(const struct st_rans_model *m, const struct st
 	return decode_steps(m, l, states, words, end, ctx, sym, n, false);
 }
 
+TARGET void st_rans_slots_avx2(const uint16_t *freq, unsigned nsyms, uint32_t *slot)
+{
+	const __m256i first = _mm256_slli_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), 12);
+	const uint32_t *end = slot + ST_RANS_TOTAL;
+
+	for (unsigned s = 0; s < nsyms; s++) {
+		uint32_t f = freq[s], of = s << 24 | f, i = 0;
+		__m256i v = _mm256_add_epi32(first, _mm256_set1_epi32((int)of));
+
+		/* what is written beyond f belongs to the next symbols, and is written again */
+		for (; i < f && end - slot >= i + 8; i += 8) {
+			_mm256_storeu_si256((__m256i *)(slot + i), v);
+			v = _mm256_add_epi32(v, _mm256_set1_epi32(8 << 12));
+		}
+		for (; i < f; i++)
+			slot[i] = of | i << 12;
+		slot += f;
+	}
+}
+
 /*
  * x / f for x < f * 2^21, in single precision. In units of 2^-24 relative to it: x as a float errs
  * by at most 1.5 (192 of 2^31), the quotient and the product by 1 each, and 4 are taken off, so

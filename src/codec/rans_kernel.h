@@ -20,6 +20,8 @@ size_t st_rans_encode_avx2(const struct st_rans_model *m, const struct st_rans_l
 /* Counts the first of n, and returns how many. */
 size_t st_rans_count_avx2(struct st_rans_model *m, const uint8_t *sym, const uint8_t *ctx,
 			  size_t n);
+/* A table of what each of ST_RANS_TOTAL slots means; the frequencies sum to that. */
+void st_rans_slots_avx2(const uint16_t *freq, unsigned nsyms, uint32_t *slot);
 #else
 #define st_rans_decode_avx2(m, l, states, words, end, ctx, sym, n) ((size_t)0)
 #define st_rans_encode_avx2(m, l, states, words, first, sym, ctx, n) (n)

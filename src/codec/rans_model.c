@@ -325,6 +325,12 @@ static void prepare_decoder(struct st_rans_model *m, unsigned t)
 {
 	uint32_t *slot = m->dec[t];
 
+#if defined(__x86_64__)
+	if (m->vectors) {
+		st_rans_slots_avx2(m->freq[t], m->nsyms, slot);
+		return;
+	}
+#endif
 	for (unsigned s = 0; s < m->nsyms; s++)
 		for (uint32_t i = 0, f = m->freq[t][s]; i < f; i++)
 			*slot++ = (uint32_t)s << 24 | i << 12 | f;
