@@ -44,7 +44,6 @@ static void run_stream(const uint8_t *p, size_t n)
 
 static void run_levels(const uint8_t *p, size_t n)
 {
-	static const char *const names[] = { "portable", "sse4.1", "avx2" };
 	uint8_t out[ST_HASH_LEN];
 	double t = now();
 
@@ -55,7 +54,7 @@ static void run_levels(const uint8_t *p, size_t n)
 			continue;
 		t = now();
 		st_blake3_at((enum st_blake3_level)l, p, n, out);
-		report(names[l], n, now() - t, out);
+		report(st_blake3_level_name((enum st_blake3_level)l), n, now() - t, out);
 	}
 }
 

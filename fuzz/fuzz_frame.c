@@ -61,17 +61,17 @@ static void again(struct st_codec_state *s, const uint8_t *raw, const uint8_t *b
 	round_trip(s, &in);
 }
 
-static int decode(struct st_codec_state *s, bool vectors, const uint8_t *data, size_t size,
-		  const uint8_t *base, unsigned width, uint8_t *raw, size_t n)
+static int decode(struct st_codec_state *s, enum st_vectors vectors, const uint8_t *data,
+		  size_t size, const uint8_t *base, unsigned width, uint8_t *raw, size_t n)
 {
 	struct st_err e = { 0 };
 	struct st_codec_work *w = st_codec_work(s, &e);
-	bool was;
+	enum st_vectors was;
 	int rc;
 
 	ST_BUG_ON(!w);
 	was = w->model.vectors;
-	w->model.vectors = vectors && was;
+	w->model.vectors = vectors;
 	rc = st_frame_decode(s, data[0], data + 5, size - 5, base, n, width, raw, n, &e);
 	w->model.vectors = was;
 	ST_BUG_ON(rc != (int)e.code || (rc != ST_OK && rc != ST_ECORRUPT && rc != ST_EFORMAT));
@@ -98,9 +98,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	base = malloc(n);
 	ST_BUG_ON(!raw || !other || !base);
 	fill_base(base, n, width, data[1] >> 2 & 3);
-	rc = decode(s, true, data, size, base, width, raw, n);
-	ST_BUG_ON(decode(s, false, data, size, base, width, other, n) != rc);
-	ST_BUG_ON(rc == ST_OK && memcmp(raw, other, n) != 0);
+	rc = decode(s, ST_VECTORS_NONE, data, size, base, width, raw, n);
+	for (int v = ST_VECTORS_NONE + 1; v < ST_VECTORS_NLEVELS; v++) {
+		if (!st_vectors_supported((enum st_vectors)v))
+			continue;
+		ST_BUG_ON(decode(s, (enum st_vectors)v, data, size, base, width, other, n) != rc);
+		ST_BUG_ON(rc == ST_OK && memcmp(raw, other, n) != 0);
+	}
 	if (rc == ST_OK && n <= 65536) /* larger ones take too long */
 		again(s, raw, base, n, width, data[size - 1]);
 	free(base);

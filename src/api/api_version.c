@@ -30,7 +30,10 @@ const char *const *strata_features(void)
 	static const char *const portable[] = { FEATURES, "blake3:portable", NULL };
 	static const char *const sse41[] = { FEATURES, "blake3:sse4.1", NULL };
 	static const char *const avx2[] = { FEATURES, "blake3:avx2", NULL };
+	static const char *const avx512[] = { FEATURES, "blake3:avx512", NULL };
 
+	if (st_blake3_level_supported(ST_BLAKE3_AVX512))
+		return avx512;
 	if (st_blake3_level_supported(ST_BLAKE3_AVX2))
 		return avx2;
 	return st_blake3_level_supported(ST_BLAKE3_SSE41) ? sse41 : portable;

@@ -28,8 +28,21 @@ static const struct {
 #if defined(__x86_64__)
 	[ST_BLAKE3_SSE41] = { st_blake3_kernel_sse41, 4 },
 	[ST_BLAKE3_AVX2] = { st_blake3_kernel_avx2, 8 },
+	[ST_BLAKE3_AVX512] = { st_blake3_kernel_avx512, 16 },
 #endif
 };
+
+const char *st_blake3_level_name(enum st_blake3_level l)
+{
+	static const char *const names[ST_BLAKE3_NLEVELS] = {
+		[ST_BLAKE3_PORTABLE] = "portable",
+		[ST_BLAKE3_SSE41] = "sse4.1",
+		[ST_BLAKE3_AVX2] = "avx2",
+		[ST_BLAKE3_AVX512] = "avx512",
+	};
+
+	return names[l];
+}
 
 bool st_blake3_level_supported(enum st_blake3_level l)
 {
@@ -41,6 +54,8 @@ bool st_blake3_level_supported(enum st_blake3_level l)
 		return __builtin_cpu_supports("sse4.1") != 0;
 	case ST_BLAKE3_AVX2:
 		return __builtin_cpu_supports("avx2") != 0;
+	case ST_BLAKE3_AVX512: /* whether the system saves the registers is part of it */
+		return __builtin_cpu_supports("avx512f") != 0;
 #endif
 	default:
 		return false;
@@ -50,11 +65,12 @@ bool st_blake3_level_supported(enum st_blake3_level l)
 /* Asked anew each time: it is a test of a word that the compiler's runtime filled at start. */
 static enum st_blake3_level best_level(void)
 {
-	if (st_blake3_level_supported(ST_BLAKE3_AVX2))
-		return ST_BLAKE3_AVX2;
-	if (st_blake3_level_supported(ST_BLAKE3_SSE41))
-		return ST_BLAKE3_SSE41;
-	return ST_BLAKE3_PORTABLE;
+	enum st_blake3_level best = ST_BLAKE3_PORTABLE;
+
+	for (int l = ST_BLAKE3_PORTABLE; l < ST_BLAKE3_NLEVELS; l++)
+		if (st_blake3_level_supported((enum st_blake3_level)l))
+			best = (enum st_blake3_level)l;
+	return best;
 }
 
 /*
@@ -64,19 +80,21 @@ static enum st_blake3_level best_level(void)
 static void hash_many(enum st_blake3_level level, const uint8_t *p, size_t stride, size_t n,
 		      struct st_blake3_job job, uint8_t *out)
 {
-	const size_t lanes = levels[level].lanes;
 	const uint8_t *in[B3_MAX_LANES];
 	uint8_t wide[B3_MAX_LANES * ST_HASH_LEN];
 
 	while (n > 0) {
-		size_t take = n < lanes ? n : lanes;
+		size_t lanes, take;
 
+		/* Few inputs: the narrowest that does them at once. */
+		while (level > ST_BLAKE3_PORTABLE && n <= levels[level - 1].lanes)
+			level--;
+		lanes = levels[level].lanes;
+		take = n < lanes ? n : lanes;
 		for (size_t i = 0; i < lanes; i++)
 			in[i] = p + stride * (i < take ? i : take - 1);
 		if (take == lanes) {
 			levels[level].run(in, &job, out);
-		} else if (take == 1) {
-			kernel_portable(in, &job, out);
 		} else {
 			levels[level].run(in, &job, wide);
 			memcpy(out, wide, take * ST_HASH_LEN);

@@ -26,6 +26,7 @@ enum st_blake3_level {
 	ST_BLAKE3_PORTABLE,
 	ST_BLAKE3_SSE41,
 	ST_BLAKE3_AVX2,
+	ST_BLAKE3_AVX512,
 	ST_BLAKE3_NLEVELS
 };
 
@@ -75,6 +76,7 @@ void st_blake3_join(const uint8_t (*cvs)[ST_HASH_LEN], size_t n, uint8_t out[ST_
 
 /* For tests and benchmarks: the level the functions above choose is the highest supported one. */
 bool st_blake3_level_supported(enum st_blake3_level l);
+const char *st_blake3_level_name(enum st_blake3_level l); /* "avx2" */
 
 /* One shot at a level, which must be supported. */
 void st_blake3_at(enum st_blake3_level l, const void *p, size_t n, uint8_t out[ST_HASH_LEN]);

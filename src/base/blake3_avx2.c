@@ -13,7 +13,12 @@
 #define ST_B3_TARGET __attribute__((target("avx2")))
 #define LANE_INLINE static inline __attribute__((always_inline)) ST_B3_TARGET
 
+#define ST_B3_OP(op) _mm256_##op
+
 typedef uint32_t vec __attribute__((vector_size(32)));
+typedef __m256i reg;
+
+#include "base/blake3_lanes.h"
 
 LANE_INLINE void rot16(vec *x)
 {
@@ -29,20 +34,6 @@ LANE_INLINE void rot8(vec *x)
 	*x = (vec)_mm256_shuffle_epi8((__m256i)*x, _mm256_broadcastsi128_si256(s));
 }
 
-/* A 4 x 4 transposition in each 128-bit half. */
-LANE_INLINE void transpose_halves(vec *a, vec *b, vec *c, vec *d)
-{
-	__m256i ab_lo = _mm256_unpacklo_epi32((__m256i)*a, (__m256i)*b);
-	__m256i ab_hi = _mm256_unpackhi_epi32((__m256i)*a, (__m256i)*b);
-	__m256i cd_lo = _mm256_unpacklo_epi32((__m256i)*c, (__m256i)*d);
-	__m256i cd_hi = _mm256_unpackhi_epi32((__m256i)*c, (__m256i)*d);
-
-	*a = (vec)_mm256_unpacklo_epi64(ab_lo, cd_lo);
-	*b = (vec)_mm256_unpackhi_epi64(ab_lo, cd_lo);
-	*c = (vec)_mm256_unpacklo_epi64(ab_hi, cd_hi);
-	*d = (vec)_mm256_unpackhi_epi64(ab_hi, cd_hi);
-}
-
 LANE_INLINE void swap_halves(vec *a, vec *e)
 {
 	__m256i lo = _mm256_permute2x128_si256((__m256i)*a, (__m256i)*e, 0x20);
@@ -54,8 +45,8 @@ LANE_INLINE void swap_halves(vec *a, vec *e)
 /* Rows become columns. */
 LANE_INLINE void transpose(vec m[8])
 {
-	transpose_halves(&m[0], &m[1], &m[2], &m[3]);
-	transpose_halves(&m[4], &m[5], &m[6], &m[7]);
+	transpose_each(&m[0], &m[1], &m[2], &m[3]);
+	transpose_each(&m[4], &m[5], &m[6], &m[7]);
 	swap_halves(&m[0], &m[4]);
 	swap_halves(&m[1], &m[5]);
 	swap_halves(&m[2], &m[6]);

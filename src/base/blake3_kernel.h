@@ -16,7 +16,7 @@
 enum {
 	B3_BLOCK = 64,
 	B3_CHUNK = 1024,
-	B3_MAX_LANES = 8,
+	B3_MAX_LANES = 16,
 };
 
 enum b3_flag {
@@ -47,8 +47,9 @@ struct st_blake3_job {
 typedef void st_blake3_kernel(const uint8_t *const *in, const struct st_blake3_job *job,
 			      uint8_t *out);
 
-st_blake3_kernel st_blake3_kernel_sse41; /* 4 lanes, x86-64 only */
-st_blake3_kernel st_blake3_kernel_avx2;	 /* 8 lanes, x86-64 only */
+st_blake3_kernel st_blake3_kernel_sse41;  /* 4 lanes, x86-64 only */
+st_blake3_kernel st_blake3_kernel_avx2;	  /* 8 lanes, x86-64 only */
+st_blake3_kernel st_blake3_kernel_avx512; /* 16 lanes, x86-64 only */
 
 #ifndef ST_B3_LANES
 

@@ -13,7 +13,12 @@
 #define ST_B3_TARGET __attribute__((target("sse4.1")))
 #define LANE_INLINE static inline __attribute__((always_inline)) ST_B3_TARGET
 
+#define ST_B3_OP(op) _mm_##op
+
 typedef uint32_t vec __attribute__((vector_size(16)));
+typedef __m128i reg;
+
+#include "base/blake3_lanes.h"
 
 LANE_INLINE void rot16(vec *x)
 {
@@ -29,25 +34,11 @@ LANE_INLINE void rot8(vec *x)
 	*x = (vec)_mm_shuffle_epi8((__m128i)*x, s);
 }
 
-/* Rows become columns. */
-LANE_INLINE void transpose(vec *a, vec *b, vec *c, vec *d)
-{
-	__m128i ab_lo = _mm_unpacklo_epi32((__m128i)*a, (__m128i)*b);
-	__m128i ab_hi = _mm_unpackhi_epi32((__m128i)*a, (__m128i)*b);
-	__m128i cd_lo = _mm_unpacklo_epi32((__m128i)*c, (__m128i)*d);
-	__m128i cd_hi = _mm_unpackhi_epi32((__m128i)*c, (__m128i)*d);
-
-	*a = (vec)_mm_unpacklo_epi64(ab_lo, cd_lo);
-	*b = (vec)_mm_unpackhi_epi64(ab_lo, cd_lo);
-	*c = (vec)_mm_unpacklo_epi64(ab_hi, cd_hi);
-	*d = (vec)_mm_unpackhi_epi64(ab_hi, cd_hi);
-}
-
 LANE_INLINE void load4(vec *m, const uint8_t *const *in, size_t at)
 {
 	for (size_t i = 0; i < 4; i++)
 		m[i] = (vec)_mm_loadu_si128((const __m128i_u *)(in[i] + at));
-	transpose(&m[0], &m[1], &m[2], &m[3]);
+	transpose_each(&m[0], &m[1], &m[2], &m[3]);
 }
 
 LANE_INLINE void load_block(vec m[16], const uint8_t *const *in, size_t at)
@@ -60,8 +51,8 @@ LANE_INLINE void load_block(vec m[16], const uint8_t *const *in, size_t at)
 
 LANE_INLINE void store_cvs(vec h[8], uint8_t *out)
 {
-	transpose(&h[0], &h[1], &h[2], &h[3]);
-	transpose(&h[4], &h[5], &h[6], &h[7]);
+	transpose_each(&h[0], &h[1], &h[2], &h[3]);
+	transpose_each(&h[4], &h[5], &h[6], &h[7]);
 	for (size_t i = 0; i < 4; i++) {
 		_mm_storeu_si128((__m128i_u *)(out + 32 * i), (__m128i)h[i]);
 		_mm_storeu_si128((__m128i_u *)(out + 32 * i + 16), (__m128i)h[i + 4]);

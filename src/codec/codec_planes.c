@@ -50,6 +50,21 @@ static inline __attribute__((always_inline)) uint64_t turn_back(uint64_t v, unsi
 			v >> 1 | v << 63;
 }
 
+/* NULL: none beside this file. */
+static const struct st_planes_kernel *kernel_of(const struct st_rans_model *m)
+{
+	switch (m->vectors) {
+#if defined(__x86_64__)
+	case ST_VECTORS_AVX512:
+		return &st_planes_kernel_avx512;
+	case ST_VECTORS_AVX2:
+		return &st_planes_kernel_avx2;
+#endif
+	default:
+		return NULL;
+	}
+}
+
 /* Byte k of n numbers at p. */
 static inline __attribute__((always_inline)) void gather_w(uint8_t *out, const uint8_t *p, size_t n,
 							   unsigned w, unsigned k, bool turned)
@@ -64,17 +79,15 @@ static inline __attribute__((always_inline)) void gather_w(uint8_t *out, const u
 static void gather(const struct st_rans_model *m, uint8_t *out, const uint8_t *p, size_t n,
 		   unsigned w, unsigned k, bool turned)
 {
-#if defined(__x86_64__)
-	if (m->vectors) {
-		size_t done = st_planes_gather_avx2(out, p, n, w, k, turned);
+	const struct st_planes_kernel *kernel = kernel_of(m);
+
+	if (kernel) {
+		size_t done = kernel->gather(out, p, n, w, k, turned);
 
 		out += done;
 		p += done * w;
 		n -= done;
 	}
-#else
-	(void)m;
-#endif
 	if (w == 1)
 		memcpy(out, p, n);
 	else if (w == 2 && turned)
@@ -113,14 +126,11 @@ static void scatter(const struct st_rans_model *m, uint8_t *out, const uint8_t *
 		    size_t n, unsigned w, bool turned)
 {
 	const uint8_t *planes[MAX_WIDTH] = { 0 };
+	const struct st_planes_kernel *kernel = kernel_of(m);
 	size_t done = 0;
 
-#if defined(__x86_64__)
-	if (m->vectors)
-		done = st_planes_scatter_avx2(out, from, n, w, turned);
-#else
-	(void)m;
-#endif
+	if (kernel)
+		done = kernel->scatter(out, from, n, w, turned);
 	for (unsigned k = 0; k < w; k++)
 		planes[k] = from[k] + done;
 	out += done * w;

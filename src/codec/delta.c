@@ -38,12 +38,14 @@ const struct st_delta_kernel st_delta_kernels[4] = {
 	{ split_64, join_64, put_raw_64, levels_64, contexts_64, weigh_64 },
 };
 
-const struct st_delta_kernel *st_delta_kernel_of(unsigned width, bool vectors)
+const struct st_delta_kernel *st_delta_kernel_of(unsigned width, enum st_vectors vectors)
 {
 	unsigned i = (unsigned)__builtin_ctz(width);
 
 #if defined(__x86_64__)
-	if (vectors && (width == 2 || width == 4))
+	if (vectors == ST_VECTORS_AVX512 && (width == 2 || width == 4))
+		return &st_delta_kernels_avx512[i - 1];
+	if (vectors == ST_VECTORS_AVX2 && (width == 2 || width == 4))
 		return &st_delta_kernels_avx2[i - 1];
 #else
 	(void)vectors;

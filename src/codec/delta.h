@@ -45,10 +45,10 @@ struct st_delta_kernel {
 };
 
 extern const struct st_delta_kernel st_delta_kernels[4]; /* widths 1, 2, 4, 8 */
-/* Widths 2 and 4, for processors with AVX2 and a fast BMI2. */
-extern const struct st_delta_kernel st_delta_kernels_avx2[2];
+/* Widths 2 and 4; x86-64 only. */
+extern const struct st_delta_kernel st_delta_kernels_avx2[2], st_delta_kernels_avx512[2];
 
-/* The best there is for a width of 1, 2, 4 or 8; vectors: AVX2 and BMI2 may be used. */
-const struct st_delta_kernel *st_delta_kernel_of(unsigned width, bool vectors);
+/* The best there is for a width of 1, 2, 4 or 8 with these vectors. */
+const struct st_delta_kernel *st_delta_kernel_of(unsigned width, enum st_vectors vectors);
 
 #endif

@@ -4,6 +4,20 @@
 
 #include <string.h>
 
+const struct st_rans_kernel *st_rans_kernel_of(const struct st_rans_model *m)
+{
+	switch (m->vectors) {
+#if defined(__x86_64__)
+	case ST_VECTORS_AVX512:
+		return &st_rans_kernel_avx512;
+	case ST_VECTORS_AVX2:
+		return &st_rans_kernel_avx2;
+#endif
+	default:
+		return NULL;
+	}
+}
+
 static inline bool encode_one(const struct st_rans_model *m, uint32_t *x, uint8_t sym, uint8_t ctx,
 			      uint8_t **w, const uint8_t *first)
 {
@@ -27,16 +41,15 @@ size_t st_rans_encode(const struct st_rans_model *m, const uint8_t *sym, const u
 {
 	uint32_t states[ST_RANS_LANES];
 	uint8_t *end = out + cap, *w = end, *first = out + ST_RANS_HEAD;
+	const struct st_rans_kernel *k = st_rans_kernel_of(m);
 
 	if (cap < ST_RANS_HEAD)
 		return 0;
 	for (unsigned i = 0; i < ST_RANS_LANES; i++)
 		states[i] = ST_RANS_LOW;
 	for (size_t i = n; i > 0;) {
-#if defined(__x86_64__)
-		if (m->vectors && i % ST_RANS_LANES == 0)
-			i = st_rans_encode_avx2(m, &m->lanes, states, &w, first, sym, ctx, i);
-#endif
+		if (k && i % ST_RANS_LANES == 0)
+			i = k->encode(m, &m->lanes, states, &w, first, sym, ctx, i);
 		if (i && !encode_one(m, &states[(i - 1) % ST_RANS_LANES], sym[i - 1], ctx[i - 1],
 				     &w, first))
 			return 0;
@@ -61,6 +74,7 @@ int st_rans_decode(const struct st_rans_model *m, const uint8_t *p, size_t len, 
 {
 	uint32_t states[ST_RANS_LANES];
 	const uint8_t *w = p + ST_RANS_HEAD, *end = p + len;
+	const struct st_rans_kernel *k = st_rans_kernel_of(m);
 	size_t done = 0;
 
 	if (len < ST_RANS_HEAD)
@@ -70,10 +84,8 @@ int st_rans_decode(const struct st_rans_model *m, const uint8_t *p, size_t len, 
 		if (states[i] < ST_RANS_LOW)
 			return st_fail(e, ST_ECORRUPT, "state %u is too low", i);
 	}
-#if defined(__x86_64__)
-	if (m->vectors)
-		done = st_rans_decode_avx2(m, &m->lanes, states, &w, end, ctx, sym, n);
-#endif
+	if (k)
+		done = k->decode(m, &m->lanes, states, &w, end, ctx, sym, n);
 	for (size_t i = done; i < n; i++) {
 		uint32_t *x = &states[i % ST_RANS_LANES];
 		uint32_t d = m->dec[m->table_of[ctx[i]]][*x & (ST_RANS_TOTAL - 1)];

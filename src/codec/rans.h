@@ -31,6 +31,17 @@ struct st_rans_lanes {
 	uint8_t spread[256][8], gather[256][8];
 };
 
+/* What the coders may use; all give the same bytes. */
+enum st_vectors {
+	ST_VECTORS_NONE,
+	ST_VECTORS_AVX2,   /* and BMI2 that is fast */
+	ST_VECTORS_AVX512, /* F, BW, DQ and VL, beside those */
+	ST_VECTORS_NLEVELS
+};
+
+/* By the processor and, of registers it has to save, the system. */
+bool st_vectors_supported(enum st_vectors v);
+
 struct st_rans_model {
 	unsigned nsyms;	  /* 1 .. 256 */
 	unsigned ntables; /* 1 .. 32 */
@@ -44,7 +55,7 @@ struct st_rans_model {
 	 * Of four kinds of places, so that no count waits for the last one: context << 8 | symbol.
 	 */
 	uint32_t tally[ST_RANS_TALLIES][ST_RANS_CONTEXTS * ST_RANS_SYMBOLS + ST_RANS_APART];
-	bool vectors;				/* the processor has AVX2, and BMI2 that is fast */
+	enum st_vectors vectors;		/* the best supported; tests say less */
 	uint16_t log2_frac[1u << ST_RANS_BITS]; /* of log2(1 + i / 2^11), times 2^16 */
 };
 

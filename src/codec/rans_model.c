@@ -43,17 +43,37 @@ static void init_log2(struct st_rans_model *m)
 	}
 }
 
+/* GCC's runtime has asked the processor, and XGETBV what the system saves. */
+bool st_vectors_supported(enum st_vectors v)
+{
+	switch (v) {
+	case ST_VECTORS_NONE:
+		return true;
+#if defined(__x86_64__)
+	case ST_VECTORS_AVX2:
+		/* Where BMI2 came first it takes a hundred times as long. */
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+		       __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt") &&
+		       !__builtin_cpu_is("amdfam17h");
+	case ST_VECTORS_AVX512:
+		return st_vectors_supported(ST_VECTORS_AVX2) && __builtin_cpu_supports("avx512f") &&
+		       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+		       __builtin_cpu_supports("avx512vl");
+#endif
+	default:
+		return false;
+	}
+}
+
 void st_rans_init(struct st_rans_model *m)
 {
 	init_log2(m);
 	init_lanes(&m->lanes);
 	memset(m->tally, 0, sizeof(m->tally));
-	m->vectors = false;
-#if defined(__x86_64__)
-	/* Where BMI2 came first it takes a hundred times as long. */
-	m->vectors = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-		     __builtin_cpu_supports("popcnt") && !__builtin_cpu_is("amdfam17h");
-#endif
+	m->vectors = ST_VECTORS_NONE;
+	for (int v = ST_VECTORS_NONE; v < ST_VECTORS_NLEVELS; v++)
+		if (st_vectors_supported((enum st_vectors)v))
+			m->vectors = (enum st_vectors)v;
 }
 
 void st_rans_count(struct st_rans_model *m, const uint8_t *sym, const uint8_t *ctx, size_t n)
@@ -323,14 +343,13 @@ static int get_table(struct st_rans_model *m, unsigned t, struct st_rd *r)
 
 static void prepare_decoder(struct st_rans_model *m, unsigned t)
 {
+	const struct st_rans_kernel *kernel = st_rans_kernel_of(m);
 	uint32_t *slot = m->dec[t];
 
-#if defined(__x86_64__)
-	if (m->vectors) {
-		st_rans_slots_avx2(m->freq[t], m->nsyms, slot);
+	if (kernel) {
+		kernel->slots(m->freq[t], m->nsyms, slot);
 		return;
 	}
-#endif
 	for (unsigned s = 0; s < m->nsyms; s++)
 		for (uint32_t i = 0, f = m->freq[t][s]; i < f; i++)
 			*slot++ = (uint32_t)s << 24 | i << 12 | f;

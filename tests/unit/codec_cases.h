@@ -4,6 +4,7 @@
 #define ST_TEST_CODEC_CASES_H
 
 #include "codec/codec.h"
+#include "codec/rans.h"
 
 enum fill {
 	FILL_ZERO,
@@ -43,16 +44,18 @@ void case_pair(uint8_t *x, uint8_t *base, size_t m, unsigned width, enum st_num 
 /* A number that fits: all of them in turn as i grows. */
 enum st_num case_number(unsigned width, size_t i);
 
-/* Two states, the second without vectors, to hold against each other. */
+/* A state of each level of vectors that the processor has, the best first, to hold against each
+ * other. */
 struct case_states {
-	struct st_codec_state *s[2];
+	struct st_codec_state *s[ST_VECTORS_NLEVELS];
+	int n;
 	uint8_t *raw, *base, *out, *back; /* a frame and a little more each */
 };
 void case_states_init(struct case_states *c);
 void case_states_release(struct case_states *c);
 /*
- * Encodes in with one row of the table into c->out, both ways, which must give the same bytes, and
- * decodes both ways. The stored length; 0 when the coding does not apply or not save anything.
+ * Encodes in with one row of the table into c->out at each level, which must give the same bytes,
+ * and decodes at each. The stored length; 0 when the coding does not apply or not save anything.
  */
 size_t case_coded(struct case_states *c, enum st_coding coding, const struct st_frame_in *in);
 /* Fills c->raw and c->base; what to encode. tail bytes more than m elements. */

@@ -50,6 +50,7 @@ static unsigned bits_of(uint64_t v)
 struct arrays {
 	uint8_t x[8 * N + 16], b[8 * N + 16], mag[8 * N], sym[N], back[8 * N], raw[8 * N + 16];
 	uint16_t level[N];
+	uint8_t ctx[N];
 };
 
 static void check_symbol(const struct arrays *a, size_t i, unsigned w, enum st_num num)
@@ -137,6 +138,81 @@ static void every_number(void **state)
 	free(a);
 }
 
+/* What a kernel says of n numbers; sizes of what it does not fill are the caller's to know. */
+static void both_ways(struct arrays *a, const struct st_delta_kernel *k, unsigned w,
+		      enum st_num num, const struct st_decay *decay, size_t n, uint64_t *weight)
+{
+	const struct st_context_line line = { .top = 130,
+					      .from = (int)(n % 9) - 4,
+					      .shift = n % 2 };
+	uint64_t bit = n % 8, end = bit;
+
+	memset(a->raw, 0, sizeof(a->raw));
+	k->split(a->x, a->b, n, num, decay, a->mag, a->sym);
+	k->put_raw(a->mag, a->sym, n, a->raw, &end);
+	k->levels(a->b, n, num, a->level);
+	k->contexts(a->b, n, num, &line, a->ctx);
+	*weight = k->weigh(a->mag, a->b, n, num, 130);
+	assert_true(k->join(a->sym, a->b, n, num, decay, a->raw, (size_t)((end + 7) / 8), &bit,
+			    a->back));
+	assert_int_equal(bit, end);
+	assert_memory_equal(a->back, a->x, n * w);
+}
+
+static void same(const struct arrays *a, const struct arrays *p, unsigned w, size_t n)
+{
+	assert_memory_equal(a->mag, p->mag, n * w);
+	assert_memory_equal(a->sym, p->sym, n);
+	assert_memory_equal(a->raw, p->raw, sizeof(a->raw));
+	assert_memory_equal(a->level, p->level, n * sizeof(*a->level));
+	assert_memory_equal(a->ctx, p->ctx, n);
+}
+
+/* Of every kind and around every step's end; the other tests of the codec take the best level. */
+static void as_portable(enum st_vectors v)
+{
+	struct arrays *a, *p;
+	struct st_decay tame;
+	uint64_t got, want;
+
+	if (!st_vectors_supported(v))
+		skip();
+	a = calloc(1, sizeof(*a));
+	p = calloc(1, sizeof(*p));
+	tame.steep = false;
+	make_decay(&tame, false);
+	for (size_t i = 0; i < 2 * ST_NNUMBERS * NPAIRS * 2; i++) {
+		unsigned w = case_widths[1 + i % 2];
+		enum st_num num = (enum st_num)(i / 2 % ST_NNUMBERS);
+		const struct st_decay *decay = i < 2 * ST_NNUMBERS * NPAIRS ? NULL : &tame;
+		size_t n = i % 5 ? i % 131 : N - i % 131;
+
+		if (!st_num_fits(num, w) || (decay && st_numbers[num].mantissa <= 8))
+			continue;
+		case_pair(a->x, a->b, n, w, num, (enum pair)(i / 2 / ST_NNUMBERS % NPAIRS), i);
+		memcpy(p->x, a->x, sizeof(a->x));
+		memcpy(p->b, a->b, sizeof(a->b));
+		both_ways(a, st_delta_kernel_of(w, v), w, num, decay, n, &got);
+		both_ways(p, st_delta_kernel_of(w, ST_VECTORS_NONE), w, num, decay, n, &want);
+		assert_int_equal(got, want);
+		same(a, p, w, n);
+	}
+	free(a);
+	free(p);
+}
+
+static void as_portable_avx2(void **state)
+{
+	(void)state;
+	as_portable(ST_VECTORS_AVX2);
+}
+
+static void as_portable_avx512(void **state)
+{
+	(void)state;
+	as_portable(ST_VECTORS_AVX512);
+}
+
 /* All pairs of bytes. */
 static void every_byte(void **state)
 {
@@ -205,10 +281,9 @@ static void prediction(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_number),
-		cmocka_unit_test(every_byte),
-		cmocka_unit_test(order_of_numbers),
-		cmocka_unit_test(prediction),
+		cmocka_unit_test(every_number),	      cmocka_unit_test(as_portable_avx2),
+		cmocka_unit_test(as_portable_avx512), cmocka_unit_test(every_byte),
+		cmocka_unit_test(order_of_numbers),   cmocka_unit_test(prediction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,12 +101,12 @@ static void reload(struct stream *x, unsigned nsyms)
 
 static void check(struct stream *x, size_t n, unsigned nsyms)
 {
-	bool had = x->m->vectors;
+	enum st_vectors had = x->m->vectors;
 	size_t len = st_rans_encode(x->m, x->sym, x->ctx, n, x->out, 2 * MOST), plain;
 	uint8_t *other = malloc(2 * MOST);
 
 	assert_true(len >= ST_RANS_HEAD);
-	x->m->vectors = false;
+	x->m->vectors = ST_VECTORS_NONE;
 	plain = st_rans_encode(x->m, x->sym, x->ctx, n, other, 2 * MOST);
 	assert_int_equal(len, plain);
 	assert_memory_equal(x->out, other, len);
@@ -117,7 +117,7 @@ static void check(struct stream *x, size_t n, unsigned nsyms)
 	assert_memory_equal(x->out, other, len);
 	assert_int_equal(st_rans_encode(x->m, x->sym, x->ctx, n, other, len - 1), 0);
 	reload(x, nsyms);
-	for (int i = 0; i < 2; i++, x->m->vectors = false) {
+	for (int i = 0; i < 2; i++, x->m->vectors = ST_VECTORS_NONE) {
 		memset(x->back, 0, n);
 		assert_int_equal(decode(x, x->out, len, n), ST_OK);
 		assert_memory_equal(x->back, x->sym, n);
@@ -129,13 +129,16 @@ static void check(struct stream *x, size_t n, unsigned nsyms)
 	free(other);
 }
 
-static void round_trips(void **state)
+static void round_trips(enum st_vectors v)
 {
 	static const size_t sizes[] = { 1, 2, 63, 64, 65, 127, 128, 1000, 4096, 100003 };
 	static const unsigned nsyms[] = { 1, 2, 32, 64, 128, 256 };
-	struct stream x = stream_new();
+	struct stream x;
 
-	(void)state;
+	if (!st_vectors_supported(v))
+		skip();
+	x = stream_new();
+	x.m->vectors = v;
 	for (size_t i = 0; i < 10 * 6 * 5 * 3; i++) {
 		unsigned n = nsyms[i / 10 % 6];
 
@@ -143,6 +146,24 @@ static void round_trips(void **state)
 		check(&x, sizes[i % 10], n);
 	}
 	stream_free(&x);
+}
+
+static void round_trips_portable(void **state)
+{
+	(void)state;
+	round_trips(ST_VECTORS_NONE);
+}
+
+static void round_trips_avx2(void **state)
+{
+	(void)state;
+	round_trips(ST_VECTORS_AVX2);
+}
+
+static void round_trips_avx512(void **state)
+{
+	(void)state;
+	round_trips(ST_VECTORS_AVX512);
 }
 
 /* The length is what the frequencies say: 100,000 symbols of 2 bits and a bit. */
@@ -175,7 +196,7 @@ static void damage(void **state)
 	reload(&x, 64);
 	assert_int_equal(decode(&x, x.out, ST_RANS_HEAD - 1, 0), ST_ECORRUPT);
 	for (size_t i = 0; i < 2 * len; i++) {
-		x.m->vectors = x.m->vectors && i < len;
+		x.m->vectors = i < len ? x.m->vectors : ST_VECTORS_NONE;
 		x.out[i % len] ^= 0x10;
 		/* Some flips give other symbols that end well. */
 		if (decode(&x, x.out, len, n) == ST_OK)
@@ -195,7 +216,9 @@ static void damage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trips),
+		cmocka_unit_test(round_trips_portable),
+		cmocka_unit_test(round_trips_avx2),
+		cmocka_unit_test(round_trips_avx512),
 		cmocka_unit_test(close_to_the_entropy),
 		cmocka_unit_test(damage),
 	};

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#if defined(__x86_64__)
+
+#define VECTOR_BITS 512
+#define ST_PLANES_KERNEL st_planes_kernel_avx512
+#include "codec/planes_vector.h"
+
+#else
+
+#include "codec/planes_kernel.h"
+
+#endif
