@@ -6,6 +6,7 @@
 #	make check		the quick tests, for the inner loop
 #	make san | tsan		unit and command tests and corpora under sanitizers
 #	make fuzz T=name S=60	libFuzzer on one target (all of them without T), S seconds each
+#	make emulate		unit tests on an emulated processor with AVX-512, some minutes
 #	make bench		beside the other tools, ratios in one run
 #	make bench-codec	the codec beside others, on real fine-tunes (trains them once, an hour)
 #	make lint | format	what a machine can check of the house style; clang-format in place
@@ -30,7 +31,7 @@ install_deps = $(if $(filter 0,$(DEPS)),:,sh tools/install-deps.sh)
 run_tests = python3 tools/run-tests --build $(BUILD)
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test check san tsan fuzz bench bench-codec lint format install docs clean distclean help
+.PHONY: all demo test check san tsan fuzz emulate bench bench-codec lint format install docs clean distclean help
 .PHONY: configure tests-built
 
 all: configure
@@ -72,6 +73,13 @@ fuzz:
 	@CC=clang sh tools/setup-build build-fuzz -Dlibfuzzer=true -Db_lundef=false \
 		-Db_sanitize=address,undefined -Dc_args=-fsanitize=fuzzer-no-link
 	@sh tools/run-fuzz build-fuzz $(S) $(T)
+
+# Of the codec's longest loops one case in 13; STRIDE=1 takes hours.
+STRIDE ?= 13
+emulate:
+	@$(install_deps) build test emulate
+	@$(MAKE) --no-print-directory tests-built
+	@python3 tests/emulate/emulate --build $(BUILD) --stride $(STRIDE) $(TESTS)
 
 bench:
 	@$(install_deps) build bench

@@ -3,7 +3,7 @@
 #
 # Installs what the named groups lack, with apt-get. Silent when nothing is missing.
 #
-#	tools/install-deps.sh [--list] GROUP...		build demo test lint fuzz bench
+#	tools/install-deps.sh [--list] GROUP...		build demo test lint fuzz emulate bench
 #
 # This is the only list of what strata needs. A line is: groups, Debian package, and how to see that
 # the machine has it without asking dpkg: `cmd:NAME` a program, `pc:NAME` a pkg-config module,
@@ -41,6 +41,9 @@ test,lint		clang-format	cmd:clang-format
 lint			python3		cmd:python3
 fuzz			clang		cmd:clang
 fuzz			libclang-rt-14-dev	-
+emulate			bochs		cmd:bochs
+emulate			bochs-term	-
+emulate			binutils	cmd:as
 bench			time		cmd:/usr/bin/time
 test,bench		git		cmd:git
 bench			borgbackup	cmd:borg
@@ -49,7 +52,7 @@ bench			zstd		cmd:zstd
 '
 
 usage() {
-	echo 'usage: tools/install-deps.sh [--list] build|demo|test|lint|fuzz|bench ...' >&2
+	echo 'usage: tools/install-deps.sh [--list] build|demo|test|lint|fuzz|emulate|bench ...' >&2
 	exit 2
 }
 
@@ -58,7 +61,7 @@ only_list=0
 [ $# -gt 0 ] || usage
 for group; do
 	case $group in
-	build | demo | test | lint | fuzz | bench) ;;
+	build | demo | test | lint | fuzz | emulate | bench) ;;
 	*) usage ;;
 	esac
 done

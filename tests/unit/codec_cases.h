@@ -21,6 +21,12 @@ enum fill {
 uint32_t case_random(uint64_t *state);
 void case_fill(uint8_t *p, size_t n, enum fill how, unsigned width, uint64_t seed);
 
+/*
+ * By how much the long loops over cases go on: 1, or what ST_TEST_STRIDE says, for processors that
+ * are emulated. Not a multiple of 2, 3, 5 or 11, so that every kind of case comes.
+ */
+size_t case_stride(void);
+
 /* Pairs of a frame and its base. */
 enum pair {
 	PAIR_EQUAL,

@@ -35,7 +35,7 @@ static void every_pair(void **state)
 	struct case_states *c = *state;
 	size_t tried = 0, applied = 0;
 
-	for (size_t i = 0; i < 4 * ST_NNUMBERS * NPAIRS * 6; i++) {
+	for (size_t i = 0; i < 4 * ST_NNUMBERS * NPAIRS * 6; i += case_stride()) {
 		unsigned width = case_widths[i % 4];
 		enum st_num num = (enum st_num)(i / 4 % ST_NNUMBERS);
 		enum pair how = (enum pair)(i / 4 / ST_NNUMBERS % NPAIRS);
@@ -50,14 +50,14 @@ static void every_pair(void **state)
 		if (m < 512)
 			assert_int_equal(case_coded(c, ST_CODING_DELTA, &in), 0);
 	}
-	assert_true(applied > tried / 2);
+	assert_true(case_stride() > 1 || applied > tried / 2);
 }
 
 static void whole_frames(void **state)
 {
 	struct case_states *c = *state;
 
-	for (size_t i = 0; i < 4 * NPAIRS; i++) {
+	for (size_t i = 0; i < 4 * NPAIRS; i += case_stride()) {
 		unsigned width = case_widths[i % 4];
 		struct st_frame_in in = case_in(c, ST_FRAME_LEN / width, width,
 						case_number(width, i / 4), (enum pair)(i / 4), 0,

@@ -32,7 +32,7 @@ static void every_number(void **state)
 	struct case_states *c = *state;
 	size_t tried = 0, applied = 0;
 
-	for (size_t i = 0; i < 4 * ST_NNUMBERS * NPAIRS * 5; i++) {
+	for (size_t i = 0; i < 4 * ST_NNUMBERS * NPAIRS * 5; i += case_stride()) {
 		unsigned width = case_widths[i % 4];
 		enum st_num num = (enum st_num)(i / 4 % ST_NNUMBERS);
 		size_t m = counts[i / 4 / ST_NNUMBERS / NPAIRS];
@@ -45,12 +45,12 @@ static void every_number(void **state)
 		tried++;
 		applied += case_coded(c, ST_CODING_PLANES, &in) != 0;
 	}
-	assert_true(applied > tried / 2);
+	assert_true(case_stride() > 1 || applied > tried / 2);
 }
 
 static void whole_frames(void **state)
 {
-	for (size_t i = 0; i < 4 * NPAIRS; i++) {
+	for (size_t i = 0; i < 4 * NPAIRS; i += case_stride()) {
 		unsigned width = case_widths[i % 4];
 		struct st_frame_in in = case_in(*state, ST_FRAME_LEN / width, width,
 						case_number(width, i / 4), (enum pair)(i / 4), 0,
