@@ -14,6 +14,7 @@
 
 #include "base/pool.h"
 #include "diff/pair_kernel.h"
+#include "merge/hold.h"
 #include "merge/magnitude.h"
 #include "merge/method.h"
 #include "merge/round.h"
@@ -411,7 +412,7 @@ static size_t whole_segments(const struct engine *g, size_t n)
 static bool cheap(const struct engine *g)
 {
 	for (size_t i = 0; i < g->nfeeds; i++)
-		if (g->feed[i].in->src->fd < 0)
+		if (g->feed[i].in->src->costly)
 			return false;
 	return true;
 }
@@ -756,6 +757,23 @@ static int take_one(const struct st_job *j, const struct st_blend_input *in, st_
 	return convert(j, in, allow, to, arg, e);
 }
 
+static int compute(struct st_job *j, st_blend_sink to, void *arg, struct st_err *e)
+{
+	const struct st_blend *b = j->b;
+	const struct st_ctx *ctx = j->ctx;
+	struct st_hold h = { .p = NULL };
+	int rc = j->method->flags & ST_METHOD_TWICE ? st_hold_take(&h, j, e) : ST_OK;
+
+	if (rc == ST_OK && j->method->plan)
+		rc = j->method->plan(j, e);
+	if (rc == ST_OK)
+		rc = apply(j, to, arg, e);
+	j->b = b;
+	j->ctx = ctx;
+	st_hold_release(&h);
+	return rc;
+}
+
 static int run(struct st_job *j, st_blend_sink to, void *arg, struct st_err *e)
 {
 	const struct st_blend_input *chosen;
@@ -770,9 +788,7 @@ static int run(struct st_job *j, st_blend_sink to, void *arg, struct st_err *e)
 	chosen = choose(j);
 	if (chosen)
 		return take_one(j, chosen, to, arg, e);
-	if (j->method->plan)
-		rc = j->method->plan(j, e);
-	return rc == ST_OK ? apply(j, to, arg, e) : rc;
+	return compute(j, to, arg, e);
 }
 
 int st_blend_run_at(enum st_blend_level l, const struct st_blend *b, const struct st_ctx *ctx,

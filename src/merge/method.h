@@ -24,6 +24,7 @@ enum st_method_flags {
 	ST_METHOD_FISHER = 4,	/* extra has one tensor a model, read along with it */
 	ST_METHOD_LORA = 8,	/* extra has pairs of factors */
 	ST_METHOD_RANKS = 16,	/* needs block.rank; blocks do not cross rows */
+	ST_METHOD_TWICE = 32,	/* plan reads all inputs */
 };
 
 enum st_choice { /* what `choose` returns beside the number of a model */

@@ -99,6 +99,7 @@ const struct st_method st_method_model_stock = {
 		  .needs_base = true,
 		  .min_models = 2,
 		  .max_models = ST_SPEC_VALUES },
+	.flags = ST_METHOD_TWICE,
 	.plan = plan,
 	.block = ST_BLEND_LEVELS(stock),
 };

@@ -34,6 +34,7 @@ const struct st_method st_method_ties = {
 		  .min_models = 1,
 		  .max_models = ST_SPEC_VALUES },
 	ST_METHOD_PARAMS(params),
+	.flags = ST_METHOD_TWICE,
 	.plan = plan,
 	.block = ST_TASKVEC_LEVELS,
 	.codes = st_taskvec_codes,

@@ -224,7 +224,7 @@ int st_objsrc_open(struct st_source *out, struct st_odb *odb, const struct st_oi
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->change, NULL);
 	*out = (struct st_source){
-		.ops = &objsrc_ops, .size = n, .name = name, .fd = -1, .mem = s
+		.ops = &objsrc_ops, .size = n, .name = name, .fd = -1, .costly = true, .mem = s
 	};
 	return ST_OK;
 }

@@ -23,6 +23,7 @@ struct st_source {
 	uint64_t size;
 	const char *name; /* for messages; borrowed */
 	int fd;		  /* file sources */
+	bool costly;	  /* its bytes are decoded each time; who wants them twice may keep them */
 	const void *mem;  /* memory sources; others may use it as their handle */
 };
 
