@@ -17,7 +17,9 @@ declare -A missing=()
 
 make_peers() {
 	local venv=$build/bench-venv log=$build/bench-venv.log
-	if [ "$(cat "$venv/.pins" 2>/dev/null)" != "$PY_PEERS" ]; then
+	if [[ " ${SKIP:-} " == *" dvc "* && " ${SKIP:-} " == *" oxen "* ]]; then
+		say "no Python packages: SKIP names them"
+	elif [ "$(cat "$venv/.pins" 2>/dev/null)" != "$PY_PEERS" ]; then
 		say "making $venv ($PY_PEERS)"
 		rm -rf "$venv"
 		# Debian's python3 first: only it is sure to have the venv module of install-deps.sh.
