@@ -122,13 +122,51 @@ static int describe_made(struct st_merge_job *j, struct st_err *e)
 	return rc;
 }
 
+/* One that another one leads to, or that came before, adds nothing. */
+static int is_idle(struct st_merge_job *j, size_t i, bool *idle, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	*idle = false;
+	for (size_t k = 0; rc == ST_OK && !*idle && k < j->n; k++) {
+		struct st_oid bases[2];
+		size_t n = 0;
+
+		if (k == i)
+			continue;
+		if (st_oid_eq(&j->ids[i], &j->ids[k])) {
+			*idle = k < i;
+			continue;
+		}
+		rc = st_merge_bases(j->r, &j->ids[i], &j->ids[k], bases, 2, &n, e);
+		*idle = n == 1 && st_oid_eq(&bases[0], &j->ids[i]);
+	}
+	return rc;
+}
+
+static int drop_idle(struct st_merge_job *j, const char **revs, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = j->n; rc == ST_OK && i > 0; i--) {
+		bool idle;
+
+		rc = is_idle(j, i - 1, &idle, e);
+		if (rc != ST_OK || !idle)
+			continue;
+		j->n--;
+		memmove(&revs[i - 1], &revs[i], (j->n - i + 1) * sizeof(*revs));
+		memmove(&j->ids[i - 1], &j->ids[i], (j->n - i + 1) * sizeof(*j->ids));
+	}
+	return rc;
+}
+
 /* Those that HEAD has not yet; one that only continues HEAD, alone, is gone forward to. */
 static int run(struct st_merge_job *j, const char *const *revs, size_t n, struct st_err *e)
 {
 	struct merge m = { .r = j->r };
 	const char **left = st_calloc(n, sizeof(*left), e);
 	char(*places)[ST_PLACE] = st_calloc(n, sizeof(*places), e);
-	bool forward = false;
 	int rc;
 
 	j->ids = st_calloc(n, sizeof(*j->ids), e);
@@ -141,20 +179,21 @@ static int run(struct st_merge_job *j, const char *const *revs, size_t n, struct
 			rc = look(&m, e);
 		if (rc != ST_OK || m.behind)
 			continue;
-		forward = m.forward || m.head.unborn;
 		left[j->n] = m.rev;
 		j->ids[j->n++] = m.commit;
 	}
+	if (rc == ST_OK)
+		rc = drop_idle(j, left, e);
 	if (rc == ST_OK && j->n) {
 		m.rev = left[0];
-		m.commit = j->ids[0];
+		rc = look(&m, e);
 	}
-	if (rc == ST_OK && m.head.unborn && n > 1)
+	if (rc == ST_OK && m.head.unborn && j->n > 1)
 		rc = st_fail(e, ST_EREFUSED,
 			     "branch %s has no version yet: merge one revision first",
 			     m.head.branch);
-	if (rc == ST_OK &&
-	    (j->n == 0 || (j->n == 1 && forward && (!j->o->no_forward || m.head.unborn)))) {
+	if (rc == ST_OK && (j->n == 0 || (j->n == 1 && (m.forward || m.head.unborn) &&
+					  (!j->o->no_forward || m.head.unborn)))) {
 		m.behind = j->n == 0;
 		m.forward = !m.behind;
 		rc = go(&m, j->res, e);

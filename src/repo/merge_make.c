@@ -65,10 +65,11 @@ int st_merge_rules_used(const struct st_rules *rules, const char *const *given, 
 {
 	for (size_t i = 0; i < n && i < rules->n; i++)
 		if (!rules->v[i].used)
-			return st_fail(e, ST_ENOTFOUND,
-				       "rule '%.200s' decides about no tensor: it matches none that "
-				       "several sides changed, or rules before it match them",
-				       given[i]);
+			return st_fail(
+				e, ST_ENOTFOUND,
+				"rule '%.200s' decides about no tensor: it matches none that "
+				"several sides changed, or rules before it match them",
+				given[i]);
 	return ST_OK;
 }
 

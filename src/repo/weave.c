@@ -95,23 +95,35 @@ bool st_weave_takes_from(const struct st_weave *w, const char *path)
 	return false;
 }
 
-static bool is_side(const char *how)
+/* A method that takes one side as it is, as a choice; false: it is none. */
+static int side_text(const struct st_spec *spec, struct st_buf *out, bool *side, struct st_err *e)
 {
-	return strcmp(how, "ours") == 0 || strcmp(how, "theirs") == 0 || strcmp(how, "base") == 0;
+	struct st_method_info info;
+	size_t which;
+
+	st_method_of(spec, &info);
+	*side = true;
+	if (strcmp(info.name, "ours") == 0 || strcmp(info.name, "base") == 0)
+		return st_buf_addstr(out, info.name, e);
+	*side = strcmp(info.name, "theirs") == 0;
+	if (!*side)
+		return ST_OK;
+	which = (size_t)st_spec_value(spec, "model", 0, 0);
+	return which == 1 ? st_buf_addstr(out, "theirs", e) :
+			    st_buf_addf(out, e, "theirs %zu", which);
 }
 
 static int ask_rules(struct st_weave *w, struct st_merge_item *it, enum st_ruled ruled,
 		     struct st_buf *text, struct st_err *e)
 {
 	const struct st_spec *spec = st_rules_find(w->rules, it->name, it->name_len);
+	bool has = true;
 	int rc;
 
 	if (!spec)
 		return ST_OK;
-	rc = st_spec_text(spec, text, e);
-	it->how = rc == ST_OK ? st_buf_cstr(text, e) : NULL;
-	if (it->how && ruled == ST_RULED_SIDE && !is_side(it->how))
-		it->how = NULL;
+	rc = ruled == ST_RULED_SIDE ? side_text(spec, text, &has, e) : st_spec_text(spec, text, e);
+	it->how = rc == ST_OK && has ? st_buf_cstr(text, e) : NULL;
 	return e->code;
 }
 
@@ -498,11 +510,15 @@ static int finish(struct st_weave *w, struct st_err *e)
 		rc = st_index_sort(&w->gone, e);
 	if (rc == ST_OK && w->target.nrows != n)
 		rc = st_fail(e, ST_EREFUSED,
-			     "two files would come to have one path: rename one of them first");
+			     "two files would come to have one path: rename one of them first, on "
+			     "its branch");
 	for (size_t i = 1; rc == ST_OK && i < w->target.nrows; i++)
 		if (st_index_below(&w->target, w->target.rows[i - 1].path))
-			rc = st_fail(e, ST_EREFUSED, "'%s' would be both a file and a directory",
-				     w->target.rows[i - 1].path);
+			rc = st_fail(
+				e, ST_EREFUSED,
+				"'%s' would be both a file and a directory: rename one of them "
+				"first, on its branch",
+				w->target.rows[i - 1].path);
 	if (rc == ST_OK)
 		st_merge_desc_sort(w->d);
 	return rc;

@@ -230,28 +230,37 @@ static int take_from(struct weaving *k, const struct st_fate *f, const struct st
 		       st_quote(&q, f->name, f->len));
 }
 
+static bool same_shape(const struct st_operand *a, const struct st_operand *b)
+{
+	if (a->ndim != b->ndim)
+		return false;
+	for (unsigned i = 0; i < a->ndim; i++)
+		if (a->shape[i] != b->shape[i])
+			return false;
+	return true;
+}
+
 /* Rows of vocabularies that grew alike belong together only if someone says so. */
 static bool can_join(const struct weaving *k, const struct st_fate *f)
 {
-	const struct st_operand *first = f->sides[0];
+	const struct st_operand *first = NULL;
 
-	if (f->conflict != ST_CONFLICT_VOCABULARY)
-		return st_conflict_blends(f->conflict);
-	for (size_t i = 1; i < k->f.w->n; i++)
-		if (!first || !f->sides[i] || f->sides[i]->shape[0] != first->shape[0])
+	if (f->conflict != ST_CONFLICT_VOCABULARY && !st_conflict_blends(f->conflict))
+		return false;
+	for (size_t i = 0; !f->rows && i < k->f.w->n; i++) {
+		const struct st_operand *x = f->sides[i];
+
+		first = first ? first : x;
+		if (x && !same_shape(first, x))
 			return false;
+	}
 	return true;
 }
 
 static bool unchanged(const struct st_operand *base, const struct st_operand *x)
 {
-	if (!base || !x || !st_oid_eq(&base->id, &x->id) || base->dtype != x->dtype ||
-	    base->ndim != x->ndim)
-		return false;
-	for (unsigned i = 0; i < x->ndim; i++)
-		if (base->shape[i] != x->shape[i])
-			return false;
-	return true;
+	return base && x && st_oid_eq(&base->id, &x->id) && base->dtype == x->dtype &&
+	       same_shape(base, x);
 }
 
 /* Of values for each of all sides, those of the sides that have a say. */
@@ -662,9 +671,7 @@ static bool fits(const struct weaving *k, size_t i)
 
 		yes = st_map_get(&names, t->name, t->name_len, &at);
 		op = yes ? &side->t[at] : NULL;
-		yes = yes && op->dtype == t->op->dtype && op->ndim == t->op->ndim;
-		for (unsigned d = 0; yes && d < op->ndim; d++)
-			yes = op->shape[d] == t->op->shape[d];
+		yes = yes && op->dtype == t->op->dtype && same_shape(op, t->op);
 	}
 	st_map_release(&names);
 	return yes;

@@ -357,6 +357,63 @@ x
 y
 z' ls
 	out 'already up to date' strata merge x y z
+	strata undo -q
+	# what another one leads to, and one named twice, adds nothing
+	strata switch -q x
+	echo more >more && strata add more && strata commit -q -m more
+	strata switch -q main
+	out 'fast-forward from v1 '"$(strata log --oneline -1 v1 | cut -d' ' -f2)"'
+on branch main, at v6 '"$(strata log --oneline -1 x | cut -d' ' -f2)"': 2 files written, 7 B; 1 kept' \
+		strata merge x~1 x x~1 v1
+	match 'Merge y into main' strata merge y y
+	match '^Merge:  [0-9a-f]{12} [0-9a-f]{12}$' strata show
+	strata undo -q && strata undo -q
+	echo d >d && strata add d && strata commit -q -m d
+	strata switch -q y
+	mkdir d && echo f >d/f && strata add d && strata commit -q -m d/f
+	rc 7 strata merge main
+	err "'d' would be both a file and a directory: rename one of them" strata merge main
+	out '' strata status -s
+}
+
+# ours, theirs and base settle what no method joins, by flag and by rule.
+sides() {
+	repo
+	model m.safetensors a:F32:64:1 b:F32:64:1 c:F32:64:1 d:F32:64:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors a:F32:8:2 b:F32:64:2 d:BF16:64:2 n:F32:8:2
+	strata commit -q -a -m two
+	strata switch -q side
+	model m.safetensors a:F32:16:3 c:F32:64:3 d:F32:64:3 n:F32:16:3
+	cp m.safetensors ../side.safetensors
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge side --method linear
+	out 'shape a
+delete/modify b
+delete/modify c
+add/add n' sh -c "strata status | sed -n 's/^  \([a-z/]*\)  *m.safetensors::\([a-z]\).*/\1 \2/p'"
+	rc 7 strata resolve n --method linear
+	err "tensor \"n\" of 'm.safetensors' is a conflict of add/add: a method joins values of one" \
+		strata resolve n --method linear
+	strata merge -q --abort
+	strata merge -q side --method theirs
+	out '' strata diff --tensor '[abcn]' side HEAD
+	# the type is still ours's
+	match 'bf16 .* d$' strata ls --tensors
+	strata merge -q --replay HEAD
+	strata undo -q
+	strata merge -q side --method ours
+	out '' strata diff HEAD^1 HEAD
+	strata undo -q
+	strata merge -q side --method base
+	out '' strata diff --tensor '[abc]' v1 HEAD
+	strata undo -q
+	strata merge -q side --rule '[ab]=theirs' --rule '*=ours'
+	out '' strata diff --tensor '[ab]' side HEAD
+	out '' strata diff --tensor '[cdn]' HEAD^1 HEAD
+	strata merge -q --replay HEAD
 }
 
 # What main left as it was is a matter of the others.
@@ -499,6 +556,7 @@ it 'commit ends a merge' by_commit
 it 'text by line' lines
 it 'files that came, went and moved' files
 it 'several at once' several
+it 'sides and the base, by method' sides
 it 'who has a say among several' say
 it 'a version although going forward is enough' no_forward
 it 'only if a command says so' asked
