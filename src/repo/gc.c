@@ -321,6 +321,17 @@ static void delete_files(struct gc *g, bool known)
 	}
 }
 
+/* Left by a merge that was killed while a command looked at it: it would hold the lock. */
+static void clean_asked(struct st_repo *r)
+{
+	struct st_err e = { 0 };
+	char *dir = st_repo_path(r, ST_ASKED_DIR, &e);
+
+	if (!dir || st_remove_tree(dir, &e) != ST_OK)
+		st_warn(&r->ctx, "%s", e.msg);
+	free(dir);
+}
+
 /* Left by a process that was killed between making a small file and renaming it. */
 static void clean_temps(struct st_repo *r)
 {
@@ -350,6 +361,7 @@ static int act(struct gc *g, struct st_err *e)
 	/* First, so that the writer does not take them up again. */
 	delete_files(g, false);
 	clean_temps(g->r);
+	clean_asked(g->r);
 	rc = rewrite(g, e);
 	if (rc != ST_OK)
 		return rc;

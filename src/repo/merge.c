@@ -6,11 +6,13 @@
 #include "repo/merge_base.h"
 #include "repo/merge_state.h"
 #include "repo/moves.h"
+#include "repo/rewind.h"
 
 #include <stdio.h>
 
 struct merge {
 	struct st_repo *r;
+	const strata_merge_options *o;
 	const char *rev;
 	char place[ST_PLACE]; /* what rev stands for, if it is "-" */
 	struct st_head head;
@@ -57,6 +59,22 @@ static int refuse(struct merge *m, struct st_err *e)
 		       rc;
 }
 
+/* Going forward takes a version over that nobody may have tried. */
+static int ask(struct merge *m, struct st_err *e)
+{
+	struct st_oid tree;
+	struct st_index x;
+	int rc = st_repo_commit_tree(m->r, &m->commit, &tree, e);
+
+	st_index_init(&x);
+	if (rc == ST_OK)
+		rc = st_rewind_index(m->r, &tree, &x, e);
+	if (rc == ST_OK)
+		rc = st_merge_ask(m->r, &x, m->o->accept, m->o->arg, e);
+	st_index_release(&x);
+	return rc;
+}
+
 static int decide(void *arg, struct st_txn *t, struct st_oid *commit, struct st_err *e)
 {
 	struct merge *m = arg;
@@ -64,6 +82,8 @@ static int decide(void *arg, struct st_txn *t, struct st_oid *commit, struct st_
 
 	if (rc == ST_OK && !m->behind && !m->forward && !m->head.unborn)
 		rc = st_fail(e, ST_EBUSY, "%s moved meanwhile: try again", m->rev);
+	if (rc == ST_OK && m->o->accept && !m->behind)
+		rc = ask(m, e);
 	if (rc != ST_OK)
 		return rc;
 	*commit = m->behind ? m->head.commit : m->commit;
@@ -164,7 +184,7 @@ static int drop_idle(struct st_merge_job *j, const char **revs, struct st_err *e
 /* Those that HEAD has not yet; one that only continues HEAD, alone, is gone forward to. */
 static int run(struct st_merge_job *j, const char *const *revs, size_t n, struct st_err *e)
 {
-	struct merge m = { .r = j->r };
+	struct merge m = { .r = j->r, .o = j->o };
 	const char **left = st_calloc(n, sizeof(*left), e);
 	char(*places)[ST_PLACE] = st_calloc(n, sizeof(*places), e);
 	int rc;

@@ -318,7 +318,7 @@ static void written(void *arg, struct st_stage_row *row, const struct stat *st)
 int st_merge_ask(struct st_repo *r, struct st_index *x, int (*accept)(void *arg, const char *dir),
 		 void *arg, struct st_err *e)
 {
-	char *dir = st_repo_path(r, "accept", e);
+	char *dir = st_repo_path(r, ST_ASKED_DIR, e);
 	struct st_stage_row **rows = st_calloc(x->nrows, sizeof(*rows), e);
 	int rc = dir && rows ? st_remove_tree(dir, e) : (int)e->code;
 

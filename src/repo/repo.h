@@ -20,6 +20,9 @@
 
 #include <sys/stat.h>
 
+/* Below .strata: the folder that the command of --accept-if looks at. gc removes what a kill left. */
+#define ST_ASKED_DIR "accept"
+
 struct st_repo {
 	struct st_ctx ctx;
 	char *work; /* working tree, absolute */

@@ -479,6 +479,55 @@ asked() {
 	strata fsck --full
 }
 
+# Going forward is asked about as well; of what HEAD has already nothing is.
+asked_forward() {
+	setup
+	strata switch -q side
+	rc 1 strata merge main --accept-if 'grep -q 7 a'
+	err 'not accepted: nothing has changed' strata merge --ff-only main --accept-if 'exit 1'
+	match '^\* side +v1' strata branch
+	[ "$(cat a)" = 1 ]
+	[ ! -e .strata/accept ]
+	strata merge -q main --accept-if 'grep -q 2 a; exit $?'
+	[ "$(cat a)" = 2 ]
+	out 'already up to date' strata merge main --accept-if 'exit 1'
+	strata undo -q
+	rc 1 strata merge --no-ff main --accept-if 'exit 1'
+	strata merge -q --no-ff main --accept-if 'test "$(cat a)" = 2'
+	strata fsck
+}
+
+# It sees files of its own, and what it does to them is lost; others wait meanwhile.
+asked_folder() {
+	models
+	cat >../ask <<-'END'
+	test "$(cat t | wc -l)" -eq 5 && test "$PWD" != "$1" || exit 1
+	chmod u+w m.safetensors t; echo junk >m.safetensors; rm t; echo new >extra
+	strata -C "$1" status >/dev/null || exit 2
+	strata -C "$1" commit -q -a -m meanwhile 2>/dev/null
+	test $? -eq 10 || exit 3
+	echo told
+	END
+	out '' strata merge -q side --method theirs --accept-if "sh ../../../ask '$PWD'"
+	grep -q told "$t_tmp/err"
+	model ../want.safetensors a:F32:64:2 b:F32:64:3 c:F32:64:4 d:F32:64:1
+	cmp m.safetensors ../want.safetensors
+	[ ! -e extra ] && [ -e t ]
+	out '' strata status -s
+	strata undo -q
+	# killed while it is asked: nothing has changed, and the next one begins afresh
+	strata merge -q side --method theirs --accept-if 'kill -9 $PPID' || [ $? -eq 137 ]
+	out '' strata status -s
+	[ "$(cat t | wc -l)" -eq 5 ]
+	match '^\* main +v2' strata branch
+	[ -e .strata/accept/t ]
+	strata gc
+	[ ! -e .strata/accept ]
+	strata merge -q side --method theirs --accept-if 'test ! -e extra'
+	[ ! -e .strata/accept ]
+	strata fsck --full
+}
+
 keys() {
 	models
 	printf '{\n  "lr": 0.1,\n  "layers": 2,\n  "act": "gelu"\n}\n' >c.json
@@ -560,6 +609,8 @@ it 'sides and the base, by method' sides
 it 'who has a say among several' say
 it 'a version although going forward is enough' no_forward
 it 'only if a command says so' asked
+it 'also where HEAD only goes forward' asked_forward
+it 'in a folder of its own' asked_folder
 it 'configurations by key' keys
 it 'done over, byte for byte' replays
 finish
