@@ -20,7 +20,7 @@
 
 #include <sys/stat.h>
 
-/* Below .strata: the folder that the command of --accept-if looks at. gc removes what a kill left. */
+/* Below .strata: what the command of --accept-if looks at. gc removes what a kill left of it. */
 #define ST_ASKED_DIR "accept"
 
 struct st_repo {
