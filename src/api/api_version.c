@@ -23,7 +23,8 @@ const char *const *strata_library_versions(void)
 	"versions:sequence", "versions:semver", "versions:timestamp", "format:safetensors",        \
 		"format:npy", "format:npz", "format:torch", "coding:raw", "coding:const",          \
 		"coding:same", "coding:zplanes", "coding:planes", "coding:delta", "coding:sparse", \
-		"coding:halves", "coding:halves-delta", "coding:blocks", "coding:blocks-delta"
+		"coding:halves", "coding:halves-delta", "coding:blocks", "coding:blocks-delta",    \
+		"coding:terse", "coding:terse-delta"
 
 const char *const *strata_features(void)
 {

@@ -22,6 +22,8 @@ enum st_coding { /* stored on disk: never renumber */
 	ST_CODING_HALVES_DELTA = 8,  /* the same against the base's */
 	ST_CODING_BLOCKS = 9,	     /* quantised blocks by their parts; */
 	ST_CODING_BLOCKS_DELTA = 10, /* the same against the base's */
+	ST_CODING_TERSE = 11,	     /* our JSON; */
+	ST_CODING_TERSE_DELTA = 12,  /* the same against the base's */
 	ST_NCODINGS
 };
 
@@ -93,7 +95,8 @@ enum st_codec_mode {
  * Chooses a coding for one frame. FAST: same and const where they hold (one comparison each), else
  * raw. DEFAULT: after these the first that applies and saves at least 1/32 of the frame, of
  * blocks-delta, blocks, sparse, halves-delta, halves, delta or planes, whichever a sample prefers,
- * the other, zplanes; else raw.
+ * the other, zplanes; else raw. What looks like our JSON: terse-delta or terse, where that is
+ * smaller.
  * out has room for n bytes. For RAW nothing is written to out (*len = n): the caller stores in->raw
  * itself. The bytes depend on nothing but the arguments: not on the processor, nor on what the
  * state was used for before. The base may not lie in the state but in a room.

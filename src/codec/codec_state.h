@@ -81,5 +81,10 @@ extern const struct st_codec st_codec_halves;
 extern const struct st_codec st_codec_halves_delta;
 extern const struct st_codec st_codec_blocks;
 extern const struct st_codec st_codec_blocks_delta;
+extern const struct st_codec st_codec_terse;
+extern const struct st_codec st_codec_terse_delta;
+
+/* No numbers, and it begins as JSON does. */
+bool st_codec_is_json(const struct st_frame_in *in);
 
 #endif

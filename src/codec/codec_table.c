@@ -13,6 +13,8 @@ const struct st_codec *const st_codecs[ST_NCODINGS] = {
 	[ST_CODING_HALVES_DELTA] = &st_codec_halves_delta,
 	[ST_CODING_BLOCKS] = &st_codec_blocks,
 	[ST_CODING_BLOCKS_DELTA] = &st_codec_blocks_delta,
+	[ST_CODING_TERSE] = &st_codec_terse,
+	[ST_CODING_TERSE_DELTA] = &st_codec_terse_delta,
 };
 
 const struct st_codec *st_codec_get(unsigned coding)

@@ -58,6 +58,24 @@ static int choose(struct st_codec_state *s, const struct st_frame_in *in, uint8_
 	return rc;
 }
 
+/* Our JSON as such, if that is smaller than what was chosen (rc). */
+static int choose_terse(struct st_codec_state *s, const struct st_frame_in *in, uint8_t *out,
+			enum st_coding *coding, size_t *len, int rc, struct st_err *e)
+{
+	enum st_coding want = in->base && in->base_n == in->n ? ST_CODING_TERSE_DELTA :
+								ST_CODING_TERSE;
+	size_t cap = rc == ST_OK ? *len - 1 : in->n - 1, n;
+	uint8_t *room = s->work->mag;
+
+	if ((rc != ST_OK && rc != ST_ENO) || !st_codec_is_json(in) ||
+	    st_codecs[want]->encode(s, in, room, cap, &n, e) != ST_OK)
+		return rc;
+	memcpy(out, room, n);
+	*coding = want;
+	*len = n;
+	return ST_OK;
+}
+
 /* As what the codec takes the numbers: integers, if they are not of this width. */
 static const struct st_frame_in *fitting(const struct st_frame_in *in, struct st_frame_in *as_int)
 {
@@ -94,7 +112,7 @@ int st_frame_encode(struct st_codec_state *s, const struct st_frame_in *in, enum
 	if (rc == ST_ENO)
 		rc = try_coding(ST_CODING_CONST, s, in, out, in->n - 1, coding, len, e);
 	if (rc == ST_ENO && mode != ST_CODEC_FAST)
-		rc = choose(s, in, out, coding, len, e);
+		rc = choose_terse(s, in, out, coding, len, choose(s, in, out, coding, len, e), e);
 	if (rc != ST_ENO)
 		return rc;
 	*coding = ST_CODING_RAW;

@@ -4,6 +4,8 @@
 
 #include "base/blake3.h"
 #include "base/file.h"
+#include "base/rd.h"
+#include "base/terse.h"
 
 #include <fcntl.h>
 #include <time.h>
@@ -16,7 +18,7 @@
 #define NAP_MAX_NS 50000000L
 #define LOOK_WAIT_MS 10000
 
-static const uint8_t file_head[FILE_HEAD] = "STRAOPS1";
+static const uint8_t file_head[FILE_HEAD] = "STRAOPS2";
 
 struct st_oplog {
 	char *path;
@@ -366,11 +368,37 @@ static int next_record(struct reader *r, const struct st_oplog_pos *pos, struct 
 	return rc;
 }
 
+static int get_payload(struct st_buf *json, const uint8_t *p, size_t n, struct st_err *e)
+{
+	struct st_rd rd;
+	uint64_t len;
+	size_t got;
+
+	st_rd_init(&rd, p, n, e);
+	len = st_rd_varint(&rd);
+	if (st_rd_ok(&rd) && len / ST_TERSE_GAIN > n)
+		st_fail(e, ST_ECORRUPT, "%" PRIu64 " bytes of JSON in %zu", len, n);
+	if (!st_rd_ok(&rd) || st_buf_room(json, (size_t)len, e) != ST_OK ||
+	    st_terse_decode(json->p, (size_t)len, &got, p + rd.pos, n - rd.pos, NULL, 0, e) !=
+		    ST_OK)
+		return e->code;
+	json->len = got;
+	return got == len ? ST_OK :
+			    st_fail(e, ST_ECORRUPT, "%zu bytes of JSON, not %" PRIu64, got, len);
+}
+
 static int parse_record(struct reader *r, const struct record *rec, struct st_op *op,
 			struct st_arena *arena, struct st_err *e)
 {
-	int rc = st_op_parse(op, arena, r->payload.p, r->payload.len, e);
+	struct st_buf json;
+	int rc;
 
+	st_buf_init(&json, ST_OP_BYTES);
+	rc = get_payload(&json, r->payload.p, r->payload.len, e);
+	*op = (struct st_op){ 0 };
+	if (rc == ST_OK)
+		rc = st_op_parse(op, arena, json.p, json.len, e);
+	st_buf_release(&json);
 	op->seq = rec->at.seq;
 	return rc == ST_OK ? ST_OK : st_wrap(e, "%s: operation %" PRIu64, r->l->path, rec->at.seq);
 }
@@ -450,6 +478,26 @@ void st_oplog_unlock(struct st_oplog *l)
 	l->locked = false;
 }
 
+/* The JSON's length, and the JSON in fewer bytes. */
+static int put_payload(struct st_buf *out, const struct st_op *op, struct st_err *e)
+{
+	struct st_buf json;
+	size_t most;
+	int rc;
+
+	st_buf_init(&json, ST_OP_BYTES);
+	rc = st_op_encode(&json, op, e);
+	most = st_terse_most(json.len);
+	if (rc == ST_OK)
+		rc = st_buf_varint(out, json.len, e);
+	if (rc == ST_OK)
+		rc = st_buf_room(out, most, e);
+	if (rc == ST_OK)
+		out->len += st_terse_encode(out->p + out->len, most, json.p, json.len, NULL, 0);
+	st_buf_release(&json);
+	return rc;
+}
+
 static int encode_record(struct st_buf *out, struct st_oplog_pos *at, const struct st_op *op,
 			 struct st_err *e)
 {
@@ -460,7 +508,7 @@ static int encode_record(struct st_buf *out, struct st_oplog_pos *at, const stru
 	int rc = st_buf_add(out, head, REC_HEAD, e); /* its length comes later */
 
 	if (rc == ST_OK)
-		rc = st_op_encode(out, op, e);
+		rc = put_payload(out, op, e);
 	if (rc != ST_OK)
 		return rc;
 	len = out->len - REC_HEAD;

@@ -3,10 +3,10 @@
  * The operation log, .strata/ops: append-only, one checksummed record per command, the commit point
  * of everything. doc/format/oplog.md has the bytes:
  *
- *	file:   "STRAOPS1", 24 bytes 0, records
+ *	file:   "STRAOPS2", 24 bytes 0, records
  *	record: "OPRC", u32 payload length, u64 sequence (from 1),
  *		first 8 bytes of the BLAKE3 of these 16;
- *		payload: canonical JSON "strata.op/1", padded with zeros to 8;
+ *		payload: canonical JSON "strata.op/1" in fewer bytes, padded with zeros to 8;
  *		BLAKE3 (32) of (hash of the record before [32 zero bytes for the first],
  *		sequence, payload)
  *

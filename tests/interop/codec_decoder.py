@@ -8,11 +8,14 @@ decode(coding, width, n, stored, base) gives the n bytes of a frame or raises Da
 """
 import ctypes
 import ctypes.util
+import datetime
+import os
+import re
 import sys
 
 (RAW, CONST, SAME, ZPLANES, PLANES, DELTA, SPARSE, HALVES, HALVES_DELTA, BLOCKS,
- BLOCKS_DELTA) = range(11)
-NEEDS_BASE = (SAME, DELTA, SPARSE, HALVES_DELTA, BLOCKS_DELTA)
+ BLOCKS_DELTA, TERSE, TERSE_DELTA) = range(13)
+NEEDS_BASE = (SAME, DELTA, SPARSE, HALVES_DELTA, BLOCKS_DELTA, TERSE_DELTA)
 
 # number: width (0: any), bits of the mantissa
 NUMBERS = {0: (0, 0), 1: (2, 7), 2: (2, 10), 3: (4, 23), 4: (8, 52), 5: (1, 3), 6: (1, 2)}
@@ -399,6 +402,51 @@ def constant(r, width, n, base, seen):
     return r.bytes(width) * (n // width)
 
 
+def words():
+    """The list in doc/format/terse.md."""
+    path = os.path.join(os.path.dirname(__file__), "../../doc/format/terse.md")
+    with open(path, encoding="ascii") as f:
+        return [line.split("|", 1)[1].rstrip("\n")[:-1].encode()
+                for line in f if re.match(r" {4} *[0-9]+  \|", line)]
+
+
+def time_text(ns):
+    seconds, ns = divmod(ns, 10 ** 9)
+    day = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
+    fraction = "%09d" % ns
+    while fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return (day.strftime("%Y-%m-%dT%H:%M:%S") + ("." + fraction if fraction else "") + "Z").encode()
+
+
+def terse(r, width, n, base, seen):
+    out, ids, known = b"", [], words()
+    while r.at < len(r.data):
+        token = r.byte()
+        seen.add("token %d" % min(token, 128) if token >= 64 else "token 0")
+        if token < 64:
+            out += r.bytes(token + 1)
+        elif token == 64:
+            ids.append(r.bytes(32).hex().encode())
+            out += ids[-1]
+        elif token == 65:
+            k = r.byte()
+            check(k < len(ids), "an id that did not come")
+            out += ids[-1 - k]
+        elif token == 66:
+            out += time_text(int.from_bytes(r.bytes(8), "little", signed=True))
+        elif token == 67:
+            m = r.varint()
+            check(base is not None and len(out) + m <= len(base), "beyond the base")
+            out += base[len(out):len(out) + m]
+        else:
+            check(token >= 128 and token - 128 < len(known), "a token")
+            out += known[token - 128]
+        check(len(out) <= n, "too long")
+    check(len(out) == n, "too short")
+    return out
+
+
 CODINGS = {
     RAW: lambda r, width, n, base, seen: r.bytes(n),
     CONST: constant,
@@ -411,6 +459,8 @@ CODINGS = {
     HALVES_DELTA: halves,
     BLOCKS: blocks,
     BLOCKS_DELTA: blocks,
+    TERSE: terse,
+    TERSE_DELTA: terse,
 }
 
 

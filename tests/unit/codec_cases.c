@@ -44,6 +44,26 @@ static void fill_floats(uint8_t *p, size_t n, unsigned width, uint64_t *s)
 	}
 }
 
+/* A tree, with other ids each time, cut off anywhere. */
+static void fill_json(uint8_t *p, size_t n, uint64_t *s)
+{
+	static const char shape[] =
+		"@\",\"mode\":0,\"name\":\"weights.bin\",\"size\":4711},{\"id\":\"";
+	static const char start[] = "{\"entries\":[{\"id\":\"";
+	size_t i = 0, k;
+
+	while (i < n && i < sizeof(start) - 1) {
+		p[i] = (uint8_t)start[i];
+		i++;
+	}
+	for (k = 0; i < n; k = (k + 1) % (sizeof(shape) - 1)) {
+		for (unsigned h = 0; shape[k] == '@' && i < n && h < 64; h++)
+			p[i++] = (uint8_t) "0123456789abcdef"[case_random(s) % 16];
+		if (shape[k] != '@' && i < n)
+			p[i++] = (uint8_t)shape[k];
+	}
+}
+
 void case_fill(uint8_t *p, size_t n, enum fill how, unsigned width, uint64_t seed)
 {
 	static const char words[] = "the quick brown fox jumps over the lazy dog ";
@@ -51,6 +71,10 @@ void case_fill(uint8_t *p, size_t n, enum fill how, unsigned width, uint64_t see
 
 	if (how == FILL_FLOATS) {
 		fill_floats(p, n, width, &s);
+		return;
+	}
+	if (how == FILL_JSON) {
+		fill_json(p, n, &s);
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {

@@ -14,6 +14,7 @@ enum fill {
 	FILL_FLOATS,
 	FILL_RAMP,
 	FILL_UPCAST, /* of 4-byte elements the upper halves only */
+	FILL_JSON,
 	NFILLS
 };
 

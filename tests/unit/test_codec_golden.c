@@ -109,6 +109,19 @@ static void make_blocks(struct case_states *c, const char *dir, uint64_t seed, e
 	write_case(c, dir, ST_CODING_BLOCKS_DELTA, &in, info->name);
 }
 
+static void make_json(struct case_states *c, const char *dir, uint64_t seed)
+{
+	struct st_frame_in in = { .raw = c->raw, .base = c->base, .width = 1, .level = 1 };
+
+	in.n = in.base_n = seed == 1 ? 700 : 600 + case_random(&seed) % 5000;
+	case_fill(c->raw, in.n, FILL_JSON, 1, seed);
+	memcpy(c->base, c->raw, in.n);
+	for (size_t i = 0; i < 20; i++) /* digits of the first id */
+		c->base[21 + i] = (uint8_t)('0' + i % 10);
+	write_case(c, dir, ST_CODING_TERSE, &in, "tree");
+	write_case(c, dir, ST_CODING_TERSE_DELTA, &in, "tree");
+}
+
 static size_t slurp(const char *path, uint8_t *out)
 {
 	FILE *f = fopen(path, "rb");
@@ -141,6 +154,7 @@ static int make(const char *dir, uint64_t seed)
 	struct case_states c;
 
 	case_states_init(&c);
+	make_json(&c, dir, seed);
 	for (size_t i = 0; i < NQUANTS; i++)
 		make_blocks(&c, dir, seed, case_quants[i]);
 	for (size_t i = 0; i < 4 * ST_NNUMBERS * NPAIRS; i++) {

@@ -159,7 +159,7 @@ static void test_create_and_open(void **state)
 	assert_null(l);
 	st_err_clear(&e);
 	fd = open(path, O_WRONLY | O_CREAT, 0600);
-	assert_int_equal(write(fd, "STRAOPS1", 8), 8);
+	assert_int_equal(write(fd, "STRAOPS2", 8), 8);
 	close(fd);
 	assert_int_equal(st_oplog_open(&l, path, &e), ST_ECORRUPT);
 	assert_null(l);
