@@ -11,12 +11,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Of the object whose id is zeros. */
 static void parse_entry(const uint8_t *p, size_t n)
 {
-	static const struct st_oid id;
+	static const struct st_oid id, manifest = { { 1 } };
 	struct st_err e = { 0 };
 	struct st_entry en;
 	struct st_buf b;
 
-	if (st_entry_parse(&en, &id, p, n, &e) != ST_OK)
+	if (st_entry_parse(&en, &id, &manifest, p, n, &e) != ST_OK)
 		return;
 	st_buf_init(&b, n);
 	ST_BUG_ON(st_entry_put(&b, &en, &e) != ST_OK);

@@ -16,7 +16,7 @@
 
 #include "tensor/dtype.h"
 
-#define ST_SKETCH_PLACES 24
+#define ST_SKETCH_PLACES 12
 #define ST_SKETCH_WINDOW ((uint64_t)2048)
 #define ST_SKETCH_BYTES (4 * (size_t)ST_SKETCH_PLACES)
 

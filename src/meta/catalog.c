@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID 0x53545243 /* "STRC" */
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 #define SCHEMA_ENTRIES 22 /* tables and indexes, SQLite's own for UNIQUE included */
 #define BUSY_MS 10000
 
@@ -21,8 +21,8 @@ static const char schema[] =
 	"CREATE INDEX versions_by_oid ON versions(oid);"
 	"CREATE TABLE commits(cid INTEGER PRIMARY KEY, oid INTEGER NOT NULL UNIQUE,"
 	" generation INTEGER NOT NULL, time INTEGER NOT NULL, author INTEGER NOT NULL,"
-	" traced INTEGER NOT NULL, message TEXT NOT NULL, version TEXT NOT NULL,"
-	" id BLOB NOT NULL, tree BLOB NOT NULL, parents BLOB NOT NULL, lineage BLOB);"
+	" traced INTEGER NOT NULL, tree INTEGER NOT NULL, message TEXT NOT NULL,"
+	" version TEXT NOT NULL, parents BLOB NOT NULL, lineage BLOB);"
 	"CREATE INDEX commits_in_order ON commits(generation DESC, time DESC);"
 	"CREATE TABLE slots(slot INTEGER PRIMARY KEY, path INTEGER NOT NULL, name BLOB NOT NULL,"
 	" UNIQUE(path, name));"
@@ -38,7 +38,7 @@ static const char schema[] =
 	"CREATE TABLE locs(oid INTEGER NOT NULL, kind INTEGER NOT NULL, depth INTEGER NOT NULL,"
 	" pack INTEGER NOT NULL, offset INTEGER NOT NULL, width INTEGER NOT NULL, base INTEGER,"
 	" raw INTEGER NOT NULL, stored INTEGER NOT NULL, head INTEGER NOT NULL,"
-	" PRIMARY KEY(oid, kind, depth, pack DESC, offset)) WITHOUT ROWID;"
+	" PRIMARY KEY(oid, pack DESC, offset)) WITHOUT ROWID;"
 	"CREATE INDEX locs_by_pack ON locs(pack, offset);"
 	"CREATE TABLE ops(seq INTEGER PRIMARY KEY, end INTEGER NOT NULL, time INTEGER NOT NULL,"
 	" who INTEGER NOT NULL, verb INTEGER NOT NULL, why TEXT NOT NULL);"
@@ -344,8 +344,8 @@ static int check_links(struct st_catalog *c, struct st_err *e)
 		"SELECT 1 FROM locs l LEFT JOIN objects b ON b.oid = l.base"
 		" WHERE l.base IS NOT NULL AND b.oid IS NULL",
 		"SELECT 1 FROM versions v LEFT JOIN objects o ON o.oid = v.oid WHERE o.oid IS NULL",
-		"SELECT 1 FROM commits c LEFT JOIN objects o ON o.oid = c.oid"
-		" WHERE o.id IS NOT c.id",
+		"SELECT 1 FROM commits c LEFT JOIN objects o ON o.oid = c.oid WHERE o.oid IS NULL",
+		"SELECT 1 FROM commits c LEFT JOIN objects o ON o.oid = c.tree WHERE o.oid IS NULL",
 		"SELECT 1 FROM moves m LEFT JOIN names n ON n.nid = m.name WHERE n.nid IS NULL",
 		"SELECT 1 FROM moves m LEFT JOIN objects o ON o.oid = m.old"
 		" WHERE typeof(m.old) = 'integer' AND o.oid IS NULL",
@@ -434,12 +434,15 @@ static const char *const digested[] = {
 	"SELECT seq, end, hash, index_tree FROM state",
 	"SELECT name, value FROM refs ORDER BY name",
 	"SELECT v.label, o.id FROM versions v CROSS JOIN objects o ON o.oid = v.oid ORDER BY v.n",
-	"SELECT c.id, tree, time, generation, n.name, message, version, parents, lineage"
-	" FROM commits c CROSS JOIN names n ON n.nid = c.author ORDER BY c.id",
-	"SELECT c.id, p.name, s.name, h.origin, o.id FROM commits c"
+	"SELECT i.id, t.id, time, generation, n.name, message, version, parents, lineage"
+	" FROM commits c CROSS JOIN names n ON n.nid = c.author"
+	" CROSS JOIN objects i ON i.oid = c.oid CROSS JOIN objects t ON t.oid = c.tree"
+	" ORDER BY i.id",
+	"SELECT i.id, p.name, s.name, h.origin, o.id FROM commits c"
+	" CROSS JOIN objects i ON i.oid = c.oid"
 	" CROSS JOIN changes h ON h.cid = c.cid CROSS JOIN slots s ON s.slot = h.slot"
 	" CROSS JOIN names p ON p.nid = s.path LEFT JOIN objects o ON o.oid = h.value"
-	" WHERE c.version <> '' ORDER BY c.id, p.name, s.name",
+	" WHERE c.version <> '' ORDER BY i.id, p.name, s.name",
 	"SELECT o.id, k.numel, k.vals FROM sketches k CROSS JOIN objects o ON o.oid = k.oid"
 	" WHERE k.oid IN (SELECT h.value FROM commits c CROSS JOIN changes h ON h.cid = c.cid"
 	" WHERE c.version <> '') ORDER BY o.id",

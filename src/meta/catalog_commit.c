@@ -18,14 +18,14 @@ static int put_lineage(struct st_buf *out, const struct st_commit_row *row, stru
 	return rc;
 }
 
-/* Ids stand in the row, so that a scan of all commits reads one table. */
+/* Parents stand in one blob, and so does lineage, so that a scan needs no other table for them. */
 static int add_row(struct st_catalog *c, const struct st_commit_row *row, const char *version,
 		   int64_t author, struct st_err *e)
 {
 	uint8_t *parents = st_calloc(row->nparents, ST_OID_LEN, e);
 	struct st_buf lineage;
 	struct st_query q;
-	int64_t oid = 0;
+	int64_t oid = 0, tree = 0;
 	int rc;
 
 	if (!parents)
@@ -36,10 +36,11 @@ static int add_row(struct st_catalog *c, const struct st_commit_row *row, const 
 	rc = put_lineage(&lineage, row, e);
 	if (rc == ST_OK)
 		rc = st_catalog_intern(c, &row->id, &oid, e);
+	if (rc == ST_OK)
+		rc = st_catalog_intern(c, &row->tree, &tree, e);
 	st_query_open(&q, c, SQL_COMMIT_ADD, e);
 	st_query_i64(&q, oid);
-	st_query_oid(&q, &row->id);
-	st_query_oid(&q, &row->tree);
+	st_query_i64(&q, tree);
 	st_query_i64(&q, row->time_ns);
 	st_query_u64(&q, row->generation);
 	st_query_i64(&q, author);

@@ -11,10 +11,11 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define COMMIT_COLUMNS                                                                         \
-	"SELECT c.id, c.tree, c.time, c.generation, n.name, c.message, c.version, c.parents, " \
-	"c.lineage, c.cid, c.traced "                                                          \
-	"FROM commits c CROSS JOIN names n ON n.nid = c.author "
+#define COMMIT_COLUMNS                                                                       \
+	"SELECT i.id, t.id, c.time, c.generation, n.name, c.message, c.version, c.parents, " \
+	"c.lineage, c.cid, c.traced "                                                        \
+	"FROM commits c CROSS JOIN names n ON n.nid = c.author "                             \
+	"CROSS JOIN objects i ON i.oid = c.oid CROSS JOIN objects t ON t.oid = c.tree "
 #define LOC_COLUMNS                                                                      \
 	"SELECT o.id, p.id, b.id, l.kind, l.width, l.depth, l.offset, l.raw, l.stored, " \
 	"l.head "
@@ -41,16 +42,16 @@
 	X(VERSION_EACH, "SELECT label FROM versions ORDER BY n DESC")                            \
 	X(NAME_GET, "SELECT nid FROM names WHERE name = ?")                                      \
 	X(NAME_ADD, "INSERT INTO names(name) VALUES(?)")                                         \
-	X(COMMIT_ADD,                                                                            \
-	  "INSERT INTO commits(oid, id, tree, time, generation, author, message, "               \
-	  "version, parents, lineage, traced) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "          \
-	  "ON CONFLICT(oid) DO NOTHING")                                                         \
+	X(COMMIT_ADD, "INSERT INTO commits(oid, tree, time, generation, author, message, "       \
+		      "version, parents, lineage, traced) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) " \
+		      "ON CONFLICT(oid) DO NOTHING")                                             \
 	X(COMMIT_KEY, "SELECT cid FROM commits WHERE oid = ?")                                   \
 	X(COMMIT_BY_KEY, COMMIT_COLUMNS "WHERE c.cid = ?")                                       \
 	X(COMMIT_LABEL, "UPDATE commits SET version = ? WHERE oid = ? AND version = ''")         \
 	X(COMMIT_GET, COMMIT_COLUMNS "WHERE c.oid = ?")                                          \
-	X(COMMIT_EACH, COMMIT_COLUMNS "ORDER BY c.generation DESC, c.time DESC, c.id DESC")      \
-	X(COMMIT_PREFIX, "SELECT id FROM commits WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 8")  \
+	X(COMMIT_EACH, COMMIT_COLUMNS "ORDER BY c.generation DESC, c.time DESC, i.id DESC")      \
+	X(COMMIT_PREFIX, "SELECT i.id FROM commits c CROSS JOIN objects i ON i.oid = c.oid "     \
+			 "WHERE i.id BETWEEN ? AND ? ORDER BY i.id LIMIT 8")                     \
 	X(PACK_ADD, "INSERT INTO packs(id, size, objects) VALUES(?, ?, ?)")                      \
 	X(PACK_GET, "SELECT pack FROM packs WHERE id = ?")                                       \
 	X(PACK_DEL, "DELETE FROM packs WHERE pack = ?")                                          \

@@ -74,7 +74,7 @@ static int check_header(struct st_obj *ob, const uint8_t *p, size_t n, struct st
 {
 	const struct st_loc *l = &ob->loc;
 
-	if (st_entry_parse(&ob->entry, &l->id, p, n, e) != ST_OK)
+	if (st_entry_parse(&ob->entry, &l->id, &l->base, p, n, e) != ST_OK)
 		return e->code;
 	if (ob->entry.kind != l->kind || ob->entry.stored != l->stored || ob->entry.raw != l->raw ||
 	    ob->entry.width != l->width || ob->entry.depth != l->depth ||

@@ -93,14 +93,17 @@ static size_t put_length(uint8_t out[10], size_t n)
 	return k;
 }
 
-/* The id is in it, so that a row which names another is noticed. */
-static uint64_t check_of(const struct st_oid *id, const uint8_t *p, size_t n)
+/* The id is in it, so that a row which names another is noticed, and of a recipe the manifest. */
+static uint64_t check_of(const struct st_oid *id, const struct st_oid *manifest, const uint8_t *p,
+			 size_t n)
 {
 	uint8_t hash[ST_OID_LEN];
 	struct st_blake3 h;
 
 	st_blake3_init(&h);
 	st_blake3_update(&h, id->b, ST_OID_LEN);
+	if (manifest)
+		st_blake3_update(&h, manifest->b, ST_OID_LEN);
 	st_blake3_update(&h, p, n);
 	st_blake3_final(&h, hash);
 	return st_get64(hash);
@@ -124,7 +127,7 @@ static int put_frame(struct st_buf *b, const struct st_frame_row *f, bool only, 
 
 int st_entry_put(struct st_buf *out, const struct st_entry *en, struct st_err *e)
 {
-	bool base = !st_oid_is_zero(&en->base);
+	bool base = !st_oid_is_zero(&en->base), recipe = en->kind == ST_ENTRY_RECIPE;
 	uint8_t tag = tag_of(en->kind, en->width, en->flags, base), length[10];
 	size_t from = out->len;
 	uint32_t i;
@@ -132,18 +135,21 @@ int st_entry_put(struct st_buf *out, const struct st_entry *en, struct st_err *e
 
 	if (rc == ST_OK)
 		rc = st_buf_varint(out, en->raw, e);
-	if (rc == ST_OK && base)
+	if (rc == ST_OK && base && !recipe)
 		rc = st_buf_add(out, en->base.b, ST_OID_LEN, e);
-	if (rc == ST_OK && base && en->kind == ST_ENTRY_DATA)
+	if (rc == ST_OK && base && !recipe)
 		rc = st_buf_add(out, &en->depth, 1, e);
-	if (rc == ST_OK && base && en->kind == ST_ENTRY_DATA)
+	if (rc == ST_OK && base && !recipe)
 		rc = st_buf_varint(out, en->number, e);
 	for (i = 0; rc == ST_OK && i < en->nframes; i++)
 		rc = put_frame(out, &en->frames[i], en->nframes == 1, e);
 	if (rc == ST_OK)
 		rc = st_buf_add(out, length, put_length(length, out->len - from), e);
 	if (rc == ST_OK)
-		rc = st_buf_u64(out, check_of(&en->id, out->p + from, out->len - from), e);
+		rc = st_buf_u64(out,
+				check_of(&en->id, recipe ? &en->base : NULL, out->p + from,
+					 out->len - from),
+				e);
 	return rc;
 }
 
@@ -218,17 +224,14 @@ static void get_frames(struct st_entry *en, struct st_rd *rd)
 static void get_base(struct st_entry *en, struct st_rd *rd)
 {
 	const uint8_t *id = st_rd_bytes(rd, ST_OID_LEN);
-	uint64_t number = 0;
+	uint64_t number;
 
 	if (id)
 		memcpy(en->base.b, id, ST_OID_LEN);
-	if (en->kind == ST_ENTRY_DATA) {
-		en->depth = st_rd_u8(rd);
-		number = st_rd_varint(rd);
-		en->number = (uint32_t)number;
-	}
-	if (st_rd_ok(rd) && (st_oid_is_zero(&en->base) || number > UINT32_MAX ||
-			     (en->kind == ST_ENTRY_DATA && en->depth == 0)))
+	en->depth = st_rd_u8(rd);
+	number = st_rd_varint(rd);
+	en->number = (uint32_t)number;
+	if (st_rd_ok(rd) && (st_oid_is_zero(&en->base) || number > UINT32_MAX || en->depth == 0))
 		st_fail(rd->err, ST_ECORRUPT, "an entry of depth %u, change %" PRIu64, en->depth,
 			number);
 }
@@ -241,7 +244,7 @@ static void get_entry(struct st_entry *en, struct st_rd *rd)
 	en->raw = st_rd_varint(rd);
 	if (!st_rd_ok(rd) || get_tag(tag, &en->kind, &en->width, &en->flags, rd->err) != ST_OK)
 		return;
-	if (tag & TAG_BASE)
+	if (tag & TAG_BASE && en->kind == ST_ENTRY_DATA)
 		get_base(en, rd);
 	nframes = st_frames_of(en->raw);
 	/* Each takes a byte at least, so the header's length bounds what is allocated. */
@@ -256,18 +259,21 @@ static void get_entry(struct st_entry *en, struct st_rd *rd)
 	get_frames(en, rd);
 }
 
-int st_entry_parse(struct st_entry *en, const struct st_oid *id, const uint8_t *p, size_t len,
-		   struct st_err *e)
+int st_entry_parse(struct st_entry *en, const struct st_oid *id, const struct st_oid *base,
+		   const uint8_t *p, size_t len, struct st_err *e)
 {
+	bool recipe = len && (p[0] & TAG_KIND) == ST_ENTRY_RECIPE;
 	uint8_t length[10];
 	struct st_rd rd;
 	size_t k;
 
 	*en = (struct st_entry){ .id = *id };
-	if (len < 8 || check_of(id, p, len - 8) != st_get64(p + len - 8))
+	if (len < 8 || check_of(id, recipe ? base : NULL, p, len - 8) != st_get64(p + len - 8))
 		return st_fail(e, ST_ECORRUPT, "its header does not have its checksum");
 	st_rd_init(&rd, p, len - 8, e);
 	get_entry(en, &rd);
+	if (recipe)
+		en->base = *base;
 	k = put_length(length, rd.pos);
 	if (st_rd_ok(&rd) && (st_rd_left(&rd) != k || memcmp(p + rd.pos, length, k) != 0))
 		st_fail(e, ST_ECORRUPT, "its header says that it has another length than %zu", len);

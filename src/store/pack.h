@@ -78,10 +78,11 @@ ST_MUST int st_pack_header_parse(const uint8_t *p, size_t len, struct st_err *e)
 uint64_t st_entry_head_max(uint64_t raw);
 /* The header. */
 ST_MUST int st_entry_put(struct st_buf *out, const struct st_entry *en, struct st_err *e);
-/* From exactly the header of the entry of that id. en->frames is allocated here (free it with
+/* From exactly the header of the entry of that id; base is that of the index, which of a recipe
+ * the header lacks. en->frames is allocated here (free it with
  * st_entry_release); stored is summed up. */
-ST_MUST int st_entry_parse(struct st_entry *en, const struct st_oid *id, const uint8_t *p,
-			   size_t len, struct st_err *e);
+ST_MUST int st_entry_parse(struct st_entry *en, const struct st_oid *id, const struct st_oid *base,
+			   const uint8_t *p, size_t len, struct st_err *e);
 void st_entry_release(struct st_entry *en);
 /* rows lie back to back in their order, from the pack's header on. */
 ST_MUST int st_pack_index_put(struct st_buf *out, const struct st_index_row *rows, size_t n,

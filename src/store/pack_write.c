@@ -507,7 +507,7 @@ static int append_flagged(struct st_writer *w, struct st_wpack *p, const char *p
 		rc = st_store_pread(w->odb->store, pack, head, from->head,
 				    from->offset + from->stored, e);
 	if (rc == ST_OK)
-		rc = st_entry_parse(&en, &from->id, head, from->head, e);
+		rc = st_entry_parse(&en, &from->id, &from->base, head, from->head, e);
 	if (rc == ST_OK) {
 		en.flags = row->flags;
 		rc = st_entry_put(&b, &en, e);

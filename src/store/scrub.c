@@ -68,7 +68,7 @@ static int read_head(struct scrub *s, const struct st_index_row *r, uint8_t *p, 
 		     struct st_err *bad)
 {
 	if (st_store_pread(s->o->store, s->name, p, r->head, r->offset + r->stored, bad) != ST_OK ||
-	    st_entry_parse(en, &r->id, p, r->head, bad) != ST_OK)
+	    st_entry_parse(en, &r->id, &r->base, p, r->head, bad) != ST_OK)
 		return bad->code;
 	if (en->kind == r->kind && en->stored == r->stored && en->raw == r->raw &&
 	    en->width == r->width && en->depth == r->depth && en->flags == r->flags &&

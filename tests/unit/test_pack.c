@@ -14,6 +14,8 @@
 #include "codec/codec.h"
 #include "store/pack.h"
 
+static const struct st_oid none;
+
 static void frames_of(void **state)
 {
 	static const struct {
@@ -131,16 +133,16 @@ static void entry_round_trip(void **state)
 	assert_int_equal(encode(p, sizeof(p), &en), SAMPLE_LEN);
 	assert_int_equal(p[SAMPLE_LEN - 10], 1); /* 156 = 1 * 128 + 28, its first byte last */
 	assert_int_equal(p[SAMPLE_LEN - 9], 0x80 | 28);
-	assert_int_equal(st_entry_parse(&got, &en.id, p, sizeof(p), &e), ST_OK);
+	assert_int_equal(st_entry_parse(&got, &en.id, &none, p, sizeof(p), &e), ST_OK);
 	same_entry(&got, &en);
 	st_entry_release(&got);
 	for (size_t n = 0; n < sizeof(p); n++) {
 		st_err_clear(&e);
-		assert_int_equal(st_entry_parse(&got, &en.id, p, n, &e), ST_ECORRUPT);
+		assert_int_equal(st_entry_parse(&got, &en.id, &none, p, n, &e), ST_ECORRUPT);
 	}
 	st_err_clear(&e);
 	en.id.b[31] ^= 1; /* another object's */
-	assert_int_equal(st_entry_parse(&got, &en.id, p, sizeof(p), &e), ST_ECORRUPT);
+	assert_int_equal(st_entry_parse(&got, &en.id, &none, p, sizeof(p), &e), ST_ECORRUPT);
 }
 
 /* One frame's chaining value is the id, so it is not there; nor is anything else that is none. */
@@ -160,16 +162,18 @@ static void small_headers(void **state)
 	en.nframes = 1;
 	en.frames = &f;
 	assert_int_equal(encode(p, sizeof(p), &en), 1 + 2 + 1 + 1 + 8);
-	assert_int_equal(st_entry_parse(&got, &en.id, p, 13, &e), ST_OK);
+	assert_int_equal(st_entry_parse(&got, &en.id, &none, p, 13, &e), ST_OK);
 	same_entry(&got, &en);
 	st_entry_release(&got);
-	assert_int_equal(encode(p, sizeof(p), &recipe), 1 + 1 + 32 + 1 + 8);
-	assert_int_equal(st_entry_parse(&got, &recipe.id, p, 43, &e), ST_OK);
+	assert_int_equal(encode(p, sizeof(p), &recipe), 1 + 1 + 1 + 8);
+	assert_int_equal(st_entry_parse(&got, &recipe.id, &recipe.base, p, 11, &e), ST_OK);
 	same_entry(&got, &recipe);
 	st_entry_release(&got);
+	assert_int_equal(st_entry_parse(&got, &recipe.id, &none, p, 11, &e), ST_ECORRUPT);
+	st_err_clear(&e); /* of another manifest */
 	en.raw = en.stored = en.nframes = 0;
 	assert_int_equal(encode(p, sizeof(p), &en), 1 + 1 + 1 + 8);
-	assert_int_equal(st_entry_parse(&got, &en.id, p, 11, &e), ST_OK);
+	assert_int_equal(st_entry_parse(&got, &en.id, &none, p, 11, &e), ST_OK);
 	same_entry(&got, &en);
 	st_entry_release(&got);
 }
@@ -193,10 +197,11 @@ static void entry_bytes(void **state)
 
 		memcpy(before, p + SAMPLE_LEN - 8, 8);
 		p[i] ^= 0x80;
-		assert_int_equal(st_entry_parse(&got, &en.id, p, sizeof(p), &e), ST_ECORRUPT);
+		assert_int_equal(st_entry_parse(&got, &en.id, &none, p, sizeof(p), &e),
+				 ST_ECORRUPT);
 		st_err_clear(&e);
 		recheck(&en.id, p, sizeof(p));
-		rc = st_entry_parse(&got, &en.id, p, sizeof(p), &e);
+		rc = st_entry_parse(&got, &en.id, &none, p, sizeof(p), &e);
 		p[i] ^= 0x80;
 		memcpy(p + SAMPLE_LEN - 8, before, 8);
 		if ((rc == ST_OK) != any)
@@ -248,7 +253,7 @@ static void entries_that_contradict_themselves(void **state)
 			rows[2].stored = 0;
 		}
 		n = encode(p, sizeof(p), &en);
-		if (st_entry_parse(&got, &en.id, p, n, &e) != ST_ECORRUPT)
+		if (st_entry_parse(&got, &en.id, &none, p, n, &e) != ST_ECORRUPT)
 			fail_msg("case %u was accepted", i);
 		assert_null(got.frames);
 	}
@@ -265,9 +270,9 @@ static void huge_entries(void **state)
 
 	(void)state;
 	recheck(&id, p, sizeof(p));
-	assert_int_equal(st_entry_parse(&got, &id, p, sizeof(p), &e), ST_ECORRUPT);
+	assert_int_equal(st_entry_parse(&got, &id, &none, p, sizeof(p), &e), ST_ECORRUPT);
 	assert_non_null(strstr(e.msg, "bytes in a header of"));
-	assert_true(st_entry_head_max(0) >= 43 && st_entry_head_max(UINT64_MAX) > UINT32_MAX);
+	assert_true(st_entry_head_max(0) >= 11 && st_entry_head_max(UINT64_MAX) > UINT32_MAX);
 }
 
 static struct st_index_row row(uint8_t id, uint64_t offset, uint64_t raw, uint64_t stored)

@@ -99,7 +99,7 @@ static void telling(void **state)
 	s.v[7] = 2;
 	s.v[9] = 3;
 	assert_false(st_sketch_telling(&s));
-	s.v[23] = 4;
+	s.v[ST_SKETCH_PLACES - 1] = 4;
 	assert_true(st_sketch_telling(&s));
 }
 
