@@ -565,7 +565,7 @@ part_tune() {
 
 # --- merging ---------------------------------------------------------------------------------
 
-merge_recipes() { # each in the type that mergekit is fastest with
+merge_recipes() { # in the type of the models
 	local in=$work/in models
 	models="models:
   - {model: $in/a, parameters: {weight: 0.5, density: 0.5}}
