@@ -20,8 +20,7 @@ static const struct cli_option options[] = {
 	  "joined by a method, as in linear or ties:density=0.5" },
 	{ 0, "from", OPT_TEXT, offsetof(struct values, from), "REV", "as this version has it" },
 	{ 0, "vocab", OPT_TEXT, offsetof(struct values, vocab), "union",
-	  "every token of both vocabularies gets a row; with --theirs or --method for rows that "
-	  "both changed" },
+	  "a row for every token of both; rows both changed go by --theirs, --method" },
 	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
 	  "print one JSON object instead of text" },
 	{ 0 },
