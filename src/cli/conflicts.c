@@ -2,12 +2,14 @@
 #include "cli/conflicts.h"
 
 #include <math.h>
+#include <string.h>
 
 #define MOST 100 /* lines */
 
 struct showing {
 	struct cli *c;
 	uint64_t n;
+	bool vocabulary; /* one of them is */
 };
 
 static int show_state(void *arg, const strata_merge_state *s)
@@ -35,6 +37,7 @@ static int show_one(void *arg, const strata_conflict *x)
 {
 	struct showing *k = arg;
 
+	k->vocabulary = k->vocabulary || (!x->how && strcmp(x->kind, "vocabulary") == 0);
 	if (x->how || k->n++ >= MOST)
 		return cli_stop(k->c);
 	printf("  %s%-13s  ", color_on(k->c, COLOR_BAD), x->kind);
@@ -61,6 +64,9 @@ int conflicts_show(struct cli *c, strata_error *err)
 
 	if (rc == STRATA_OK && k.n > MOST)
 		printf("  and %s more\n", human_number(k.n - MOST).s);
+	if (rc == STRATA_OK && k.vocabulary && !c->g.quiet)
+		printf("  %s(strata resolve GLOB --vocab union joins vocabularies by token)%s\n",
+		       color_on(c, COLOR_DIM), color_off(c, COLOR_DIM));
 	return rc;
 }
 

@@ -150,6 +150,7 @@ union() {
 	rc 1 strata merge side --method linear
 	match '^  vocabulary +tokenizer.json::added_tokens$' strata status
 	match '^  vocabulary +config.json::vocab_size$' strata status
+	match '^  \(strata resolve GLOB --vocab union joins vocabularies by token\)$' strata status
 	rc 2 strata resolve emb --vocab other
 	rc 2 strata resolve emb --vocab union --base
 	rc 2 strata resolve w --vocab union
