@@ -400,8 +400,7 @@ part_history() {
 
 # --- what a version costs beside its data ----------------------------------------------------
 
-# Tensors of 256 bytes: what a version of three changed ones takes beyond these
-# as stored is metadata. Apparent bytes of all of .strata after gc.
+# Apparent bytes of all of .strata after gc, but for the stored bytes of the tensors' frames.
 part_metadata() {
 	local r=$work/r/strata mk=$build/tests/bench-make_history n=${METADATA_VERSIONS:-10000} f bytes
 	local all=0 values
