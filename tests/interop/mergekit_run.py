@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""PyPI's mergekit on Debian's PyTorch: mergekit_run.py RECIPE OUT
+"""PyPI's mergekit on Debian's PyTorch: mergekit_run.py RECIPE OUT [RECIPE OUT ...]
 
 mergekit asks for a newer torch than Debian has, of which it needs only names of types that these merges
 have not. They are given here. It also asks transformers which weights are tied, which takes a newer
@@ -29,9 +29,10 @@ mergekit.architecture.auto.get_transformers_info = lambda *_: (set(), [], set())
 
 
 def main():
-    with open(sys.argv[1], encoding="utf-8") as f:
-        config = MergeConfiguration.model_validate(yaml.safe_load(f))
-    run_merge(config, sys.argv[2], MergeOptions(copy_tokenizer=False, quiet=True, write_model_card=False))
+    for recipe, out in zip(sys.argv[1::2], sys.argv[2::2]):
+        with open(recipe, encoding="utf-8") as f:
+            config = MergeConfiguration.model_validate(yaml.safe_load(f))
+        run_merge(config, out, MergeOptions(copy_tokenizer=False, quiet=True, write_model_card=False))
 
 
 if __name__ == "__main__":

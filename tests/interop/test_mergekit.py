@@ -7,6 +7,7 @@ cut, where either may be right, are counted apart."""
 import glob
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -98,12 +99,19 @@ def values(t):
     return t.astype("f8") if t.dtype == "<f4" else (t.astype("<u4") << 16).view("<f4").astype("f8")
 
 
-def both(name, recipe):
-    with open(name + ".yml", "w", encoding="utf-8") as f:
-        f.write(recipe)
-    got = mergekit(name + ".yml", name + ".theirs")
+def theirs_of_all():
+    """One process for all recipes: to import mergekit takes longer than most merges do."""
+    args = []
+    for name, recipe in RECIPES.items():
+        with open(name + ".yml", "w", encoding="utf-8") as f:
+            f.write(recipe)
+        args += [name + ".yml", name + ".theirs"]
+    got = mergekit(*args)
     if got.returncode:
         raise AssertionError("mergekit: " + got.stdout.decode(errors="replace")[-1500:])
+
+
+def both(name):
     strata(".", "merge", "--recipe", name + ".yml", "-o", name + ".ours")
     ours, theirs = load(name + ".ours"), load(name + ".theirs")
     shutil.rmtree(name + ".ours")
@@ -112,8 +120,8 @@ def both(name, recipe):
     return ours, theirs
 
 
-def compare(name, recipe, at_cut=None):
-    ours, theirs = both(name, recipe)
+def compare(name, at_cut=None):
+    ours, theirs = both(name)
     total = far = apart = same = 0
     for key in ours:
         d = np.abs(ordered(ours[key]) - ordered(theirs[key]))
@@ -134,31 +142,46 @@ MODELS = "models:\n" + "".join("  - {model: %s, parameters: {weight: %s}}\n" % p
     ("a", 0.5), ("b", 0.3), ("c", 0.4)))
 
 
+CRUMBS = "merge_method: breadcrumbs\nbase_model: base%s\n%sparameters: {density: %g, gamma: %g}\n"
+DENSITY, GAMMA = 0.6, 0.02
+RECIPES = {
+    "linear": "merge_method: linear\n" + MODELS + ONE,
+    "linear16": "merge_method: linear\nparameters: {normalize: false}\n" + MODELS,
+    "slerp": "merge_method: slerp\nbase_model: a\nmodels: [{model: a}, {model: b}]\n"
+             "parameters:\n  t:\n    - {filter: attention, value: [0, 0.5, 0.3, 1]}\n    - value: 0.4\n" + ONE,
+    "task": "merge_method: task_arithmetic\nbase_model: base\n" + MODELS +
+            "parameters: {normalize: false, lambda: 0.8}\n" + ONE,
+    "stock": "merge_method: model_stock\nbase_model: base\n"
+             "models: [{model: a}, {model: b}, {model: c}]\n" + ONE,
+    "crumbs": CRUMBS % ("", MODELS, DENSITY, GAMMA) + ONE,
+    "crumbs32": CRUMBS % ("32", re.sub("model: ([abc]),", r"model: \g<1>32,", MODELS), DENSITY, GAMMA) + ONE,
+    "slices": "merge_method: passthrough\nslices:\n"
+              "  - sources: [{model: a, layer_range: [0, 4]}]\n"
+              "  - sources: [{model: b, layer_range: [2, 6]}]\n",
+}
+
+
 def linear():
-    compare("linear", "merge_method: linear\n" + MODELS + ONE)
+    compare("linear")
 
 
 def linear_in_their_type():
-    compare("linear16", "merge_method: linear\nparameters: {normalize: false}\n" + MODELS)
+    compare("linear16")
 
 
 def slerp():
-    compare("slerp", "merge_method: slerp\nbase_model: a\nmodels: [{model: a}, {model: b}]\n"
-            "parameters:\n  t:\n    - {filter: attention, value: [0, 0.5, 0.3, 1]}\n    - value: 0.4\n" + ONE)
+    compare("slerp")
 
 
 def task_arithmetic():
-    compare("task", "merge_method: task_arithmetic\nbase_model: base\n" + MODELS +
-            "parameters: {normalize: false, lambda: 0.8}\n" + ONE)
+    compare("task")
 
 
 def model_stock():
-    compare("stock", "merge_method: model_stock\nbase_model: base\n"
-            "models: [{model: a}, {model: b}, {model: c}]\n" + ONE)
+    compare("stock")
 
 
 def crumbs(suffix):
-    density, gamma = 0.6, 0.02
     models = {m: load(m + suffix) for m in ("base", "a", "b", "c")}
 
     def at_cut(name):
@@ -167,18 +190,14 @@ def crumbs(suffix):
         for m in "abc":
             d = np.abs(values(models[m][name]) - base)
             order, n = np.sort(d), d.size
-            keep, top = int(density * n), int(gamma * n)
+            keep, top = int(DENSITY * n), int(GAMMA * n)
             low = max(0, n - keep - top)
             for cut in (low - 1, low, low + keep - 1, low + keep):
                 if 0 <= cut < n:
                     skip |= d == order[cut]
         return skip
 
-    models_of = MODELS
-    for m in "abc":
-        models_of = models_of.replace("model: %s," % m, "model: %s%s," % (m, suffix))
-    compare("crumbs" + suffix, "merge_method: breadcrumbs\nbase_model: base%s\n" % suffix + models_of +
-            "parameters: {density: %g, gamma: %g}\n" % (density, gamma) + ONE, at_cut)
+    compare("crumbs" + suffix, at_cut)
 
 
 def breadcrumbs():
@@ -192,10 +211,7 @@ def breadcrumbs_of_f32():
 
 def slices():
     """Layers of two models put together, bit for bit."""
-    recipe = ("merge_method: passthrough\nslices:\n"
-              "  - sources: [{model: a, layer_range: [0, 4]}]\n"
-              "  - sources: [{model: b, layer_range: [2, 6]}]\n")
-    ours, theirs = both("slices", recipe)
+    ours, theirs = both("slices")
     assert "encoder.layer.7.output.dense.weight" in ours
     for name in ours:
         if name.startswith("encoder."):
@@ -225,7 +241,7 @@ def main():
     import numpy as np
     import torch
     torch.set_num_threads(2)
-    return oracle.run_cases([("models", make_models)] + [(t.__name__, t) for t in TESTS])
+    return oracle.run_cases([("models", make_models), ("mergekit", theirs_of_all)] + [(t.__name__, t) for t in TESTS])
 
 
 if __name__ == "__main__":
