@@ -103,6 +103,8 @@ void st_jw_bool(struct st_jw *w, bool v);
 void st_jw_null(struct st_jw *w);
 void st_jw_raw(struct st_jw *w, const char *p, size_t len); /* one value, already JSON */
 void st_jw_oid(struct st_jw *w, const struct st_oid *id);   /* 64 hex digits */
+/* "key": an array of ids; nothing at all for none. */
+void st_jw_oids(struct st_jw *w, const char *key, const struct st_oid *ids, size_t n);
 /* "key": s where s is UTF-8, else "key_hex": the bytes in hex. */
 void st_jw_name(struct st_jw *w, const char *key, const char *s, size_t len);
 

@@ -280,3 +280,14 @@ void st_jw_oid(struct st_jw *w, const struct st_oid *id)
 	st_oid_hex(id, hex);
 	st_jw_stringn(w, hex, ST_OID_HEX);
 }
+
+void st_jw_oids(struct st_jw *w, const char *key, const struct st_oid *ids, size_t n)
+{
+	if (n == 0)
+		return;
+	st_jw_key(w, key);
+	st_jw_array(w);
+	for (size_t i = 0; i < n; i++)
+		st_jw_oid(w, &ids[i]);
+	st_jw_close_array(w);
+}

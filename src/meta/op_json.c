@@ -57,17 +57,6 @@ static int check(const struct st_op *op, enum st_code code, struct st_err *e)
 	return check_lost(op, code, e) == ST_OK ? check_refs(op, code, e) : (int)e->code;
 }
 
-static void put_oids(struct st_jw *w, const char *key, const struct st_oid *ids, size_t n)
-{
-	if (n == 0)
-		return;
-	st_jw_key(w, key);
-	st_jw_array(w);
-	for (size_t i = 0; i < n; i++)
-		st_jw_oid(w, &ids[i]);
-	st_jw_close_array(w);
-}
-
 static void put_text(struct st_jw *w, const char *key, const char *s)
 {
 	st_jw_key(w, key);
@@ -130,16 +119,16 @@ int st_op_encode(struct st_buf *out, const struct st_op *op, struct st_err *e)
 		return rc;
 	st_jw_init(&w, out, true, e);
 	st_jw_object(&w);
-	put_oids(&w, "commits", op->commits, op->ncommits);
+	st_jw_oids(&w, "commits", op->commits, op->ncommits);
 	if (op->has_index) {
 		st_jw_key(&w, "index_tree");
 		st_jw_oid(&w, &op->index_tree);
 	}
 	if (op->nlost > 0)
 		put_lost(&w, op);
-	put_oids(&w, "packs_added", op->packs_added, op->npacks_added);
-	put_oids(&w, "packs_removed", op->packs_removed, op->npacks_removed);
-	put_oids(&w, "records", op->records, op->nrecords);
+	st_jw_oids(&w, "packs_added", op->packs_added, op->npacks_added);
+	st_jw_oids(&w, "packs_removed", op->packs_removed, op->npacks_removed);
+	st_jw_oids(&w, "records", op->records, op->nrecords);
 	if (op->nrefs > 0) {
 		st_jw_key(&w, "refs");
 		put_refs(&w, op);

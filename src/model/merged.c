@@ -116,17 +116,6 @@ static int check(const struct st_merge_desc *d, bool open, enum st_code code, st
 
 /* ---- writing ---- */
 
-static void put_oids(struct st_jw *w, const char *key, const struct st_oid *v, size_t n)
-{
-	if (!n)
-		return;
-	st_jw_key(w, key);
-	st_jw_array(w);
-	for (size_t i = 0; i < n; i++)
-		st_jw_oid(w, &v[i]);
-	st_jw_close_array(w);
-}
-
 /* "" for zero */
 static void put_maybe(struct st_jw *w, const struct st_oid *id)
 {
@@ -213,10 +202,10 @@ int st_merge_desc_encode(struct st_buf *out, const struct st_merge_desc *d, stru
 		return rc;
 	st_jw_init(&w, out, true, e);
 	st_jw_object(&w);
-	put_oids(&w, "bases", d->bases, d->nbases);
+	st_jw_oids(&w, "bases", d->bases, d->nbases);
 	put_items(&w, d, false);
 	put_flag(&w, "nonfinite", d->nonfinite);
-	put_oids(&w, "parents", d->parents, d->nparents);
+	st_jw_oids(&w, "parents", d->parents, d->nparents);
 	st_jw_key(&w, "seed");
 	st_jw_u64(&w, d->seed);
 	st_jw_key(&w, "type");
@@ -397,7 +386,7 @@ int st_merging_encode(struct st_buf *out, const struct st_merging *m, struct st_
 	}
 	st_jw_key(&w, "after");
 	st_jw_oid(&w, &m->after);
-	put_oids(&w, "bases", m->d.bases, m->d.nbases);
+	st_jw_oids(&w, "bases", m->d.bases, m->d.nbases);
 	st_jw_key(&w, "before");
 	st_jw_oid(&w, &m->before);
 	put_flag(&w, "begun", m->begun);
@@ -405,7 +394,7 @@ int st_merging_encode(struct st_buf *out, const struct st_merging *m, struct st_
 	st_jw_key(&w, "message");
 	st_jw_string(&w, m->message);
 	put_flag(&w, "nonfinite", m->d.nonfinite);
-	put_oids(&w, "parents", m->d.parents, m->d.nparents);
+	st_jw_oids(&w, "parents", m->d.parents, m->d.nparents);
 	st_jw_key(&w, "seed");
 	st_jw_u64(&w, m->d.seed);
 	put_staged(&w, m);

@@ -139,17 +139,6 @@ static void put_params(struct st_jw *w, const struct st_commit *c)
 	st_jw_close_object(w);
 }
 
-static void put_parents(struct st_jw *w, const struct st_commit *c)
-{
-	if (c->nparents == 0)
-		return;
-	st_jw_key(w, "parents");
-	st_jw_array(w);
-	for (size_t i = 0; i < c->nparents; i++)
-		st_jw_oid(w, &c->parents[i]);
-	st_jw_close_array(w);
-}
-
 int st_commit_encode(struct st_buf *out, const struct st_commit *c, struct st_err *e)
 {
 	char time[40];
@@ -167,7 +156,7 @@ int st_commit_encode(struct st_buf *out, const struct st_commit *c, struct st_er
 	st_jw_key(&w, "message");
 	st_jw_string(&w, c->message);
 	put_params(&w, c);
-	put_parents(&w, c);
+	st_jw_oids(&w, "parents", c->parents, c->nparents);
 	put_optional(&w, "run", &c->run);
 	st_time_format(c->time_ns, time);
 	st_jw_key(&w, "time");

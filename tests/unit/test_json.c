@@ -508,7 +508,11 @@ static void test_writer(void **state)
 		"\"r\":[1e+22,-0,\"nan\",\"inf\",\"-inf\",1,4.9406564584124654e-324],"
 		"\"s\":\"\\u0000\\u0001\\b\\t\\n\\u000b\\f\\r\\u001f /\\\"\\\\\x7f\xc3\xa9\","
 		"\"bad\":\"\xef\xbf\xbd\xef\xbf\xbd"
-		"A\xef\xbf\xbd\",\"n\":\"x\",\"n_hex\":\"00ff41\",\"raw\":[ 1 ]}";
+		"A\xef\xbf\xbd\",\"n\":\"x\",\"n_hex\":\"00ff41\","
+		"\"o\":[\"0100000000000000000000000000000000000000000000000000000000000000\","
+		"\"000000000000000000000000000000000000000000000000000000000000000f\"],"
+		"\"raw\":[ 1 ]}";
+	static const struct st_oid ids[] = { { { 1 } }, { { [ST_OID_LEN - 1] = 15 } } };
 	struct st_err e = { 0 };
 	struct st_buf out;
 	struct st_jw w;
@@ -557,6 +561,8 @@ static void test_writer(void **state)
 	st_jw_name(&w, "n",
 		   LIT("\0\xff"
 		       "A"));
+	st_jw_oids(&w, "none", ids, 0);
+	st_jw_oids(&w, "o", ids, 2);
 	st_jw_key(&w, "raw");
 	st_jw_raw(&w, LIT("[ 1 ]"));
 	st_jw_close_object(&w);
