@@ -189,7 +189,7 @@ two_versions() { # a repository with v1 and v2 of file a, and their short ids in
 }
 
 model() { # FILE NAME:DTYPE:DIM,DIM[:SEED]... [--meta KEY=VALUE] [--seed N]
-	python3 "$ST_SRC/tests/cli/mkmodel.py" "$@"
+	"$ST_BUILD/tests/mkmodel" "$@"
 }
 
 # Exact output -------------------------------------------------------------------------------------

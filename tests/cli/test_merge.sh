@@ -186,7 +186,7 @@ conflict() {
 	out "On branch main, at v2 $(strata log --oneline -1 | cut -d' ' -f2)
 Merging: 1 of 1 conflict left
   (strata resolve GLOB --ours|--theirs|--method M decides, strata merge --abort takes back)
-  values         m.safetensors::b  D 0.0219, cosine 0.1391, 64 of 64 changed
+  values         m.safetensors::b  D 0.0228, cosine -0.1040, 64 of 64 changed
 
 Staged for the next version:
   (strata restore --staged PATH... takes back)
