@@ -14,6 +14,8 @@
 
 #include <stdio.h>
 
+#define WHAT "record tensors"
+
 struct parent_info {
 	uint64_t generation;
 };
@@ -59,12 +61,23 @@ static int lineage_of(const struct st_commit *c, struct st_commit_row *row, stru
 	return ST_OK;
 }
 
+struct replay {
+	struct st_repo *r;
+	struct st_map gone; /* packs that some operation yet to come removes */
+	struct st_sketcher *sketcher;
+	uint64_t tensors; /* new ones so far, for the progress */
+};
+
 static int sketch_seen(void *arg, const char *path, const struct st_view *v,
 		       const struct st_segment *seg, uint64_t seg_off, struct st_err *e)
 {
+	struct replay *rp = arg;
+
 	(void)path;
 	(void)seg_off;
-	return st_sketcher_add(arg, v, seg, e);
+	if (++rp->tensors % 256 == 0)
+		st_progress(&rp->r->ctx, WHAT, rp->tensors, 0, false, false);
+	return st_sketcher_add(rp->sketcher, v, seg, e);
 }
 
 /*
@@ -72,20 +85,19 @@ static int sketch_seen(void *arg, const char *path, const struct st_view *v,
  * removed the tree of a version that nothing refers to any more, or the disk has damaged it. Such a
  * commit is not traced, and has no changes.
  */
-static int trace(struct st_repo *r, const struct st_commit *c, struct st_tensor_changes *x,
+static int trace(struct replay *rp, const struct st_commit *c, struct st_tensor_changes *x,
 		 bool *traced, struct st_err *e)
 {
 	struct st_err why = { 0 };
-	struct st_sketcher *s;
-	int rc = st_sketcher_new(&s, r, &why);
+	int rc = st_sketcher_new(&rp->sketcher, rp->r, &why);
 
 	x->seen = sketch_seen;
-	x->arg = s;
+	x->arg = rp;
 	if (rc == ST_OK)
-		rc = st_tensor_changes_find(x, r, c, &why);
+		rc = st_tensor_changes_find(x, rp->r, c, &why);
 	if (rc == ST_OK)
-		rc = st_sketcher_flush(s, &why);
-	st_sketcher_free(s);
+		rc = st_sketcher_flush(rp->sketcher, &why);
+	st_sketcher_free(rp->sketcher);
 	*traced = rc == ST_OK;
 	if (rc == ST_OK || st_is_damage(rc) || rc == ST_ELIMIT)
 		return ST_OK;
@@ -103,8 +115,9 @@ static int keep_changes(struct st_repo *r, const struct st_oid *id,
 	return rc == ST_OK && found ? st_tensor_changes_save(x, r, key, e) : rc;
 }
 
-static int know_commit(struct st_repo *r, const struct st_oid *id, struct st_err *e)
+static int know_commit(struct replay *rp, const struct st_oid *id, struct st_err *e)
 {
+	struct st_repo *r = rp->r;
 	struct st_commit_row row = { .id = *id, .version = "" };
 	struct st_origin *lineage = NULL;
 	struct st_commit c = { 0 };
@@ -121,7 +134,7 @@ static int know_commit(struct st_repo *r, const struct st_oid *id, struct st_err
 	if (rc == ST_OK)
 		rc = generation_of(r, &c, &row.generation, e);
 	if (rc == ST_OK)
-		rc = trace(r, &c, &x, &row.traced, e);
+		rc = trace(rp, &c, &x, &row.traced, e);
 	if (rc == ST_OK)
 		rc = st_buf_addf(&who, e, "%s <%s>", c.author_name, c.author_email);
 	if (rc == ST_OK) {
@@ -147,13 +160,14 @@ static int know_commit(struct st_repo *r, const struct st_oid *id, struct st_err
 	return rc;
 }
 
-static int apply_rows(struct st_repo *r, const struct st_op *op, struct st_err *e)
+static int apply_rows(struct replay *rp, const struct st_op *op, struct st_err *e)
 {
+	struct st_repo *r = rp->r;
 	size_t i;
 	int rc = ST_OK;
 
 	for (i = 0; rc == ST_OK && i < op->ncommits; i++)
-		rc = know_commit(r, &op->commits[i], e);
+		rc = know_commit(rp, &op->commits[i], e);
 	for (i = 0; rc == ST_OK && i < op->nrefs; i++)
 		rc = st_catalog_ref_set(r->cat, op->refs[i].name, op->refs[i].value, e);
 	for (i = 0; rc == ST_OK && i < op->nversions; i++)
@@ -218,13 +232,15 @@ static int forget_packs(struct st_repo *r, const struct st_op *op, struct st_err
 	return rc;
 }
 
-static int apply(struct st_repo *r, const struct st_op *op, const struct st_oplog_pos *at,
-		 const struct st_map *gone, struct st_err *e)
+static int apply(struct replay *rp, const struct st_op *op, const struct st_oplog_pos *at,
+		 struct st_err *e)
 {
-	int rc = learn_packs(r, op, gone, false, e); /* again: one may have been removed between */
+	struct st_repo *r = rp->r;
+	/* again: one may have been removed between */
+	int rc = learn_packs(r, op, &rp->gone, false, e);
 
 	if (rc == ST_OK)
-		rc = apply_rows(r, op, e);
+		rc = apply_rows(rp, op, e);
 	if (rc == ST_OK)
 		rc = forget_packs(r, op, e);
 	if (rc == ST_OK)
@@ -233,11 +249,6 @@ static int apply(struct st_repo *r, const struct st_op *op, const struct st_oplo
 		rc = st_catalog_set_pos(r->cat, at, e);
 	return rc;
 }
-
-struct replay {
-	struct st_repo *r;
-	struct st_map gone; /* packs that some operation yet to come removes */
-};
 
 static int note_gone(void *arg, const struct st_op *op, const struct st_oplog_pos *at,
 		     struct st_err *e)
@@ -256,9 +267,7 @@ static int note_gone(void *arg, const struct st_op *op, const struct st_oplog_po
 static int replay_one(void *arg, const struct st_op *op, const struct st_oplog_pos *at,
 		      struct st_err *e)
 {
-	struct replay *rp = arg;
-
-	return apply(rp->r, op, at, &rp->gone, e);
+	return apply(arg, op, at, e);
 }
 
 /* Commits of old operations are read from packs that a later gc made: so all packs come first. */
@@ -298,6 +307,7 @@ int st_repo_replay(struct st_repo *r, struct st_err *e)
 	else
 		st_catalog_rollback(r->cat);
 out:
+	st_progress(&r->ctx, WHAT, rp.tensors, rp.tensors, false, true);
 	st_map_release(&rp.gone);
 	return rc == ST_OK ? ST_OK : st_wrap(e, "apply the operation log");
 }

@@ -273,6 +273,37 @@ static int see_change(void *arg, const char *path, const struct st_view *v,
 }
 
 /* Of many tensors one changes: the pages that stay the same are not looked into. */
+static void watch(void *arg, const struct st_progress *p)
+{
+	struct st_progress *kept = arg;
+
+	if (p->last)
+		kept->last = true;
+	else if (strcmp(p->what, "record tensors") == 0 && p->done > kept->done)
+		kept->done = p->done;
+}
+
+/* A model of very many tensors takes seconds to record, and its commit says how far it is. */
+static void tells_how_far(void **state)
+{
+	struct st_progress told = { 0 };
+	struct st_ctx before = t.r->ctx;
+	uint64_t seeds[600];
+	struct st_oid a;
+
+	(void)state;
+	for (size_t i = 0; i < 600; i++)
+		seeds[i] = i + 1;
+	tr_model(&t, "m.safetensors", seeds, 600, 64, 0);
+	t.r->ctx = (struct st_ctx){
+		.jobs = 2, .memory = before.memory, .arg = &told, .progress = watch
+	};
+	commit(NULL, "heads/main", true, &a);
+	t.r->ctx = before;
+	assert_int_equal(told.done, 512);
+	assert_true(told.last);
+}
+
 static void changed_pages_alone(void **state)
 {
 	struct st_err e = { 0 };
@@ -473,6 +504,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(equals_replay, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes_of_kind, setup, teardown),
+		cmocka_unit_test_setup_teardown(tells_how_far, setup, teardown),
 		cmocka_unit_test_setup_teardown(changed_pages_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(pages_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(after_gc, setup, teardown),
