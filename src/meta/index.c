@@ -6,6 +6,10 @@
 #include "base/file.h"
 #include "base/rd.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #define MAGIC "STRAIDX1"
 #define HEAD (8 + 8 + 8 + ST_OID_LEN + 8)
 #define ROW_FIXED (4 + 4 + ST_OID_LEN + 8 * 5 + 4)
@@ -109,11 +113,16 @@ static int check_hash(const void *p, size_t len, struct st_err *e)
 {
 	uint8_t hash[ST_HASH_LEN];
 
-	if (len < HEAD + ST_HASH_LEN || memcmp(p, MAGIC, 8) != 0)
-		return st_fail(e, ST_ECORRUPT, "not an index");
+	if (len < HEAD + ST_HASH_LEN)
+		return st_fail(e, ST_ECORRUPT, "%zu bytes where an index has %zu or more", len,
+			       (size_t)(HEAD + ST_HASH_LEN));
+	if (memcmp(p, MAGIC, 8) != 0)
+		return st_fail(e, ST_ECORRUPT, "no index's first bytes at offset 0");
 	st_blake3(p, len - ST_HASH_LEN, hash);
 	if (memcmp(hash, (const uint8_t *)p + len - ST_HASH_LEN, ST_HASH_LEN) != 0)
-		return st_fail(e, ST_ECORRUPT, "checksum of %zu bytes is wrong", len);
+		return st_fail(e, ST_ECORRUPT,
+			       "the checksum at offset %zu is not that of the bytes before it",
+			       len - ST_HASH_LEN);
 	return ST_OK;
 }
 
@@ -146,25 +155,48 @@ int st_index_parse(struct st_index *x, const void *p, size_t len, struct st_err 
 	st_index_release(x);
 	if (e->code == ST_EFORMAT || e->code == ST_ELIMIT)
 		e->code = ST_ECORRUPT; /* no file of a user's: a cache, made anew */
-	return st_wrap(e, "parse the index");
+	return e->code;
+}
+
+/* What stands in its place may be anything: a pipe must not be opened, nor a disk read whole. */
+static int check_file(const char *path, struct st_err *e)
+{
+	uint8_t head[HEAD];
+	struct stat st;
+	size_t got;
+	int fd, rc;
+
+	if (stat(path, &st) != 0)
+		return errno == ENOENT ? st_fail(e, ST_ENOTFOUND, "%s does not exist", path) :
+					 st_fail_os(e, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return st_fail(e, ST_ECORRUPT, "%s is no regular file: remove it", path);
+	if (st_open_read(&fd, path, O_NONBLOCK, e) != ST_OK)
+		return e->code;
+	rc = st_pread_some(fd, head, HEAD, 0, &got, path, e);
+	close(fd);
+	if (rc == ST_OK && got == HEAD &&
+	    st_get64(head + HEAD - 8) != (uint64_t)st.st_size - HEAD - ST_HASH_LEN)
+		rc = st_fail(e, ST_ECORRUPT,
+			     "%s: %" PRIu64 " bytes, but the length at offset %d speaks of %" PRIu64
+			     " bytes of rows",
+			     path, (uint64_t)st.st_size, HEAD - 8, st_get64(head + HEAD - 8));
+	return rc;
 }
 
 int st_index_load(struct st_index *x, const char *path, struct st_err *e)
 {
-	struct st_err why = { 0 };
 	struct st_buf b;
-	int rc;
+	int rc = check_file(path, e);
 
+	if (rc != ST_OK)
+		return rc;
 	st_buf_init(&b, FILE_MAX);
-	rc = st_file_slurp(&b, path, &why);
+	rc = st_file_slurp(&b, path, e);
 	if (rc == ST_OK)
 		rc = st_index_parse(x, b.p, b.len, e);
-	else if (why.os == ENOENT)
-		rc = st_fail(e, ST_ENOTFOUND, "%s does not exist", path);
-	else
-		*e = why;
 	st_buf_release(&b);
-	return rc;
+	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", path);
 }
 
 static int encode_row(struct st_buf *b, const struct st_stage_row *row, struct st_err *e)

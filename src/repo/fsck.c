@@ -329,6 +329,7 @@ int st_verb_fsck(struct st_repo *r, unsigned flags, int (*cb)(void *arg, const s
 	rc = st_repo_refresh_to_read(r, e);
 	if (rc == ST_OK)
 		rc = check_all(&f, e);
+	st_staged_check(r);
 	st_progress(&r->ctx, "fsck", 0, 0, false, true);
 	st_mark_release(&f.mark);
 	st_arena_release(&f.text);

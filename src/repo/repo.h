@@ -36,6 +36,8 @@ struct st_repo {
 	/* the log lacks operations that the catalogue has, or is empty beside packs: only reading
 	 * works */
 	bool log_lost;
+	/* the index file was missing or damaged, and that was said */
+	bool index_anew;
 	/* directory of the tree last seen to have no link above its files */
 	char *plain_dir;
 	int gc_fd, index_fd; /* lock files, -1 when not held */
@@ -111,8 +113,10 @@ ST_MUST int st_repo_identity(struct st_repo *r, char **name, char **email, struc
 
 /* staged.c: the index of this working tree */
 /* The staged rows: the index file if it matches the log, else rebuilt from the tree (keeping stat
- * data where path and id agree). x is initialised here. */
+ * data where path and id agree). Warns of a damaged file, once. x is initialised here. */
 ST_MUST int st_staged_load(struct st_repo *r, struct st_index *x, struct st_err *e);
+/* Warns when the index file is damaged, and leaves it. */
+void st_staged_check(struct st_repo *r);
 /* Writes the tree objects of x into w; x->tree is set. */
 ST_MUST int st_staged_write_trees(struct st_repo *r, struct st_index *x, struct st_writer *w,
 				  struct st_err *e);

@@ -126,6 +126,55 @@ static int rebuild(struct st_repo *r, const struct st_oid *tree, const struct st
 	return rc;
 }
 
+/*
+ * That a file was added through a link stands in the index alone. A link in the place of a staged
+ * file is taken for such a one: else `add -u` would stage the link instead of what it was asked for.
+ */
+static void find_dereferenced(struct st_repo *r, struct st_index *x)
+{
+	struct st_err ignored = { 0 };
+	struct stat st;
+	size_t n = 0;
+	char *full;
+
+	for (size_t i = 0; i < x->nrows; i++) {
+		full = x->rows[i].mode == ST_MODE_LINK ? NULL :
+							 st_work_path(r, x->rows[i].path, &ignored);
+		if (full && lstat(full, &st) == 0 && S_ISLNK(st.st_mode) && stat(full, &st) == 0 &&
+		    S_ISREG(st.st_mode)) {
+			x->rows[i].flags |= ST_INDEX_DEREF;
+			n++;
+		}
+		free(full);
+	}
+	if (n && !r->index_anew)
+		st_warn(&r->ctx,
+			"the index that said which links were added with --dereference is gone; "
+			"%zu link%s in the place of staged files count%s as such",
+			n, n == 1 ? "" : "s", n == 1 ? "s" : "");
+}
+
+/* From the tree alone: the file is missing, or why it is damaged is in bad. */
+static int rebuild_anew(struct st_repo *r, const struct st_oid *tree, const struct st_err *bad,
+			struct st_index *x, struct st_err *e)
+{
+	struct st_index none;
+	int rc;
+
+	st_index_init(&none);
+	rc = rebuild(r, tree, &none, x, e);
+	if (rc != ST_OK)
+		return bad->code == ST_ENOTFOUND ? rc : st_wrap(e, "%s", bad->msg);
+	if (bad->code != ST_ENOTFOUND && !r->index_anew)
+		st_warn(&r->ctx,
+			"the index is damaged: %s; nothing staged is lost: the operation log names "
+			"all %zu file%s, which are read anew",
+			bad->msg, x->nrows, x->nrows == 1 ? "" : "s");
+	find_dereferenced(r, x);
+	r->index_anew = true;
+	return ST_OK;
+}
+
 int st_staged_load(struct st_repo *r, struct st_index *x, struct st_err *e)
 {
 	struct st_err bad = { 0 };
@@ -157,13 +206,28 @@ int st_staged_load(struct st_repo *r, struct st_index *x, struct st_err *e)
 		*x = old;
 		return ST_OK;
 	}
-	if (rc != ST_OK) { /* missing or damaged: nothing in it is needed */
-		st_index_release(&old);
-		st_index_init(&old);
-	}
-	rc = rebuild(r, &tree, &old, x, e);
+	rc = rc == ST_OK ? rebuild(r, &tree, &old, x, e) : rebuild_anew(r, &tree, &bad, x, e);
 	st_index_release(&old);
 	return rc == ST_OK ? ST_OK : st_wrap(e, "rebuild the index");
+}
+
+void st_staged_check(struct st_repo *r)
+{
+	struct st_err bad = { 0 };
+	struct st_index x;
+	char *path = st_repo_path(r, "index", &bad);
+	int rc = bad.code;
+
+	st_index_init(&x);
+	if (path)
+		rc = st_index_load(&x, path, &bad);
+	if (path && rc != ST_OK && rc != ST_ENOTFOUND)
+		st_warn(&r->ctx,
+			"the index is damaged: %s; nothing staged is lost, 'strata status' makes "
+			"it anew from the operation log",
+			bad.msg);
+	st_index_release(&x);
+	free(path);
 }
 
 bool st_index_below(const struct st_index *x, const char *dir)

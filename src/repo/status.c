@@ -242,7 +242,7 @@ static void save_stats(struct status *s)
 	struct st_index fresh;
 	size_t i;
 
-	if (!s->refreshed || st_repo_lock_index(s->r, &ignored) != ST_OK)
+	if (!(s->refreshed || s->r->index_anew) || st_repo_lock_index(s->r, &ignored) != ST_OK)
 		return;
 	if (st_staged_load(s->r, &fresh, &ignored) == ST_OK &&
 	    st_oid_eq(&fresh.tree, &s->staged.tree)) {

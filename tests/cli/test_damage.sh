@@ -136,11 +136,118 @@ bad_page() {
 	match '^undone: tag t1' strata undo
 }
 
+# A file is staged in every way, then the index damaged in the way of $1: nothing of it is lost.
+staged_of() {
+	cp "$t_tmp/good" .strata/index
+	python3 - "$1" <<-'END'
+		import os, struct, sys
+		p, b = '.strata/index', bytearray(open('.strata/index', 'rb').read())
+		how, _, n = sys.argv[1].partition(' ')
+		row = struct.unpack_from('<I', b, 64 + 80)[0] + 84
+		if how == 'flip':
+		    b[int(n)] ^= 1
+		elif how == 'end':
+		    b[-int(n)] ^= 0x80
+		elif how == 'second':
+		    b[64 + row + int(n)] ^= 4
+		elif how == 'cut':
+		    del b[int(n):]
+		elif how == 'short':
+		    del b[-int(n):]
+		elif how == 'long':
+		    b += bytes(int(n))
+		os.unlink(p)
+		if how == 'directory':
+		    os.mkdir(p)
+		elif how == 'pipe':
+		    os.mkfifo(p)
+		elif how == 'huge':
+		    open(p, 'wb').truncate(1 << 36)
+		else:
+		    open(p, 'wb').write(b)
+	END
+	rc 0 strata diff --staged --name-only
+	[ "$(cat "$t_tmp/out")" = "$want" ]
+	[ "$(grep -c "warning: the index is damaged: $PWD/.strata/index" "$t_tmp/err")" = 1 ]
+	grep -q "nothing staged is lost: the operation log names all 5 files" "$t_tmp/err"
+	rc 0 strata fsck
+	grep -q "the index is damaged: .*'strata status' makes it anew" "$t_tmp/err"
+	[ "$(strata status --json 2>/dev/null | md5sum)" = "$status" ]
+}
+
+index_damage() {
+	repo
+	model m.safetensors a:F32:4 b:BF16:8
+	echo 1 >f
+	strata add .
+	strata commit -q -m one
+	model --seed 2 m.safetensors a:F32:4 b:BF16:8
+	echo x >new
+	echo y >exec
+	chmod +x exec
+	ln -s m.safetensors link
+	strata add .
+	strata rm -q f
+	echo 2 >f
+	strata add f
+	echo 3 >f # beyond what is staged
+	cp .strata/index "$t_tmp/good"
+	want=$(strata diff --staged --name-only)
+	[ "$(echo "$want" | wc -l)" = 5 ]
+	status=$(strata status --json | md5sum)
+	for t_how in 'flip 0' 'flip 7' 'flip 8' 'flip 15' 'flip 16' 'flip 24' 'flip 56' 'flip 63' \
+		'flip 64' 'flip 68' 'flip 72' 'flip 104' 'flip 112' 'flip 120' 'flip 128' 'flip 136' \
+		'flip 144' 'flip 148' 'second 0' 'second 4' 'second 80' 'second 84' 'end 33' 'end 32' \
+		'end 1' 'cut 0' 'cut 7' 'cut 8' 'cut 63' 'cut 64' 'cut 95' 'cut 96' 'short 1' 'short 32' \
+		'short 40' 'long 1' 'long 96' pipe huge; do
+		staged_of "$t_how"
+		# status has made it anew
+		strata diff --staged >/dev/null 2>"$t_tmp/err"
+		[ ! -s "$t_tmp/err" ] || { echo "$t_how: not made anew" && return 1; }
+	done
+	staged_of directory # which no command removes
+	strata commit -q -m two 2>"$t_tmp/err"
+	grep -q 'index is no regular file: remove it' "$t_tmp/err"
+	[ "$(strata cat HEAD:f)" = 2 ]
+	out "$want" strata diff --name-only v1 v2
+	rmdir .strata/index
+	strata status -s >"$t_tmp/out" 2>&1
+	echo ' M f' | diff - "$t_tmp/out"
+}
+
+# What only the index knows is guessed from the tree, and that said.
+index_links() {
+	repo
+	mkdir ../hub
+	echo blob >../hub/blob
+	ln -s ../hub/blob w
+	ln -s nowhere l
+	strata add -q --dereference w
+	strata add -q l
+	strata commit -q -m one
+	printf x >.strata/index
+	strata add -u 2>"$t_tmp/err"
+	grep -q 'names all 2 files' "$t_tmp/err"
+	grep -q '; 1 link in the place of staged files counts as such' "$t_tmp/err"
+	[ "$(wc -l <"$t_tmp/err")" -ge 2 ]
+	out '' strata status -s
+	match '^file' strata ls w || match ' w$' strata ls
+	[ "$(strata cat HEAD:w)" = blob ]
+	rm .strata/index
+	strata status -s >"$t_tmp/out" 2>"$t_tmp/err"
+	[ ! -s "$t_tmp/out" ]
+	grep -q '1 link in the place of staged files counts' "$t_tmp/err"
+	strata status -s 2>"$t_tmp/err"
+	[ ! -s "$t_tmp/err" ]
+}
+
 it 'no operation log: nothing is made anew, nothing removed' no_log
 it 'an empty operation log beside packs' empty_log
 it 'the nearest .strata counts, whatever its state' inside
 it 'what was given up stays until its catalogue is deleted' given_up
 it 'a damaged record in the middle of the log' bad_record
+it 'a damaged index is named, and loses nothing that was staged' index_damage
+it 'which links were followed is guessed when the index is gone' index_links
 if python3 -c 'import sqlite3' 2>/dev/null; then
 	it 'a ref that a damaged catalogue does not find is not busy' bad_page
 else
