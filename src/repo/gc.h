@@ -46,7 +46,8 @@ struct st_gc_pack *st_gc_find(const struct st_gc_plan *p, const struct st_oid *p
  * objects and uses them again, so none may be left that cannot be read.
  */
 ST_MUST int st_gc_plan_prune(struct st_gc_plan *p, int64_t cutoff_ns, struct st_err *e);
-/* Small packs become few; nothing is lost. p->m must be empty and gets the entries to copy. */
+/* Small packs become few, in time that does not grow with all that is stored; nothing is lost. p->m
+ * must be empty and gets the entries to copy. */
 ST_MUST int st_gc_plan_merge(struct st_gc_plan *p, struct st_err *e);
 uint64_t st_gc_entry_bytes(uint64_t stored, uint64_t head);
 

@@ -85,13 +85,18 @@ static int note_word(void *arg, const struct st_op *op, const struct st_oplog_po
 }
 
 /* In the order of arrival, what no operation names last. */
+static int find_packs(struct st_gc_plan *p, struct st_err *e)
+{
+	int rc = st_catalog_pack_each(p->r->cat, take_known, p, e);
+
+	return rc == ST_OK ? st_store_list(p->r->store, take_file, p, e) : rc;
+}
+
 static int collect(struct st_gc_plan *p, struct st_err *e)
 {
 	struct st_oplog_pos pos = { 0 };
-	int rc = st_catalog_pack_each(p->r->cat, take_known, p, e);
+	int rc = find_packs(p, e);
 
-	if (rc == ST_OK)
-		rc = st_store_list(p->r->store, take_file, p, e);
 	return rc == ST_OK ? st_oplog_replay(p->r->log, &pos, note_word, p, e) : rc;
 }
 
@@ -182,13 +187,13 @@ static bool is_small(const struct st_gc_pack *k)
 	return k->known && k->present && k->fate != ST_PACK_REMOVE && k->size < ST_GC_SMALL;
 }
 
-static void merge_small(struct st_gc_plan *p, size_t few)
+static void merge_small(struct st_gc_plan *p)
 {
 	size_t i, n = 0;
 
 	for (i = 0; i < p->n; i++)
 		n += is_small(&p->packs[i]);
-	for (i = 0; n > few && i < p->n; i++)
+	for (i = 0; n > ST_GC_FEW && i < p->n; i++)
 		if (is_small(&p->packs[i]))
 			p->packs[i].fate = ST_PACK_REWRITE;
 }
@@ -201,7 +206,7 @@ static int decide(struct st_gc_plan *p, bool *again, struct st_err *e)
 
 	for (i = 0; i < p->n; i++)
 		p->packs[i].fate = fate_of(p, &p->packs[i]);
-	merge_small(p, ST_GC_FEW);
+	merge_small(p);
 	*again = false;
 	for (i = 0; rc == ST_OK && i < p->n; i++) {
 		struct st_gc_pack *k = &p->packs[i];
@@ -262,16 +267,57 @@ static int mark_entry(void *arg, const struct st_loc *loc, struct st_err *e)
 	return st_mark_entry(arg, &loc->id, loc->kind, e);
 }
 
+static int by_size(const void *a, const void *b)
+{
+	const struct st_gc_pack *x = *(struct st_gc_pack *const *)a;
+	const struct st_gc_pack *y = *(struct st_gc_pack *const *)b;
+
+	return x->size != y->size ? (x->size > y->size) - (x->size < y->size) :
+				    memcmp(x->id.b, y->id.b, ST_OID_LEN);
+}
+
+/*
+ * The smallest ones, up to the last that is not at least twice as large as those before it
+ * together. So what stays forms a series that grows as powers of two do, and a byte is written anew
+ * a few times in its life, not once in every so many commits.
+ */
+static int choose_small(struct st_gc_plan *p, struct st_err *e)
+{
+	struct st_gc_pack **small = st_calloc(p->n, sizeof(struct st_gc_pack *), e);
+	size_t i, n = 0, upto = 0;
+	uint64_t before = 0;
+
+	if (!small)
+		return e->code;
+	for (i = 0; i < p->n; i++)
+		if (is_small(&p->packs[i]))
+			small[n++] = &p->packs[i];
+	qsort(small, n, sizeof(struct st_gc_pack *), by_size);
+	for (i = 0; i < n; i++) {
+		if (small[i]->size / 2 < before)
+			upto = i + 1;
+		before += small[i]->size;
+	}
+	for (i = 0; n > ST_GC_MANY && i < upto; i++)
+		small[i]->fate = ST_PACK_REWRITE;
+	free(small);
+	return ST_OK;
+}
+
 int st_gc_plan_merge(struct st_gc_plan *p, struct st_err *e)
 {
 	size_t i;
-	int rc = collect(p, e);
+	int rc = find_packs(p, e);
 
 	for (i = 0; i < p->n; i++)
 		p->packs[i].held = p->packs[i].known;
-	merge_small(p, ST_GC_MANY);
+	if (rc == ST_OK)
+		rc = choose_small(p, e);
 	for (i = 0; rc == ST_OK && i < p->n; i++)
 		if (p->packs[i].fate == ST_PACK_REWRITE)
 			rc = st_catalog_loc_each(p->r->cat, &p->packs[i].id, mark_entry, p->m, e);
-	return rc == ST_OK ? measure(p, e) : rc;
+	for (i = 0; rc == ST_OK && i < p->n; i++)
+		if (p->packs[i].fate == ST_PACK_REWRITE)
+			rc = st_catalog_loc_each(p->r->cat, &p->packs[i].id, measure_entry, p, e);
+	return rc;
 }

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -384,6 +385,67 @@ static void automatic_merges(void **state)
 	tr_close(&t);
 }
 
+/* The name of the largest pack. */
+static void largest(const struct trepo *t, char name[128])
+{
+	char dir[256], path[600];
+	struct dirent *de;
+	struct stat st;
+	off_t most = -1;
+	DIR *d;
+
+	tr_path(t, ".strata/packs", dir, sizeof(dir));
+	d = opendir(dir);
+	assert_non_null(d);
+	while ((de = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s", dir, de->d_name);
+		if (de->d_name[0] == '.' || stat(path, &st) != 0 || st.st_size <= most)
+			continue;
+		most = st.st_size;
+		snprintf(name, 128, "%.127s", de->d_name);
+	}
+	closedir(d);
+}
+
+/* What a commit costs must not grow with what was there before it. */
+static void automatic_leaves_large(void **state)
+{
+	const strata_gc_options o = { .automatic = true };
+	char text[32], before[128], after[128];
+	struct trepo t;
+	size_t packs;
+
+	(void)state;
+	tr_open(&t);
+	tr_random(&t, "large", 1, MIB);
+	tr_add(&t, "large");
+	tr_commit(&t, NULL);
+	largest(&t, before);
+	for (int i = 0; i < 120; i++) { /* two packs each: tidied up four times */
+		snprintf(text, sizeof(text), "content %d", i);
+		tr_write(&t, "file", text, strlen(text));
+		tr_add(&t, "file");
+		tr_commit(&t, NULL);
+		packs = tr_packs(&t);
+		assert_true(packs <= 52);
+	}
+	largest(&t, after);
+	assert_string_equal(before, after);
+	while ((packs = tr_packs(&t)) <= 50) {
+		snprintf(text, sizeof(text), "more %zu", packs);
+		tr_write(&t, "file", text, strlen(text));
+		tr_add(&t, "file");
+	}
+	assert_true(gc(&t, &o).ran);
+	assert_true(tr_packs(&t) >= 2 && tr_packs(&t) <= 5);
+	largest(&t, after);
+	assert_string_equal(before, after);
+	tr_sound(&t);
+	gc(&t, &now); /* asked for, all of them become few */
+	tr_sound(&t);
+	tr_close(&t);
+}
+
 static void waits_for_writers(void **state)
 {
 	strata_gc_options o = { .automatic = true };
@@ -597,6 +659,7 @@ int main(void)
 		cmocka_unit_test(removed_pack_goes),
 		cmocka_unit_test(leftovers_go),
 		cmocka_unit_test(automatic_merges),
+		cmocka_unit_test(automatic_leaves_large),
 		cmocka_unit_test(waits_for_writers),
 		cmocka_unit_test(two_at_once),
 		cmocka_unit_test(beside_others),
