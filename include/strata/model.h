@@ -42,6 +42,9 @@ STRATA_API int strata_tensors(strata_repo *r, const char *spec,
 			      int (*cb)(void *arg, const strata_tensor *t), void *arg,
 			      strata_error *err);
 
+/* Does spec name tensors? Paths may have "::" too. r may be NULL for plain files. */
+STRATA_API int strata_names_tensor(strata_repo *r, const char *spec, bool *yes, strata_error *err);
+
 typedef enum strata_cat_as {
 	STRATA_CAT_RAW,
 	STRATA_CAT_NPY

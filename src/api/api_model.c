@@ -27,6 +27,17 @@ int strata_tensors(strata_repo *r, const char *spec, int (*cb)(void *arg, const 
 	return st_api_result(rc, &e, err);
 }
 
+int strata_names_tensor(strata_repo *r, const char *spec, bool *yes, strata_error *err)
+{
+	struct st_err e = { 0 };
+	int rc;
+
+	if (!spec || !yes)
+		return st_api_null(err, __func__);
+	rc = st_verb_names_tensor(r ? r->r : NULL, spec, yes, &e);
+	return st_api_result(rc, &e, err);
+}
+
 int strata_cat(strata_repo *r, const char *spec, strata_cat_as as,
 	       int (*write)(void *arg, const void *p, size_t n), void *arg, strata_error *err)
 {

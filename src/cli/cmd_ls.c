@@ -160,7 +160,11 @@ int cmd_ls(struct cli *c, int argc, char **argv, strata_error *err)
 	if (rc != STRATA_OK)
 		return rc;
 	spec = a.n ? a.v[0] : NULL;
-	tensors = v.tensors || (spec && strstr(spec, "::"));
+	tensors = v.tensors;
+	if (!tensors && spec && strstr(spec, "::"))
+		rc = strata_names_tensor(c->repo, spec, &tensors, err);
+	if (rc != STRATA_OK)
+		return rc;
 	rc = tensors ? list_tensors(&l, spec, err) : list_files(&l, spec, err);
 	if (rc == STRATA_OK && !v.json && !v.names)
 		rc = tensors ? tensor_print(&l.t, c, err) : table_print(&l.t, c, err);

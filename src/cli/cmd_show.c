@@ -319,18 +319,29 @@ static const struct column columns[] = {
 	{ NULL, false, COLOR_NONE },
 };
 
+/* The ':' of "REV:path", not one of a time as in main@{2026-11-20T08:00:00Z}. */
+static const char *path_part(const char *rev)
+{
+	const char *colon = strchr(rev, ':'), *braces = strstr(rev, "@{");
+	const char *end = braces ? strchr(braces, '}') : NULL;
+
+	return colon && end && colon > braces && colon < end ? strchr(end, ':') : colon;
+}
+
 static int show_version(struct cli *c, const char *rev, bool json, strata_error *err)
 {
 	struct show s = { .c = c, .err = err };
+	const char *colon;
 	int rc = STRATA_OK;
 
 	if (!c->repo)
 		return cli_fail(err, STRATA_ENOREPO,
 				"this is not in a strata repository; FILE::TENSOR shows a plain "
 				"file's tensors");
-	if (rev && strchr(rev, ':') && !strchr(rev, ':')[1])
+	colon = rev ? path_part(rev) : NULL;
+	if (colon && !colon[1])
 		return cli_fail(err, STRATA_EUSAGE, "'%s' names no file after ':'", rev);
-	if (rev && strchr(rev, ':'))
+	if (colon)
 		return cli_fail(err, STRATA_EUSAGE,
 				"show takes a version or tensors, %s::NAME; 'strata cat %s' writes "
 				"the file",

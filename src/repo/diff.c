@@ -611,31 +611,94 @@ static int check_options(const strata_diff_options *o, struct st_err *e)
 	return ST_OK;
 }
 
+/* Of "REV:path::name" the "::name", which is as if --tensor said it; *text is then own. */
+static int take_name(struct st_repo *r, const char **text, const char **name, char **own,
+		     struct st_err *e)
+{
+	struct st_revspec s;
+	size_t n;
+	int rc;
+
+	if (!*text || !strstr(*text, "::"))
+		return ST_OK;
+	rc = st_spec_split(r, *text, true, &s, e);
+	if (rc != ST_OK || !s.name)
+		return rc;
+	if (*name && strcmp(*name, s.name) != 0)
+		return st_fail(e, ST_EUSAGE,
+			       "'%.150s' and '%.150s': only tensors of one name are compared",
+			       *name, s.name);
+	*name = s.name;
+	n = (size_t)(s.name - *text) - 2;
+	*own = n ? st_memdup(*text, n + 1, e) : st_strdup("HEAD", e);
+	if (*own && n)
+		(*own)[n] = 0;
+	*text = *own;
+	return e->code;
+}
+
+static int take_names(struct st_repo *r, const char *text[2], char *own[2], const char **name,
+		      const strata_diff_options *o, struct st_err *e)
+{
+	int rc = take_name(r, &text[0], name, &own[0], e);
+
+	if (rc == ST_OK)
+		rc = take_name(r, &text[1], name, &own[1], e);
+	if (rc == ST_OK && *name && o->ntensors)
+		rc = st_fail(e, ST_EUSAGE, "'::%.200s' and --tensor both say what to compare",
+			     *name);
+	if (rc == ST_OK && *name && o->names_only)
+		rc = st_fail(e, ST_EUSAGE, "--name-only names files, not tensors as '::%.200s'",
+			     *name);
+	return rc;
+}
+
+static int make_diff(struct diff *d, const char *a, const char *b)
+{
+	struct st_dlist la = { 0 }, lb = { 0 };
+	int rc;
+
+	d->globs = st_calloc(d->o->ntensors, sizeof(*d->globs), d->e);
+	if (!d->globs)
+		return d->e->code;
+	rc = st_diff_operands(d->r, a, b, d->o, &la, &lb, d->e);
+	if (rc == ST_OK)
+		rc = st_dpairs_make(&d->pairs, &la, &lb, d->r, d->ctx, d->e);
+	if (rc == ST_OK)
+		rc = compare(d);
+	if (rc == ST_OK)
+		finish(d);
+	st_dpairs_release(&d->pairs);
+	st_dlist_release(&la);
+	st_dlist_release(&lb);
+	free(d->globs);
+	return rc;
+}
+
 int st_verb_diff(struct st_repo *r, const struct st_ctx *ctx, const char *a, const char *b,
 		 const strata_diff_options *o, const strata_diff_handler *h, void *arg,
 		 strata_diff_total *total, struct st_err *e)
 {
+	strata_diff_options with = *o;
 	struct diff d = { .r = r, .ctx = ctx, .o = o, .h = h, .arg = arg, .total = total, .e = e };
-	struct st_dlist la = { 0 }, lb = { 0 };
+	const char *text[2] = { a, b }, *name = NULL;
+	char *own[2] = { NULL, NULL };
 	int rc = check_options(o, e);
 
 	*total = (strata_diff_total){ 0 };
 	if (rc == ST_OK && r)
 		rc = st_repo_refresh_to_read(r, e);
-	d.globs = rc == ST_OK ? st_calloc(o->ntensors, sizeof(*d.globs), e) : NULL;
-	if (!d.globs)
-		return e->code;
-	rc = st_diff_operands(r, a, b, o, &la, &lb, e);
 	if (rc == ST_OK)
-		rc = st_dpairs_make(&d.pairs, &la, &lb, r, ctx, e);
+		rc = take_names(r, text, own, &name, o, e);
+	if (name) {
+		with.tensors = &name;
+		with.ntensors = 1;
+		d.o = &with;
+	}
 	if (rc == ST_OK)
-		rc = compare(&d);
-	if (rc == ST_OK)
-		finish(&d);
-	st_dpairs_release(&d.pairs);
-	st_dlist_release(&la);
-	st_dlist_release(&lb);
-	free(d.globs);
+		rc = make_diff(&d, text[0], text[1]);
+	free(own[0]);
+	free(own[1]);
 	if (rc == ST_ENO && e->code == ST_ENO)
 		st_err_clear(e); /* the callback stopped it, which has no message */
 	return rc == ST_ENO && e->code != ST_OK ? (int)e->code : rc;

@@ -182,3 +182,12 @@ int st_verb_tensors(struct st_repo *r, const struct st_ctx *ctx, const char *spe
 		return rc;
 	return s.plain ? tensors_of_plain(ctx, &s, &l, e) : tensors_of_version(r, &s, &l, e);
 }
+
+int st_verb_names_tensor(struct st_repo *r, const char *spec, bool *yes, struct st_err *e)
+{
+	struct st_revspec s;
+	int rc = st_spec_split(r, spec, true, &s, e);
+
+	*yes = rc == ST_OK && s.name != NULL;
+	return rc;
+}

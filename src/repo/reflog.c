@@ -169,11 +169,12 @@ static int find_ref(struct reflog *l, const char *ref, struct st_err *e)
 {
 	static const char *const prefixes[] = { "", "heads/", "tags/" };
 	struct st_buf b;
+	const char *name = strncmp(ref, "refs/", 5) == 0 ? ref + 5 : ref;
 	size_t i;
 	int n, rc = ST_OK;
 
 	for (i = 0; rc == ST_OK && !l->found && i < 6; i++) {
-		n = snprintf(l->ref, sizeof(l->ref), "%s%s", prefixes[i % 3], ref);
+		n = snprintf(l->ref, sizeof(l->ref), "%s%s", prefixes[i % 3], name);
 		if (n < 0 || (size_t)n >= sizeof(l->ref) || st_ref_is_note(l->ref))
 			continue;
 		st_buf_init(&b, 4096);

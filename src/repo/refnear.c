@@ -76,6 +76,10 @@ int st_no_revision(struct st_repo *r, const char *name, struct st_err *e)
 	if (*l.near.found)
 		return st_fail(e, ST_ENOTFOUND, "unknown revision '%.140s': did you mean '%.140s'?",
 			       name, l.near.found);
+	if (strspn(name, "0123456789abcdef") == strlen(name) && strlen(name) < ST_ID_PREFIX)
+		return st_fail(e, ST_ENOTFOUND,
+			       "unknown revision '%s': an id needs at least %d digits", name,
+			       ST_ID_PREFIX);
 	return st_fail(e, ST_ENOTFOUND, "unknown revision '%.300s': 'strata log' lists versions",
 		       name);
 }

@@ -259,6 +259,24 @@ static int apply_suffix(struct st_repo *r, struct st_oid *id, const char *s, con
 	return rc;
 }
 
+/* What is no name of a version, whatever there is; a time in braces has colons too. */
+static int check_form(const char *rev, size_t name, struct st_err *e)
+{
+	const char *braces = strstr(rev, "@{"), *colon = strchr(rev, ':');
+
+	if (name == 0)
+		return st_fail(e, ST_EUSAGE, "'%.60s' is not a revision: say HEAD%.60s", rev, rev);
+	if (strstr(rev, ".."))
+		return st_fail(e, ST_EUSAGE, "'%.200s' is a range: here one version is wanted",
+			       rev);
+	if (colon && (!braces || colon < braces))
+		return st_fail(e, ST_EUSAGE,
+			       "'%.200s' is a part of a version: here a whole one is wanted, "
+			       "'%.*s'",
+			       rev, (int)(colon - rev < 60 ? colon - rev : 60), rev);
+	return ST_OK;
+}
+
 int st_resolve(struct st_repo *r, const char *rev, size_t len, struct st_oid *commit,
 	       struct st_err *e)
 {
@@ -271,12 +289,7 @@ int st_resolve(struct st_repo *r, const char *rev, size_t len, struct st_oid *co
 	memcpy(whole, rev, len);
 	whole[len] = 0;
 	n = strcspn(whole, "~^");
-	if (n == 0) {
-		st_fail(e, ST_EUSAGE, "'%.60s' is not a revision: say HEAD%.60s", whole, whole);
-		free(whole);
-		return e->code;
-	}
-	name = st_strdup(whole, e);
+	name = check_form(whole, n, e) == ST_OK ? st_strdup(whole, e) : NULL;
 	if (!name) {
 		free(whole);
 		return e->code;
@@ -357,19 +370,32 @@ static size_t path_length_in(struct st_repo *r, const struct st_revspec *s)
 	return n;
 }
 
+/* Where the revision ends: at the first ':', but one of a time in braces. */
+static size_t rev_length(const char *text)
+{
+	const char *braces = strstr(text, "@{"), *end = braces ? strchr(braces, '}') : NULL;
+	size_t n = strcspn(text, ":");
+
+	return end && text + n > braces && text + n < end ?
+		       (size_t)(end - text) + strcspn(end, ":") :
+		       n;
+}
+
 /* A revision comes before a plain file that has its name, but "./x" and "/x" are files. */
 static bool is_plain(struct st_repo *r, const char *text, size_t len)
 {
-	const char *colon = strchr(text, ':'), *pair = strstr(text, "::");
+	const char *colon = text + rev_length(text), *pair = strstr(text, "::");
 	struct st_err none = { 0 };
 	struct st_oid id;
 
+	if (!*colon)
+		colon = NULL;
 	if (!r || text[0] == '/' || strncmp(text, "./", 2) == 0)
 		return true;
 	if (!plain_exists(text, len))
 		return false;
 	return text[0] == '.' || colon != pair ||
-	       st_resolve(r, text, strcspn(text, ":"), &id, &none) != ST_OK;
+	       st_resolve(r, text, rev_length(text), &id, &none) != ST_OK;
 }
 
 /*
@@ -382,7 +408,7 @@ int st_spec_split(struct st_repo *r, const char *text, bool plain_ok, struct st_
 	size_t n = plain_ok ? path_length(NULL, text) : 0;
 	const char *rest = NULL; /* from "::" */
 
-	*out = (struct st_revspec){ .rev = text, .rev_len = strcspn(text, ":") };
+	*out = (struct st_revspec){ .rev = text, .rev_len = rev_length(text) };
 	if (!*text)
 		return st_fail(e, ST_EUSAGE, "'' is not a revision: say HEAD");
 	if (plain_ok && is_plain(r, text, n)) {

@@ -128,7 +128,7 @@ static int rebuild(struct st_repo *r, const struct st_oid *tree, const struct st
 
 /*
  * That a file was added through a link stands in the index alone. A link in the place of a staged
- * file is taken for such a one: else `add -u` would stage the link instead of what it was asked for.
+ * file is taken for such a one: else `add -u` would stage the link and not what it was asked for.
  */
 static void find_dereferenced(struct st_repo *r, struct st_index *x)
 {

@@ -107,6 +107,8 @@ ST_MUST int st_verb_ls(struct st_repo *r, const char *spec,
 ST_MUST int st_verb_tensors(struct st_repo *r, const struct st_ctx *ctx, const char *spec,
 			    int (*cb)(void *arg, const strata_tensor *t), void *arg,
 			    struct st_err *e);
+/* Does spec name tensors? */
+ST_MUST int st_verb_names_tensor(struct st_repo *r, const char *spec, bool *yes, struct st_err *e);
 ST_MUST int st_verb_cat(struct st_repo *r, const struct st_ctx *ctx, const char *spec,
 			strata_cat_as as, int (*write)(void *arg, const void *p, size_t n),
 			void *arg, struct st_err *e);

@@ -234,7 +234,7 @@ static void refused(void **state)
 	FAILS("v1", "./nowhere", NULL, ST_ENOTFOUND, "no such file");
 	FAILS("v1:m.safetensors", "v2", NULL, ST_EUSAGE, "compare like with like");
 	FAILS("m.safetensors", ".", NULL, ST_EUSAGE, "compare like with like");
-	FAILS("v1:m.safetensors::t0", "v2", NULL, ST_EUSAGE, "--tensor");
+	FAILS("v1:m.safetensors::t0", "v2:m.safetensors::t1", NULL, ST_EUSAGE, "one name");
 	tr_text(&t, "stray", "x");
 	FAILS("v1", "stray", NULL, ST_EUSAGE, "v1:PATH");
 	assert_int_equal(st_verb_diff(NULL, &t.r->ctx, NULL, NULL, &(strata_diff_options){ 0 },
