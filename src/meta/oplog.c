@@ -8,6 +8,7 @@
 #include "base/terse.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -264,9 +265,8 @@ static int read_record(struct reader *r, const struct st_oplog_pos *pos, struct 
 }
 
 /*
- * Where after off a header of a sequence number above seq stands; 0: nowhere. Payloads are JSON and
- * hold no NUL, headers always do, so no payload can look like one; a hash that does would have to
- * hold its own.
+ * Where after off a header of a sequence number above seq stands; 0: nowhere. Bytes of a payload or
+ * a hash that look like one would have to hold 8 bytes of their own hash.
  */
 static int find_header(struct reader *r, uint64_t off, uint64_t seq, uint64_t *found,
 		       struct st_err *e)
@@ -451,8 +451,8 @@ int st_oplog_read(struct st_oplog *l, uint64_t seq, uint64_t from, struct st_op 
 		rc = read_record(&r, &pos, &rec, e);
 	if (rc == ST_OK && !rec.sound)
 		rc = st_fail(e, ST_ECORRUPT,
-			     "%s: operation %" PRIu64 " is not at offset %" PRIu64
-			     ": 'strata fsck --rebuild' reads the log anew",
+			     "%s: operation %" PRIu64 " is damaged or not at offset %" PRIu64
+			     ": 'strata fsck' says which",
 			     l->path, seq, from);
 	if (rc == ST_OK)
 		rc = parse_record(&r, &rec, op, arena, e);
@@ -621,6 +621,26 @@ static int verify_sound(struct reader *r, const struct record *rec, uint64_t off
 	return v->cb(v->arg, off, why.msg, e);
 }
 
+/* One fault for all records up to the next that can be found. */
+static int verify_damaged(struct reader *r, struct st_oplog_pos *pos, uint64_t next,
+			  const struct verify *v, struct st_err *e)
+{
+	uint64_t first = pos->seq + 1, off = end_of(pos);
+	char what[120];
+	int rc = resync(r, pos, next, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (pos->seq > first)
+		snprintf(what, sizeof(what),
+			 "records %" PRIu64 " to %" PRIu64 ", at offset %" PRIu64 ", are damaged",
+			 first, pos->seq, off);
+	else
+		snprintf(what, sizeof(what),
+			 "record %" PRIu64 ", at offset %" PRIu64 ", is damaged", first, off);
+	return v->cb(v->arg, off, what, e);
+}
+
 /* Returns with *more false at the end. */
 static int verify_step(struct reader *r, struct st_oplog_pos *pos, const struct verify *v,
 		       bool *more, struct st_err *e)
@@ -640,10 +660,8 @@ static int verify_step(struct reader *r, struct st_oplog_pos *pos, const struct 
 	rc = classify(r, pos, &next, e);
 	if (rc != ST_OK)
 		return rc;
-	if (next) {
-		rc = v->cb(v->arg, off, "damaged record", e);
-		return rc == ST_OK ? resync(r, pos, next, e) : rc;
-	}
+	if (next)
+		return verify_damaged(r, pos, next, v, e);
 	*more = false;
 	if (rec.whole)
 		return v->cb(v->arg, off, "last record is torn or damaged", e);

@@ -106,11 +106,24 @@ bad_record() {
 	printf 'XXXX' | dd of=.strata/ops bs=1 seek=700 conv=notrunc 2>/dev/null
 	match '^v2 ' strata log --oneline
 	rc 1 strata fsck
-	grep -q '^fault  operation log: damaged record: bring .*ops back .* keep .*catalog.db' "$t_tmp/out"
+	grep -q '^fault  operation log: record [0-9]*, at offset [0-9]*, is damaged: bring .*ops back .* keep .*catalog.db' \
+		"$t_tmp/out"
+	strata fsck --json >../json || [ $? = 1 ]
+	grep -q '"offset":[1-9][0-9]*,"what":"operation log: record ' ../json
+	echo 3 >f
+	strata commit -q -a -m three # what follows the damage is recorded
+	rc 5 strata undo # of what the lost record said nothing is taken back
+	err "operation [0-9]* is damaged or not at offset [0-9]*: 'strata fsck' says" strata undo
+	match '^v3 ' strata log --oneline
+	rc 5 strata gc --prune=now # which would need the lost record to be sure
 	rc 1 strata fsck --rebuild
-	match '^v2 ' strata log --oneline
+	grep -q '^fault  the catalogue was not made anew' "$t_tmp/out"
+	[ ! -e .strata/catalog.db.lost ]
+	match '^v3 ' strata log --oneline
+	[ "$(strata cat v1:f)" = 1 ]
 	rm .strata/catalog.db
 	rc 5 strata log
+	rc 5 strata fsck
 	err 'is damaged; a later one follows at [0-9]*: bring this file back from a backup' strata log
 }
 
