@@ -422,6 +422,22 @@ static int open_in_memory(struct st_repo *r, bool copy, const struct st_err *why
 	return rc;
 }
 
+/*
+ * The disk may have become full since, by this command even, which is done and says where HEAD is
+ * now. Whoever holds the lock of gc works with the catalogue that there is.
+ */
+int st_repo_refresh_to_read(struct st_repo *r, struct st_err *e)
+{
+	struct st_err why = { 0 };
+	int rc = r->log_lost ? ST_OK : st_repo_refresh(r, &why);
+
+	if ((rc == ST_EIO || rc == ST_ENOSPC) && r->gc_fd < 0)
+		return open_in_memory(r, true, &why, e);
+	if (rc != ST_OK)
+		*e = why;
+	return rc;
+}
+
 /* A cache that is damaged is made anew. */
 static int open_or_rebuild(struct st_repo *r, struct st_err *e)
 {

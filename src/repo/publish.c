@@ -312,11 +312,6 @@ out:
 	return rc == ST_OK ? ST_OK : st_wrap(e, "apply the operation log");
 }
 
-int st_repo_refresh_to_read(struct st_repo *r, struct st_err *e)
-{
-	return r->log_lost ? ST_OK : st_repo_refresh(r, e);
-}
-
 int st_repo_refresh(struct st_repo *r, struct st_err *e)
 {
 	bool newer = false;

@@ -56,7 +56,8 @@ ST_MUST int st_repo_open(struct st_repo **out, const char *dir, const struct st_
 void st_repo_close(struct st_repo *r);
 /* Applies what other processes appended meanwhile. */
 ST_MUST int st_repo_refresh(struct st_repo *r, struct st_err *e);
-/* The same for what only reads: it goes on with the catalogue when the log is damaged. */
+/* The same for what only reads: it goes on with the catalogue when the log is damaged, and with a
+ * copy in memory when the disk takes nothing. What was had from r->cat or r->odb is then gone. */
 ST_MUST int st_repo_refresh_to_read(struct st_repo *r, struct st_err *e);
 /* Replays the log into a new catalogue, which replaces the old one when it is complete. One that
  * knew operations which the log has lost is set aside. */

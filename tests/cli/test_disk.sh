@@ -85,6 +85,45 @@ full() {
 	umount "$t_dir"
 }
 
+# The status says whether it was recorded, and then it is so when there is room again.
+full_moves() {
+	disk -o size=2m
+	setup
+	strata branch side v1
+	strata tag t1
+	for t_c in 'switch -c n' 'switch side' 'switch --detach' 'tag t2' 'tag -m text t3' 'branch b' \
+		'branch -m side aside' 'branch -D side' 'reset --soft v1' 'reset v1' 'reset --hard v1' undo \
+		'commit --allow-empty -m x' 'commit --amend -m y' 'rollback v1' 'revert v2' 'rm f' 'mv f g' \
+		'checkout v1' 'merge side' 'checkout --detach v2'; do
+		cp -a .strata "$t_tmp/kept"
+		cp f "$t_tmp/f"
+		dd if=/dev/zero of=../fill bs=1k 2>/dev/null || :
+		before=$(stat -c %s .strata/ops)
+		# shellcheck disable=SC2086
+		t_get strata $t_c
+		after=$(stat -c %s .strata/ops)
+		case $t_rc in
+		0 | 2) ;;
+		*) [ "$before" = "$after" ] || { echo "$t_c: status $t_rc, and recorded" && t_show && return 1; } ;;
+		esac
+		rm ../fill
+		strata reflog 2>"$t_tmp/err" >"$t_tmp/out"
+		[ ! -s "$t_tmp/err" ]
+		strata fsck >"$t_tmp/out"
+		if [ "$t_c" = 'switch -c n' ]; then
+			[ "$before" != "$after" ]
+			match 'On branch n' strata status
+		fi
+		rm -r .strata f g 2>/dev/null || :
+		cp -a "$t_tmp/kept" .strata
+		cp -p "$t_tmp/f" f
+		rm -r "$t_tmp/kept"
+	done
+	cd "$t_tmp"
+	umount "$t_dir"
+}
+
 it 'a read-only disk, the catalogue up to date, behind, missing, damaged' read_only
 it 'a full disk, the catalogue missing' full
+it 'a full disk: the status says whether it was recorded' full_moves
 finish
