@@ -2,18 +2,21 @@
 #include "repo/weave.h"
 
 #include "base/file.h"
+#include "diff/settings.h"
 #include "merge/keys3.h"
 #include "merge/lines3.h"
 
 #include <unistd.h>
 
-#define MOST ((size_t)64 << 20) /* bytes of one text */
+#define MOST ((size_t)64 << 20)	    /* bytes of one text */
+#define MOST_YAML ((size_t)1 << 20) /* which is read several times; larger is by line */
 
 struct texts {
 	struct st_weave *w;
 	const struct st_strand *s;
 	struct st_buf base, side[ST_THREE_SIDES];
 	size_t n;
+	enum st_keys_lang lang; /* of what is merged by key */
 };
 
 static int slurp(struct texts *x, const struct st_stage_row *row, struct st_buf *out,
@@ -99,31 +102,41 @@ static int by_token(struct texts *x, struct st_err *e)
 }
 
 /* One after the other into ours, until two do not go together. */
-static int by_line(struct texts *x, struct st_err *e)
+static int join_lines(struct texts *x, struct st_buf *now, size_t *conflicts, struct st_err *e)
 {
 	const struct st_text base = as_text(&x->base, "base");
-	struct st_buf now, next;
-	size_t conflicts = 0;
-	int rc = ST_OK;
+	struct st_buf next;
+	int rc = st_buf_add(now, x->side[0].p, x->side[0].len, e);
 
-	st_buf_init(&now, 4 * MOST);
+	*conflicts = 0;
 	st_buf_init(&next, 4 * MOST);
-	rc = st_buf_add(&now, x->side[0].p, x->side[0].len, e);
-	for (size_t i = 1; rc == ST_OK && !conflicts && i < x->n; i++) {
-		const struct st_text ours = as_text(&now, "ours");
+	for (size_t i = 1; rc == ST_OK && !*conflicts && i < x->n; i++) {
+		const struct st_text ours = as_text(now, "ours");
 		const struct st_text theirs = as_text(&x->side[i], "theirs");
 
 		if (!x->s->side[i])
 			continue;
 		st_buf_clear(&next);
-		rc = st_lines_merge(&base, &ours, &theirs, &next, &conflicts, e);
+		rc = st_lines_merge(&base, &ours, &theirs, &next, conflicts, e);
 		if (rc == ST_OK) {
-			struct st_buf t = now;
+			struct st_buf t = *now;
 
-			now = next;
+			*now = next;
 			next = t;
 		}
 	}
+	st_buf_release(&next);
+	return rc;
+}
+
+static int by_line(struct texts *x, struct st_err *e)
+{
+	struct st_buf now;
+	size_t conflicts;
+	int rc;
+
+	st_buf_init(&now, 4 * MOST);
+	rc = join_lines(x, &now, &conflicts, e);
 	if (rc == ST_OK && conflicts && is_vocabulary(x)) {
 		rc = by_token(x, e);
 	} else if (rc == ST_OK && conflicts) {
@@ -136,7 +149,6 @@ static int by_line(struct texts *x, struct st_err *e)
 		rc = store(x, &now, e);
 	}
 	st_buf_release(&now);
-	st_buf_release(&next);
 	return rc;
 }
 
@@ -200,9 +212,7 @@ static int find_from(struct texts *x, const struct st_oid *commit, const char *k
 	rc = slurp(x, row, &b, e);
 	all = (struct st_keys_text){ b.p, b.len };
 	if (rc == ST_OK)
-		rc = st_keys_find(&all, key, len, text, e);
-	if (rc == ST_OK && text->p)
-		text->p = st_arena_dup(&x->w->arena, text->p, text->len, e);
+		rc = st_keys_find(x->lang, &all, key, len, &x->w->arena, text, e);
 	st_buf_release(&b);
 	return e->code;
 }
@@ -302,7 +312,50 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 								    rc;
 }
 
-/* *done false: it is no JSON, or not on every side. */
+static int differ(void *arg, const struct st_setting *a, const struct st_setting *b)
+{
+	(void)a;
+	(void)b;
+	*(bool *)arg = true;
+	return ST_ENO;
+}
+
+/* Do two texts of YAML say the same? What cannot be read does not. */
+static bool says(const struct st_buf *a, const struct st_buf *b)
+{
+	struct st_settings sa, sb;
+	struct st_err none = { 0 };
+	bool differs = false;
+	int rc;
+
+	st_settings_init(&sa);
+	st_settings_init(&sb);
+	rc = st_settings_yaml(&sa, "", a->p, a->len, &none);
+	if (rc == ST_OK)
+		rc = st_settings_yaml(&sb, "", b->p, b->len, &none);
+	if (rc == ST_OK)
+		rc = st_settings_diff(&sa, &sb, differ, &differs, &none);
+	st_settings_release(&sa);
+	st_settings_release(&sb);
+	return rc == ST_OK && !differs;
+}
+
+/* Where lines go together and say what was decided by key, they have theirs's comments too. */
+static int store_yaml(struct texts *x, const struct st_buf *text, struct st_err *e)
+{
+	struct st_buf lines;
+	size_t conflicts;
+	int rc;
+
+	st_buf_init(&lines, 4 * MOST);
+	rc = join_lines(x, &lines, &conflicts, e);
+	if (rc == ST_OK)
+		rc = store(x, !conflicts && says(&lines, text) ? &lines : text, e);
+	st_buf_release(&lines);
+	return rc;
+}
+
+/* *done false: it is not of that language, or not on every side. */
 static int by_key(struct texts *x, bool *done, struct st_err *e)
 {
 	struct st_keys_text sides[ST_THREE_SIDES];
@@ -310,7 +363,8 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 			     .sides = sides,
 			     .n = x->n,
 			     .decide = decide_key,
-			     .arg = x };
+			     .arg = x,
+			     .lang = x->lang };
 	struct st_buf out;
 	int rc;
 
@@ -329,22 +383,38 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 		return ST_OK;
 	st_buf_init(&out, 4 * MOST);
 	rc = st_keys_merge(&k, &out, e);
-	if (rc == ST_EFORMAT) {
+	if (rc == ST_EFORMAT || (rc == ST_ELIMIT && x->lang == ST_KEYS_YAML)) {
 		st_err_clear(e);
 		*done = false;
 		rc = ST_OK;
 	} else if (rc == ST_OK) {
-		rc = store(x, &out, e);
+		rc = x->lang == ST_KEYS_YAML ? store_yaml(x, &out, e) : store(x, &out, e);
 	}
 	st_buf_release(&out);
-	return rc;
+	return rc == ST_EREFUSED && x->lang == ST_KEYS_YAML ? st_wrap(e, "%s", x->s->path) : rc;
 }
 
-static bool is_json(const char *path)
+static bool ends(const char *path, const char *with)
 {
-	size_t n = strlen(path);
+	size_t n = strlen(path), k = strlen(with);
 
-	return n > 5 && strcmp(path + n - 5, ".json") == 0;
+	return n > k && strcmp(path + n - k, with) == 0;
+}
+
+static bool is_yaml(const struct texts *x)
+{
+	bool fits = x->base.len <= MOST_YAML;
+
+	for (size_t i = 0; i < x->n; i++)
+		fits = fits && x->side[i].len <= MOST_YAML;
+	return fits && (ends(x->s->path, ".yaml") || ends(x->s->path, ".yml"));
+}
+
+/* Is it of a language that is merged by key? */
+static bool has_keys(struct texts *x)
+{
+	x->lang = is_yaml(x) ? ST_KEYS_YAML : ST_KEYS_JSON;
+	return x->lang == ST_KEYS_YAML || ends(x->s->path, ".json");
 }
 
 int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done, struct st_err *e)
@@ -357,7 +427,7 @@ int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done, str
 	for (size_t i = 0; i < x.n; i++)
 		st_buf_init(&x.side[i], MOST);
 	rc = load(&x, done, e);
-	if (rc == ST_OK && *done && is_json(s->path))
+	if (rc == ST_OK && *done && has_keys(&x))
 		rc = by_key(&x, &keys, e);
 	if (rc == ST_OK && *done && !keys)
 		rc = by_line(&x, e);

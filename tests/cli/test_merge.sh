@@ -559,6 +559,41 @@ keys() {
 	strata fsck --full
 }
 
+yamls() {
+	models
+	printf 'train:\n  lr: 1e-3   # of AdamW\n  epochs: 3\n  betas: [0.9, 0.95]\nseed: 1\n' >c.yaml
+	strata add c.yaml && strata commit -q -m config
+	strata switch -q side && strata merge -q main --method ours
+	printf 'train:\n  lr: 2e-3   # of AdamW\n  epochs: 5\n  betas: [0.9, 0.99]\n  # of all steps\n  warmup: 0.1\nseed: 1\n' >c.yaml
+	strata commit -q -a -m theirs
+	strata switch -q main
+	printf '# mine\ntrain:\n    lr: 1e-3   # of AdamW\n    epochs: 4\n    betas: [0.8, 0.95]\nseed: 2\n' >c.yaml
+	strata commit -q -a -m ours
+	rc 1 strata merge side --method ours
+	match '^  configuration  c.yaml::train.epochs$' strata status
+	match '"kind":"conflict","path":"c.yaml","name":"train.epochs","type":"configuration"' strata status --json
+	printf '# mine\ntrain:\n    lr: 2e-3   # of AdamW\n    epochs: 4\n    betas: [0.8, 0.99]\n    # of all steps\n    warmup: 0.1\nseed: 2\n' >want
+	cmp want c.yaml
+	rc 2 strata resolve train.epochs --method linear
+	strata resolve -q train.epochs --from HEAD~1
+	sed 's/epochs: 4/epochs: 3/' want | cmp - c.yaml
+	strata resolve -q train.epochs --theirs
+	sed 's/epochs: 4/epochs: 5/' want | cmp - c.yaml
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	# features that are left to lines
+	strata undo -q
+	printf 'a: &x 1\nb: 1\n' >c.yaml && cp c.yaml d.yml && strata add d.yml && strata commit -q -a -m anchors
+	strata switch -q -C side
+	printf 'a: &x 2\nb: 1\n' >d.yml && strata commit -q -a -m t
+	strata switch -q main && printf 'a: &x 3\nb: 1\n' >d.yml && strata commit -q -a -m o
+	rc 1 strata merge side --method ours
+	match '^  text  *d.yml' strata status
+	[ "$(grep -c '^<<<<<<<' d.yml)" = 1 ]
+	strata merge -q --abort
+	strata fsck --full
+}
+
 replays() {
 	models
 	rc 2 strata merge --replay v2
@@ -612,5 +647,6 @@ it 'only if a command says so' asked
 it 'also where HEAD only goes forward' asked_forward
 it 'in a folder of its own' asked_folder
 it 'configurations by key' keys
+it 'YAML by key' yamls
 it 'done over, byte for byte' replays
 finish

@@ -111,7 +111,7 @@ static void merges(void **state)
 							      text_of(cases[i].theirs) };
 			struct asked a = { .choice = choice };
 			const struct st_keys k = {
-				text_of(cases[i].base), sides, 2, decide, &a, NULL
+				text_of(cases[i].base), sides, 2, decide, &a, NULL, ST_KEYS_JSON
 			};
 			struct st_err e = { 0 };
 			struct st_buf out;
@@ -134,7 +134,7 @@ static void three_sides_and_base(void **state)
 					      text_of("{\"a\":1,\"b\":4,\"c\":0,\"d\":5}") };
 	struct asked a = { .choice = 3 }; /* the base */
 	const struct st_keys k = {
-		text_of("{\"a\":1,\"b\":0,\"c\":0}"), sides, 3, decide, &a, NULL
+		text_of("{\"a\":1,\"b\":0,\"c\":0}"), sides, 3, decide, &a, NULL, ST_KEYS_JSON
 	};
 	struct st_err e = { 0 };
 	struct st_buf out;
@@ -164,7 +164,9 @@ static void refuses(void **state)
 		const struct st_keys_text sides[] = {
 			text_of("{}"), text_of(i < COUNT(bad) ? bad[i] : st_buf_cstr(&deep, &e))
 		};
-		const struct st_keys k = { text_of("{}"), sides, 2, decide, &a, NULL };
+		const struct st_keys k = {
+			text_of("{}"), sides, 2, decide, &a, NULL, ST_KEYS_JSON
+		};
 
 		st_err_clear(&e);
 		if (st_keys_merge(&k, &out, &e) != ST_EFORMAT)
@@ -221,7 +223,8 @@ static void owns(void **state)
 		const struct st_keys_text sides[] = { text_of(rows[i].ours),
 						      text_of(rows[i].theirs) };
 		int calls = 0;
-		const struct st_keys k = { text_of(rows[i].base), sides, 2, never, &calls, own };
+		const struct st_keys k = { text_of(rows[i].base), sides, 2, never, &calls, own,
+					   ST_KEYS_JSON };
 		struct st_err e = { 0 };
 		struct st_buf out;
 
@@ -253,14 +256,19 @@ static void finds(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct st_keys_text text = text_of(rows[i].text), got;
 		struct st_err e = { 0 };
+		struct st_arena arena;
 
-		assert_int_equal(st_keys_find(&text, rows[i].key, strlen(rows[i].key), &got, &e),
+		st_arena_init(&arena);
+
+		assert_int_equal(st_keys_find(ST_KEYS_JSON, &text, rows[i].key, strlen(rows[i].key),
+					      &arena, &got, &e),
 				 ST_OK);
 		if (!got.p != !rows[i].want ||
 		    (got.p && (got.len != strlen(rows[i].want) ||
 			       memcmp(got.p, rows[i].want, got.len) != 0)))
 			fail_msg("row %zu: %.*s", i, (int)got.len,
 				 got.p ? (const char *)got.p : "");
+		st_arena_release(&arena);
 	}
 }
 
