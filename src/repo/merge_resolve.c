@@ -217,11 +217,24 @@ static int join_others(struct settling *s, struct st_err *e)
 	return rc;
 }
 
+/* The files of a model that is merged over its files are made together. */
+static void want_units(struct settling *s)
+{
+	for (size_t i = 0; i < s->m.d.nitems; i++) {
+		const struct st_merge_item *it = &s->m.d.items[i];
+		struct st_weave_unit *u = st_weave_unit_at(&s->w, it->path);
+
+		if (u && st_map_get(&s->paths, it->path, it->path_len, NULL))
+			u->wanted = true;
+	}
+}
+
 static bool is_wanted(void *arg, const char *path)
 {
 	const struct settling *s = arg;
+	const struct st_weave_unit *u = st_weave_unit_at(&s->w, path);
 
-	return st_map_get(&s->paths, path, strlen(path), NULL) ||
+	return st_map_get(&s->paths, path, strlen(path), NULL) || (u && u->wanted) ||
 	       (s->folders.count && st_vocab_file(st_weave_file_name(path)) && in_folder(s, path));
 }
 
@@ -269,6 +282,8 @@ static int make_files(struct settling *s, struct st_err *e)
 	rc = st_weave_init(&s->w, e);
 	if (rc == ST_OK)
 		rc = join_others(s, e);
+	if (rc == ST_OK)
+		want_units(s);
 	if (rc == ST_OK)
 		rc = st_weave_run(&s->w, e);
 	if (rc == ST_OK)

@@ -294,14 +294,14 @@ int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_confli
 }
 
 /* An item of the file was settled by staging the file: then it is as it was staged. */
-static bool by_hand(const struct st_weave *w, const struct st_strand *s)
+bool st_weave_by_hand(const struct st_weave *w, const char *path)
 {
-	size_t n = strlen(s->path);
+	size_t n = strlen(path);
 
 	for (size_t i = 0; i < w->nknown; i++) {
 		const struct st_merge_item *x = &w->d->items[i];
 
-		if (x->path_len == n && memcmp(x->path, s->path, n) == 0 && x->how &&
+		if (x->path_len == n && memcmp(x->path, path, n) == 0 && x->how &&
 		    strcmp(x->how, "by hand") == 0)
 			return true;
 	}
@@ -343,7 +343,7 @@ static int weave_inside(struct st_weave *w, const struct st_strand *s, struct st
 	if (rc != ST_OK)
 		return rc;
 	if (models && files)
-		return st_weave_model(w, s, e);
+		return st_weave_model(w, s, NULL, e);
 	if (files)
 		rc = st_weave_text(w, s, &done, e);
 	if (rc != ST_OK || done)
@@ -385,7 +385,7 @@ static int weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 		return st_weave_take(w, s, s->side[0], e);
 	if (!differ && !st_weave_renumbers(w, s))
 		return st_weave_take(w, s, changed, e);
-	if (by_hand(w, s))
+	if (st_weave_by_hand(w, s->path))
 		return st_weave_take(
 			w, s,
 			w->hand ? st_index_find(w->hand, s->path, strlen(s->path), NULL) : NULL, e);
@@ -413,7 +413,8 @@ static int find_came(const struct st_weave *w, size_t i, struct renames *x, stru
 	for (size_t k = side->nrows; rc == ST_OK && k > 0; k--) {
 		const struct st_stage_row *row = &side->rows[k - 1];
 
-		if (row->size && !st_index_find(&w->base, row->path, row->path_len, NULL))
+		if (row->size && !st_weave_unit_at(w, row->path) &&
+		    !st_index_find(&w->base, row->path, row->path_len, NULL))
 			rc = st_map_put(&x->to, row->id.b, ST_OID_LEN, k, NULL, NULL, e);
 	}
 	return rc;
@@ -439,6 +440,8 @@ static int weave_kept(struct st_weave *w, struct renames *x, const struct st_sta
 	const char *name = NULL;
 	bool differ = false, gone = false;
 
+	if (st_weave_unit_at(w, base->path))
+		return ST_OK;
 	for (size_t i = 0; i < w->n; i++) {
 		s.side[i] = find_side(w, i, &x[i], base);
 		gone = gone || !s.side[i];
@@ -477,7 +480,8 @@ static int weave_added(struct st_weave *w, struct renames *x, size_t i, size_t k
 	const struct st_stage_row *row = &w->sides[i].rows[k];
 	struct st_strand s = { .path = row->path };
 
-	if (x[i].used[k] || st_index_find(&w->base, row->path, row->path_len, NULL))
+	if (x[i].used[k] || st_weave_unit_at(w, row->path) ||
+	    st_index_find(&w->base, row->path, row->path_len, NULL))
 		return ST_OK;
 	for (size_t o = 0; o < i; o++)
 		if (find_added(w, o, &x[o], row))
@@ -498,6 +502,8 @@ static int weave_all(struct st_weave *w, struct renames *x, struct st_err *e)
 	for (size_t i = 0; rc == ST_OK && i < w->n; i++)
 		for (size_t k = 0; rc == ST_OK && k < w->sides[i].nrows; k++)
 			rc = weave_added(w, x, i, k, e);
+	for (size_t i = 0; rc == ST_OK && i < w->nunits; i++)
+		rc = st_weave_unit(w, &w->units[i], e);
 	return rc;
 }
 
@@ -550,6 +556,7 @@ int st_weave_init(struct st_weave *w, struct st_err *e)
 	int rc = ST_OK;
 
 	st_arena_init(&w->arena);
+	st_map_init(&w->unit_of);
 	st_index_init(&w->base);
 	st_index_init(&w->target);
 	st_index_init(&w->gone);
@@ -565,12 +572,13 @@ int st_weave_init(struct st_weave *w, struct st_err *e)
 		rc = load(w, &w->d->bases[0], &w->base, e);
 	for (size_t i = 0; rc == ST_OK && i < w->n; i++)
 		rc = load(w, &w->d->parents[i], &w->sides[i], e);
-	return rc;
+	return rc == ST_OK ? st_weave_units(w, e) : rc;
 }
 
 void st_weave_release(struct st_weave *w)
 {
 	st_weave_vocab_release(w);
+	st_weave_units_release(w);
 	st_ingest_free(w->ingest);
 	st_index_release(&w->base);
 	st_index_release(&w->target);

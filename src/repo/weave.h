@@ -5,8 +5,10 @@
  * after `resolve`, and when it is done over to compare.
  *
  *	weave.c		which files belong together, and files as wholes
- *	weave_model.c	a model file, tensor by tensor
- *	weave_write.c	and the file that this takes
+ *	weave_model.c	a model, tensor by tensor
+ *	weave_sides.c	its files in each version
+ *	weave_write.c	and a file that this takes
+ *	weave_unit.c	models whose shards were cut anew
  *	weave_text.c	configurations by key, text by line
  *	weave_vocab.c	vocabularies by token
  *	weave_union.c	and the rows of tensors that go with them
@@ -42,7 +44,10 @@ struct st_weave {
 	/* Text with both sides' lines and markers, for the working tree; may be NULL. */
 	int (*marked)(void *arg, const char *path, const struct st_buf *text, struct st_err *e);
 	void *marked_arg;
-	struct st_weave_vocab *vocabs;		       /* those that were asked for */
+	struct st_weave_vocab *vocabs; /* those that were asked for */
+	struct st_weave_unit *units;   /* models that are merged over their files */
+	struct st_map unit_of;	       /* path -> the unit's number */
+	size_t nunits;
 	uint64_t tensors_taken, tensors_blended, open; /* tensors of one side; items not decided */
 };
 
@@ -105,12 +110,50 @@ ST_MUST int st_weave_take(struct st_weave *w, const struct st_strand *s,
 ST_MUST int st_weave_store(struct st_weave *w, const struct st_strand *s, int fd, const char *temp,
 			   struct st_err *e);
 
-/* weave_model.c: all sides that have it are models, and the base too, where it has it. */
-ST_MUST int st_weave_model(struct st_weave *w, const struct st_strand *s, struct st_err *e);
+/* weave_unit.c */
+struct st_unit_version {		  /* the files of a sharded model in one version */
+	const struct st_stage_row *index; /* NULL: it is one file */
+	const struct st_stage_row **rows; /* sorted by path */
+	size_t n, cap;
+	struct st_map home; /* tensor -> number of its row */
+};
+/*
+ * A model that lies in several files in some version, and of which a tensor lies in another one in
+ * some version than in the rest. The result has the files of the first side that moved tensors.
+ */
+struct st_weave_unit {
+	const char *name; /* st_unit_of */
+	struct st_unit_version base, side[ST_THREE_SIDES];
+	size_t pattern; /* the side whose files the result has */
+	bool wanted;	/* the caller's */
+};
+/* All of w, which is loaded. */
+ST_MUST int st_weave_units(struct st_weave *w, struct st_err *e);
+void st_weave_units_release(struct st_weave *w);
+/* NULL: path is of no unit. */
+struct st_weave_unit *st_weave_unit_at(const struct st_weave *w, const char *path);
+ST_MUST int st_weave_unit(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e);
+/* The file of the result for a tensor, which `like` is on some side. */
+const char *st_weave_home(const struct st_weave_unit *u, const char *name, size_t len,
+			  const struct st_operand *like);
+/* The unit's files in a commit; n 0: none. Borrowed from w. */
+ST_MUST int st_weave_unit_from(struct st_weave *w, const struct st_weave_unit *u,
+			       const struct st_oid *commit, struct st_unit_version *out,
+			       struct st_err *e);
+
+/* Was the file settled by staging it? */
+bool st_weave_by_hand(const struct st_weave *w, const char *path);
+
+/* weave_model.c: all sides that have it are models, and the base too, where it has it. u: NULL, or
+ * s has only a path. */
+ST_MUST int st_weave_model(struct st_weave *w, const struct st_strand *s,
+			   const struct st_weave_unit *u, struct st_err *e);
 
 /* weave_text.c: files that are no models. *done false: it cannot be looked into. */
 ST_MUST int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done,
 			  struct st_err *e);
+ST_MUST int st_weave_store_text(struct st_weave *w, const struct st_strand *s,
+				const struct st_buf *text, struct st_err *e);
 
 /* weave_vocab.c */
 struct st_weave_vocab {	 /* of the nearest folder, upward, that has a tokenizer in ours */
@@ -155,13 +198,17 @@ struct st_thread { /* a tensor of the result */
 struct st_fabric {
 	struct st_weave *w;
 	const struct st_strand *s;
+	const struct st_weave_unit *unit;		  /* NULL: the model is one file */
 	struct st_diff_side *base, *side[ST_THREE_SIDES]; /* NULL: absent */
 	struct st_thread *v;
 	size_t n, cap;
 	size_t pattern; /* the side whose layout and metadata it has */
 	double layers;	/* the model's last layer */
 };
+/* f->s: a file of which f->v are all tensors. */
 ST_MUST int st_fabric_write(struct st_fabric *f, struct st_err *e);
+/* weave_unit.c: all files of f->unit. */
+ST_MUST int st_weave_unit_write(const struct st_fabric *f, struct st_err *e);
 
 /* weave_union.c */
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "repo/weave.h"
+#include "repo/weave_model.h"
 
 #include "base/blake3.h"
 #include "tensor/quote.h"
@@ -10,128 +10,10 @@
 #define HEAD_ROOM ((size_t)1 << 20)
 #define METADATA "(metadata)" /* the name of what a file says besides tensors */
 
-struct other { /* the same file in a version that `from` named */
-	struct st_oid commit;
-	struct st_dfile file;
-	struct st_diff_side *side;
-};
-
-struct weaving { /* one model file */
-	struct st_fabric f;
-	struct st_dfile base, files[ST_THREE_SIDES];
-	bool *tied[ST_THREE_SIDES], *base_tied;
-	size_t *first[ST_THREE_SIDES]; /* of the tensors of one memory: the first one's number */
-	/* The side whose memory is shared as the result's is to be. Of conflicts about that one
-	 * that does not share counts, since then no tensor needs another one's values. */
-	size_t memory;
-	bool said, apart;
-	struct other *others;
-	size_t nothers, others_cap;
-	struct st_map open; /* names of what is not decided and compares */
-};
-
-/* ---- sides ---- */
-
-struct ties {
-	bool *tied;
-	size_t *first, at;
-	const struct st_segment *seg;
-	uint64_t seg_off;
-};
-
-static int note_tie(void *arg, const struct st_view *v, const struct st_segment *seg,
-		    uint64_t seg_off, struct st_err *e)
-{
-	struct ties *t = arg;
-
-	(void)v;
-	(void)e;
-	t->tied[t->at] = seg->nviews > 1;
-	t->first[t->at] = t->at && seg->nviews > 1 && t->seg_off == seg_off && t->tied[t->at - 1] ?
-				  t->first[t->at - 1] :
-				  t->at;
-	t->seg_off = seg_off;
-	t->at++;
-	return ST_OK;
-}
-
-static int find_ties(const struct st_dfile *f, const struct st_diff_side *side, bool **tied,
-		     size_t **first, struct st_err *e)
-{
-	size_t n = st_diff_side_get(side)->n;
-	struct ties t = { 0 };
-
-	t.tied = *tied = st_calloc(n, sizeof(*t.tied), e);
-	t.first = *first = st_calloc(n, sizeof(*t.first), e);
-	if (!t.tied || !t.first)
-		return e->code;
-	return st_vfile_views(f->v, note_tie, &t, e);
-}
-
-static int open_side(struct st_repo *r, const struct st_stage_row *row, struct st_dfile *file,
-		     struct st_diff_side **side, struct st_err *e)
-{
-	int rc;
-
-	*file = (struct st_dfile){ .path = row->path,
-				   .key = row->path,
-				   .has_id = true,
-				   .id = row->id,
-				   .size = row->size,
-				   .mode = row->mode,
-				   .named = true };
-	rc = st_dfile_open(file, r, &r->ctx, e);
-	if (rc == ST_OK)
-		rc = st_diff_side_new(side, r, &r->ctx, e);
-	return rc == ST_OK ? st_diff_side_add(*side, file, e) : rc;
-}
-
-static int open_sides(struct weaving *k, struct st_err *e)
-{
-	const struct st_strand *s = k->f.s;
-	struct st_repo *r = k->f.w->r;
-	size_t *first = NULL;
-	int rc = ST_OK;
-
-	if (s->base)
-		rc = open_side(r, s->base, &k->base, &k->f.base, e);
-	if (rc == ST_OK && s->base)
-		rc = find_ties(&k->base, k->f.base, &k->base_tied, &first, e);
-	free(first);
-	for (size_t i = 0; rc == ST_OK && i < k->f.w->n; i++) {
-		if (!s->side[i])
-			continue;
-		rc = open_side(r, s->side[i], &k->files[i], &k->f.side[i], e);
-		if (rc == ST_OK)
-			rc = find_ties(&k->files[i], k->f.side[i], &k->tied[i], &k->first[i], e);
-	}
-	return rc;
-}
-
-static void close_all(struct weaving *k)
-{
-	for (size_t i = 0; i < k->nothers; i++) {
-		st_diff_side_free(k->others[i].side);
-		st_dfile_close(&k->others[i].file);
-	}
-	for (size_t i = 0; i < ST_THREE_SIDES; i++) {
-		st_diff_side_free(k->f.side[i]);
-		st_dfile_close(&k->files[i]);
-		free(k->tied[i]);
-		free(k->first[i]);
-	}
-	st_diff_side_free(k->f.base);
-	st_dfile_close(&k->base);
-	free(k->base_tied);
-	free(k->others);
-	free(k->f.v);
-	st_map_release(&k->open);
-}
-
 /* ---- one tensor ---- */
 
-static int add_thread(struct weaving *k, const char *name, size_t len, const struct st_operand *op,
-		      const struct st_side *side, struct st_err *e)
+static int add_thread(struct st_weaving *k, const char *name, size_t len,
+		      const struct st_operand *op, const struct st_side *side, struct st_err *e)
 {
 	struct st_fabric *f = &k->f;
 	int rc;
@@ -149,13 +31,13 @@ static int add_thread(struct weaving *k, const char *name, size_t len, const str
 	return rc;
 }
 
-static const struct st_side *side_of(const struct weaving *k, size_t i)
+static const struct st_side *side_of(const struct st_weaving *k, size_t i)
 {
 	return st_diff_side_get(k->f.side[i]);
 }
 
 /* The last thread has the base's rows of what it was made of; the others follow them. */
-static void add_rows(struct weaving *k, const struct st_fate *f)
+static void add_rows(struct st_weaving *k, const struct st_fate *f)
 {
 	struct st_thread *t = &k->f.v[k->f.n - 1];
 
@@ -167,7 +49,7 @@ static void add_rows(struct weaving *k, const struct st_fate *f)
 	t->head = f->base->nbytes;
 }
 
-static int add_fate(struct weaving *k, const struct st_fate *f, const struct st_operand *op,
+static int add_fate(struct st_weaving *k, const struct st_fate *f, const struct st_operand *op,
 		    const struct st_side *side, struct st_err *e)
 {
 	int rc = add_thread(k, f->name, f->len, op, side, e);
@@ -177,52 +59,15 @@ static int add_fate(struct weaving *k, const struct st_fate *f, const struct st_
 	return rc;
 }
 
-static int find_other(struct weaving *k, const struct st_oid *commit, struct other **out,
-		      struct st_err *e)
-{
-	struct st_stage_row *row;
-	struct other *x;
-	int rc;
-
-	for (size_t i = 0; i < k->nothers; i++)
-		if (st_oid_eq(&k->others[i].commit, commit)) {
-			*out = &k->others[i];
-			return ST_OK;
-		}
-	rc = st_weave_from(k->f.w, commit, k->f.s->path, &row, e);
-	if (rc == ST_OK && !row)
-		return st_fail(e, ST_ENOTFOUND, "the version of --from has no file '%s'",
-			       k->f.s->path);
-	/* files that are open are pointed to, so that the array must not move */
-	if (rc == ST_OK && !k->others) {
-		k->others_cap = 64;
-		k->others = st_calloc(k->others_cap, sizeof(*k->others), e);
-	}
-	if (e->code != ST_OK)
-		return e->code;
-	if (k->nothers == k->others_cap)
-		return st_fail(e, ST_ELIMIT, "tensors of one file come from more than %zu versions",
-			       k->others_cap);
-	x = *out = &k->others[k->nothers++];
-	x->commit = *commit;
-	rc = open_side(k->f.w->r, row, &x->file, &x->side, e);
-	if (rc == ST_OK && !x->file.model)
-		rc = st_fail(e, ST_ENOTFOUND, "'%s' of the version of --from is no model",
-			     k->f.s->path);
-	return rc;
-}
-
-static int take_from(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+static int take_from(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		     struct st_err *e)
 {
 	const struct st_side *side;
-	struct other *x = NULL;
 	struct st_quote q;
-	int rc = find_other(k, &c->from, &x, e);
+	int rc = st_weaving_other(k, &c->from, &side, e);
 
 	if (rc != ST_OK)
 		return rc;
-	side = st_diff_side_get(x->side);
 	for (size_t i = 0; i < side->n; i++)
 		if (side->t[i].name_len == f->len && memcmp(side->t[i].name, f->name, f->len) == 0)
 			return add_thread(k, f->name, f->len, &side->t[i], side, e);
@@ -241,7 +86,7 @@ static bool same_shape(const struct st_operand *a, const struct st_operand *b)
 }
 
 /* Rows of vocabularies that grew alike belong together only if someone says so. */
-static bool can_join(const struct weaving *k, const struct st_fate *f)
+static bool can_join(const struct st_weaving *k, const struct st_fate *f)
 {
 	const struct st_operand *first = NULL;
 
@@ -264,7 +109,7 @@ static bool unchanged(const struct st_operand *base, const struct st_operand *x)
 }
 
 /* Of values for each of all sides, those of the sides that have a say. */
-static int narrow(struct weaving *k, struct st_thread *t, struct st_err *e)
+static int narrow(struct st_weaving *k, struct st_thread *t, struct st_err *e)
 {
 	struct st_spec *s = &t->from.spec;
 	const struct st_param *all = s->params;
@@ -292,7 +137,7 @@ static int narrow(struct weaving *k, struct st_thread *t, struct st_err *e)
  * What several of many sides changed is a matter of those: a side that left the tensor as it was
  * has no say, as it has none where only one side changed it.
  */
-static int leave_out(struct weaving *k, struct st_thread *t, struct st_err *e)
+static int leave_out(struct st_weaving *k, struct st_thread *t, struct st_err *e)
 {
 	struct st_method_info info;
 	size_t left = k->f.w->n;
@@ -311,7 +156,7 @@ static int leave_out(struct weaving *k, struct st_thread *t, struct st_err *e)
 }
 
 /* like: as which the result is typed and shaped; who: whose memory it is about */
-static int blend_of(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		    const struct st_operand *like, size_t who, struct st_err *e)
 {
 	const struct st_operand **in = st_arena_alloc(&k->f.w->arena, k->f.w->n * sizeof(*in), e);
@@ -334,7 +179,7 @@ static int blend_of(struct weaving *k, const struct st_fate *f, const struct st_
 	return leave_out(k, t, e);
 }
 
-static int blend(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+static int blend(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		 struct st_err *e)
 {
 	struct st_quote q;
@@ -356,7 +201,7 @@ static int blend(struct weaving *k, const struct st_fate *f, const struct st_cho
 }
 
 /* Where the two sides' rows of one token come together. */
-static int unite(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+static int unite(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		 struct st_err *e)
 {
 	struct st_weave *w = k->f.w;
@@ -394,14 +239,14 @@ static int unite(struct weaving *k, const struct st_fate *f, const struct st_cho
 	return ST_OK;
 }
 
-static int note_open(struct weaving *k, const struct st_fate *f, struct st_err *e)
+static int note_open(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
 {
 	if (!k->f.w->rules || k->f.w->n < 2 || !f->sides[0] || !f->sides[1])
 		return ST_OK;
 	return st_map_put(&k->open, f->sides[0]->name, f->sides[0]->name_len, 1, NULL, NULL, e);
 }
 
-static int obey(struct weaving *k, const struct st_fate *f, const struct st_choice *c,
+static int obey(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		struct st_err *e)
 {
 	const struct st_operand *op = f->sides[0];
@@ -439,7 +284,7 @@ static int obey(struct weaving *k, const struct st_fate *f, const struct st_choi
 	return add_fate(k, f, op, side_of(k, who), e);
 }
 
-static bool is_tied(const struct weaving *k, const struct st_fate *f, size_t side)
+static bool is_tied(const struct st_weaving *k, const struct st_fate *f, size_t side)
 {
 	const struct st_operand *x = f->sides[side];
 
@@ -447,7 +292,7 @@ static bool is_tied(const struct weaving *k, const struct st_fate *f, size_t sid
 }
 
 /* What was decided about a tensor that shares memory on some sides only. */
-static void note_memory(struct weaving *k, const struct st_fate *f, const struct st_choice *c)
+static void note_memory(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c)
 {
 	size_t side = c->how == ST_HOW_SIDE ? c->side : 0;
 	bool apart = !is_tied(k, f, side);
@@ -459,11 +304,32 @@ static void note_memory(struct weaving *k, const struct st_fate *f, const struct
 	k->apart = apart;
 }
 
-static int decide(struct weaving *k, const struct st_fate *f, struct st_err *e)
+/* The file of the result that a tensor of any side is in. */
+static const char *home_of(const struct st_weaving *k, const struct st_fate *f)
+{
+	const struct st_operand *like = f->base;
+
+	for (size_t i = 0; !like && i < k->f.w->n; i++)
+		like = f->sides[i];
+	return k->f.unit ? st_weave_home(k->f.unit, f->name, f->len, like) : k->f.s->path;
+}
+
+/* A shard that was staged by hand stays so: its tensors only keep their places in the index. */
+static int by_hand(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
+{
+	size_t i = 0;
+
+	while (i < k->f.w->n && !f->sides[i])
+		i++;
+	return i < k->f.w->n ? add_fate(k, f, f->sides[i], side_of(k, i), e) : ST_OK;
+}
+
+static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
-	struct st_merge_item it = { .path = k->f.s->path,
-				    .path_len = strlen(k->f.s->path),
+	const char *path = home_of(k, f);
+	struct st_merge_item it = { .path = path,
+				    .path_len = strlen(path),
 				    .name = f->name,
 				    .name_len = f->len,
 				    .kind = st_conflict_name(f->conflict),
@@ -472,6 +338,8 @@ static int decide(struct weaving *k, const struct st_fate *f, struct st_err *e)
 	struct st_choice c;
 	int rc;
 
+	if (k->f.unit && st_weave_by_hand(k->f.w, path))
+		return by_hand(k, f, e);
 	if (f->base)
 		it.base = f->base->id;
 	for (size_t i = 0; i < k->f.w->n; i++)
@@ -486,7 +354,7 @@ static int decide(struct weaving *k, const struct st_fate *f, struct st_err *e)
 
 static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 {
-	struct weaving *k = arg;
+	struct st_weaving *k = arg;
 
 	switch (f->outcome) {
 	case ST_MERGE_OURS:
@@ -515,7 +383,7 @@ static bool has_rule(void *arg, const char *name, size_t len)
 static int head_id(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
 		   struct st_oid *id, struct st_err *e)
 {
-	const struct weaving *k = arg;
+	const struct st_weaving *k = arg;
 	const struct st_side *of = side_of(k, side);
 	uint8_t *p = st_malloc(HEAD_ROOM, e);
 	struct st_blake3 h;
@@ -541,7 +409,7 @@ static int head_id(void *arg, size_t side, const struct st_operand *x, uint64_t 
 
 /* A side without the file has none of the tensors, and no say: it comes only where there is no
  * base. */
-static int weave_tensors(struct weaving *k, struct st_err *e)
+static int weave_tensors(struct st_weaving *k, struct st_err *e)
 {
 	static const struct st_side nothing = { 0 };
 	const struct st_side *sides[ST_THREE_SIDES];
@@ -569,17 +437,19 @@ static int weave_tensors(struct weaving *k, struct st_err *e)
 
 static bool is_open(void *arg, const char *name, size_t len)
 {
-	return st_map_get(&((struct weaving *)arg)->open, name, len, NULL);
+	return st_map_get(&((struct st_weaving *)arg)->open, name, len, NULL);
 }
 
 static int on_figures(void *arg, const struct st_tensor_delta *d)
 {
-	struct weaving *k = arg;
-	const char *path = k->f.s->path;
+	struct st_weaving *k = arg;
 	struct st_weave *w = k->f.w;
+	const char *path;
 
 	if (!d->a || !d->b || !d->compared)
 		return 0;
+	path = k->f.unit ? st_weave_home(k->f.unit, d->a->name, d->a->name_len, d->a) :
+			   k->f.s->path;
 	for (size_t i = w->nknown; i < w->d->nitems; i++) {
 		struct st_merge_item *x = &w->d->items[i];
 
@@ -597,7 +467,7 @@ static int on_figures(void *arg, const struct st_tensor_delta *d)
 	return 0;
 }
 
-static int measure(struct weaving *k, struct st_err *e)
+static int measure(struct st_weaving *k, struct st_err *e)
 {
 	const struct st_models_options o = { .wanted = is_open, .wanted_arg = k };
 	struct st_models_total total;
@@ -625,7 +495,7 @@ static bool same_metadata(const struct st_dfile *a, const struct st_dfile *b)
 	return same_text(ta, na, tb, nb);
 }
 
-static int settle_metadata(struct weaving *k, size_t *want, struct st_err *e)
+static int settle_metadata(struct st_weaving *k, size_t *want, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
 	struct st_merge_item it = { .path = k->f.s->path,
@@ -640,7 +510,7 @@ static int settle_metadata(struct weaving *k, size_t *want, struct st_err *e)
 	int rc;
 
 	for (size_t i = 0; i < k->f.w->n; i++) {
-		const char *text = k->f.side[i] ? st_dfile_metadata(&k->files[i], &len) : NULL;
+		const char *text = k->f.side[i] ? st_dfile_metadata(&k->parts[i].v[0], &len) : NULL;
 
 		if (text)
 			st_oid_of(&ids[i], text, len);
@@ -653,7 +523,7 @@ static int settle_metadata(struct weaving *k, size_t *want, struct st_err *e)
 	return rc;
 }
 
-static bool fits(const struct weaving *k, size_t i)
+static bool fits(const struct st_weaving *k, size_t i)
 {
 	const struct st_side *side = side_of(k, i);
 	struct st_err none = { 0 };
@@ -678,7 +548,7 @@ static bool fits(const struct weaving *k, size_t i)
 }
 
 /* The file whose layout and metadata it gets: ours, where nothing speaks for another one. */
-static int choose_pattern(struct weaving *k, struct st_err *e)
+static int choose_pattern(struct st_weaving *k, struct st_err *e)
 {
 	size_t first = 0, want;
 	bool any = false, all = true, differ = false;
@@ -689,10 +559,10 @@ static int choose_pattern(struct weaving *k, struct st_err *e)
 	for (size_t i = first; i < k->f.w->n; i++) {
 		if (!k->f.side[i])
 			continue;
-		all = all && same_metadata(&k->files[i], &k->files[first]);
-		if (k->f.base && same_metadata(&k->files[i], &k->base))
+		all = all && same_metadata(&k->parts[i].v[0], &k->parts[first].v[0]);
+		if (k->f.base && same_metadata(&k->parts[i].v[0], k->base.v))
 			continue;
-		differ = differ || (any && !same_metadata(&k->files[i], &k->files[want]));
+		differ = differ || (any && !same_metadata(&k->parts[i].v[0], &k->parts[want].v[0]));
 		want = any ? want : i;
 		any = true;
 	}
@@ -711,7 +581,7 @@ static int choose_pattern(struct weaving *k, struct st_err *e)
 	return ST_OK;
 }
 
-static int no_name_twice(const struct weaving *k, struct st_err *e)
+static int no_name_twice(const struct st_weaving *k, struct st_err *e)
 {
 	struct st_map names;
 	struct st_quote q;
@@ -732,23 +602,26 @@ static int no_name_twice(const struct weaving *k, struct st_err *e)
 	return rc;
 }
 
-int st_weave_model(struct st_weave *w, const struct st_strand *s, struct st_err *e)
+int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct st_weave_unit *u,
+		   struct st_err *e)
 {
-	struct weaving k = { .f = { .w = w, .s = s } };
+	struct st_weaving k = { .f = { .w = w, .s = s, .unit = u } };
 	int rc;
 
 	st_map_init(&k.open);
-	rc = open_sides(&k, e);
+	rc = st_weaving_open(&k, e);
 	if (rc == ST_OK)
 		rc = weave_tensors(&k, e);
 	if (rc == ST_OK)
 		rc = no_name_twice(&k, e);
-	if (rc == ST_OK)
+	if (rc == ST_OK && u)
+		k.f.pattern = u->pattern;
+	else if (rc == ST_OK)
 		rc = choose_pattern(&k, e);
 	if (rc == ST_OK)
 		rc = measure(&k, e);
 	if (rc == ST_OK)
-		rc = st_fabric_write(&k.f, e);
-	close_all(&k);
+		rc = u ? st_weave_unit_write(&k.f, e) : st_fabric_write(&k.f, e);
+	st_weaving_close(&k);
 	return rc;
 }

@@ -52,20 +52,26 @@ static int load(struct texts *x, bool *text, struct st_err *e)
 	return rc;
 }
 
-static int store(struct texts *x, const struct st_buf *text, struct st_err *e)
+int st_weave_store_text(struct st_weave *w, const struct st_strand *s, const struct st_buf *text,
+			struct st_err *e)
 {
 	char *temp;
-	int fd, rc = st_file_temp(&fd, &temp, x->w->r->dir, ST_TEMP_PREFIX, e);
+	int fd, rc = st_file_temp(&fd, &temp, w->r->dir, ST_TEMP_PREFIX, e);
 
 	if (rc != ST_OK)
 		return rc;
 	rc = st_write_full(fd, text->p, text->len, temp, e);
 	if (rc == ST_OK)
-		rc = st_weave_store(x->w, x->s, fd, temp, e);
+		rc = st_weave_store(w, s, fd, temp, e);
 	close(fd);
 	unlink(temp);
 	free(temp);
 	return rc;
+}
+
+static int store(struct texts *x, const struct st_buf *text, struct st_err *e)
+{
+	return st_weave_store_text(x->w, x->s, text, e);
 }
 
 static struct st_text as_text(const struct st_buf *b, const char *label)

@@ -224,7 +224,7 @@ static bool keeps(const struct st_side *pattern, const struct st_map *names,
 
 	if (is_made(t) || t->tail || !st_map_get(names, t->name, t->name_len, &at))
 		return false;
-	op = &pattern->t[at];
+	op = &pattern->t[at]; /* of this file */
 	if (!st_oid_eq(&op->id, &t->op->id) || op->dtype != t->op->dtype || op->ndim != t->op->ndim)
 		return false;
 	for (unsigned i = 0; i < op->ndim; i++)
@@ -237,17 +237,24 @@ static int list(struct sewing *k, struct st_err *e)
 {
 	const struct st_fabric *f = k->f;
 	const struct st_side *pattern = st_diff_side_get(f->side[f->pattern]);
+	const char *path = f->s->side[f->pattern]->path;
 	struct st_map names;
+	size_t n = 0;
 	int rc = ST_OK;
 
 	k->v = st_calloc(f->n, sizeof(*k->v), e);
 	if (!k->v)
 		return e->code;
 	st_map_init(&names);
-	for (size_t i = 0; rc == ST_OK && i < pattern->n; i++)
-		rc = st_map_put(&names, pattern->t[i].name, pattern->t[i].name_len, i, NULL, NULL,
-				e);
-	k->all_kept = pattern->n == f->n;
+	for (size_t i = 0; rc == ST_OK && i < pattern->n; i++) {
+		const struct st_operand *op = &pattern->t[i];
+
+		if (strcmp(op->path, path) != 0) /* in another shard */
+			continue;
+		n++;
+		rc = st_map_put(&names, op->name, op->name_len, i, NULL, NULL, e);
+	}
+	k->all_kept = n == f->n;
 	for (size_t i = 0; rc == ST_OK && i < f->n; i++) {
 		const struct st_thread *t = &f->v[i];
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One model that comes together: private to weave_model.c and weave_sides.c. */
+#ifndef ST_REPO_WEAVE_MODEL_H
+#define ST_REPO_WEAVE_MODEL_H
+
+#include "repo/weave.h"
+
+struct st_parts { /* the files of a model in one version, open */
+	struct st_dfile *v;
+	size_t n;
+	struct st_diff_side *side;
+};
+
+struct st_weaving_other { /* the same model in a version that `from` named */
+	struct st_oid commit;
+	struct st_parts parts;
+};
+
+struct st_weaving { /* one model */
+	struct st_fabric f;
+	struct st_parts base, parts[ST_THREE_SIDES];
+	bool *tied[ST_THREE_SIDES], *base_tied;
+	size_t *first[ST_THREE_SIDES]; /* of the tensors of one memory: the first one's number */
+	/* The side whose memory is shared as the result's is to be. Of conflicts about that one
+	 * that does not share counts, since then no tensor needs another one's values. */
+	size_t memory;
+	bool said, apart;
+	struct st_weaving_other *others;
+	size_t nothers, others_cap;
+	struct st_map open; /* names of what is not decided and compares */
+};
+
+ST_MUST int st_weaving_open(struct st_weaving *k, struct st_err *e);
+void st_weaving_close(struct st_weaving *k);
+/* The model in another version. ST_ENOTFOUND: it has none. */
+ST_MUST int st_weaving_other(struct st_weaving *k, const struct st_oid *commit,
+			     const struct st_side **out, struct st_err *e);
+
+#endif

@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Models in shards. As long as every tensor lies in the file of one name wherever there is one,
+ * files are merged one by one. Where a side cut its shards anew, or made shards of one file, all
+ * files of the model come together as one, and are written in that side's cut with its index.
+ */
+#include "repo/diff_units.h"
+#include "repo/rewind.h"
+#include "repo/weave.h"
+
+#include "base/json.h"
+#include "format/format.h"
+#include "merge/keys3.h"
+
+#include <stdio.h>
+
+#define INDEX_MAX ((size_t)64 << 20)
+
+/* ---- which there are ---- */
+
+struct st_weave_unit *st_weave_unit_at(const struct st_weave *w, const char *path)
+{
+	uint64_t at;
+
+	return w->nunits && st_map_get(&w->unit_of, path, strlen(path), &at) ? &w->units[at] : NULL;
+}
+
+static void release_version(struct st_unit_version *v)
+{
+	free(v->rows);
+	st_map_release(&v->home);
+}
+
+static void release_unit(struct st_weave_unit *u)
+{
+	release_version(&u->base);
+	for (size_t i = 0; i < ST_THREE_SIDES; i++)
+		release_version(&u->side[i]);
+}
+
+void st_weave_units_release(struct st_weave *w)
+{
+	for (size_t i = 0; i < w->nunits; i++)
+		release_unit(&w->units[i]);
+	free(w->units);
+	w->units = NULL;
+	w->nunits = 0;
+	st_map_release(&w->unit_of);
+}
+
+static struct st_unit_version *version(struct st_weave_unit *u, size_t i)
+{
+	return i ? &u->side[i - 1] : &u->base;
+}
+
+static struct st_index *index_of(struct st_weave *w, size_t i)
+{
+	return i ? &w->sides[i - 1] : &w->base;
+}
+
+static int read_index(struct st_weave *w, const struct st_stage_row *row, struct st_buf *text,
+		      struct st_shard_index *x, struct st_err *e)
+{
+	struct st_dfile f = { .path = row->path, .has_id = true, .id = row->id, .size = row->size };
+	int rc = st_dfile_slurp(&f, w->r, text, e);
+
+	return rc == ST_OK ? st_shard_index_parse(x, text->p, text->len, e) : rc;
+}
+
+static int by_path(const void *pa, const void *pb)
+{
+	const struct st_stage_row *a = *(const struct st_stage_row *const *)pa;
+	const struct st_stage_row *b = *(const struct st_stage_row *const *)pb;
+
+	return strcmp(a->path, b->path);
+}
+
+static int add_row(struct st_unit_version *v, const struct st_stage_row *row, struct st_err *e)
+{
+	int rc = st_grow(&v->rows, &v->cap, v->n + 1, e);
+
+	if (rc == ST_OK)
+		v->rows[v->n++] = row;
+	return rc;
+}
+
+/* Shards may have any name: the index knows. */
+static int add_named(struct st_weave *w, const struct st_index *x, struct st_unit_version *v,
+		     const char *name, bool *fits, struct st_err *e)
+{
+	struct st_shard_index shards = { 0 };
+	struct st_err bad = { 0 };
+	struct st_buf b;
+	size_t dir = (size_t)(st_weave_file_name(v->index->path) - v->index->path);
+	int rc;
+
+	st_buf_init(&b, INDEX_MAX);
+	*fits = read_index(w, v->index, &b, &shards, &bad) == ST_OK;
+	st_buf_clear(&b);
+	rc = *fits || bad.code == ST_EFORMAT || bad.code == ST_ELIMIT ? ST_OK : (int)bad.code;
+	if (rc != ST_OK)
+		*e = bad;
+	for (size_t i = 0; rc == ST_OK && *fits && i < shards.nshards; i++) {
+		const struct st_stage_row *row;
+		const char *unit;
+
+		st_buf_clear(&b);
+		rc = st_buf_add(&b, v->index->path, dir, e);
+		if (rc == ST_OK)
+			rc = st_buf_addstr(&b, shards.shards[i], e);
+		if (rc != ST_OK)
+			break;
+		row = st_index_find(x, (const char *)b.p, b.len, NULL);
+		unit = row ? st_unit_of(&w->arena, row->path, e) : NULL;
+		*fits = row != NULL;
+		if (row && unit && strcmp(unit, name) != 0) /* else it is there */
+			rc = add_row(v, row, e);
+	}
+	st_buf_release(&b);
+	st_shard_index_release(&shards);
+	return rc == ST_OK ? (int)e->code : rc;
+}
+
+/* The files of one version; *fits false: they are not what a merge over files can take. */
+static int collect(struct st_weave *w, const struct st_index *x, const char *name,
+		   struct st_unit_version *v, bool *fits, struct st_err *e)
+{
+	size_t dir = (size_t)(st_weave_file_name(name) - name);
+	int rc = ST_OK;
+
+	*fits = true;
+	st_map_init(&v->home);
+	for (size_t i = 0; rc == ST_OK && i < x->nrows; i++) {
+		const struct st_stage_row *row = &x->rows[i];
+		const char *unit;
+
+		if (row->path_len < dir || memcmp(row->path, name, dir) != 0 ||
+		    strchr(row->path + dir, '/'))
+			continue;
+		unit = st_unit_of(&w->arena, row->path, e);
+		if (!unit)
+			return e->code;
+		if (strcmp(unit, name) != 0)
+			continue;
+		if (!st_shard_index_name(row->path))
+			rc = add_row(v, row, e);
+		else if (v->index) /* of another kind of weights */
+			*fits = false;
+		else
+			v->index = row;
+	}
+	if (rc == ST_OK && *fits && v->index)
+		rc = add_named(w, x, v, name, fits, e);
+	if (v->n)
+		qsort(v->rows, v->n, sizeof(*v->rows), by_path);
+	*fits = *fits && v->n && (v->index || v->n == 1);
+	return rc;
+}
+
+struct homing {
+	struct st_unit_version *v;
+	size_t at;
+	bool twice;
+};
+
+static int note_home(void *arg, const struct st_view *t, const struct st_segment *seg,
+		     uint64_t seg_off, struct st_err *e)
+{
+	struct homing *h = arg;
+	bool had = false;
+	int rc = st_map_put(&h->v->home, t->name, t->name_len, h->at, &had, NULL, e);
+
+	(void)seg;
+	(void)seg_off;
+	h->twice = h->twice || had;
+	return rc;
+}
+
+static int find_homes(struct st_weave *w, struct st_unit_version *v, char *format, size_t room,
+		      bool *fits, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && *fits && i < v->n; i++) {
+		struct homing h = { v, i, false };
+		struct st_vfile *f = NULL;
+
+		*fits = v->rows[i]->mode != ST_MODE_LINK;
+		if (*fits)
+			rc = st_vfile_open_model(&f, w->r, v->rows[i], e);
+		*fits = *fits && f;
+		if (rc != ST_OK || !*fits)
+			break;
+		if (!*format)
+			snprintf(format, room, "%s", st_vfile_manifest(f)->format);
+		*fits = strcmp(format, st_vfile_manifest(f)->format) == 0;
+		rc = st_vfile_views(f, note_home, &h, e);
+		*fits = *fits && !h.twice;
+		st_vfile_close(f);
+	}
+	return rc;
+}
+
+/* Does a tensor of both lie in files of different names? */
+static bool moved(const struct st_unit_version *a, const struct st_unit_version *b)
+{
+	const void *name;
+	size_t pos = 0, len;
+	uint64_t at, other;
+
+	while (st_map_next(&a->home, &pos, &name, &len, &at))
+		if (st_map_get(&b->home, name, len, &other) &&
+		    strcmp(a->rows[at]->path, b->rows[other]->path) != 0)
+			return true;
+	return false;
+}
+
+static bool same_files(const struct st_unit_version *a, const struct st_unit_version *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->rows[i]->path, b->rows[i]->path) != 0 ||
+		    !st_oid_eq(&a->rows[i]->id, &b->rows[i]->id))
+			return false;
+	return true;
+}
+
+/* Several sides changed it, and one of them where its tensors lie. */
+static int look(struct st_weave *w, struct st_weave_unit *u, bool *yes, struct st_err *e)
+{
+	char format[64] = "";
+	size_t changed = 0;
+	int rc = ST_OK;
+
+	*yes = true;
+	for (size_t i = 0; rc == ST_OK && *yes && i <= w->n; i++) {
+		rc = collect(w, index_of(w, i), u->name, version(u, i), yes, e);
+		changed += i && *yes && !same_files(&u->base, version(u, i));
+	}
+	*yes = *yes && changed > 1;
+	for (size_t i = 0; rc == ST_OK && *yes && i <= w->n; i++)
+		rc = find_homes(w, version(u, i), format, sizeof(format), yes, e);
+	if (rc != ST_OK || !*yes)
+		return rc;
+	for (u->pattern = 0; u->pattern < w->n; u->pattern++)
+		if (moved(&u->base, &u->side[u->pattern]))
+			return ST_OK;
+	*yes = false;
+	return ST_OK;
+}
+
+static int claim(struct st_weave *w, struct st_weave_unit *u, struct st_err *e)
+{
+	size_t number = w->nunits;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i <= w->n; i++) {
+		const struct st_unit_version *v = version(u, i);
+
+		if (v->index)
+			rc = st_map_put(&w->unit_of, v->index->path, v->index->path_len, number,
+					NULL, NULL, e);
+		for (size_t k = 0; rc == ST_OK && k < v->n; k++)
+			rc = st_map_put(&w->unit_of, v->rows[k]->path, v->rows[k]->path_len, number,
+					NULL, NULL, e);
+	}
+	return rc;
+}
+
+static int try_unit(struct st_weave *w, const char *name, size_t *cap, struct st_err *e)
+{
+	struct st_weave_unit u = { .name = name };
+	bool yes = false;
+	int rc = look(w, &u, &yes, e);
+
+	if (rc == ST_OK && yes)
+		rc = st_grow(&w->units, cap, w->nunits + 1, e);
+	if (rc == ST_OK && yes)
+		rc = claim(w, &u, e);
+	if (rc == ST_OK && yes)
+		w->units[w->nunits++] = u;
+	else
+		release_unit(&u);
+	return rc;
+}
+
+int st_weave_units(struct st_weave *w, struct st_err *e)
+{
+	struct st_map seen;
+	size_t cap = 0;
+	int rc = ST_OK;
+
+	st_map_init(&seen);
+	for (size_t i = 0; rc == ST_OK && w->base.nrows && i <= w->n; i++)
+		for (size_t k = 0; rc == ST_OK && k < index_of(w, i)->nrows; k++) {
+			const char *path = index_of(w, i)->rows[k].path, *name;
+			bool had = false;
+
+			if (!st_shard_index_name(path))
+				continue;
+			name = st_unit_of(&w->arena, path, e);
+			rc = name ? st_map_put(&seen, name, strlen(name), 1, &had, NULL, e) :
+				    (int)e->code;
+			if (rc == ST_OK && !had)
+				rc = try_unit(w, name, &cap, e);
+		}
+	st_map_release(&seen);
+	return rc;
+}
+
+int st_weave_unit_from(struct st_weave *w, const struct st_weave_unit *u,
+		       const struct st_oid *commit, struct st_unit_version *out, struct st_err *e)
+{
+	struct st_unit_version v = { 0 };
+	struct st_index x;
+	struct st_oid tree;
+	bool fits = false;
+	int rc = st_repo_commit_tree(w->r, commit, &tree, e);
+
+	st_index_init(&x);
+	if (rc == ST_OK)
+		rc = st_rewind_index(w->r, &tree, &x, e);
+	if (rc == ST_OK)
+		rc = collect(w, &x, u->name, &v, &fits, e);
+	out->rows = rc == ST_OK ? st_arena_alloc(&w->arena, v.n * sizeof(*out->rows), e) : NULL;
+	for (size_t i = 0; out->rows && fits && i < v.n; i++) {
+		struct st_stage_row *row = st_arena_alloc(&w->arena, sizeof(*row), e);
+
+		if (!row)
+			break;
+		*row = *v.rows[i];
+		row->path = st_arena_dup(&w->arena, row->path, row->path_len, e);
+		out->rows[out->n++] = row;
+	}
+	release_version(&v);
+	st_index_release(&x);
+	return e->code;
+}
+
+/* ---- the result's files ---- */
+
+const char *st_weave_home(const struct st_weave_unit *u, const char *name, size_t len,
+			  const struct st_operand *like)
+{
+	const struct st_unit_version *v = &u->side[u->pattern];
+	uint64_t at;
+
+	if (st_map_get(&v->home, name, len, &at) ||
+	    (like && st_map_get(&v->home, like->name, like->name_len, &at)))
+		return v->rows[at]->path;
+	for (size_t i = 0; like && i < v->n; i++) /* it is new: where its own side has it */
+		if (strcmp(v->rows[i]->path, like->path) == 0)
+			return v->rows[i]->path;
+	return v->rows[v->n - 1]->path;
+}
+
+static const char *home_of(const struct st_weave_unit *u, const struct st_thread *t)
+{
+	return st_weave_home(u, t->name, t->name_len, t->base ? t->base : t->op);
+}
+
+/* The tensors of one shard. */
+static int write_shard(const struct st_fabric *all, size_t at, struct st_err *e)
+{
+	const struct st_weave_unit *u = all->unit;
+	const struct st_stage_row *row = u->side[u->pattern].rows[at];
+	struct st_strand s = { .path = row->path, .mode = row->mode };
+	struct st_fabric f = *all;
+	int rc;
+
+	s.side[u->pattern] = row;
+	if (st_weave_by_hand(f.w, row->path))
+		return st_weave_take(
+			f.w, &s,
+			f.w->hand ? st_index_find(f.w->hand, row->path, row->path_len, NULL) : NULL,
+			e);
+	f.s = &s;
+	f.n = 0;
+	f.v = st_calloc(all->n, sizeof(*f.v), e);
+	if (!f.v)
+		return e->code;
+	for (size_t i = 0; i < all->n; i++)
+		if (strcmp(home_of(u, &all->v[i]), row->path) == 0)
+			f.v[f.n++] = all->v[i];
+	rc = st_fabric_write(&f, e);
+	free(f.v);
+	return rc;
+}
+
+/* ---- the index ---- */
+
+struct rows { /* of a weight map */
+	const char **names, **files;
+	size_t *lens, n;
+};
+
+/* A string and, of a key, a colon, spaced as people's indices are. */
+static int put_string(struct st_buf *b, const char *s, size_t len, const char *behind,
+		      struct st_err *e)
+{
+	struct st_jw w;
+
+	st_jw_init(&w, b, false, e);
+	st_jw_stringn(&w, s, len);
+	return e->code == ST_OK ? st_buf_addstr(b, behind, e) : (int)e->code;
+}
+
+/* An index that says only what ours's and the result's differ in. */
+static int put_index(struct st_buf *b, bool sized, uint64_t size, const struct rows *r,
+		     struct st_err *e)
+{
+	int rc = st_buf_addch(b, '{', e);
+
+	if (rc == ST_OK && sized)
+		rc = st_buf_addf(b, e, "\"metadata\": {\"total_size\": %" PRIu64 "}, ", size);
+	if (rc == ST_OK)
+		rc = st_buf_addstr(b, "\"weight_map\": {", e);
+	for (size_t i = 0; rc == ST_OK && i < r->n; i++) {
+		rc = i ? st_buf_addstr(b, ", ", e) : ST_OK;
+		if (rc == ST_OK)
+			rc = put_string(b, r->names[i], r->lens[i], ": ", e);
+		if (rc == ST_OK)
+			rc = put_string(b, r->files[i], strlen(r->files[i]), "", e);
+	}
+	return rc == ST_OK ? st_buf_addstr(b, "}}", e) : rc;
+}
+
+static int rows_init(struct rows *r, size_t n, struct st_err *e)
+{
+	r->names = st_calloc(n, sizeof(*r->names), e);
+	r->files = st_calloc(n, sizeof(*r->files), e);
+	r->lens = st_calloc(n, sizeof(*r->lens), e);
+	return e->code;
+}
+
+static void rows_release(struct rows *r)
+{
+	free(r->names);
+	free(r->files);
+	free(r->lens);
+}
+
+static void rows_add(struct rows *r, const char *name, size_t len, const char *file)
+{
+	r->names[r->n] = name;
+	r->lens[r->n] = len;
+	r->files[r->n++] = file;
+}
+
+/* Never asked: what is merged into ours is its own index, changed. */
+static int take_theirs(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+		       const struct st_keys_text *sides, size_t *choice, struct st_err *e)
+{
+	(void)arg;
+	(void)key;
+	(void)len;
+	(void)base;
+	(void)sides;
+	(void)e;
+	*choice = 1;
+	return ST_OK;
+}
+
+/* That there is someone to ask makes changes go in key by key. */
+static int own_none(void *arg, const char *key, size_t len, const struct st_keys_text *base,
+		    const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
+		    struct st_err *e)
+{
+	(void)arg;
+	(void)key;
+	(void)len;
+	(void)base;
+	(void)sides;
+	(void)text;
+	(void)e;
+	*mine = false;
+	return ST_OK;
+}
+
+/* The size that the index says, where it says one as a plain number. */
+static bool total_size(const struct st_buf *text, struct st_arena *arena, uint64_t *size)
+{
+	const struct st_keys_text t = { text->p, text->len };
+	struct st_keys_text found;
+	struct st_err none = { 0 };
+	const char *p;
+
+	if (st_keys_find(ST_KEYS_JSON, &t, "metadata.total_size", 19, arena, &found, &none) !=
+		    ST_OK ||
+	    !found.p || !found.len || found.len > 18)
+		return false;
+	p = found.p;
+	*size = 0;
+	for (size_t i = 0; i < found.len; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return false;
+		*size = *size * 10 + (uint64_t)(p[i] - '0');
+	}
+	return true;
+}
+
+static uint64_t bytes_of(const struct st_side *side)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < side->n; i++)
+		n += side->t[i].nbytes;
+	return n;
+}
+
+/* was, now: the same index in few words, before and after; now's goes into the text. */
+static int edit_index(const struct st_fabric *f, const struct st_buf *text,
+		      const struct st_shard_index *x, struct st_buf *was, struct st_buf *now,
+		      struct st_err *e)
+{
+	struct rows before = { 0 }, after = { 0 };
+	uint64_t size = 0, new_size = 0;
+	bool sized = total_size(text, &f->w->arena, &size);
+	int rc = rows_init(&before, x->nnames, e);
+
+	if (rc == ST_OK)
+		rc = rows_init(&after, f->n, e);
+	for (size_t i = 0; rc == ST_OK && i < x->nnames; i++)
+		rows_add(&before, x->names[i], strlen(x->names[i]), x->shards[x->shard_of[i]]);
+	for (size_t i = 0; rc == ST_OK && i < f->n; i++) {
+		rows_add(&after, f->v[i].name, f->v[i].name_len,
+			 st_weave_file_name(home_of(f->unit, &f->v[i])));
+		new_size += f->v[i].op->nbytes;
+	}
+	/* it may count otherwise than we do, but not what changed */
+	new_size += size - bytes_of(st_diff_side_get(f->side[f->pattern]));
+	if (rc == ST_OK)
+		rc = put_index(was, sized, size, &before, e);
+	if (rc == ST_OK)
+		rc = put_index(now, sized, new_size, &after, e);
+	rows_release(&before);
+	rows_release(&after);
+	return e->code;
+}
+
+static int join_index(const struct st_fabric *f, const struct st_strand *s,
+		      const struct st_buf *text, const struct st_shard_index *x, struct st_err *e)
+{
+	const struct st_stage_row *row = f->unit->side[f->unit->pattern].index;
+	struct st_buf was, now, out;
+	int rc;
+
+	st_buf_init(&was, 2 * INDEX_MAX);
+	st_buf_init(&now, 2 * INDEX_MAX);
+	st_buf_init(&out, 4 * INDEX_MAX);
+	rc = edit_index(f, text, x, &was, &now, e);
+	if (rc == ST_OK) {
+		const struct st_keys_text sides[] = { { text->p, text->len }, { now.p, now.len } };
+		const struct st_keys k = { { was.p, was.len }, sides,	    2, take_theirs, NULL,
+					   own_none,	       ST_KEYS_JSON };
+
+		rc = st_keys_merge(&k, &out, e);
+	}
+	if (rc == ST_OK && out.len == text->len && memcmp(out.p, text->p, out.len) == 0)
+		rc = st_weave_take(f->w, s, row, e);
+	else if (rc == ST_OK)
+		rc = st_weave_store_text(f->w, s, &out, e);
+	st_buf_release(&was);
+	st_buf_release(&now);
+	st_buf_release(&out);
+	return rc;
+}
+
+static int write_index(const struct st_fabric *f, struct st_err *e)
+{
+	const struct st_stage_row *row = f->unit->side[f->unit->pattern].index;
+	struct st_shard_index x = { 0 };
+	struct st_buf text;
+	int rc;
+
+	if (!row)
+		return ST_OK;
+	st_buf_init(&text, INDEX_MAX);
+	rc = read_index(f->w, row, &text, &x, e);
+	if (rc == ST_OK) {
+		const struct st_strand s = { .path = row->path, .mode = row->mode };
+
+		rc = join_index(f, &s, &text, &x, e);
+	}
+	st_shard_index_release(&x);
+	st_buf_release(&text);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", row->path);
+}
+
+/* ---- all of it ---- */
+
+static bool stays(const struct st_weave_unit *u, const char *path)
+{
+	const struct st_unit_version *v = &u->side[u->pattern];
+
+	for (size_t i = 0; i < v->n; i++)
+		if (strcmp(v->rows[i]->path, path) == 0)
+			return true;
+	return v->index && strcmp(v->index->path, path) == 0;
+}
+
+static int drop(struct st_weave *w, const struct st_weave_unit *u, const struct st_stage_row *row,
+		struct st_err *e)
+{
+	const struct st_strand s = { .path = row ? row->path : "" };
+
+	return !row || stays(u, row->path) ? ST_OK : st_weave_take(w, &s, NULL, e);
+}
+
+/* What ours has and the result does not. */
+static int drop_old(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)
+{
+	const struct st_unit_version *v = &u->side[0];
+	int rc = drop(w, u, v->index, e);
+
+	for (size_t i = 0; rc == ST_OK && i < v->n; i++)
+		rc = drop(w, u, v->rows[i], e);
+	return rc;
+}
+
+int st_weave_unit_write(const struct st_fabric *f, struct st_err *e)
+{
+	const struct st_weave_unit *u = f->unit;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < u->side[u->pattern].n; i++)
+		rc = write_shard(f, i, e);
+	if (rc == ST_OK)
+		rc = write_index(f, e);
+	return rc == ST_OK ? drop_old(f->w, u, e) : rc;
+}
+
+int st_weave_unit(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)
+{
+	const struct st_unit_version *v = &u->side[u->pattern];
+	const struct st_strand s = { .path = v->index ? v->index->path : v->rows[0]->path };
+
+	if (w->wanted && !w->wanted(w->wanted_arg, s.path))
+		return ST_OK;
+	return st_weave_model(w, &s, u, e);
+}
