@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The difference of numbers from the base's, coded in contexts that the base gives
- * (doc/format/codec.md). With s the order-preserving map of bit patterns to integers, an element is
- * d = s(x) - s(b) modulo 2^bits, less what is predicted of it, as
+ * (doc/format/codec.md). With s the order-preserving map of bit patterns to integers, the base's
+ * sign being plus, an element is d = s(x) - s(b) modulo 2^bits, less what is predicted of it, as
  *
  *	mag = d < 0 ? ~d : d, k = bits of mag, symbol = k << 2 | bit k - 2 of mag << 1 | (d < 0)
  *
@@ -29,6 +29,7 @@
 #define GROUPS_MAX (ST_FRAME_LEN / GROUP_MIN + 2)
 #define PREDICTED 128u /* in a group's byte; the rest is its scale */
 #define LEVEL_MAX 4095
+#define BATCH ((size_t)8192) /* elements that are decoded at a time, about: a multiple of lanes */
 
 enum {
 	WITH_GROUPS = 1, /* each has a byte */
@@ -206,10 +207,11 @@ static unsigned below_top(const struct coding *c, unsigned level)
 
 /* A mean of mag, weighed by the base's exponent: how far the group moved, in integers so that the
  * order of summation cannot show. */
-static unsigned scale_of(const struct coding *c, size_t at, size_t n, const uint8_t *mag)
+static unsigned scale_of(const struct coding *c, size_t at, size_t n, const uint8_t *mag,
+			 const uint8_t *sym)
 {
 	const uint8_t *b = c->in->base + at * c->in->width;
-	uint64_t sum = c->k->weigh(mag, b, n, c->h.number, (unsigned)c->h.top);
+	uint64_t sum = c->k->weigh(mag, sym, b, n, c->h.number, (unsigned)c->h.top);
 	unsigned scale = half_octaves(sum / n);
 
 	return scale < PREDICTED ? scale : PREDICTED - 1;
@@ -265,9 +267,9 @@ static unsigned scale_part(const struct coding *c, size_t g)
 	return c->scale[g] & (PREDICTED - 1);
 }
 
-static void set_scale(struct coding *c, size_t g, const uint8_t *mag)
+static void set_scale(struct coding *c, size_t g, const uint8_t *mag, const uint8_t *sym)
 {
-	unsigned scale = scale_of(c, group_at(&c->h, g), group_len(c, g), mag);
+	unsigned scale = scale_of(c, group_at(&c->h, g), group_len(c, g), mag, sym);
 
 	c->scale[g] = (uint8_t)((c->scale[g] & PREDICTED) | scale);
 }
@@ -303,7 +305,7 @@ static void take_sample(struct coding *c, struct sample *s)
 		if (c->scale[g] == 0 || seen++ % s->every ||
 		    !split_group(c, g, c->sym + pos, c->mag))
 			continue;
-		set_scale(c, g, c->mag);
+		set_scale(c, g, c->mag, c->sym + pos);
 		s->group[s->n++] = (uint32_t)g;
 		pos += group_len(c, g);
 	}
@@ -362,7 +364,7 @@ static uint64_t sample_bits(struct coding *c, const struct sample *s,
 	return entropy(c, counts);
 }
 
-/* Whether a group's scale is worth its byte. */
+/* Whether a group's scale is worth its byte, and the time it takes. */
 static void choose_contexts(struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS])
 {
 	struct sample s;
@@ -373,7 +375,7 @@ static void choose_contexts(struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS
 	with = sample_bits(c, &s, counts);
 	c->h.flags &= (uint8_t)~WITH_SCALE;
 	without = sample_bits(c, &s, counts);
-	if (without > with + without / 256 + c->ngroups * 8 / s.every)
+	if (without > with + without / 64 + c->ngroups * 8 / s.every)
 		c->h.flags |= WITH_SCALE;
 }
 
@@ -389,7 +391,7 @@ static void take_groups(struct coding *c, uint32_t (*counts)[ST_RANS_SYMBOLS])
 			continue;
 		c->k->put_raw(c->mag, sym, n, c->low, &c->low_bits);
 		if (c->h.flags & WITH_SCALE)
-			set_scale(c, g, c->mag);
+			set_scale(c, g, c->mag, sym);
 		count_group(c, g, sym, c->ctx + c->coded);
 		c->coded += n;
 	}
@@ -606,9 +608,12 @@ struct reading {
 	unsigned width;
 	const uint8_t *base;
 	uint8_t *raw;
-	size_t m, ngroups, coded;
+	size_t m, ngroups;
 	struct st_codec_work *w;
 	struct st_decay decay;
+	const uint8_t *low; /* bits of all elements, */
+	size_t nlow;	    /* bytes of them, */
+	uint64_t bit;	    /* and where they go on */
 };
 
 static void get_header(struct st_rd *r, struct header *h)
@@ -672,26 +677,115 @@ static size_t len_of(const struct reading *d, size_t g)
 	return (end < d->m ? end : d->m) - at;
 }
 
-static size_t add_contexts(struct reading *d)
+/* ---- elements, a batch at a time, so that all that is known of them stays in a near cache ---- */
+
+/* Elements of one group. */
+struct piece {
+	size_t at, n;
+	unsigned how; /* the group's byte */
+};
+
+struct place { /* the next piece: so far in which group */
+	size_t group, into;
+};
+
+static bool next_piece(const struct reading *d, struct place *p, struct piece *out)
 {
-	size_t pos = 0;
+	size_t left;
 
-	for (size_t g = 0; g < d->ngroups; g++) {
-		unsigned scale = d->w->group[g] & (PREDICTED - 1);
-		struct st_context_line line;
-		size_t n = len_of(d, g);
-
-		if (!scale)
-			continue;
-		line = line_of(&d->h, scale);
-		d->k->contexts(d->base + group_at(&d->h, g) * d->width, n, d->h.number, &line,
-			       d->w->ctx + pos);
-		pos += n;
-	}
-	return pos;
+	if (p->group == d->ngroups)
+		return false;
+	left = len_of(d, p->group) - p->into;
+	out->at = group_at(&d->h, p->group) + p->into;
+	out->n = left < BATCH ? left : BATCH;
+	out->how = d->w->group[p->group];
+	p->into += out->n;
+	if (out->n == left)
+		*p = (struct place){ .group = p->group + 1 };
+	return true;
 }
 
-static int get_symbols(struct reading *d, struct st_rd *r)
+/* Of the pieces from p on, and how many elements these have. */
+static size_t batch_contexts(struct reading *d, struct place *p, size_t *npieces)
+{
+	struct piece q;
+	size_t n = 0;
+
+	for (*npieces = 0; n < BATCH && next_piece(d, p, &q); ++*npieces) {
+		struct st_context_line line = line_of(&d->h, q.how & (PREDICTED - 1));
+
+		if (!(q.how & (PREDICTED - 1)))
+			continue;
+		d->k->contexts(d->base + q.at * d->width, q.n, d->h.number, &line, d->w->ctx + n);
+		n += q.n;
+	}
+	return n;
+}
+
+/* What is not coded: the base, or exactly what is predicted, of which all symbols are 0. */
+static void copy_piece(struct reading *d, const struct piece *q)
+{
+	const uint8_t *zeros = d->w->mag, *base = d->base + q->at * d->width;
+	uint8_t *to = d->raw + q->at * d->width;
+
+	if (q->how == 0)
+		memcpy(to, base, q->n * d->width);
+	else
+		d->k->join(zeros, base, q->n, d->h.number, &d->decay, zeros, sizeof(d->w->mag),
+			   &(uint64_t){ 0 }, to);
+}
+
+/* The pieces from p on, in order. False where the low bits end too early. */
+static bool join_batch(struct reading *d, struct place *p, size_t npieces)
+{
+	const uint8_t *sym = d->w->sym;
+	struct piece q;
+
+	for (; npieces > 0 && next_piece(d, p, &q); npieces--) {
+		const struct st_decay *decay = q.how & PREDICTED ? &d->decay : NULL;
+		size_t at = q.at * d->width;
+
+		if (!(q.how & (PREDICTED - 1))) {
+			copy_piece(d, &q);
+			continue;
+		}
+		if (!d->k->join(sym, d->base + at, q.n, d->h.number, decay, d->low, d->nlow,
+				&d->bit, d->raw + at))
+			return false;
+		sym += q.n;
+	}
+	return true;
+}
+
+static int get_elements(struct reading *d, struct st_rans_decoder *symbols, struct st_err *e)
+{
+	struct place begin = { 0 }, end = { 0 };
+
+	if (d->h.flags & WITH_DECAY)
+		memset(d->w->mag, 0, BATCH); /* for copy_piece */
+	while (begin.group < d->ngroups) {
+		size_t npieces, n = batch_contexts(d, &end, &npieces);
+
+		if (n && st_rans_next(symbols, d->w->ctx, d->w->sym, n, e) != ST_OK)
+			return e->code;
+		if (!join_batch(d, &begin, npieces))
+			return st_fail(e, ST_ECORRUPT, "the low bits end too early");
+	}
+	if ((d->bit + 7) / 8 != d->nlow || (d->bit % 8 && d->low[d->nlow - 1] >> d->bit % 8))
+		return st_fail(e, ST_ECORRUPT, "%zu bytes are not %" PRIu64 " low bits", d->nlow,
+			       d->bit);
+	return ST_OK;
+}
+
+static bool any_coded(const struct reading *d)
+{
+	for (size_t g = 0; g < d->ngroups; g++)
+		if (d->w->group[g] & (PREDICTED - 1))
+			return true;
+	return false;
+}
+
+static int begin_symbols(struct reading *d, struct st_rans_decoder *symbols, struct st_rd *r)
 {
 	const uint8_t *p;
 	uint32_t n;
@@ -700,39 +794,21 @@ static int get_symbols(struct reading *d, struct st_rd *r)
 		return r->err->code;
 	n = st_rd_u32(r);
 	p = st_rd_bytes(r, n);
-	return p ? st_rans_decode(&d->w->model, p, n, d->w->ctx, d->w->sym, d->coded, r->err) :
-		   (int)r->err->code;
+	return p ? st_rans_begin(symbols, &d->w->model, p, n, r->err) : (int)r->err->code;
 }
 
-/* Groups in order: those skipped from the base, the others from their symbols. */
 static int rebuild(struct reading *d, struct st_rd *r)
 {
-	size_t left = st_rd_left(r), pos = 0;
-	const uint8_t *bits = st_rd_bytes(r, left);
-	uint64_t bit = 0;
+	struct st_rans_decoder symbols;
+	bool coded = any_coded(d);
 
-	for (size_t g = 0; g < d->ngroups; g++) {
-		size_t n = len_of(d, g), at = group_at(&d->h, g) * d->width;
-		unsigned how = d->w->group[g];
-		const struct st_decay *decay = how & PREDICTED ? &d->decay : NULL;
-
-		if (how == 0) {
-			memcpy(d->raw + at, d->base + at, n * d->width);
-		} else if (how == PREDICTED) {
-			memset(d->w->mag, 0, n);
-			d->k->join(d->w->mag, d->base + at, n, d->h.number, decay, d->w->mag,
-				   sizeof(d->w->mag), &(uint64_t){ 0 }, d->raw + at);
-		} else {
-			if (!d->k->join(d->w->sym + pos, d->base + at, n, d->h.number, decay, bits,
-					left, &bit, d->raw + at))
-				return st_fail(r->err, ST_ECORRUPT, "the low bits end too early");
-			pos += n;
-		}
-	}
-	if ((bit + 7) / 8 != left || (bit % 8 && bits[left - 1] >> bit % 8))
-		return st_fail(r->err, ST_ECORRUPT, "%zu bytes are not %" PRIu64 " low bits", left,
-			       bit);
-	return ST_OK;
+	if (coded && begin_symbols(d, &symbols, r) != ST_OK)
+		return r->err->code;
+	d->nlow = st_rd_left(r);
+	d->low = st_rd_bytes(r, d->nlow);
+	if (get_elements(d, &symbols, r->err) != ST_OK)
+		return r->err->code;
+	return coded ? st_rans_finish(&symbols, r->err) : ST_OK;
 }
 
 static int get_groups(struct reading *d, struct st_codec_state *s, struct st_rd *r)
@@ -759,9 +835,6 @@ static int read_all(struct reading *d, struct st_codec_state *s, struct st_rd *r
 	if (!tail)
 		return r->err->code;
 	memcpy(d->raw + d->m * d->width, tail, n % d->width);
-	d->coded = add_contexts(d);
-	if (d->coded && get_symbols(d, r) != ST_OK)
-		return r->err->code;
 	return rebuild(d, r);
 }
 

@@ -8,7 +8,7 @@
 
 #define ST_DECAY_CELLS 256 /* by the highest 8 bits of the mantissa */
 
-/* What is predicted of a number that only decayed: -sign(b) * (between step[cell] and the next). */
+/* What is predicted of a number that only decayed: nearer to zero by step[cell] up to the next. */
 struct st_decay {
 	int32_t step[ST_DECAY_CELLS + 1];
 	bool steep; /* two steps next to each other differ by 2^31 or more, as hostile ones may */
@@ -39,10 +39,19 @@ struct st_delta_kernel {
 	/* A context of each number of the base, by its level. */
 	void (*contexts)(const uint8_t *b, size_t n, enum st_num num,
 			 const struct st_context_line *l, uint8_t *ctx);
-	/* The sum of min(mag, 2^24 - 1) * 2^22 >> levels below top, each rounded down. */
-	uint64_t (*weigh)(const uint8_t *mag, const uint8_t *b, size_t n, enum st_num num,
-			  unsigned top);
+	/* The sum of (min(mag, st_delta_most) + the symbol's sign) * 2^22 >> levels below top, each
+	 * rounded down. */
+	uint64_t (*weigh)(const uint8_t *mag, const uint8_t *sym, const uint8_t *b, size_t n,
+			  enum st_num num, unsigned top);
 };
+
+/* As far as zero is in steps of the base's: what is further, or beyond, is mostly not so far. */
+static inline uint32_t st_delta_most(enum st_num num)
+{
+	unsigned mantissa = st_numbers[num].mantissa;
+
+	return (1u << (num != ST_NUM_INT && mantissa < 23 ? mantissa + 1 : 24)) - 1;
+}
 
 extern const struct st_delta_kernel st_delta_kernels[4]; /* widths 1, 2, 4, 8 */
 /* Widths 2 and 4; x86-64 only. */

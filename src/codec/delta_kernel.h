@@ -19,18 +19,20 @@ static inline void FN(store)(uint8_t *p, size_t i, T v)
 	memcpy(p + i * sizeof(T), &v, sizeof(T));
 }
 
-static inline T FN(order)(T u, bool is_float)
+/* A float with its sign turned as the base's, so that larger ones have larger integers. */
+static inline T FN(order)(T u, T b, bool is_float)
 {
-	T sign = (T)(0 - (u >> (BITS - 1)));
+	T top = (T)((T)1 << (BITS - 1)), turned = (T)(u ^ (b & top));
 
-	return is_float ? (T)(u ^ (sign | (T)((T)1 << (BITS - 1)))) : u;
+	return is_float ? (T)(turned ^ (top | (T)(0 - (turned >> (BITS - 1))))) : u;
 }
 
-static inline T FN(unorder)(T s, bool is_float)
+static inline T FN(unorder)(T s, T b, bool is_float)
 {
-	T sign = (T)((s >> (BITS - 1)) - 1); /* all ones where the number is negative */
+	T top = (T)((T)1 << (BITS - 1));
+	T below = (T)((s >> (BITS - 1)) - 1); /* all ones where it has not the base's sign */
 
-	return is_float ? (T)(s ^ (sign | (T)((T)1 << (BITS - 1)))) : s;
+	return is_float ? (T)(s ^ (top | below) ^ (b & top)) : s;
 }
 
 /* k << 1 | the bit below the highest */
@@ -69,7 +71,7 @@ static inline T FN(predict)(T b, enum st_num num, const struct st_decay *decay)
 	if (by < 0)
 		round = ((int64_t)1 << shift) - 1;
 	d = from + ((by * (int64_t)low + round) >> shift);
-	return (T)(b >> (BITS - 1) ? d : -d);
+	return (T)-d;
 }
 
 static void FN(split)(const uint8_t *x, const uint8_t *b, size_t n, enum st_num num,
@@ -81,7 +83,7 @@ static void FN(split)(const uint8_t *x, const uint8_t *b, size_t n, enum st_num 
 		T u = FN(load)(b, i), d;
 		T neg;
 
-		d = (T)(FN(order)(FN(load)(x, i), is_float) - FN(order)(u, is_float));
+		d = (T)(FN(order)(FN(load)(x, i), u, is_float) - FN(order)(u, u, is_float));
 		if (decay)
 			d = (T)(d - FN(predict)(u, num, decay));
 		neg = (T)(d >> (BITS - 1));
@@ -130,7 +132,7 @@ static bool FN(join)(const uint8_t *sym, const uint8_t *b, size_t n, enum st_num
 		d = (T)(d ^ (T)(0 - (T)(sym[i] & 1)));
 		if (decay)
 			d = (T)(d + FN(predict)(u, num, decay));
-		FN(store)(x, i, FN(unorder)((T)(FN(order)(u, is_float) + d), is_float));
+		FN(store)(x, i, FN(unorder)((T)(FN(order)(u, u, is_float) + d), u, is_float));
 	}
 	*bit = at;
 	return at <= (uint64_t)raw_len * 8;
@@ -204,20 +206,21 @@ static void FN(contexts)(const uint8_t *b, size_t n, enum st_num num,
 	}
 }
 
-static uint64_t FN(weigh)(const uint8_t *mag, const uint8_t *b, size_t n, enum st_num num,
-			  unsigned top)
+static uint64_t FN(weigh)(const uint8_t *mag, const uint8_t *sym, const uint8_t *b, size_t n,
+			  enum st_num num, unsigned top)
 {
 	uint16_t level[ST_LEVELS_AT_ONCE];
-	uint64_t sum = 0;
+	uint64_t most = st_delta_most(num), sum = 0;
 
 	for (size_t at = 0, some; at < n; at += some) {
 		some = n - at < ST_LEVELS_AT_ONCE ? n - at : ST_LEVELS_AT_ONCE;
 		FN(levels)(b + at * sizeof(T), some, num, level);
 		for (size_t i = 0; i < some; i++) {
-			uint64_t v = FN(load)(mag, at + i), most = (1u << 24) - 1;
+			uint64_t v = FN(load)(mag, at + i);
 			unsigned down = level[i] < top ? top - level[i] : 0;
 
-			sum += down < 46 ? (v < most ? v : most) << 22 >> down : 0;
+			v = (v < most ? v : most) + (sym[at + i] & 1u);
+			sum += down < 46 ? v << 22 >> down : 0;
 		}
 	}
 	return sum;

@@ -10,6 +10,7 @@
 
 #define STEP VECTOR_BYTES /* elements at a time */
 #define LANES32 (VECTOR_BITS / 32)
+#define AHEAD 16384 /* bytes of the base: it will soon be read, and memory is idle now */
 
 INLINE uint64_t load64(const uint8_t *p)
 {
@@ -84,27 +85,31 @@ INLINE uint64_t bits_end(const struct bits *o, const uint8_t *out)
 
 /* ---- 16 bits ---- */
 
-/* flip: all ones for floats, else zero */
-INLINE vec order16(vec v, vec flip)
+/* s(x) - s(b), all with b's sign turned to plus. flip: all ones for floats, else zero. */
+INLINE vec differ16(vec x, vec b, vec flip)
 {
-	vec sign = VALL(or)(V(srai_epi16)(v, 15), V(set1_epi16)(INT16_MIN));
+	const vec top = VALL(and)(flip, V(set1_epi16)(INT16_MIN));
+	vec turned = VALL(xor)(x, VALL(and)(b, top));
+	vec sign = VALL(or)(VALL(and)(V(srai_epi16)(turned, 15), flip), top);
 
-	return VALL(xor)(v, VALL(and)(sign, flip));
+	return V(sub_epi16)(VALL(xor)(turned, sign), VALL(or)(b, top));
 }
 
-INLINE vec unorder16(vec v, vec flip)
+/* The other way. */
+INLINE vec go16(vec b, vec d, vec flip)
 {
-	vec sign = V(srai_epi16)(v, 15);
+	const vec top = VALL(and)(flip, V(set1_epi16)(INT16_MIN));
+	vec s = V(add_epi16)(VALL(or)(b, top), d);
+	vec sign = VALL(or)(VALL(andnot)(V(srai_epi16)(s, 15), flip), top);
 
-	sign = VALL(or)(VALL(xor)(sign, V(set1_epi16)(-1)), V(set1_epi16)(INT16_MIN));
-	return VALL(xor)(v, VALL(and)(sign, flip));
+	return VALL(xor)(VALL(xor)(s, sign), VALL(and)(b, top));
 }
 
 /* Symbols as 16-bit lanes. */
 INLINE vec symbols16(const uint8_t *x, const uint8_t *b, vec flip, uint8_t *mag)
 {
 	const vec zero = VALL(setzero)();
-	vec d = V(sub_epi16)(order16(load(x), flip), order16(load(b), flip));
+	vec d = differ16(load(x), load(b), flip);
 	vec neg = V(srai_epi16)(d, 15), lo, hi;
 
 	d = VALL(xor)(d, neg);
@@ -157,7 +162,7 @@ INLINE void join_some16(vec top, vec low, vec neg, const uint8_t *b, vec flip, c
 #undef TAKE
 	d = vec_of(w);
 	d = VALL(xor)(VALL(or)(d, top), neg);
-	store(x, unorder16(V(add_epi16)(order16(load(b), flip), d), flip));
+	store(x, go16(load(b), d, flip));
 }
 
 TARGET static bool join_16(const uint8_t *sym, const uint8_t *b, size_t n, enum st_num num,
@@ -179,6 +184,7 @@ TARGET static bool join_16(const uint8_t *sym, const uint8_t *b, size_t n, enum 
 		vec hi = VALL(or)(lookup(TOP_HI, k), VALL(and)(lookup(NEXT_HI, k), next));
 		vec low_lo = lookup(LOW_LO, k), low_hi = lookup(LOW_HI, k);
 
+		__builtin_prefetch(b + 2 * i + AHEAD);
 		join_some16(V(unpacklo_epi8)(lo, hi), V(unpacklo_epi8)(low_lo, low_hi),
 			    V(unpacklo_epi8)(neg, neg), b + 2 * i, flip, raw, &at, x + 2 * i);
 		join_some16(V(unpackhi_epi8)(lo, hi), V(unpackhi_epi8)(low_lo, low_hi),
@@ -277,19 +283,22 @@ TARGET static void levels_16(const uint8_t *b, size_t n, enum st_num num, uint16
 
 /* ---- 32 bits ---- */
 
-INLINE vec order32(vec v, vec flip)
+INLINE vec differ32(vec x, vec b, vec flip)
 {
-	vec sign = VALL(or)(V(srai_epi32)(v, 31), V(set1_epi32)(INT32_MIN));
+	const vec top = VALL(and)(flip, V(set1_epi32)(INT32_MIN));
+	vec turned = VALL(xor)(x, VALL(and)(b, top));
+	vec sign = VALL(or)(VALL(and)(V(srai_epi32)(turned, 31), flip), top);
 
-	return VALL(xor)(v, VALL(and)(sign, flip));
+	return V(sub_epi32)(VALL(xor)(turned, sign), VALL(or)(b, top));
 }
 
-INLINE vec unorder32(vec v, vec flip)
+INLINE vec go32(vec b, vec d, vec flip)
 {
-	vec sign = V(srai_epi32)(v, 31);
+	const vec top = VALL(and)(flip, V(set1_epi32)(INT32_MIN));
+	vec s = V(add_epi32)(VALL(or)(b, top), d);
+	vec sign = VALL(or)(VALL(andnot)(V(srai_epi32)(s, 31), flip), top);
 
-	sign = VALL(or)(VALL(xor)(sign, V(set1_epi32)(-1)), V(set1_epi32)(INT32_MIN));
-	return VALL(xor)(v, VALL(and)(sign, flip));
+	return VALL(xor)(VALL(xor)(s, sign), VALL(and)(b, top));
 }
 
 /* (by * low + round) >> 15, of which the low 32 bits are wanted. */
@@ -341,27 +350,25 @@ INLINE void steps(const struct st_decay *decay, vec cell, vec *from, vec *to)
 	*to = of_eights(t);
 }
 
-/* Of f32 numbers. */
+/* How much nearer to zero f32 numbers are predicted to be. */
 INLINE vec predict32(vec b, const struct st_decay *decay)
 {
 	vec cell = VALL(and)(V(srli_epi32)(b, 15), V(set1_epi32)(255));
 	vec low = VALL(and)(b, V(set1_epi32)(0x7fff));
-	vec plus = ones32(greater32(b, V(set1_epi32)(-1))), from, to, d;
+	vec from, to;
 
 	steps(decay, cell, &from, &to);
-	d = V(add_epi32)(from, slope(V(sub_epi32)(to, from), low));
-
-	return V(sub_epi32)(VALL(xor)(d, plus), plus);
+	return V(add_epi32)(from, slope(V(sub_epi32)(to, from), low));
 }
 
 INLINE vec symbols32(const uint8_t *x, const uint8_t *b, vec flip, const struct st_decay *decay,
 		     uint8_t *mag)
 {
 	vec u = load(b), neg, h;
-	vec d = V(sub_epi32)(order32(load(x), flip), order32(u, flip));
+	vec d = differ32(load(x), u, flip);
 
 	if (decay)
-		d = V(sub_epi32)(d, predict32(u, decay));
+		d = V(add_epi32)(d, predict32(u, decay));
 	neg = V(srai_epi32)(d, 31);
 	d = VALL(xor)(d, neg);
 	store(mag, d);
@@ -444,8 +451,8 @@ INLINE size_t join_many32(const uint8_t *sym, const uint8_t *b, size_t n, vec fl
 		neg = V(sub_epi32)(VALL(setzero)(), VALL(and)(s, one));
 		d = VALL(xor)(VALL(or)(vec_of(w), top), neg);
 		if (decay)
-			d = V(add_epi32)(d, predict32(u, decay));
-		store(x + 4 * i, unorder32(V(add_epi32)(order32(u, flip), d), flip));
+			d = V(sub_epi32)(d, predict32(u, decay));
+		store(x + 4 * i, go32(u, d, flip));
 	}
 	*bit = at;
 	return i;
@@ -535,13 +542,22 @@ TARGET static void contexts_32(const uint8_t *b, size_t n, enum st_num num,
 
 /* ---- both ---- */
 
+/* Symbols widened to 64 bits, of which their sign. */
+INLINE vec signs_wide(const uint8_t *sym)
+{
+	uint64_t w = 0;
+
+	memcpy(&w, sym, VECTOR_WORDS);
+	return VALL(and)(V(cvtepu8_epi64)(_mm_cvtsi64_si128((long long)w)), every64(1));
+}
+
 /* Elements widened to 64 bits: what is weighed, and the level. */
-INLINE vec weigh_wide(vec mag, vec bits, __m128i mantissa, vec top)
+INLINE vec weigh_wide(vec mag, vec sign, vec most, vec bits, __m128i mantissa, vec top)
 {
 	vec down = V(sub_epi32)(top, V(srl_epi64)(bits, mantissa));
 
 	down = V(max_epi32)(down, VALL(setzero)());
-	mag = V(min_epu32)(mag, every64((1 << 24) - 1));
+	mag = V(add_epi64)(V(min_epu32)(mag, most), sign);
 	return V(srlv_epi64)(V(slli_epi64)(mag, 22), down);
 }
 
@@ -555,11 +571,12 @@ INLINE uint64_t total(vec sum)
 	return all;
 }
 
-TARGET static uint64_t weigh_16(const uint8_t *mag, const uint8_t *b, size_t n, enum st_num num,
-				unsigned top)
+TARGET static uint64_t weigh_16(const uint8_t *mag, const uint8_t *sym, const uint8_t *b, size_t n,
+				enum st_num num, unsigned top)
 {
 	const __m128i mantissa = _mm_cvtsi32_si128((int)st_numbers[num].mantissa);
 	const vec bits = every64(INT16_MAX), highest = every64(top);
+	const vec most = every64(st_delta_most(num));
 	vec sum = VALL(setzero)();
 	size_t i = 0;
 
@@ -567,16 +584,19 @@ TARGET static uint64_t weigh_16(const uint8_t *mag, const uint8_t *b, size_t n, 
 		vec m = V(cvtepu16_epi64)(load_quarter(mag + 2 * i));
 		vec l = VALL(and)(V(cvtepu16_epi64)(load_quarter(b + 2 * i)), bits);
 
-		sum = V(add_epi64)(sum, weigh_wide(m, l, mantissa, highest));
+		sum = V(add_epi64)(sum,
+				   weigh_wide(m, signs_wide(sym + i), most, l, mantissa, highest));
 	}
-	return total(sum) + st_delta_kernels[1].weigh(mag + 2 * i, b + 2 * i, n - i, num, top);
+	return total(sum) +
+	       st_delta_kernels[1].weigh(mag + 2 * i, sym + i, b + 2 * i, n - i, num, top);
 }
 
-TARGET static uint64_t weigh_32(const uint8_t *mag, const uint8_t *b, size_t n, enum st_num num,
-				unsigned top)
+TARGET static uint64_t weigh_32(const uint8_t *mag, const uint8_t *sym, const uint8_t *b, size_t n,
+				enum st_num num, unsigned top)
 {
 	const __m128i mantissa = _mm_cvtsi32_si128(23);
 	const vec bits = every64(INT32_MAX), highest = every64(top);
+	const vec most = every64(st_delta_most(num));
 	vec sum = VALL(setzero)();
 	size_t i = 0;
 
@@ -584,9 +604,11 @@ TARGET static uint64_t weigh_32(const uint8_t *mag, const uint8_t *b, size_t n, 
 		vec m = V(cvtepu32_epi64)(load_half(mag + 4 * i));
 		vec l = VALL(and)(V(cvtepu32_epi64)(load_half(b + 4 * i)), bits);
 
-		sum = V(add_epi64)(sum, weigh_wide(m, l, mantissa, highest));
+		sum = V(add_epi64)(sum,
+				   weigh_wide(m, signs_wide(sym + i), most, l, mantissa, highest));
 	}
-	return total(sum) + st_delta_kernels[2].weigh(mag + 4 * i, b + 4 * i, n - i, num, top);
+	return total(sum) +
+	       st_delta_kernels[2].weigh(mag + 4 * i, sym + i, b + 4 * i, n - i, num, top);
 }
 
 const struct st_delta_kernel ST_DELTA_KERNELS[2] = {

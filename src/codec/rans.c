@@ -23,14 +23,14 @@ static inline bool encode_one(const struct st_rans_model *m, uint32_t *x, uint8_
 {
 	uint32_t e = m->enc[m->table_of[ctx]][sym], freq = e >> 16;
 
-	if (*x >> (32 - ST_RANS_BITS) >= freq) {
+	if (*x >> (32 - m->bits) >= freq) {
 		if (*w - first < 2)
 			return false;
 		*w -= 2;
 		st_put16(*w, (uint16_t)*x);
 		*x >>= 16;
 	}
-	*x += *x / freq * (ST_RANS_TOTAL - freq) + (e & 0xffff);
+	*x += *x / freq * ((1u << m->bits) - freq) + (e & 0xffff);
 	return true;
 }
 
@@ -61,43 +61,75 @@ size_t st_rans_encode(const struct st_rans_model *m, const uint8_t *sym, const u
 	return ST_RANS_HEAD + (size_t)(end - w);
 }
 
-static int check_end(const uint32_t *states, size_t left, struct st_err *e)
+int st_rans_begin(struct st_rans_decoder *d, const struct st_rans_model *m, const uint8_t *p,
+		  size_t len, struct st_err *e)
+{
+	*d = (struct st_rans_decoder){ .m = m, .words = p + ST_RANS_HEAD, .end = p + len };
+	if (len < ST_RANS_HEAD)
+		return st_fail(e, ST_ECORRUPT, "%zu bytes of symbols", len);
+	for (unsigned i = 0; i < ST_RANS_LANES; i++) {
+		d->states[i] = st_get32(p + 4 * (size_t)i);
+		if (d->states[i] < ST_RANS_LOW)
+			return st_fail(e, ST_ECORRUPT, "state %u is too low", i);
+	}
+	return ST_OK;
+}
+
+/* False where the words are used up. */
+static inline bool decode_one(struct st_rans_decoder *d, uint8_t ctx, uint8_t *sym)
+{
+	const struct st_rans_model *m = d->m;
+	uint32_t *x = &d->states[d->done++ % ST_RANS_LANES];
+	uint32_t table = (uint32_t)m->table_of[ctx] << m->bits;
+	uint32_t slot = m->dec[table | (*x & ((1u << m->bits) - 1))];
+
+	*sym = (uint8_t)(slot >> 24);
+	*x = (slot & 0xfff) * (*x >> m->bits) + (slot >> 12 & 0xfff);
+	if (*x >= ST_RANS_LOW)
+		return true;
+	if (d->end - d->words < 2)
+		return false;
+	*x = *x << 16 | st_get16(d->words);
+	d->words += 2;
+	return true;
+}
+
+int st_rans_next(struct st_rans_decoder *d, const uint8_t *ctx, uint8_t *sym, size_t n,
+		 struct st_err *e)
+{
+	const struct st_rans_kernel *k = st_rans_kernel_of(d->m);
+
+	for (size_t i = 0, some; i < n;) {
+		if (k && d->done % ST_RANS_LANES == 0) {
+			some = k->decode(d->m, &d->m->lanes, d->states, &d->words, d->end, ctx + i,
+					 sym + i, n - i);
+			i += some;
+			d->done += some;
+		}
+		if (i < n && !decode_one(d, ctx[i], sym + i))
+			return st_fail(e, ST_ECORRUPT, "the symbols end too early");
+		i += i < n;
+	}
+	return ST_OK;
+}
+
+int st_rans_finish(const struct st_rans_decoder *d, struct st_err *e)
 {
 	for (unsigned i = 0; i < ST_RANS_LANES; i++)
-		if (states[i] != ST_RANS_LOW)
+		if (d->states[i] != ST_RANS_LOW)
 			return st_fail(e, ST_ECORRUPT, "state %u does not end where it began", i);
-	return left ? st_fail(e, ST_ECORRUPT, "%zu bytes of symbols too many", left) : ST_OK;
+	if (d->words != d->end)
+		return st_fail(e, ST_ECORRUPT, "%zu bytes of symbols too many",
+			       (size_t)(d->end - d->words));
+	return ST_OK;
 }
 
 int st_rans_decode(const struct st_rans_model *m, const uint8_t *p, size_t len, const uint8_t *ctx,
 		   uint8_t *sym, size_t n, struct st_err *e)
 {
-	uint32_t states[ST_RANS_LANES];
-	const uint8_t *w = p + ST_RANS_HEAD, *end = p + len;
-	const struct st_rans_kernel *k = st_rans_kernel_of(m);
-	size_t done = 0;
+	struct st_rans_decoder d;
 
-	if (len < ST_RANS_HEAD)
-		return st_fail(e, ST_ECORRUPT, "%zu bytes of symbols", len);
-	for (unsigned i = 0; i < ST_RANS_LANES; i++) {
-		states[i] = st_get32(p + 4 * (size_t)i);
-		if (states[i] < ST_RANS_LOW)
-			return st_fail(e, ST_ECORRUPT, "state %u is too low", i);
-	}
-	if (k)
-		done = k->decode(m, &m->lanes, states, &w, end, ctx, sym, n);
-	for (size_t i = done; i < n; i++) {
-		uint32_t *x = &states[i % ST_RANS_LANES];
-		uint32_t d = m->dec[m->table_of[ctx[i]]][*x & (ST_RANS_TOTAL - 1)];
-
-		sym[i] = (uint8_t)(d >> 24);
-		*x = (d & 0xfff) * (*x >> ST_RANS_BITS) + (d >> 12 & 0xfff);
-		if (*x < ST_RANS_LOW) {
-			if (end - w < 2)
-				return st_fail(e, ST_ECORRUPT, "the symbols end too early");
-			*x = *x << 16 | st_get16(w);
-			w += 2;
-		}
-	}
-	return check_end(states, (size_t)(end - w), e);
+	if (st_rans_begin(&d, m, p, len, e) != ST_OK || st_rans_next(&d, ctx, sym, n, e) != ST_OK)
+		return e->code;
+	return st_rans_finish(&d, e);
 }

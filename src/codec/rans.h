@@ -5,9 +5,10 @@
  * interleaved, symbol i belonging to state i mod 64, so that a vector unit can work on them; every
  * way of computing gives the same bytes.
  *
- * The frequencies of a table sum to 2^11. A state x lies in [2^16, 2^32). Symbol s of frequency f
- * and cumulated frequency c takes it to (x / f) * 2^11 + x % f + c, after its low 16 bits were put
- * out if x >= f * 2^21. All states begin at 2^16, and must be there again when all is decoded.
+ * The frequencies of a table sum to 2^B: B is 10 for at most 64 symbols, whose tables should fit
+ * the nearest cache, else 11. A state x lies in [2^16, 2^32). Symbol s of frequency f and cumulated
+ * frequency c takes it to (x / f) * 2^B + x % f + c, after its low 16 bits were put out if
+ * x >= f * 2^(32 - B). All states begin at 2^16, and must be there again when all is decoded.
  */
 #ifndef ST_CODEC_RANS_H
 #define ST_CODEC_RANS_H
@@ -15,8 +16,8 @@
 #include "base/rd.h"
 #include "codec/put.h"
 
-#define ST_RANS_BITS 11
-#define ST_RANS_TOTAL (1u << ST_RANS_BITS)
+#define ST_RANS_BITS_FEW 10
+#define ST_RANS_BITS_MANY 11
 #define ST_RANS_LANES 64
 #define ST_RANS_CONTEXTS 32
 #define ST_RANS_SYMBOLS 256
@@ -44,19 +45,20 @@ bool st_vectors_supported(enum st_vectors v);
 
 struct st_rans_model {
 	unsigned nsyms;	  /* 1 .. 256 */
+	unsigned bits;	  /* of what its frequencies sum to */
 	unsigned ntables; /* 1 .. 32 */
 	uint8_t table_of[ST_RANS_CONTEXTS];
 	uint16_t freq[ST_RANS_CONTEXTS][ST_RANS_SYMBOLS]; /* of each table */
 	uint32_t enc[ST_RANS_CONTEXTS][ST_RANS_SYMBOLS];  /* frequency << 16 | cumulated */
 	/* What the low bits of a state mean: symbol << 24 | offset in it << 12 | frequency. */
-	uint32_t dec[ST_RANS_CONTEXTS][ST_RANS_TOTAL];
+	uint32_t dec[ST_RANS_CONTEXTS << ST_RANS_BITS_MANY]; /* 2^bits of each table */
 	struct st_rans_lanes lanes;
 	/*
 	 * Of four kinds of places, so that no count waits for the last one: context << 8 | symbol.
 	 */
 	uint32_t tally[ST_RANS_TALLIES][ST_RANS_CONTEXTS * ST_RANS_SYMBOLS + ST_RANS_APART];
-	enum st_vectors vectors;		/* the best supported; tests say less */
-	uint16_t log2_frac[1u << ST_RANS_BITS]; /* of log2(1 + i / 2^11), times 2^16 */
+	enum st_vectors vectors;      /* the best supported; tests say less */
+	uint16_t log2_frac[1u << 11]; /* of log2(1 + i / 2^11), times 2^16 */
 };
 
 /* Once, before anything else. A model belongs to one thread at a time. */
@@ -82,5 +84,20 @@ size_t st_rans_encode(const struct st_rans_model *m, const uint8_t *sym, const u
 /* Exactly len bytes give n symbols, else ST_ECORRUPT. ctx: each below ST_RANS_CONTEXTS. */
 ST_MUST int st_rans_decode(const struct st_rans_model *m, const uint8_t *p, size_t len,
 			   const uint8_t *ctx, uint8_t *sym, size_t n, struct st_err *e);
+
+/* The same in steps, any number of symbols each: quickest by multiples of ST_RANS_LANES. */
+struct st_rans_decoder {
+	const struct st_rans_model *m;
+	const uint8_t *words, *end;
+	size_t done; /* symbols */
+	uint32_t states[ST_RANS_LANES];
+};
+
+ST_MUST int st_rans_begin(struct st_rans_decoder *d, const struct st_rans_model *m,
+			  const uint8_t *p, size_t len, struct st_err *e);
+ST_MUST int st_rans_next(struct st_rans_decoder *d, const uint8_t *ctx, uint8_t *sym, size_t n,
+			 struct st_err *e);
+/* ST_ECORRUPT unless this is where the stream ends. */
+ST_MUST int st_rans_finish(const struct st_rans_decoder *d, struct st_err *e);
 
 #endif

@@ -17,8 +17,8 @@ struct st_rans_kernel {
 	size_t (*encode)(const struct st_rans_model *m, const struct st_rans_lanes *l,
 			 uint32_t *states, uint8_t **words, const uint8_t *first,
 			 const uint8_t *sym, const uint8_t *ctx, size_t n);
-	/* A table of what each of ST_RANS_TOTAL slots means; the frequencies sum to that. */
-	void (*slots)(const uint16_t *freq, unsigned nsyms, uint32_t *slot);
+	/* What each slot up to end means; the frequencies sum to their number. */
+	void (*slots)(const uint16_t *freq, unsigned nsyms, uint32_t *slot, const uint32_t *end);
 };
 
 /* Of the model's level; NULL where there is none beside portable C. */

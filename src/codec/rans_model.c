@@ -5,8 +5,9 @@
 #include <string.h>
 
 #define ONE ((uint64_t)1 << 16) /* a bit, in the fixed point of log2 */
-#define TABLE_COST (24 * ONE)	/* of a table's place in the stream, and */
-#define SYMBOL_COST (10 * ONE)	/* of each symbol that it has */
+#define LOG2_BITS 11
+#define TABLE_COST (24 * ONE)  /* of a table's place in the stream, and */
+#define SYMBOL_COST (10 * ONE) /* of each symbol that it has */
 
 static void init_lanes(struct st_rans_lanes *l)
 {
@@ -27,8 +28,8 @@ static void init_lanes(struct st_rans_lanes *l)
 /* log2 by squaring: y in [1, 2), in 2^31ths; each square that reaches 2 is a one. */
 static void init_log2(struct st_rans_model *m)
 {
-	for (uint32_t i = 0; i < ST_RANS_TOTAL; i++) {
-		uint64_t y = (uint64_t)(ST_RANS_TOTAL + i) << (31 - ST_RANS_BITS);
+	for (uint32_t i = 0; i < 1u << LOG2_BITS; i++) {
+		uint64_t y = (uint64_t)((1u << LOG2_BITS) + i) << (31 - LOG2_BITS);
 		uint32_t frac = 0;
 
 		for (unsigned bit = 0; bit < 16; bit++) {
@@ -116,8 +117,8 @@ static uint64_t weigh(const struct st_rans_model *m, uint32_t n)
 	if (n < 2)
 		return 0;
 	top = 31 - (unsigned)__builtin_clz(n);
-	mantissa = top > ST_RANS_BITS ? n >> (top - ST_RANS_BITS) : n << (ST_RANS_BITS - top);
-	return n * ((uint64_t)top * ONE + m->log2_frac[mantissa - ST_RANS_TOTAL]);
+	mantissa = top > LOG2_BITS ? n >> (top - LOG2_BITS) : n << (LOG2_BITS - top);
+	return n * ((uint64_t)top * ONE + m->log2_frac[mantissa - (1u << LOG2_BITS)]);
 }
 
 uint64_t st_rans_entropy(const struct st_rans_model *m, const uint32_t *counts, unsigned nsyms)
@@ -198,17 +199,16 @@ static void join(struct st_rans_model *m, struct fitting *f, unsigned at)
  * Every symbol that occurs gets at least 1. What rounding leaves over or lacks is settled on the
  * most frequent ones, where it changes least.
  */
-static void normalise(const uint32_t *counts, unsigned nsyms, uint16_t *freq)
+static void normalise(const uint32_t *counts, unsigned nsyms, unsigned bits, uint16_t *freq)
 {
 	uint64_t total = 0;
-	int32_t left = ST_RANS_TOTAL;
+	int32_t left = 1 << bits;
 	unsigned s, top;
 
 	for (s = 0; s < nsyms; s++)
 		total += counts[s];
 	for (s = 0; s < nsyms; s++) {
-		uint64_t f = counts[s] ? ((uint64_t)counts[s] * ST_RANS_TOTAL + total / 2) / total :
-					 0;
+		uint64_t f = counts[s] ? (((uint64_t)counts[s] << bits) + total / 2) / total : 0;
 
 		freq[s] = (uint16_t)(counts[s] && f == 0 ? 1 : f);
 		left -= freq[s];
@@ -230,6 +230,11 @@ static void normalise(const uint32_t *counts, unsigned nsyms, uint16_t *freq)
 	}
 }
 
+static unsigned bits_for(unsigned nsyms)
+{
+	return nsyms <= 64 ? ST_RANS_BITS_FEW : ST_RANS_BITS_MANY;
+}
+
 static void prepare_encoder(struct st_rans_model *m)
 {
 	for (unsigned t = 0; t < m->ntables; t++) {
@@ -248,6 +253,7 @@ void st_rans_fit(struct st_rans_model *m, uint32_t (*counts)[ST_RANS_SYMBOLS], u
 	unsigned at, c, t;
 
 	m->nsyms = nsyms;
+	m->bits = bits_for(nsyms);
 	for (c = 0; c < ST_RANS_CONTEXTS; c++) {
 		uint64_t any = 0;
 
@@ -273,7 +279,7 @@ void st_rans_fit(struct st_rans_model *m, uint32_t (*counts)[ST_RANS_SYMBOLS], u
 		m->table_of[c] = (uint8_t)t;
 	}
 	for (t = 0; t < f.n; t++)
-		normalise(counts[f.first[t]], nsyms, m->freq[t]);
+		normalise(counts[f.first[t]], nsyms, m->bits, m->freq[t]);
 	prepare_encoder(m);
 }
 
@@ -336,7 +342,7 @@ static int get_table(struct st_rans_model *m, unsigned t, struct st_rd *r)
 		freq[s++] = (uint16_t)f;
 		sum += f;
 	}
-	if (st_rd_ok(r) && sum != ST_RANS_TOTAL)
+	if (st_rd_ok(r) && sum != 1u << m->bits)
 		return st_fail(r->err, ST_ECORRUPT, "frequencies sum to %u", sum);
 	return r->err->code;
 }
@@ -344,10 +350,10 @@ static int get_table(struct st_rans_model *m, unsigned t, struct st_rd *r)
 static void prepare_decoder(struct st_rans_model *m, unsigned t)
 {
 	const struct st_rans_kernel *kernel = st_rans_kernel_of(m);
-	uint32_t *slot = m->dec[t];
+	uint32_t *slot = m->dec + ((size_t)t << m->bits);
 
 	if (kernel) {
-		kernel->slots(m->freq[t], m->nsyms, slot);
+		kernel->slots(m->freq[t], m->nsyms, slot, slot + ((size_t)1 << m->bits));
 		return;
 	}
 	for (unsigned s = 0; s < m->nsyms; s++)
@@ -360,6 +366,7 @@ int st_rans_get_model(struct st_rans_model *m, unsigned nsyms, struct st_rd *r)
 	unsigned c, t, last = 0;
 
 	m->nsyms = nsyms;
+	m->bits = bits_for(nsyms);
 	m->ntables = st_rd_u8(r);
 	if (st_rd_ok(r) && (m->ntables == 0 || m->ntables > ST_RANS_CONTEXTS))
 		return st_fail(r->err, ST_ECORRUPT, "%u frequency tables", m->ntables);

@@ -67,23 +67,32 @@ INLINE vec fetch(const uint32_t *from, vec at)
 	return of_eights(e);
 }
 
-/* What the slots of these states say. */
-INLINE vec slots(const struct st_rans_model *m, vec x, const uint8_t *table, bool one)
-{
-	vec at = VALL(and)(x, V(set1_epi32)(ST_RANS_TOTAL - 1));
+/* What kernels are made for: whether there is one table only, and the model's bits. Constants. */
+struct shape {
+	bool one;
+	unsigned bits;
+};
 
-	if (!one)
-		at = VALL(or)(at,
-			      V(slli_epi32)(V(cvtepu8_epi32)(load_quarter(table)), ST_RANS_BITS));
-	return fetch(m->dec[0], at);
+#define FEW ((struct shape){ false, ST_RANS_BITS_FEW })
+#define MANY ((struct shape){ false, ST_RANS_BITS_MANY })
+#define ONE ((struct shape){ true, ST_RANS_BITS_MANY })
+
+/* What the slots of these states say. */
+INLINE vec slots(const struct st_rans_model *m, vec x, const uint8_t *table, struct shape s)
+{
+	vec at = VALL(and)(x, V(set1_epi32)((1 << s.bits) - 1));
+
+	if (!s.one)
+		at = VALL(or)(at, up32(V(cvtepu8_epi32)(load_quarter(table)), s.bits));
+	return fetch(m->dec, at);
 }
 
 /* The states after these symbols, before words are taken. */
-INLINE vec advance(vec x, vec d)
+INLINE vec advance(vec x, vec d, struct shape s)
 {
 	const vec f12 = V(set1_epi32)(0xfff);
 
-	return V(add_epi32)(V(mullo_epi32)(VALL(and)(d, f12), V(srli_epi32)(x, ST_RANS_BITS)),
+	return V(add_epi32)(V(mullo_epi32)(VALL(and)(d, f12), down32(x, s.bits)),
 			    VALL(and)(V(srli_epi32)(d, 12), f12));
 }
 
@@ -142,7 +151,7 @@ INLINE vec refill(const struct st_rans_lanes *l, vec x, const uint8_t **words)
 
 INLINE size_t decode_steps(const struct st_rans_model *m, const struct st_rans_lanes *l,
 			   uint32_t *states, const uint8_t **words, const uint8_t *end,
-			   const uint8_t *ctx, uint8_t *sym, size_t n, bool one)
+			   const uint8_t *ctx, uint8_t *sym, size_t n, struct shape shape)
 {
 	const struct tables t = get_tables(m);
 	const uint8_t *w = *words;
@@ -153,7 +162,7 @@ INLINE size_t decode_steps(const struct st_rans_model *m, const struct st_rans_l
 	for (unsigned v = 0; v < VECTORS; v++)
 		x[v] = load(states + LANES32 * v);
 	for (i = 0; i + ST_RANS_LANES <= n && end - w >= SLACK; i += ST_RANS_LANES) {
-		if (!one)
+		if (!shape.one)
 			tables_of(ctx + i, &t, table);
 #pragma GCC unroll 2
 		for (unsigned v = 0; v < VECTORS; v += 4) {
@@ -161,8 +170,8 @@ INLINE size_t decode_steps(const struct st_rans_model *m, const struct st_rans_l
 
 #pragma GCC unroll 4
 			for (unsigned k = 0; k < 4; k++) {
-				s[k] = slots(m, x[v + k], table + LANES32 * (v + k), one);
-				x[v + k] = advance(x[v + k], s[k]);
+				s[k] = slots(m, x[v + k], table + LANES32 * (v + k), shape);
+				x[v + k] = advance(x[v + k], s[k], shape);
 				s[k] = V(srli_epi32)(s[k], 24);
 			}
 			s[0] = V(packus_epi16)(V(packus_epi32)(s[0], s[1]),
@@ -183,27 +192,28 @@ TARGET static size_t decode(const struct st_rans_model *m, const struct st_rans_
 			    uint32_t *states, const uint8_t **words, const uint8_t *end,
 			    const uint8_t *ctx, uint8_t *sym, size_t n)
 {
+	if (m->bits == FEW.bits)
+		return decode_steps(m, l, states, words, end, ctx, sym, n, FEW);
 	if (m->ntables == 1)
-		return decode_steps(m, l, states, words, end, ctx, sym, n, true);
-	return decode_steps(m, l, states, words, end, ctx, sym, n, false);
+		return decode_steps(m, l, states, words, end, ctx, sym, n, ONE);
+	return decode_steps(m, l, states, words, end, ctx, sym, n, MANY);
 }
 
 /*
- * x / f for x < f * 2^21, in single precision. In units of 2^-24 relative to it: x as a float errs
- * by at most 1.5 (192 of 2^31), the quotient and the product by 1 each, and 4 are taken off, so
- * that what comes out is at most the quotient, and less than 7.5 * 2^-24 * 2^21 < 1 below it.
+ * x / f for x < f * 2^22, in single precision. In units of 2^-24 relative to it: x as a float errs
+ * by at most 1.5 (192 of 2^31), the quotient by 1, together less than 2.6 * 2^-24 * 2^22 < 1. So
+ * the whole part is off by one at most, and the rest says which way.
  */
 INLINE vec divide(vec x, vec f)
 {
 	const vecf two32 = V(set1_ps)(4294967296.0f);
-	const vecf less = V(set1_ps)(1.0f - 1.0f / 4194304.0f);
 	vecf xf = V(cvtepi32_ps)(x), ff = V(cvtepi32_ps)(f);
 	vec q, rest;
 
 	xf = V(add_ps)(xf, V(and_ps)(two32, as_float(V(srai_epi32)(x, 31))));
-	q = V(cvttps_epi32)(V(mul_ps)(V(div_ps)(xf, ff), less));
+	q = V(cvttps_epi32)(V(div_ps)(xf, ff));
 	rest = V(sub_epi32)(x, V(mullo_epi32)(q, f));
-	/* one more where the rest is not below f; it is never negative */
+	q = V(add_epi32)(q, V(srai_epi32)(rest, 31));
 	return V(sub_epi32)(q, ones32(greater32(rest, V(sub_epi32)(f, V(set1_epi32)(1)))));
 }
 
@@ -217,11 +227,12 @@ INLINE vec terms(const struct st_rans_model *m, const uint8_t *sym, const uint8_
 	return fetch(m->enc[0], at);
 }
 
-INLINE void encode_some(const struct st_rans_lanes *l, vec *state, uint8_t **words, vec e)
+INLINE void encode_some(const struct st_rans_lanes *l, vec *state, uint8_t **words, vec e,
+			unsigned bits)
 {
-	const vec half = V(set1_epi32)(0xffff), total = V(set1_epi32)(ST_RANS_TOTAL);
+	const vec half = V(set1_epi32)(0xffff), total = V(set1_epi32)(1 << bits);
 	vec x = *state, f = V(srli_epi32)(e, 16), more;
-	mask32 over = not_greater32(f, V(srli_epi32)(x, 32 - ST_RANS_BITS));
+	mask32 over = not_greater32(f, down32(x, 32 - bits));
 
 	put_words(l, over, x, words);
 	x = choose32(over, V(srli_epi32)(x, 16), x);
@@ -231,7 +242,7 @@ INLINE void encode_some(const struct st_rans_lanes *l, vec *state, uint8_t **wor
 
 INLINE size_t encode_steps(const struct st_rans_model *m, const struct st_rans_lanes *l,
 			   uint32_t *states, uint8_t **words, const uint8_t *first,
-			   const uint8_t *sym, const uint8_t *ctx, size_t n, bool one)
+			   const uint8_t *sym, const uint8_t *ctx, size_t n, struct shape shape)
 {
 	const struct tables t = get_tables(m);
 	uint8_t *w = *words, table[ST_RANS_LANES];
@@ -241,7 +252,7 @@ INLINE size_t encode_steps(const struct st_rans_model *m, const struct st_rans_l
 		x[v] = load(states + LANES32 * v);
 	while (n >= ST_RANS_LANES && w - first >= SLACK) {
 		n -= ST_RANS_LANES;
-		if (!one)
+		if (!shape.one)
 			tables_of(ctx + n, &t, table);
 #pragma GCC unroll 2
 		for (unsigned v = VECTORS; v > 0; v -= 4) {
@@ -250,10 +261,10 @@ INLINE size_t encode_steps(const struct st_rans_model *m, const struct st_rans_l
 #pragma GCC unroll 4
 			for (unsigned k = 1; k <= 4; k++)
 				e[4 - k] = terms(m, sym + n + LANES32 * (v - k),
-						 table + LANES32 * (v - k), one);
+						 table + LANES32 * (v - k), shape.one);
 #pragma GCC unroll 4
 			for (unsigned k = 1; k <= 4; k++)
-				encode_some(l, &x[v - k], &w, e[4 - k]);
+				encode_some(l, &x[v - k], &w, e[4 - k], shape.bits);
 		}
 	}
 	for (unsigned v = 0; v < VECTORS; v++)
@@ -266,15 +277,17 @@ TARGET static size_t encode(const struct st_rans_model *m, const struct st_rans_
 			    uint32_t *states, uint8_t **words, const uint8_t *first,
 			    const uint8_t *sym, const uint8_t *ctx, size_t n)
 {
+	if (m->bits == FEW.bits)
+		return encode_steps(m, l, states, words, first, sym, ctx, n, FEW);
 	if (m->ntables == 1)
-		return encode_steps(m, l, states, words, first, sym, ctx, n, true);
-	return encode_steps(m, l, states, words, first, sym, ctx, n, false);
+		return encode_steps(m, l, states, words, first, sym, ctx, n, ONE);
+	return encode_steps(m, l, states, words, first, sym, ctx, n, MANY);
 }
 
-TARGET static void slots_of(const uint16_t *freq, unsigned nsyms, uint32_t *slot)
+TARGET static void slots_of(const uint16_t *freq, unsigned nsyms, uint32_t *slot,
+			    const uint32_t *end)
 {
 	const vec first = V(slli_epi32)(V(cvtepu8_epi32)(load_quarter(count_up)), 12);
-	const uint32_t *end = slot + ST_RANS_TOTAL;
 
 	for (unsigned s = 0; s < nsyms; s++) {
 		uint32_t f = freq[s], of = s << 24 | f, i = 0;

@@ -90,6 +90,17 @@ INLINE vec choose32(mask32 m, vec yes, vec no)
 	return _mm512_mask_blend_epi32(m, no, yes);
 }
 
+/* By a constant, where this is inlined. */
+INLINE vec up32(vec v, unsigned bits)
+{
+	return _mm512_slli_epi32(v, bits);
+}
+
+INLINE vec down32(vec v, unsigned bits)
+{
+	return _mm512_srli_epi32(v, bits);
+}
+
 INLINE vec equal8(vec a, vec b)
 {
 	return _mm512_movm_epi8(_mm512_cmpeq_epi8_mask(a, b));
@@ -228,6 +239,16 @@ INLINE vec ones32(mask32 m)
 INLINE vec choose32(mask32 m, vec yes, vec no)
 {
 	return _mm256_blendv_epi8(no, yes, m);
+}
+
+INLINE vec up32(vec v, unsigned bits)
+{
+	return _mm256_slli_epi32(v, (int)bits);
+}
+
+INLINE vec down32(vec v, unsigned bits)
+{
+	return _mm256_srli_epi32(v, (int)bits);
 }
 
 INLINE vec equal8(vec a, vec b)

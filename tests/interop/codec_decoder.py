@@ -106,7 +106,7 @@ def number_info(number, width):
 
 # --- symbols ---
 
-def frequency_table(r, nsyms):
+def frequency_table(r, nsyms, total):
     freq = []
     while len(freq) < nsyms:
         b = r.byte()
@@ -117,7 +117,7 @@ def frequency_table(r, nsyms):
         else:
             freq.append((b & 127) << 8 | r.byte())
             check(freq[-1] >= 128, "a frequency longer than needed")
-    check(len(freq) == nsyms and sum(freq) == 2048, "a frequency table")
+    check(len(freq) == nsyms and sum(freq) == total, "a frequency table")
     start, slots = 0, []
     for s, f in enumerate(freq):
         slots += [(s, f, start)] * f
@@ -130,7 +130,8 @@ def symbols(r, nsyms, contexts):
     check(1 <= count <= 32, "number of tables")
     begins = [0] + [r.byte() for _ in range(count - 1)]
     check(all(a < b < 32 for a, b in zip(begins, begins[1:])), "contexts of tables")
-    tables = [frequency_table(r, nsyms) for _ in range(count)]
+    total = 1024 if nsyms <= 64 else 2048
+    tables = [frequency_table(r, nsyms, total) for _ in range(count)]
     table_of = [tables[max(i for i in range(count) if begins[i] <= c)] for c in range(32)]
     s = Reader(r.bytes(r.u32()))
     states = [s.u32() for _ in range(64)]
@@ -138,8 +139,8 @@ def symbols(r, nsyms, contexts):
     out = []
     for i, c in enumerate(contexts):
         x = states[i % 64]
-        symbol, freq, start = table_of[c][x % 2048]
-        x = freq * (x // 2048) + x % 2048 - start
+        symbol, freq, start = table_of[c][x % total]
+        x = freq * (x // total) + x % total - start
         if x < 65536:
             x = x << 16 | int.from_bytes(s.bytes(2), "little")
         states[i % 64] = x
@@ -236,6 +237,10 @@ class Delta:
         high = 1 << (self.bits - 1)
         return s ^ high if s & high else ~s % (2 * high)
 
+    def turn(self, u, base):
+        """A float with its sign the other way if the base's is minus."""
+        return u ^ base & 1 << (self.bits - 1) if self.number else u
+
     def level(self, u):
         high = 1 << (self.bits - 1)
         if self.number:
@@ -257,7 +262,7 @@ class Delta:
             r = 31
         by = (self.step[cell + 1] - self.step[cell]) * low
         q = by >> r if by >= 0 else -(-by >> r)
-        return (self.step[cell] + q) * (1 if u >> (self.bits - 1) else -1)
+        return -(self.step[cell] + q)
 
     def decode(self):
         coded = [i for i in range(self.m) if self.says[self.group_of[i]] % 128]
@@ -278,7 +283,8 @@ class Delta:
                     d = -d - 1
             if says >= 128:
                 d += self.predict(u)
-            out.append(self.unorder((self.order(u) + d) % (1 << self.bits)))
+            s = self.order(self.turn(u, u)) + d
+            out.append(self.turn(self.unorder(s % (1 << self.bits)), u))
         check((at + 7) // 8 == len(rest) and low >> at == 0, "low bits")
         return b"".join(v.to_bytes(self.width, "little") for v in out) + self.tail
 

@@ -184,6 +184,37 @@ static void close_to_the_entropy(void **state)
 	stream_free(&x);
 }
 
+/* In steps of any length, which need not be whole rounds of the states. */
+static void in_steps(void **state)
+{
+	static const size_t steps[] = { 1, 63, 64, 65, 100, 4096, 640, 7 };
+	struct stream x = stream_new();
+	size_t n = 20000, len;
+
+	(void)state;
+	for (unsigned i = 0; i < 4 * 8; i += (unsigned)case_stride()) {
+		struct st_rans_decoder d;
+		struct st_err e = { 0 };
+
+		x.m->vectors = i % 2 && st_vectors_supported(ST_VECTORS_AVX2) ? ST_VECTORS_AVX2 :
+										ST_VECTORS_NONE;
+		make(&x, n, 2, i % 4 < 2 ? 64 : 128, 32);
+		len = st_rans_encode(x.m, x.sym, x.ctx, n, x.out, 2 * MOST);
+		reload(&x, x.m->nsyms);
+		memset(x.back, 0, n);
+		assert_int_equal(st_rans_begin(&d, x.m, x.out, len, &e), ST_OK);
+		for (size_t at = 0, k = i / 4, some; at < n; at += some, k++) {
+			some = n - at < steps[k % 8] ? n - at : steps[k % 8];
+			assert_int_not_equal(st_rans_finish(&d, &(struct st_err){ 0 }), ST_OK);
+			assert_int_equal(st_rans_next(&d, x.ctx + at, x.back + at, some, &e),
+					 ST_OK);
+		}
+		assert_int_equal(st_rans_finish(&d, &e), ST_OK);
+		assert_memory_equal(x.back, x.sym, n);
+	}
+	stream_free(&x);
+}
+
 /* States too low, states that do not end where they must, every byte in turn. */
 static void damage(void **state)
 {
@@ -220,6 +251,7 @@ int main(void)
 		cmocka_unit_test(round_trips_avx2),
 		cmocka_unit_test(round_trips_avx512),
 		cmocka_unit_test(close_to_the_entropy),
+		cmocka_unit_test(in_steps),
 		cmocka_unit_test(damage),
 	};
 
