@@ -34,7 +34,7 @@ static int decide(void *arg, const char *key, size_t len, const struct st_keys_t
 	(void)sides;
 	(void)e;
 	check(!len || key);
-	*choice = (a->answers >> (a->asked++ % 7)) % 3;
+	*choice = ((unsigned)a->answers >> (a->asked++ % 7)) % 3;
 	return ST_OK;
 }
 
