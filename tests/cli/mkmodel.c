@@ -138,11 +138,16 @@ static int put_tensor(struct model *m, const char *spec)
 	return rc;
 }
 
+static bool is_option(const char *s)
+{
+	return strcmp(s, "--meta") == 0 || strcmp(s, "--seed") == 0;
+}
+
 static void put_meta(struct model *m, int argc, char **argv)
 {
 	bool any = false;
 
-	for (int i = 2; i + 1 < argc; i++) {
+	for (int i = 1; i + 1 < argc; i++) {
 		const char *eq = strcmp(argv[i], "--meta") == 0 ? strchr(argv[i + 1], '=') : NULL;
 
 		if (!eq)
@@ -180,22 +185,27 @@ static int save(const char *path, struct model *m)
 
 static int make(struct model *m, int argc, char **argv)
 {
+	const char *path = NULL;
 	int rc = ST_OK;
 
-	for (int i = 2; i + 1 < argc; i++)
+	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--seed") == 0)
 			m->seed = argv[i + 1];
 	st_jw_init(&m->w, &m->head, false, &m->e);
 	st_jw_object(&m->w);
 	put_meta(m, argc, argv);
-	for (int i = 2; rc == ST_OK && i < argc; i++) {
-		if (strcmp(argv[i], "--meta") == 0 || strcmp(argv[i], "--seed") == 0)
+	for (int i = 1; rc == ST_OK && i < argc; i++) {
+		if (is_option(argv[i]))
 			i++;
+		else if (!path)
+			path = argv[i];
 		else
 			rc = put_tensor(m, argv[i]);
 	}
 	st_jw_close_object(&m->w);
-	return rc == ST_OK && m->e.code == ST_OK ? save(argv[1], m) : (int)m->e.code;
+	if (rc == ST_OK && !path)
+		rc = st_fail(&m->e, ST_EUSAGE, "no file is named");
+	return rc == ST_OK && m->e.code == ST_OK ? save(path, m) : (int)m->e.code;
 }
 
 static void tune_tensor(uint8_t *p, uint8_t *end, size_t width, size_t step, uint64_t *state)
