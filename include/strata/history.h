@@ -112,6 +112,7 @@ typedef struct strata_version {
 typedef struct strata_log_options {
 	const char *const *revs; /* "REV", "A..B", "A...B"; none: HEAD */
 	size_t nrevs;
+	bool all;		  /* what every branch and tag comes from, and HEAD, beside revs */
 	uint64_t limit;		  /* 0: all */
 	const char *const *paths; /* only versions that changed one of these */
 	size_t npaths;

@@ -181,6 +181,18 @@ static bool is_revision(struct cli *c, const char *word)
 	return strata_resolve(c->repo, word, commit, &none) == STRATA_OK;
 }
 
+/* "REV:path" or "path::tensor"? */
+static bool is_part(struct cli *c, const char *word)
+{
+	size_t n = strcspn(word, ":");
+	char rev[256];
+
+	if (!word[n] || word[n + 1] == ':' || n >= sizeof(rev))
+		return word[n] != 0;
+	snprintf(rev, sizeof(rev), "%.*s", (int)n, word);
+	return is_revision(c, rev);
+}
+
 /* The last word of several may be a revision; before "--" there is nothing else. */
 static int sort_out(struct cli *c, const struct cli_args *a, strata_blame_options *o,
 		    strata_error *err)
@@ -189,6 +201,16 @@ static int sort_out(struct cli *c, const struct cli_args *a, strata_blame_option
 
 	o->paths = a->v;
 	o->npaths = a->n;
+	for (size_t i = 0; i < a->n && !a->dashes; i++)
+		if (!cli_is_file(a->v[i]) && is_part(c, a->v[i]))
+			return cli_fail(err, STRATA_EUSAGE,
+					"'%s': say the path, then a revision; --tensor chooses "
+					"tensors",
+					a->v[i]);
+	if (a->n > 1 && !a->dashes && !cli_is_file(a->v[0]) && is_revision(c, a->v[0]))
+		return cli_fail(err, STRATA_EUSAGE,
+				"'%s' is a revision: it comes behind the path, or before '--'",
+				a->v[0]);
 	if (a->dashes) {
 		if (a->before > 1)
 			return cli_fail(err, STRATA_EUSAGE, "one revision at most");

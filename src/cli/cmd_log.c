@@ -5,13 +5,15 @@
 #include "cli/versions.h"
 
 struct values {
-	bool oneline, json, stat, distance, graph, values;
+	bool oneline, all, json, stat, distance, graph, values;
 	const char *limit, *since, *until, *author;
 	struct cli_list tensors;
 };
 
 static const struct cli_option options[] = {
 	{ 0, "oneline", OPT_FLAG, offsetof(struct values, oneline), NULL, "one line a version" },
+	{ 0, "all", OPT_FLAG, offsetof(struct values, all), NULL,
+	  "what any branch or tag comes from, not HEAD alone" },
 	{ 'n', "limit", OPT_TEXT, offsetof(struct values, limit), "N",
 	  "at most N versions; also -5" },
 	{ 0, "tensor", OPT_LIST, offsetof(struct values, tensors), "GLOB",
@@ -65,7 +67,7 @@ const struct cli_doc doc_log = {
 		    "versions since v3\n"
 		    "strata log -- model.safetensors\n"
 		    "versions that changed a file\n"
-		    "strata log --graph --oneline\n"
+		    "strata log --graph --oneline --all\n"
 		    "branches and merges at a glance\n"
 		    "strata log --tensor 'encoder.*.weight' --values\n"
 		    "the steps of some tensors\n"
@@ -224,6 +226,7 @@ int cmd_log(struct cli *c, int argc, char **argv, strata_error *err)
 		rc = prepare_distances(&l, err);
 	if (rc != STRATA_OK)
 		return rc;
+	o.all = v.all;
 	o.files = v.stat || v.json;
 	o.tensors = v.tensors.v;
 	o.ntensors = v.tensors.n;

@@ -219,7 +219,7 @@ static int link_all(struct log_graph *g, strata_error *err)
 /* Where parents are missing from what is shown, all of the range says what lies between. */
 static int read_shape(struct log_graph *g, const strata_log_options *o, strata_error *err)
 {
-	const strata_log_options all = { .revs = o->revs, .nrevs = o->nrevs };
+	const strata_log_options all = { .revs = o->revs, .nrevs = o->nrevs, .all = o->all };
 	strata_log_options shown = *o;
 	struct nodes some = { 0 };
 	size_t i;

@@ -209,6 +209,22 @@ static int start_at(struct log *l, const char *rev, struct st_err *e)
 	return rc == ST_OK ? want(&l->wanted, &id, e) : rc;
 }
 
+static int start_at_ref(void *arg, const char *name, const char *value, struct st_err *e)
+{
+	struct log *l = arg;
+	struct st_oid id;
+
+	(void)name;
+	return st_oid_parse(&id, value, strlen(value)) ? want(&l->wanted, &id, e) : ST_OK;
+}
+
+static int start_at_all(struct log *l, struct st_err *e)
+{
+	int rc = st_catalog_ref_each(l->r->cat, "heads/", start_at_ref, l, e);
+
+	return rc == ST_OK ? st_catalog_ref_each(l->r->cat, "tags/", start_at_ref, l, e) : rc;
+}
+
 static int start(struct log *l, struct st_err *e)
 {
 	size_t i;
@@ -216,10 +232,12 @@ static int start(struct log *l, struct st_err *e)
 
 	if (rc != ST_OK)
 		return rc;
-	if (l->o->nrevs == 0 && !l->head.unborn)
+	if ((l->o->nrevs == 0 || l->o->all) && !l->head.unborn)
 		rc = want(&l->wanted, &l->head.commit, e);
 	for (i = 0; rc == ST_OK && i < l->o->nrevs; i++)
 		rc = start_at(l, l->o->revs[i], e);
+	if (rc == ST_OK && l->o->all)
+		rc = start_at_all(l, e);
 	if (rc == ST_OK && l->o->npaths)
 		rc = st_pathspec_new(&l->ps, l->r, l->o->paths, l->o->npaths, e);
 	if (rc == ST_OK)

@@ -172,6 +172,20 @@ it '--tensor: names and globs' tensors
 it 'several files, each with its own history' several_files
 it '--json has the promised keys' json
 it 'answers of versions, whatever the working tree holds' dirty
+parts() {
+	setup
+	err "'v1' is a revision: it comes behind the path" strata blame v1 m.safetensors
+	[ "$t_rc" = 2 ]
+	for t_part in v1:m.safetensors HEAD:m.safetensors::enc.w m.safetensors::enc.w; do
+		err "'$t_part': say the path, then a revision; --tensor chooses" strata blame "$t_part"
+		[ "$t_rc" = 2 ]
+	done
+	out 'm.safetensors
+version date by tensor
+v1 Ada Tester enc.w' brief m.safetensors 'main@{2099-01-01T00:00:00Z}~2' --tensor enc.w
+}
+
+it 'parts of revisions are answered with what to say' parts
 it 'what it refuses' refuses
 it 'long names are cut' names
 finish

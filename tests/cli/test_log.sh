@@ -227,6 +227,31 @@ by_time() {
 	rc 2 strata log --until ''
 }
 
+all_refs() {
+	repo none
+	out '' strata log --all
+	cd ..
+	setup
+	strata switch -q -c side v2
+	echo s >s
+	strata add s
+	strata commit -q -m side
+	strata switch -q --detach v1
+	echo d >d
+	strata add d
+	strata commit -q -m loose
+	strata tag old v3
+	strata branch -q -D main
+	out 'v6 v1' numbers
+	out 'v5 v3 v6 v2 v1' numbers --all
+	out 'v5 v3 v6 v2' numbers --all v1..side
+	out 'v5 v3' numbers --all -n 2
+	strata log --graph --oneline --all >got
+	[ "$(grep -c '\* .*v[0-9]' got)" = 5 ]
+	strata log --all --json | wc -l | grep -qx 5
+}
+
+it '--all: every branch and tag' all_refs
 it '--oneline: number, id, names, subject' oneline
 it 'long: author, date, files, message' long
 it '-n N and -N limit' limits
