@@ -31,6 +31,16 @@ static void look(const struct st_vocab_union *u, const struct st_vocab *ours,
 	}
 }
 
+static void refs(const struct st_vocab_union *u, const struct st_vocab_text *theirs)
+{
+	struct st_err e = { 0 };
+	struct st_buf b;
+
+	st_buf_init(&b, (size_t)1 << 24);
+	check(st_vocab_refs(u, theirs, &b, &e) == (int)e.code);
+	st_buf_release(&b);
+}
+
 static void write(const struct st_vocab_union *u, const struct st_vocab_text *ours,
 		  const struct st_vocab_text *theirs)
 {
@@ -43,6 +53,7 @@ static void write(const struct st_vocab_union *u, const struct st_vocab_text *ou
 		      (int)e.code);
 		st_buf_release(&b);
 	}
+	refs(u, theirs);
 }
 
 static void unite(const char *file, const struct st_vocab_text *ours,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "merge/keys_doc.h"
 
+#include "tensor/quote.h"
+
 /* ---- reading ---- */
 
 static int member_key(struct st_buf *b, size_t object, const char *key, size_t len,
@@ -18,6 +20,7 @@ static int member_key(struct st_buf *b, size_t object, const char *key, size_t l
 int st_kdoc_member(struct st_kdoc *d, size_t object, size_t child, const char *key, size_t len,
 		   struct st_err *e)
 {
+	struct st_quote q;
 	struct st_buf b;
 	bool had = false;
 	int rc;
@@ -28,7 +31,8 @@ int st_kdoc_member(struct st_kdoc *d, size_t object, size_t child, const char *k
 		rc = st_map_put(&d->members, b.p, b.len, child + 1, &had, NULL, e);
 	st_buf_release(&b);
 	if (rc == ST_OK && had)
-		rc = st_fail(e, ST_EFORMAT, "key \"%.60s\" comes twice in an object", key);
+		rc = st_fail(e, ST_EFORMAT, "key %s comes twice in an object",
+			     st_quote(&q, key, len));
 	d->v[child].key = d->keys.len;
 	d->v[child].key_len = len;
 	return rc == ST_OK ? st_buf_add(&d->keys, key, len, e) : rc;

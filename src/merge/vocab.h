@@ -81,5 +81,9 @@ struct st_vocab_text {
 ST_MUST int st_vocab_text(enum st_vocab_form form, const struct st_vocab_union *u,
 			  const struct st_vocab_text *ours, const struct st_vocab_text *theirs,
 			  struct st_buf *out, struct st_err *e);
+/* vocab_refs.c: appends theirs's tokenizer.json with the ids of the union where it means tokens by
+ * number besides the lists above. ST_EFORMAT: it is no JSON object. */
+ST_MUST int st_vocab_refs(const struct st_vocab_union *u, const struct st_vocab_text *text,
+			  struct st_buf *out, struct st_err *e);
 
 #endif

@@ -361,6 +361,32 @@ static int store_yaml(struct texts *x, const struct st_buf *text, struct st_err 
 	return rc;
 }
 
+/* What theirs says by number it says by ours's numbers, before the two are compared. */
+static int renumber_refs(struct texts *x, struct st_err *e)
+{
+	const struct st_vocab_text theirs = { x->side[1].p, x->side[1].len };
+	const struct st_weave_vocab *v;
+	struct st_buf out;
+	int rc;
+
+	if (x->n != 2 || !x->s->side[1] || !st_weave_united(x->w, x->s->path) ||
+	    strcmp(st_weave_file_name(x->s->path), "tokenizer.json") != 0)
+		return ST_OK;
+	rc = st_weave_vocab(x->w, x->s->path, &v, e);
+	if (rc != ST_OK)
+		return rc;
+	st_buf_init(&out, 4 * MOST);
+	rc = st_vocab_refs(&v->u, &theirs, &out, e);
+	if (rc == ST_OK) {
+		struct st_buf t = x->side[1];
+
+		x->side[1] = out;
+		out = t;
+	}
+	st_buf_release(&out);
+	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", x->s->path);
+}
+
 /* *done false: it is not of that language, or not on every side. */
 static int by_key(struct texts *x, bool *done, struct st_err *e)
 {
@@ -372,8 +398,10 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 			     .arg = x,
 			     .lang = x->lang };
 	struct st_buf out;
-	int rc;
+	int rc = renumber_refs(x, e);
 
+	if (rc != ST_OK)
+		return rc;
 	if ((x->n == 2 && st_vocab_file(st_weave_file_name(x->s->path))) ||
 	    st_weave_takes_from(x->w, x->s->path))
 		k.own = own_key;

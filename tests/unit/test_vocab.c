@@ -247,13 +247,68 @@ static void texts(void **state)
 	st_vocab_union_release(&u);
 }
 
+static void quote(char *out, size_t room, const char *text)
+{
+	snprintf(out, room, "%s", text);
+	for (char *p = out; *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+}
+
+/* theirs's 1 is 3 now, its 3 is 4 */
+static void refs(void **state)
+{
+	static const struct {
+		const char *text, *want; /* in quotes of one kind; want NULL: ST_EFORMAT */
+	} cases[] = {
+		{ "{'post_processor':{'single':[{'SpecialToken':{'id':'y','type_id':1}}],"
+		  "'special_tokens':{'y':{'id':'y','ids':[1 , 2,3],'tokens':['y']}}}}",
+		  "{'post_processor':{'single':[{'SpecialToken':{'id':'y','type_id':1}}],"
+		  "'special_tokens':{'y':{'id':'y','ids':[3 , 2,4],'tokens':['y']}}}}" },
+		{ "{'post_processor':{'type':'BertProcessing','sep':['y',1],'cls':['z', 3]}}",
+		  "{'post_processor':{'type':'BertProcessing','sep':['y',3],'cls':['z', 4]}}" },
+		{ "{'post_processor':{'processors':[{'trim':true},{'sep':['y',1],'n':1}]}}",
+		  "{'post_processor':{'processors':[{'trim':true},{'sep':['y',3],'n':1}]}}" },
+		{ "{'padding':{'pad_id':1,'pad_type_id':1},'model':{'unk_id':3,'n':3}}",
+		  "{'padding':{'pad_id':3,'pad_type_id':1},'model':{'unk_id':4,'n':3}}" },
+		/* no ids of theirs */
+		{ "{'post_processor':{'ids':[7,-1,1.0,'1',[1],99999999999999999999]}}",
+		  "{'post_processor':{'ids':[7,-1,1.0,'1',[1],99999999999999999999]}}" },
+		{ "{'post_processor':null,'padding':null,'model':1,'ids':[1]}",
+		  "{'post_processor':null,'padding':null,'model':1,'ids':[1]}" },
+		{ "{'post_processor':{'ids':1}}", "{'post_processor':{'ids':1}}" },
+		{ "[1]", NULL },
+		{ "{'post_processor':{'ids':[1", NULL },
+	};
+	char quoted[2][300];
+	struct st_vocab_union u;
+
+	(void)state;
+	unite(&u, "{\"t\":0}", "{\"t\":0,\"x\":1,\"s\":2}", "{\"t\":0,\"y\":1,\"s\":2,\"z\":3}");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct st_vocab_text text = { quoted[0], strlen(cases[i].text) };
+		const char *want = quoted[1];
+		struct st_err e = { 0 };
+		struct st_buf b;
+		int rc;
+
+		quote(quoted[0], sizeof(quoted[0]), cases[i].text);
+		quote(quoted[1], sizeof(quoted[1]), cases[i].want ? cases[i].want : "");
+		st_buf_init(&b, 4096);
+		rc = st_vocab_refs(&u, &text, &b, &e);
+		if (rc != (cases[i].want ? ST_OK : ST_EFORMAT))
+			fail_msg("case %zu: %d %s", i, rc, e.msg);
+		if (rc == ST_OK && (b.len != strlen(want) || memcmp(b.p, want, b.len) != 0))
+			fail_msg("case %zu: %.*s", i, (int)b.len, (const char *)b.p);
+		st_buf_release(&b);
+	}
+	st_vocab_union_release(&u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forms),
-		cmocka_unit_test(reads),
-		cmocka_unit_test(unions),
-		cmocka_unit_test(texts),
+		cmocka_unit_test(forms), cmocka_unit_test(reads), cmocka_unit_test(unions),
+		cmocka_unit_test(texts), cmocka_unit_test(refs),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
