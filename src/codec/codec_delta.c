@@ -334,12 +334,12 @@ static void find_from(struct coding *c, const struct sample *s)
 	c->h.from = least;
 }
 
-static uint64_t low_bits(uint32_t (*counts)[ST_RANS_SYMBOLS])
+static uint64_t low_bits(uint32_t (*counts)[ST_RANS_SYMBOLS], unsigned nsyms)
 {
 	uint64_t sum = 0;
 
 	for (unsigned t = 0; t < ST_RANS_CONTEXTS; t++)
-		for (unsigned s = 12; s < ST_RANS_SYMBOLS; s++)
+		for (unsigned s = 12; s < nsyms; s++)
 			sum += counts[t][s] * (uint64_t)((s >> 2) - 2);
 	return sum;
 }
@@ -597,7 +597,7 @@ uint64_t st_delta_estimate(struct st_codec_state *s, const struct st_frame_in *i
 		st_rans_count(c.model, work->sym, work->ctx, GROUP_PLAIN);
 	}
 	st_rans_counted(c.model, work->counts, 32 * w);
-	return entropy(&c, work->counts) + low_bits(work->counts);
+	return entropy(&c, work->counts) + low_bits(work->counts, 32 * w);
 }
 
 /* ---- decoding ---- */

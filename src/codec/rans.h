@@ -57,14 +57,15 @@ struct st_rans_model {
 	 * Of four kinds of places, so that no count waits for the last one: context << 8 | symbol.
 	 */
 	uint32_t tally[ST_RANS_TALLIES][ST_RANS_CONTEXTS * ST_RANS_SYMBOLS + ST_RANS_APART];
+	uint8_t last;		      /* context that was counted */
 	enum st_vectors vectors;      /* the best supported; tests say less */
 	uint16_t log2_frac[1u << 11]; /* of log2(1 + i / 2^11), times 2^16 */
 };
 
 /* Once, before anything else. A model belongs to one thread at a time. */
 void st_rans_init(struct st_rans_model *m);
-/* Counts these, beside those counted before; then all into counts, and begins anew. nsyms: a
- * multiple of 32. */
+/* Counts these, beside those counted before; then all into the first nsyms of each context's
+ * counts, and begins anew. nsyms: a multiple of 32. */
 void st_rans_count(struct st_rans_model *m, const uint8_t *sym, const uint8_t *ctx, size_t n);
 void st_rans_counted(struct st_rans_model *m, uint32_t (*counts)[ST_RANS_SYMBOLS], unsigned nsyms);
 /*

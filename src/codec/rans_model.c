@@ -71,6 +71,7 @@ void st_rans_init(struct st_rans_model *m)
 	init_log2(m);
 	init_lanes(&m->lanes);
 	memset(m->tally, 0, sizeof(m->tally));
+	m->last = 0;
 	m->vectors = ST_VECTORS_NONE;
 	for (int v = ST_VECTORS_NONE; v < ST_VECTORS_NLEVELS; v++)
 		if (st_vectors_supported((enum st_vectors)v))
@@ -85,8 +86,10 @@ void st_rans_count(struct st_rans_model *m, const uint8_t *sym, const uint8_t *c
 	if (m->vectors)
 		i = st_rans_count_avx2(m, sym, ctx, n);
 #endif
-	for (; i < n; i++)
+	for (; i < n; i++) {
 		m->tally[i % ST_RANS_TALLIES][(size_t)ctx[i] << 8 | sym[i]]++;
+		m->last = ctx[i] > m->last ? ctx[i] : m->last;
+	}
 }
 
 #define AT_ONCE 32 /* divides every number of symbols in use; a constant, so that vectors do it */
@@ -102,10 +105,12 @@ static void add_up(struct st_rans_model *m, size_t at, uint32_t *to)
 
 void st_rans_counted(struct st_rans_model *m, uint32_t (*counts)[ST_RANS_SYMBOLS], unsigned nsyms)
 {
-	memset(counts, 0, sizeof(*counts) * ST_RANS_CONTEXTS);
-	for (size_t c = 0; c < ST_RANS_CONTEXTS; c++)
+	for (size_t c = 0; c <= m->last; c++)
 		for (unsigned s = 0; s < nsyms; s += AT_ONCE)
 			add_up(m, c * ST_RANS_SYMBOLS + s, counts[c] + s);
+	for (size_t c = m->last + 1u; c < ST_RANS_CONTEXTS; c++)
+		memset(counts[c], 0, nsyms * sizeof(counts[c][0]));
+	m->last = 0;
 }
 
 /* n log2 n, times 2^16; n below 2^22 */
@@ -126,10 +131,10 @@ uint64_t st_rans_entropy(const struct st_rans_model *m, const uint32_t *counts, 
 	uint64_t sum = 0;
 	uint32_t total = 0;
 
-	for (unsigned s = 0; s < nsyms; s++) {
-		sum += weigh(m, counts[s]);
+	for (unsigned s = 0; s < nsyms; s++)
 		total += counts[s];
-	}
+	for (unsigned s = 0; total && s < nsyms; s++)
+		sum += weigh(m, counts[s]);
 	return weigh(m, total) - sum;
 }
 

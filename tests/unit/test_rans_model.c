@@ -94,6 +94,40 @@ static void frequencies(void **state)
 	free(m);
 }
 
+/* What was counted, whatever was counted before, and however high the contexts. */
+static void counting(void **state)
+{
+	static const unsigned most[] = { 32, 3, 17, 1, 32 };
+	struct st_rans_model *m = model_new();
+	uint32_t(*counts)[ST_RANS_SYMBOLS] = calloc(ST_RANS_CONTEXTS, sizeof(*counts));
+	uint32_t(*want)[ST_RANS_SYMBOLS] = calloc(ST_RANS_CONTEXTS, sizeof(*counts));
+	uint8_t sym[1000], ctx[1000];
+	uint64_t s = 4;
+
+	(void)state;
+	memset(counts, 1, sizeof(*counts) * ST_RANS_CONTEXTS);
+	for (unsigned i = 0; i < 40; i++) {
+		size_t n = case_random(&s) % sizeof(sym);
+
+		m->vectors = i % 2 && st_vectors_supported(ST_VECTORS_AVX2) ? ST_VECTORS_AVX2 :
+									      ST_VECTORS_NONE;
+		memset(want, 0, sizeof(*want) * ST_RANS_CONTEXTS);
+		for (size_t k = 0; k < n; k++) {
+			sym[k] = (uint8_t)(case_random(&s) % 64);
+			ctx[k] = (uint8_t)(case_random(&s) % most[i % 5]);
+			want[ctx[k]][sym[k]]++;
+		}
+		st_rans_count(m, sym, ctx, n / 3);
+		st_rans_count(m, sym + n / 3, ctx + n / 3, n - n / 3);
+		st_rans_counted(m, counts, 64);
+		for (unsigned c = 0; c < ST_RANS_CONTEXTS; c++)
+			assert_memory_equal(counts[c], want[c], 64 * sizeof(counts[c][0]));
+	}
+	free(want);
+	free(counts);
+	free(m);
+}
+
 static void equal_contexts_share(void **state)
 {
 	struct st_rans_model *m = model_new();
@@ -194,11 +228,9 @@ static void any_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(entropy_of_counts),
-		cmocka_unit_test(frequencies),
-		cmocka_unit_test(equal_contexts_share),
-		cmocka_unit_test(bytes_by_hand),
-		cmocka_unit_test(any_bytes),
+		cmocka_unit_test(entropy_of_counts), cmocka_unit_test(frequencies),
+		cmocka_unit_test(counting),	     cmocka_unit_test(equal_contexts_share),
+		cmocka_unit_test(bytes_by_hand),     cmocka_unit_test(any_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
