@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* slow */
 /*
  * Frames in tests/golden/codec, as some version of the encoder wrote them: they must decode for
  * ever. tests/interop/codec_decoder.py decodes the same files by the documentation alone.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* slow */
 /* Every row of the table, held to the contract of codec.h. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* slow */
 
 /*
  * Ranks and cuts against a plain sort. A cut is seen through ties of one model over a base of

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* slow */
 /*
  * What a version takes beside its tensors: of a model of 300 tensors, three change each time. The
  * bound is on what the versions from the 21st to the 120th add, so that what comes once does not
