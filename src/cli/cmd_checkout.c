@@ -76,6 +76,16 @@ static int summary(struct cli *c, const strata_checkout_options *o, const strata
 	return STRATA_OK;
 }
 
+/* Git's reflex: checkout of a path. */
+static bool is_only_file(struct cli *c, const char *word)
+{
+	strata_error none = { 0 };
+	char commit[STRATA_HEX];
+
+	return cli_is_file(word) &&
+	       strata_resolve(c->repo, word, commit, &none) == STRATA_ENOTFOUND;
+}
+
 int cmd_checkout(struct cli *c, int argc, char **argv, strata_error *err)
 {
 	struct values v = { 0 };
@@ -100,6 +110,13 @@ int cmd_checkout(struct cli *c, int argc, char **argv, strata_error *err)
 	o.to = v.to;
 	o.force = v.force;
 	rc = strata_checkout(c->repo, a.v[0], &o, &result, err);
+	if (rc == STRATA_ENOTFOUND && is_only_file(c, a.v[0])) {
+		*err = (strata_error){ 0 };
+		return cli_fail(err, STRATA_ENOTFOUND,
+				"'%s' is a file and no revision: 'strata restore %s' brings it "
+				"back as it was added",
+				a.v[0], a.v[0]);
+	}
 	if (rc == STRATA_OK && v.json)
 		return went_emit(c, &result, v.to, err);
 	return rc == STRATA_OK && !c->g.quiet ? summary(c, &o, &result, err) : rc;

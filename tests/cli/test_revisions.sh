@@ -196,6 +196,18 @@ reflogs() {
 	err "there is and was no branch or tag 'refs/heads/nope'" strata reflog refs/heads/nope
 }
 
+files() {
+	setup
+	echo changed >m.safetensors
+	err "'m.safetensors' is a file and no revision: 'strata restore m.safetensors'" \
+		strata checkout m.safetensors
+	[ "$t_rc" = 2 ]
+	[ "$(cat m.safetensors)" = changed ]
+	err "'nofile' matches no file" strata checkout v1 nofile
+	err "unknown revision 'nofile'" strata checkout nofile
+}
+
+it 'checkout of a file' files
 it 'every form names what it should' good
 it 'what names no version is said, and changes nothing' bad
 it 'files with colons in their names, and their tensors' parts
