@@ -2,6 +2,7 @@
 #include "repo/plan.h"
 
 #include "model/manifest.h"
+#include "repo/mark.h"
 
 #define MAX_CANDIDATES \
 	2000000 /* names kept; a repository with more finds fewer bases, nothing else */
@@ -17,6 +18,7 @@ struct st_bases {
 	} * ids;
 	size_t n, cap;
 	bool everything; /* all staged models are loaded */
+	bool lineage;	 /* and those of the versions that HEAD says it was made from */
 };
 
 int st_bases_new(struct st_bases **out, struct st_repo *r, struct st_err *e)
@@ -98,10 +100,13 @@ static void scopes_of(const char *path, struct scope out[3])
 	out[2] = (struct scope){ "", 0, 3 };
 }
 
+/* Of models that are in no file here: no directory has a name with a NUL in it. */
+static const struct scope elsewhere = { "\0lineage", 8, 3 };
+
 struct loading {
 	struct st_bases *b;
-	const char *path;
-	size_t from, to; /* of the three scopes, those that it is for */
+	const char *path; /* NULL: of a model elsewhere */
+	size_t from, to;  /* of the three scopes, those that it is for */
 	struct st_buf key;
 };
 
@@ -123,7 +128,10 @@ static int take_view(void *arg, const struct st_view *v, const struct st_segment
 		return rc;
 	b->ids[b->n].id = seg->id;
 	b->ids[b->n].size = seg->size;
-	scopes_of(l->path, sc);
+	if (l->path)
+		scopes_of(l->path, sc);
+	else
+		sc[0] = elsewhere;
 	for (i = l->from; rc == ST_OK && i < l->to; i++) {
 		rc = make_key(&l->key, &sc[i], &t, e);
 		if (rc == ST_OK)
@@ -240,6 +248,50 @@ static int load_everything(struct st_bases *b, struct st_err *e)
 	return rc;
 }
 
+static int load_elsewhere(struct st_bases *b, const struct st_oid *commit, struct st_err *e)
+{
+	struct loading l = { .b = b, .to = 1 };
+	struct st_vfile *f;
+	struct st_oid tree;
+	struct st_index x;
+	int rc = st_repo_commit_tree(b->r, commit, &tree, e);
+
+	st_index_init(&x);
+	st_buf_init(&l.key, 1 << 20);
+	if (rc == ST_OK)
+		rc = st_tree_to_index(b->r, &tree, &x, e);
+	for (size_t i = 0; rc == ST_OK && i < x.nrows; i++) {
+		rc = st_vfile_open_model(&f, b->r, &x.rows[i], e);
+		if (rc == ST_OK && f)
+			rc = st_vfile_views(f, take_view, &l, e);
+		st_vfile_close(f);
+	}
+	st_buf_release(&l.key);
+	st_index_release(&x);
+	return rc;
+}
+
+/* What HEAD declares first comes first. What cannot be read is no base, and no failure. */
+static int load_lineage(struct st_bases *b, struct st_err *e)
+{
+	struct st_err why = { 0 };
+	struct st_commit c = { 0 };
+	struct st_head head;
+	int rc = st_repo_head(b->r, &head, e);
+
+	b->lineage = true;
+	if (rc != ST_OK || head.unborn)
+		return rc;
+	rc = st_repo_commit_load(b->r, &head.commit, &c, &why);
+	for (size_t i = c.nlineage; rc == ST_OK && i-- > 0;)
+		rc = load_elsewhere(b, &c.lineage[i].commit, &why);
+	st_commit_release(&c);
+	if (rc == ST_OK || st_is_damage(rc))
+		return ST_OK;
+	*e = why;
+	return rc;
+}
+
 static int look_up(struct st_bases *b, const struct scope *sc, const struct st_tensor *t,
 		   struct st_oid *base, bool *found, struct st_err *e)
 {
@@ -275,5 +327,7 @@ int st_bases_find(struct st_bases *b, const char *path, const struct st_tensor *
 		rc = load_everything(b, e);
 	for (i = 1; rc == ST_OK && !*found && i < 3; i++)
 		rc = look_up(b, &sc[i], t, base, found, e);
-	return rc;
+	if (rc == ST_OK && !*found && !b->lineage)
+		rc = load_lineage(b, e);
+	return rc == ST_OK && !*found ? look_up(b, &elsewhere, t, base, found, e) : rc;
 }

@@ -40,8 +40,8 @@ void st_plan_release(struct st_plan *p);
 /*
  * The version before of a tensor, in this order: the same name in the file of that path in HEAD,
  * or else as staged; the same name, type and shape in its directory's models (shards are one
- * model); the same in any staged model, the newest first. Only extents that are one whole tensor
- * of the same size count.
+ * model); the same in any staged model, the newest first; the same in any model of a version that
+ * HEAD declares to be made from. Only extents that are one whole tensor of the same size count.
  */
 struct st_bases;
 ST_MUST int st_bases_new(struct st_bases **out, struct st_repo *r, struct st_err *e);

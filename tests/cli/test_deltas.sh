@@ -95,7 +95,52 @@ unrelated() {
 	match '"max_depth":0' strata stats --json
 }
 
+# What HEAD declares to be made from, though nothing of it is there any more.
+lineage() {
+	setup
+	strata rm -q m.safetensors
+	strata commit -q -m 'begin anew'
+	tune ../m1 2
+	cp -r . ../without
+	cd ../without
+	cp ../m1 new.safetensors
+	strata add new.safetensors
+	strata commit -q -m tuned
+	strata stats HEAD >got
+	fails grep -q '^delta ' got
+	without=$(du -sb .strata/packs | cut -f1)
+	cd ../repo
+	strata commit -q --allow-empty -m 'from the first' --lineage fine-tuned-from=v1
+	cp ../m1 new.safetensors
+	strata add new.safetensors
+	strata commit -q -m tuned
+	match '^delta ' strata stats HEAD
+	before=$(du -sb ../repo/.strata/packs | cut -f1)
+	echo "without $without, with $before"
+	[ $(((without - before) * 3)) -gt 1000000 ]
+	strata gc --prune=now
+	match ': no faults$' strata fsck --full
+	strata cat HEAD:new.safetensors | cmp - ../m1
+	strata checkout -q v1 --to ../one
+}
+
+# A lineage that is damaged is no base, and keeps nothing from being added.
+lost_lineage() {
+	setup
+	strata rm -q m.safetensors
+	strata commit -q -m 'begin anew' --lineage pruned-from=v1
+	pack=$(ls -S .strata/packs | head -n 1)
+	printf XXXXXXXX | dd of=".strata/packs/$pack" bs=1 seek=300 conv=notrunc 2>/dev/null
+	cp ../m1 new.safetensors
+	tune new.safetensors 2
+	strata add new.safetensors
+	strata commit -q -m tuned
+	strata cat HEAD:new.safetensors | cmp - new.safetensors
+}
+
 it 'versions are differences, few deep' versions
+it 'of what the version before declares to be made from' lineage
+it 'which need not be readable' lost_lineage
 it '--fast reads no base' fast
 it 'a model beside another is a difference from it' side_by_side
 it 'the newest of several, and not what was only staged' steps
