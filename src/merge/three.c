@@ -16,6 +16,7 @@ static const char *const names[ST_NCONFLICTS] = {
 	[ST_CONFLICT_SETTING] = "configuration",
 	[ST_CONFLICT_TEXT] = "text",
 	[ST_CONFLICT_BINARY] = "binary",
+	[ST_CONFLICT_FILE_DIRECTORY] = "file/directory",
 };
 
 const char *st_conflict_name(enum st_conflict c)

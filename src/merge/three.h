@@ -29,12 +29,13 @@ enum st_conflict {		   /* names as in --json: st_conflict_name */
 	ST_CONFLICT_RENAME_RENAME, /* to different names */
 	ST_CONFLICT_RENAME_DELETE,
 	ST_CONFLICT_DELETE_MODIFY,
-	ST_CONFLICT_ADD_ADD,	/* two new ones of one name */
-	ST_CONFLICT_TIED,	/* shares its memory with another tensor on one side only */
-	ST_CONFLICT_VOCABULARY, /* rows were added */
-	ST_CONFLICT_SETTING,	/* a key of a configuration */
-	ST_CONFLICT_TEXT,	/* lines of a file */
-	ST_CONFLICT_BINARY,	/* a file that cannot be looked into */
+	ST_CONFLICT_ADD_ADD,	    /* two new ones of one name */
+	ST_CONFLICT_TIED,	    /* shares its memory with another tensor on one side only */
+	ST_CONFLICT_VOCABULARY,	    /* rows were added */
+	ST_CONFLICT_SETTING,	    /* a key of a configuration */
+	ST_CONFLICT_TEXT,	    /* lines of a file */
+	ST_CONFLICT_BINARY,	    /* a file that cannot be looked into */
+	ST_CONFLICT_FILE_DIRECTORY, /* a file on one side, a directory on another */
 	ST_NCONFLICTS
 };
 const char *st_conflict_name(enum st_conflict c);

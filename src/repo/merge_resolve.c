@@ -18,6 +18,7 @@ struct settling {
 	struct st_choice choice;
 	struct st_map paths;   /* of files to make */
 	struct st_map folders; /* of vocabularies that are joined */
+	struct st_map roots;   /* of those files: what is decided together with them */
 	uint64_t settled;
 };
 
@@ -217,24 +218,33 @@ static int join_others(struct settling *s, struct st_err *e)
 	return rc;
 }
 
-/* The files of a model that is merged over its files are made together. */
-static void want_units(struct settling *s)
+/* The files of a model that is merged over its files are made together; so is what stands in the
+ * way of a file. */
+static int want_others(struct settling *s, struct st_err *e)
 {
-	for (size_t i = 0; i < s->m.d.nitems; i++) {
-		const struct st_merge_item *it = &s->m.d.items[i];
-		struct st_weave_unit *u = st_weave_unit_at(&s->w, it->path);
+	const void *path;
+	size_t pos = 0, len;
+	int rc = ST_OK;
 
-		if (u && st_map_get(&s->paths, it->path, it->path_len, NULL))
+	while (rc == ST_OK && st_map_next(&s->paths, &pos, &path, &len, NULL)) {
+		struct st_weave_unit *u = st_weave_unit_at(&s->w, path);
+		const char *root = st_weave_root(&s->w, path, &len);
+
+		if (u)
 			u->wanted = true;
+		rc = st_map_put(&s->roots, root, len, 1, NULL, NULL, e);
 	}
+	return rc;
 }
 
 static bool is_wanted(void *arg, const char *path)
 {
 	const struct settling *s = arg;
 	const struct st_weave_unit *u = st_weave_unit_at(&s->w, path);
+	size_t len;
+	const char *root = st_weave_root(&s->w, path, &len);
 
-	return st_map_get(&s->paths, path, strlen(path), NULL) || (u && u->wanted) ||
+	return st_map_get(&s->roots, root, len, NULL) || (u && u->wanted) ||
 	       (s->folders.count && st_vocab_file(st_weave_file_name(path)) && in_folder(s, path));
 }
 
@@ -283,7 +293,7 @@ static int make_files(struct settling *s, struct st_err *e)
 	if (rc == ST_OK)
 		rc = join_others(s, e);
 	if (rc == ST_OK)
-		want_units(s);
+		rc = want_others(s, e);
 	if (rc == ST_OK)
 		rc = st_weave_run(&s->w, e);
 	if (rc == ST_OK)
@@ -334,6 +344,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 	st_buf_init(&s.how, 1 << 20);
 	st_map_init(&s.paths);
 	st_map_init(&s.folders);
+	st_map_init(&s.roots);
 	rc = settle(&s, e);
 	*settled = s.settled;
 	*open = 0;
@@ -345,6 +356,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 		st_merging_release(&s.m);
 	st_map_release(&s.paths);
 	st_map_release(&s.folders);
+	st_map_release(&s.roots);
 	st_buf_release(&s.how);
 	return rc;
 }

@@ -78,7 +78,8 @@ static int run(struct step *s, struct st_index *target, const struct st_step_fil
 	if (rc == ST_OK)
 		rc = st_checkout_index(t->r, &s->now, &s->target, &local, res, e);
 	for (size_t i = 0; rc == ST_OK && i < f->nmarked; i++)
-		rc = write_marked(t->r, &f->marked[i], e);
+		if (st_index_find(target, f->marked[i].path, strlen(f->marked[i].path), NULL))
+			rc = write_marked(t->r, &f->marked[i], e);
 	if (rc == ST_OK) {
 		st_rewind_keep_stats(target, &s->target);
 		st_rewind_keep_stats(target, &t->index);

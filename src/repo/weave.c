@@ -390,7 +390,10 @@ static int weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 			w, s,
 			w->hand ? st_index_find(w->hand, s->path, strlen(s->path), NULL) : NULL, e);
 	if (gone && modified)
-		return st_weave_whole(w, s, ST_CONFLICT_DELETE_MODIFY, e);
+		return st_weave_whole(w, s,
+				      st_weave_clashing(w, s->path) ? ST_CONFLICT_FILE_DIRECTORY :
+								      ST_CONFLICT_DELETE_MODIFY,
+				      e);
 	return weave_inside(w, s, e);
 }
 
@@ -512,19 +515,14 @@ static int finish(struct st_weave *w, struct st_err *e)
 	size_t n = w->target.nrows;
 	int rc = st_index_sort(&w->target, e);
 
-	if (rc == ST_OK)
-		rc = st_index_sort(&w->gone, e);
 	if (rc == ST_OK && w->target.nrows != n)
 		rc = st_fail(e, ST_EREFUSED,
 			     "two files would come to have one path: rename one of them first, on "
 			     "its branch");
-	for (size_t i = 1; rc == ST_OK && i < w->target.nrows; i++)
-		if (st_index_below(&w->target, w->target.rows[i - 1].path))
-			rc = st_fail(
-				e, ST_EREFUSED,
-				"'%s' would be both a file and a directory: rename one of them "
-				"first, on its branch",
-				w->target.rows[i - 1].path);
+	if (rc == ST_OK)
+		rc = st_weave_clashes(w, e);
+	if (rc == ST_OK)
+		rc = st_index_sort(&w->gone, e);
 	if (rc == ST_OK)
 		st_merge_desc_sort(w->d);
 	return rc;

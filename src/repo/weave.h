@@ -9,6 +9,7 @@
  *	weave_sides.c	its files in each version
  *	weave_write.c	and a file that this takes
  *	weave_unit.c	models whose shards were cut anew
+ *	weave_clash.c	a file against a directory
  *	weave_text.c	configurations by key, text by line
  *	weave_vocab.c	vocabularies by token
  *	weave_union.c	and the rows of tensors that go with them
@@ -140,6 +141,14 @@ const char *st_weave_home(const struct st_weave_unit *u, const char *name, size_
 ST_MUST int st_weave_unit_from(struct st_weave *w, const struct st_weave_unit *u,
 			       const struct st_oid *commit, struct st_unit_version *out,
 			       struct st_err *e);
+
+/* weave_clash.c: of a file and a directory of one path in w->target, which is sorted, one goes. */
+ST_MUST int st_weave_clashes(struct st_weave *w, struct st_err *e);
+/* Has some side a directory of that path? */
+bool st_weave_clashing(const struct st_weave *w, const char *path);
+/* The uppermost part of path that is a file in some version, in *len bytes of path; else all. What
+ * has one root is decided together. */
+const char *st_weave_root(const struct st_weave *w, const char *path, size_t *len);
 
 /* Was the file settled by staging it? */
 bool st_weave_by_hand(const struct st_weave *w, const char *path);

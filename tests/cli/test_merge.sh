@@ -371,9 +371,113 @@ on branch main, at v6 '"$(strata log --oneline -1 x | cut -d' ' -f2)"': 2 files 
 	echo d >d && strata add d && strata commit -q -m d
 	strata switch -q y
 	mkdir d && echo f >d/f && strata add d && strata commit -q -m d/f
-	rc 7 strata merge main
-	err "'d' would be both a file and a directory: rename one of them" strata merge main
+	rc 1 strata merge main
+	match '^  file/directory  d$' strata status
+	strata merge -q --abort
 	out '' strata status -s
+}
+
+# a file here, a directory there: whichever is chosen, all of the other goes
+clash() { # which side made the directory of a file
+	repo
+	echo before >d
+	echo a >a
+	strata add . && strata commit -q -m one
+	strata branch side
+	[ "$1" = main ] || strata switch -q side
+	rm -rf d && mkdir d && printf '2\n' >d/f && echo 1 >d/g && mkdir d/sub && echo 3 >d/sub/h
+	strata add -A . && strata commit -q -m directory
+	strata switch -q $([ "$1" = main ] && echo side || echo main)
+	rm -rf d && echo file >d
+	strata add -A . && strata commit -q -m file
+	strata switch -q main
+	mine=$([ "$1" = main ] && echo directory || echo file)
+	theirs=$([ "$1" = main ] && echo file || echo directory)
+	rc 1 strata merge side
+}
+
+clashes() {
+	clash "$1"
+	match '^  file/directory  d$' strata status
+	match '"kind":"conflict","path":"d","name":"","type":"file/directory","how":null' strata status --json
+	[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
+	[ "$mine" = file ] && [ -f d ] || [ -d d ]
+	rc 7 strata resolve '*' --method linear
+	strata resolve -q d --theirs
+	[ "$theirs" = file ] && [ -f d ] || [ -f d/sub/h ]
+	strata resolve -q d --ours
+	[ "$mine" = file ] && [ -f d ] || [ -f d/sub/h ]
+	strata resolve -q d --theirs
+	strata merge -q --continue
+	[ "$theirs" = file ] && [ -f d ] || [ -f d/sub/h ]
+	out '' strata status -s
+	match '^  d  file/directory  theirs$' strata show
+	strata merge -q --replay HEAD
+	strata fsck --full
+	strata undo -q
+	[ "$mine" = file ] && [ -f d ] || [ -f d/sub/h ]
+	rc 1 strata merge side
+	strata resolve -q d --base # a file
+	out before cat d
+	strata resolve -q d --from side
+	[ "$theirs" = file ] && [ -f d ] || [ -f d/sub/h ]
+	strata resolve -q d --theirs
+	[ -f d ] || echo changed >d/f
+	strata merge -q --abort
+	[ "$mine" = file ] && [ -f d ] || [ -f d/sub/h ]
+	out '' strata status -s
+}
+
+clash_by_hand() {
+	clash side
+	rm d && mkdir d && echo hand >d/hand
+	strata add -A d
+	match 'all conflicts are decided' strata status
+	strata merge -q --continue
+	out 'a
+d/hand' ls -1 a d/hand
+	[ ! -e d/f ]
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
+# of a directory that was, one side changed a file and the other made the directory one
+clash_inside() {
+	repo
+	mkdir d && echo 1 >d/f && echo 1 >d/g && strata add . && strata commit -q -m one
+	strata branch side
+	rm -r d && echo file >d && strata add -A . && strata commit -q -m file
+	strata switch -q side
+	echo 2 >d/f && strata commit -q -a -m f
+	strata switch -q main
+	rc 1 strata merge side
+	match '^  delete/modify +d/f$' strata status
+	[ -f d ]
+	strata resolve d/f --theirs
+	match '^  file/directory  d$' strata status
+	[ -f d ]
+	strata resolve -q d --theirs
+	out 2 cat d/f
+	[ ! -e d/g ]
+	strata merge -q --continue
+	match ' d/f$' strata ls
+	[ "$(strata ls | wc -l)" = 1 ]
+	strata merge -q --replay HEAD
+	strata fsck --full
+	# and the other way round: the file was changed, a directory took its place
+	cd .. && rm -rf repo && repo
+	echo 1 >d && strata add . && strata commit -q -m one
+	strata branch side
+	echo 2 >d && strata commit -q -a -m two
+	strata switch -q side
+	rm d && mkdir d && echo f >d/f && strata add -A . && strata commit -q -m f
+	strata switch -q main
+	rc 1 strata merge side
+	out 'file/directory d' sh -c "strata status | sed -n 's/^  \([a-z/]*\)  *\(d.*\)/\1 \2/p'"
+	strata resolve -q d --theirs
+	out f cat d/f
+	strata merge -q --continue
+	strata merge -q --replay HEAD
 }
 
 # ours, theirs and base settle what no method joins, by flag and by rule.
@@ -640,6 +744,10 @@ it 'commit ends a merge' by_commit
 it 'text by line' lines
 it 'files that came, went and moved' files
 it 'several at once' several
+it 'a file here, a directory there' clashes side
+it 'a directory here, a file there' clashes main
+it 'neither, by hand' clash_by_hand
+it 'with changes inside' clash_inside
 it 'sides and the base, by method' sides
 it 'who has a say among several' say
 it 'a version although going forward is enough' no_forward
