@@ -72,7 +72,7 @@ typedef struct strata_stats {
 	uint64_t logical_bytes; /* of the files of every version (or of the one asked for) */
 	uint64_t stored_bytes;	/* that their objects take in packs, each counted once */
 	double ratio;		/* logical / stored */
-	unsigned max_depth;
+	unsigned max_depth;	/* of the chains of differences of tensors and other contents */
 	const strata_tally *by_coding, *by_dtype;
 	size_t ncodings, ndtypes;
 	uint64_t disk_bytes; /* of .strata altogether */

@@ -25,17 +25,15 @@ static int page_before(struct st_filesink *s, struct st_obj **ob, struct st_err 
 	return rc;
 }
 
-/* Where only values changed a page says other ids in the same places. */
+/* Where only values changed a page says other ids in the same places. In fast mode too: what is
+ * fast there are the tensors. */
 static int put_meta(void *arg, const void *p, size_t n, struct st_oid *id, struct st_err *e)
 {
 	struct st_filesink *s = arg;
 	struct st_obj *before;
 	struct st_link link;
-	int rc;
+	int rc = page_before(s, &before, e);
 
-	if (s->g->o.mode == ST_CODEC_FAST)
-		return st_writer_put_big(s->g->w, p, n, id, e);
-	rc = page_before(s, &before, e);
 	st_link_after(&link, before, ST_MAX_DEPTH);
 	if (link.base && st_obj_size(link.base) != n)
 		link = (struct st_link){ 0 };

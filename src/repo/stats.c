@@ -83,13 +83,14 @@ static int count_entry(void *arg, const struct st_mark_item *it, const struct st
 		       struct st_err *e)
 {
 	struct stats *s = arg;
-	strata_tally *t = &s->class[class_of(it, loc)];
+	unsigned class = class_of(it, loc);
+	strata_tally *t = &s->class[class];
 
 	t->objects++;
 	add(t, loc->raw, loc->stored);
 	s->out.objects++;
 	s->out.stored_bytes += loc->stored;
-	if (loc->depth > s->out.max_depth)
+	if (class != CLASS_META && loc->depth > s->out.max_depth)
 		s->out.max_depth = loc->depth;
 	return count_codings(s, loc, e);
 }

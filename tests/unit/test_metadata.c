@@ -22,13 +22,19 @@
 #define TENSORS 300
 #define MOST 3072 /* bytes a version */
 
-static void make_versions(struct trepo *t, uint64_t seeds[TENSORS], unsigned from, unsigned to)
+static void make_versions(struct trepo *t, uint64_t seeds[TENSORS], unsigned from, unsigned to,
+			  unsigned how)
 {
+	strata_add_result res;
+	struct st_err e = { 0 };
+
 	for (unsigned k = from; k < to; k++) {
 		for (unsigned i = 0; k && i < 3; i++)
 			seeds[(k * 3 + i) % TENSORS] = 1000 + k * 3 + i;
 		tr_model(t, "m.safetensors", seeds, TENSORS, 256, 0);
-		tr_add(t, NULL);
+		assert_int_equal(st_verb_add(t->r, NULL, 0, STRATA_ADD_ALL | how, NULL, NULL, &res,
+					     &e),
+				 ST_OK);
 		tr_commit(t, NULL);
 	}
 }
@@ -83,18 +89,17 @@ static uint64_t metadata(struct trepo *t)
 	return size_below(path) - tensors;
 }
 
-static void a_version_takes_little(void **state)
+static void takes_little(unsigned how)
 {
 	uint64_t seeds[TENSORS], before, after;
 	struct trepo t;
 
-	(void)state;
 	for (unsigned i = 0; i < TENSORS; i++)
 		seeds[i] = i + 1;
 	tr_open(&t);
-	make_versions(&t, seeds, 0, 20);
+	make_versions(&t, seeds, 0, 20, how);
 	before = metadata(&t);
-	make_versions(&t, seeds, 20, 120);
+	make_versions(&t, seeds, 20, 120, how);
 	after = metadata(&t);
 	print_message("# %u bytes a version\n", (unsigned)((after - before) / 100));
 	assert_true(after > before);
@@ -103,10 +108,24 @@ static void a_version_takes_little(void **state)
 	tr_close(&t);
 }
 
+static void a_version_takes_little(void **state)
+{
+	(void)state;
+	takes_little(0);
+}
+
+/* What is not coded then are the tensors. */
+static void added_fast_too(void **state)
+{
+	(void)state;
+	takes_little(STRATA_ADD_FAST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_version_takes_little),
+		cmocka_unit_test(added_fast_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
