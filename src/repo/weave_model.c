@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/weave_model.h"
 
-#include "base/blake3.h"
 #include "tensor/quote.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#define HEAD_ROOM ((size_t)1 << 20)
 #define METADATA "(metadata)" /* the name of what a file says besides tensors */
 
 /* ---- one tensor ---- */
@@ -383,28 +381,7 @@ static bool has_rule(void *arg, const char *name, size_t len)
 static int head_id(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
 		   struct st_oid *id, struct st_err *e)
 {
-	const struct st_weaving *k = arg;
-	const struct st_side *of = side_of(k, side);
-	uint8_t *p = st_malloc(HEAD_ROOM, e);
-	struct st_blake3 h;
-	struct st_source src;
-	int rc = p ? of->open(of->arg, (size_t)(x - of->t), &src, e) : (int)e->code;
-
-	if (rc != ST_OK) {
-		free(p);
-		return rc;
-	}
-	st_blake3_init(&h);
-	for (uint64_t at = 0, n; rc == ST_OK && at < bytes; at += n) {
-		n = bytes - at < HEAD_ROOM ? bytes - at : HEAD_ROOM;
-		rc = st_source_read(&src, p, (size_t)n, at, e);
-		if (rc == ST_OK)
-			st_blake3_update(&h, p, (size_t)n);
-	}
-	st_blake3_final(&h, id->b);
-	st_source_close(&src);
-	free(p);
-	return rc;
+	return st_weaving_head(side_of(arg, side), x, bytes, id, e);
 }
 
 /* A side without the file has none of the tensors, and no say: it comes only where there is no
@@ -431,51 +408,6 @@ static int weave_tensors(struct st_weaving *k, struct st_err *e)
 		tied[i] = k->tied[i];
 	}
 	return st_three_each(&t, on_fate, k, e);
-}
-
-/* ---- figures ---- */
-
-static bool is_open(void *arg, const char *name, size_t len)
-{
-	return st_map_get(&((struct st_weaving *)arg)->open, name, len, NULL);
-}
-
-static int on_figures(void *arg, const struct st_tensor_delta *d)
-{
-	struct st_weaving *k = arg;
-	struct st_weave *w = k->f.w;
-	const char *path;
-
-	if (!d->a || !d->b || !d->compared)
-		return 0;
-	path = k->f.unit ? st_weave_home(k->f.unit, d->a->name, d->a->name_len, d->a) :
-			   k->f.s->path;
-	for (size_t i = w->nknown; i < w->d->nitems; i++) {
-		struct st_merge_item *x = &w->d->items[i];
-
-		if (strcmp(x->path, path) != 0 || x->name_len != d->a->name_len ||
-		    memcmp(x->name, d->a->name, x->name_len) != 0)
-			continue;
-		x->has_figures = true;
-		x->numel = d->sums.numel;
-		x->changed = d->sums.changed;
-		x->mad = st_diff_mad(&d->sums);
-		x->l2 = st_diff_l2(&d->sums);
-		x->max_abs = d->sums.max_abs;
-		x->cosine = st_diff_cosine(&d->sums);
-	}
-	return 0;
-}
-
-static int measure(struct st_weaving *k, struct st_err *e)
-{
-	const struct st_models_options o = { .wanted = is_open, .wanted_arg = k };
-	struct st_models_total total;
-
-	if (!k->open.count || !k->f.side[1])
-		return ST_OK;
-	return st_diff_models(side_of(k, 0), side_of(k, 1), &o, &k->f.w->r->ctx, on_figures, k,
-			      &total, e);
 }
 
 /* ---- what the file is made like ---- */
@@ -619,7 +551,7 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 	else if (rc == ST_OK)
 		rc = choose_pattern(&k, e);
 	if (rc == ST_OK)
-		rc = measure(&k, e);
+		rc = st_weaving_measure(&k, e);
 	if (rc == ST_OK)
 		rc = u ? st_weave_unit_write(&k.f, e) : st_fabric_write(&k.f, e);
 	st_weaving_close(&k);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One model that comes together: private to weave_model.c and weave_sides.c. */
+/*
+ * One model that comes together: private to weave_model.c, weave_sides.c and weave_figures.c.
+ */
 #ifndef ST_REPO_WEAVE_MODEL_H
 #define ST_REPO_WEAVE_MODEL_H
 
@@ -35,5 +37,12 @@ void st_weaving_close(struct st_weaving *k);
 /* The model in another version. ST_ENOTFOUND: it has none. */
 ST_MUST int st_weaving_other(struct st_weaving *k, const struct st_oid *commit,
 			     const struct st_side **out, struct st_err *e);
+
+/* weave_figures.c: the figures of what is open, ours against theirs. Of tensors with other numbers
+ * of rows those rows count that both, and the base, have. */
+ST_MUST int st_weaving_measure(struct st_weaving *k, struct st_err *e);
+/* The id of a tensor's first bytes. */
+ST_MUST int st_weaving_head(const struct st_side *of, const struct st_operand *x, uint64_t bytes,
+			    struct st_oid *id, struct st_err *e);
 
 #endif

@@ -42,7 +42,7 @@ one_side() { # ours theirs, old rows of, new rows of
 both_changed() {
 	grown 12,4:3 10,4:2
 	rc 1 strata merge side
-	match '^  values +m.safetensors::emb$' strata status
+	match '^  values +m.safetensors::emb +D .* of 40 changed$' strata status
 	strata resolve -q emb --theirs
 	strata merge -q --continue
 	rows ../got 10
@@ -95,6 +95,9 @@ grown_more() {
 	rm -rf repo
 	grown 12,4:2 13,4:3
 	rc 1 strata merge -q side --method linear
+	# of the rows that all have
+	match '^  vocabulary +m.safetensors::emb +D [0-9.]+, cosine -?0\.[0-9]+, 40 of 40 changed$' strata status
+	match '"name":"emb","type":"vocabulary".*"figures":\{"numel":40,"changed":40,"mad":0\.0[0-9]+,' strata status --json
 	rc 7 strata resolve emb --method linear
 	strata resolve -q emb --theirs
 	strata merge -q --continue
