@@ -123,7 +123,77 @@ full_moves() {
 	umount "$t_dir"
 }
 
+fill() { # KiB that are left
+	t_free=$(df --output=avail -k . | tail -n 1)
+	head -c $(((t_free - $1) * 1024)) /dev/zero >../fill
+}
+
+# The merged file is larger than either side's, so that its own place runs out while it is made.
+full_merge() {
+	disk -o size=24m
+	repo
+	model m.safetensors a:F32:65536:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors a:F32:65536:1 b:F32:65536:2
+	strata commit -q -a -m two
+	cp m.safetensors "$t_tmp/ours"
+	strata switch -q side
+	model m.safetensors a:F32:65536:1 c:F32:1048576:3
+	strata commit -q -a -m three
+	strata switch -q main
+	fill 2048
+	rc 5 strata merge side
+	err 'No space left on device|[0-9]+ bytes are needed' strata merge side
+	cmp m.safetensors "$t_tmp/ours"
+	out '' strata status -s
+	match '^v2 ' strata log --oneline -1
+	rc 7 strata merge --abort
+	rm ../fill
+	strata merge -q side
+	out 3 sh -c 'strata ls --tensors m.safetensors --json | wc -l'
+	match ': no faults$' strata fsck
+	cd "$t_tmp"
+	umount "$t_dir"
+}
+
+# What was begun can be taken back where nothing more can be written, or afterwards.
+full_abort() {
+	disk -o size=24m
+	repo
+	model m.safetensors a:F32:262144:1 b:F32:64:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors a:F32:262144:1 b:F32:64:2
+	strata commit -q -a -m two
+	cp m.safetensors "$t_tmp/ours"
+	strata switch -q side
+	model m.safetensors a:F32:262144:3 b:F32:64:3
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge -q side
+	fill 64
+	t_get strata resolve -q b --theirs
+	[ "$t_rc" = 5 ]
+	match '^Merging: 1 of 1 conflict left' strata status
+	if strata merge --abort; then
+		rm ../fill
+	else
+		match 'merge --abort' strata status
+		rm ../fill
+		strata merge --abort
+	fi
+	cmp m.safetensors "$t_tmp/ours"
+	out '' strata status -s
+	rc 7 strata merge --abort
+	match ': no faults$' strata fsck
+	cd "$t_tmp"
+	umount "$t_dir"
+}
+
 it 'a read-only disk, the catalogue up to date, behind, missing, damaged' read_only
 it 'a full disk, the catalogue missing' full
 it 'a full disk: the status says whether it was recorded' full_moves
+it 'a disk that is full in the middle of a merge' full_merge
+it 'a merge taken back on a full disk' full_abort
 finish
