@@ -362,6 +362,20 @@ merge-resolve)
 	keeps v1=v1 v2=v2a v3=clash v4=clashed
 	next v5
 	;;
+merge-union)
+	run 0 -- fsck --full
+	if [ -z "${CRASH_VARIANT%%kill*}" ]; then
+		whole halfway united
+	else
+		run 0 7 -- restore .
+	fi
+	again 0 7
+	run 0 -- merge --continue
+	settle united
+	keeps v1=few v2=more v3=most v4=united
+	run 0 -- merge --replay HEAD
+	next v5
+	;;
 merge-continue)
 	completes clashed clashed 7
 	keeps v1=v1 v2=v2a v3=clash v4=clashed

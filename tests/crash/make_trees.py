@@ -36,6 +36,15 @@ def model(changed):
         for i in range(4)} | {"bias": ([64], bytes(256))})
 
 
+def vocabulary(seed, *new):
+    """Eight tokens and new ones, and an embedding whose new rows are of that seed."""
+    tokens = ["t%d" % i for i in range(8)] + list(new)
+    return {"tokenizer.json": json.dumps({"model": {"vocab": {t: i for i, t in enumerate(tokens)}}},
+                                         indent=1).encode(),
+            "emb.safetensors": safetensors({"emb.weight": ([len(tokens), 256], tensor(7, 8 * 256) +
+                                                           tensor(seed, len(new) * 256))})}
+
+
 def write(top, files):
     for path, content in files.items():
         full = os.path.join(top, path)
@@ -65,10 +74,13 @@ def main():
     # clash changes what v2a and side change, and the former otherwise; clashed has its values.
     clash = dict(one, **{"model.safetensors": model((3, 11))})
     clashed = dict(only, **{"model.safetensors": model((3, 11))})
+    # tokens that two sides added; test_crash.sh makes `united` of them
+    few, more, most = (dict(one, **vocabulary(i, *new)) for i, new in enumerate(
+        ((), ("A",), ("B", "C"))))
     rolled = dict(three, **{"model.safetensors": model((2,))})
     for name, files in (("v1", one), ("v2", two), ("v2a", only), ("v3", three), ("side", side),
                         ("picked", picked), ("rolled", rolled), ("clash", clash),
-                        ("clashed", clashed)):
+                        ("clashed", clashed), ("few", few), ("more", more), ("most", most)):
         write(os.path.join(sys.argv[1], name), files)
 
 

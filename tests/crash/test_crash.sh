@@ -47,6 +47,13 @@ conflict() {
 	[ $? -eq 1 ]
 }
 
+# The working tree becomes a known one.
+tree_of() {
+	rm -rf "${KNOWN:?}/$1"
+	cp -a "$ROOT" "$KNOWN/$1"
+	rm -r "$KNOWN/$1/.strata"
+}
+
 # Each prepares the root for the command of the same scenario.
 prepare() {
 	case $1 in
@@ -77,6 +84,11 @@ prepare() {
 		st switch main ;;
 	merge-resolve | merge-abort) prepare merge-conflict && conflict ;;
 	merge-continue) prepare merge-resolve && st resolve layer1.weight --theirs ;;
+	# Two vocabularies grew. What a union makes of them is what it makes where nothing is cut.
+	merge-union) st init && version few && version more && st switch -c side v1 && version most &&
+		st switch main && conflict && tree_of halfway && cp -a "$ROOT" "$ROOT.done" &&
+		"$STRATA" -C "$ROOT.done" resolve emb.weight --vocab union >"$TMP/setup" 2>&1 &&
+		ROOT="$ROOT.done" tree_of united && rm -r "$ROOT.done" ;;
 	branch-* | tag-*) st init && version v1 && version v2 && st branch old v1 &&
 		st tag -m 'what was old' past v1 ;;
 	commit-semver) st init --versions=semver && version v1 && version v2 &&
@@ -107,6 +119,7 @@ command_of() {
 	merge) echo merge main ;;
 	merge-true | merge-conflict) echo merge side ;;
 	merge-resolve) echo resolve layer1.weight --theirs ;;
+	merge-union) echo resolve emb.weight --vocab union ;;
 	merge-continue) echo merge --continue ;;
 	merge-abort) echo merge --abort ;;
 	esac
@@ -149,7 +162,7 @@ scenario() {
 
 [ $# -gt 0 ] || set -- init add-first commit-first add add-changed commit commit-all checkout gc \
 	repack switch reset undo redo rollback-tensor cherry-pick branch-make branch-delete tag-make \
-	tag-delete merge merge-true merge-conflict merge-resolve merge-continue merge-abort commit-semver
+	tag-delete merge merge-true merge-conflict merge-resolve merge-union merge-continue merge-abort commit-semver
 for s; do
 	scenario "$s"
 done
