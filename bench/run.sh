@@ -683,6 +683,7 @@ memory_of() { # SIZE
 	rm -r "$r/.strata"
 	memory_of_merges "$1" "$r"
 	peer_done strata
+	memory_of_history "$1"
 }
 
 # The base is a file of holes, all zeros, so that no more than three models lie on the disk.
@@ -696,12 +697,33 @@ memory_of_merges() { # SIZE DIR
 	peak "$1.ties" strata merge-file --base "$base" "$m" "$b" --method ties -o "$2/out.safetensors"
 }
 
+# Two branches that each moved every tensor; neither is checked out, so that two models lie on the
+# disk beside the repository while the third is written.
+memory_of_history() { # SIZE
+	local r=$work/r/strata step
+	new_strata strata
+	for step in base ours theirs; do
+		case $step in
+		base) "$gen" "$1" "$r/m.safetensors" 2>>"$log" ;;
+		ours) "$gen" --mutate 1 2 "$1" "$r/m.safetensors" 2>>"$log" ;;
+		theirs) "$gen" --mutate 1 3 "$1" "$r/m.safetensors" 2>>"$log" ;;
+		esac || die "gen_model failed ($log)"
+		strata -C "$r" add m.safetensors >>"$log" 2>&1 &&
+			strata -C "$r" commit -m "$step" >>"$log" 2>&1 || die "commit failed ($log)"
+		[ "$step" != ours ] || { strata -C "$r" branch side && strata -C "$r" reset --soft v1; } >>"$log" 2>&1 ||
+			die "reset failed ($log)"
+	done
+	peak "$1.merge" strata --memory 512M -C "$r" merge side --method linear
+	peer_done strata
+}
+
 largest_peak() { awk -v k="$1." 'index($1, k) == 1 && $2 > n { n = $2 } END { print n }' "$peaks"; }
 
 memory_name() {
 	case $1 in
 	fast) echo 'add --fast' ;;
 	ties) echo 'merge-file --base, ties' ;;
+	merge) echo 'merge, --memory 512M' ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -724,6 +746,8 @@ part_memory() {
 			kib=$(awk -v k="$size.$verb" '$1 == k { print $2 }' "$peaks")
 			limit "$size: $(memory_name $verb)" "$kib" "$((kib / 1024)) MiB" 262144 '<= 256 MiB'
 		done
+		kib=$(awk -v k="$size.merge" '$1 == k { print $2 }' "$peaks")
+		limit "$size: $(memory_name merge)" "$kib" "$((kib / 1024)) MiB" 524288 '<= 512 MiB'
 	done
 	first=${MEMORY_SIZES%% *}
 	[ "$first" != "$size" ] || return 0
