@@ -413,9 +413,9 @@ static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const 
 	if (!st_rd_ok(&r))
 		return e->code;
 	memcpy(raw + m * width, tail, n % width);
-	if (!gaps)
+	if (!gaps && m > 0)
 		scatter(&s->work->model, raw, planes, m, width, turns(number));
-	else
+	else if (gaps)
 		spread(&s->work->model, raw, planes, m, width, s->work->group, turns(number));
 	return ST_OK;
 }
