@@ -84,6 +84,7 @@ typedef struct strata_conflict {
 typedef struct strata_merge_state {
 	bool under_way;
 	bool cut;	    /* its last step was interrupted: only continue and abort go on */
+	bool aborting;	    /* that was abort: only abort goes on */
 	uint64_t open;	    /* conflicts that are not decided */
 	uint64_t conflicts; /* that there were */
 	const char *message, *accept_text; /* accept_text: NULL none */

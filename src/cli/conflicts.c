@@ -18,7 +18,9 @@ static int show_state(void *arg, const strata_merge_state *s)
 
 	if (!s->under_way)
 		return 0;
-	if (s->cut)
+	if (s->aborting)
+		puts("A merge was being taken back: 'strata merge --abort' ends that.");
+	else if (s->cut)
 		puts("A merge was interrupted: 'strata merge --continue' goes on with it, 'strata "
 		     "merge --abort' takes it back.");
 	else if (s->open)

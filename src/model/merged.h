@@ -71,8 +71,8 @@ struct st_merge_staged { /* a file of which something is open, as it was staged 
 
 struct st_merging {
 	struct st_merge_desc d; /* its arena owns all */
-	/* The index before the merge began, and as the merge first left it. Until the index is
-	 * `after`, the merge has not begun. */
+	/* The index before the merge began, and as its last step leaves it: until the index is
+	 * `after`, that step is not done. Taking back leaves `after` as it is. */
 	struct st_oid before, after;
 	bool begun;
 	bool aborting;			/* it is being taken back */

@@ -102,9 +102,8 @@ static int finish_step(struct st_repo *r, struct st_err *e)
 	if (rc == ST_OK && !there)
 		rc = none(e);
 	if (rc == ST_OK && m.aborting)
-		rc = st_fail(e, ST_EREFUSED,
-			     "the merge was being taken back: 'strata merge --abort' ends that");
-	if (rc == ST_OK && st_merging_cut(&m, &t.index))
+		rc = st_merging_whole(&m, &t.index, e);
+	else if (rc == ST_OK && st_merging_cut(&m, &t.index))
 		rc = go_on(&t, &m, e);
 	st_txn_end(&t);
 	if (there)
@@ -126,7 +125,7 @@ static int take_back(struct st_txn *t, struct st_merging *m, strata_checkout_res
 		     struct st_err *e)
 {
 	struct st_step_files f = { .force = true, .last = true };
-	struct st_index target;
+	struct st_index target, cut;
 	int rc;
 
 	f.also = st_calloc(m->d.nitems, sizeof(*f.also), e);
@@ -136,12 +135,18 @@ static int take_back(struct st_txn *t, struct st_merging *m, strata_checkout_res
 		if (!f.nalso || strcmp(f.also[f.nalso - 1], m->d.items[i].path) != 0)
 			f.also[f.nalso++] = m->d.items[i].path;
 	st_index_init(&target);
-	m->aborting = true;
+	st_index_init(&cut);
 	rc = st_rewind_index(t->r, &m->before, &target, e);
+	if (rc == ST_OK && st_merging_cut(m, &t->index)) {
+		f.cut = &cut;
+		rc = st_rewind_index(t->r, &m->after, &cut, e);
+	}
+	m->aborting = true;
 	if (rc == ST_OK)
 		rc = st_merge_step(t, m, &target, &f, ST_MERGE_ABORT, res, e);
 	if (rc == ST_OK)
 		rc = st_merging_drop(t->r, e);
+	st_index_release(&cut);
 	st_index_release(&target);
 	free(f.also);
 	return rc;
@@ -212,6 +217,7 @@ static int tell_state(const struct st_merging *m, const struct st_index *x,
 	const char **parents = st_calloc(m->d.nparents, sizeof(*parents), e);
 	strata_merge_state s = { .under_way = true,
 				 .cut = m->aborting || st_merging_cut(m, x),
+				 .aborting = m->aborting,
 				 .open = st_merging_open(m, x),
 				 .conflicts = m->d.nitems,
 				 .message = m->message,

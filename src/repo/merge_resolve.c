@@ -321,10 +321,8 @@ static int settle(struct settling *s, struct st_err *e)
 		rc = st_merging_load(s->r, &s->m, &s->there, e);
 	if (rc == ST_OK && !s->there)
 		rc = st_fail(e, ST_EREFUSED, "no merge is under way");
-	if (rc == ST_OK && (s->m.aborting || st_merging_cut(&s->m, &s->t.index)))
-		rc = st_fail(e, ST_EREFUSED,
-			     "a merge was interrupted: 'strata merge --continue' goes on with it, "
-			     "'strata merge --abort' takes it back");
+	if (rc == ST_OK)
+		rc = st_merging_whole(&s->m, &s->t.index, e);
 	if (rc == ST_OK)
 		st_merging_take_hands(&s->m, &s->t.index);
 	if (rc == ST_OK)

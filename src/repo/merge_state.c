@@ -79,6 +79,18 @@ bool st_merging_cut(const struct st_merging *m, const struct st_index *x)
 	return !m->begun && !st_oid_eq(&x->tree, &m->after);
 }
 
+int st_merging_whole(const struct st_merging *m, const struct st_index *x, struct st_err *e)
+{
+	if (m->aborting)
+		return st_fail(e, ST_EREFUSED,
+			       "the merge was being taken back: 'strata merge --abort' ends that");
+	if (st_merging_cut(m, x))
+		return st_fail(e, ST_EREFUSED,
+			       "a merge was interrupted: 'strata merge --continue' goes on with "
+			       "it, 'strata merge --abort' takes it back");
+	return ST_OK;
+}
+
 static bool is_one_of(const char *verb, const char *const *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -93,7 +105,7 @@ int st_merging_gate(struct st_repo *r, const char *verb, const struct st_index *
 	static const char *const history[] = { "switch", "revert", "cherry-pick", "rollback",
 					       "undo",	 "redo",   "reset" };
 	struct st_merging m;
-	bool there, cut;
+	bool there;
 	int rc;
 
 	if (is_one_of(verb, own, sizeof(own) / sizeof(*own)))
@@ -101,17 +113,13 @@ int st_merging_gate(struct st_repo *r, const char *verb, const struct st_index *
 	rc = st_merging_load(r, &m, &there, e);
 	if (rc != ST_OK || !there)
 		return rc;
-	cut = m.aborting || st_merging_cut(&m, x);
+	rc = st_merging_whole(&m, x, e);
 	st_merging_release(&m);
-	if (is_one_of(verb, history, sizeof(history) / sizeof(*history)))
-		return st_fail(e, ST_EREFUSED,
-			       "a merge is under way: 'strata merge --continue' ends it, 'strata "
-			       "merge --abort' takes it back");
-	if (cut)
-		return st_fail(e, ST_EREFUSED,
-			       "a merge was interrupted: 'strata merge --continue' goes on with "
-			       "it, 'strata merge --abort' takes it back");
-	return ST_OK;
+	if (rc == ST_OK && is_one_of(verb, history, sizeof(history) / sizeof(*history)))
+		rc = st_fail(e, ST_EREFUSED,
+			     "a merge is under way: 'strata merge --continue' ends it, 'strata "
+			     "merge --abort' takes it back");
+	return rc;
 }
 
 /* ---- what is open ---- */

@@ -29,6 +29,9 @@ ST_MUST int st_merging_gate(struct st_repo *r, const char *verb, const struct st
 			    struct st_err *e);
 /* Was the last step cut off, the index being that? */
 bool st_merging_cut(const struct st_merging *m, const struct st_index *x);
+/* ST_EREFUSED, saying what to do, when it was, or when the merge was being taken back. */
+ST_MUST int st_merging_whole(const struct st_merging *m, const struct st_index *x,
+			     struct st_err *e);
 /* Is the item decided, by a choice or by what is staged? */
 bool st_merging_settled(const struct st_merging *m, const struct st_merge_item *it,
 			const struct st_index *x);
@@ -53,6 +56,9 @@ struct st_step_files {
 	bool force; /* changes in the files that this writes are lost, which the operation says */
 	const char **also; /* files that are written even where the index is as it was */
 	size_t nalso;
+	/* What a step before was to make of the index and has not: its files, some of which may be
+	 * there, are written too. NULL: none. */
+	const struct st_index *cut;
 	struct st_marked *marked;
 	size_t nmarked;
 	bool last; /* m is not saved once more afterwards */

@@ -23,20 +23,58 @@ static bool is_named(const struct st_step_files *f, const char *path)
 	return false;
 }
 
-/* The rows of `from` that differ in `other`, or are named. */
-static int pick(struct st_index *out, const struct st_index *from, const struct st_index *other,
-		const struct st_step_files *f, struct st_err *e)
+/* A step that was cut off may have written what it was to make of the file. */
+static bool is_in_doubt(const struct step *s, const struct st_step_files *f,
+			const struct st_stage_row *row)
+{
+	const struct st_index *now = &s->t->index;
+
+	return f->cut && !same_row(st_index_find(now, row->path, row->path_len, NULL),
+				   st_index_find(f->cut, row->path, row->path_len, NULL));
+}
+
+/* The rows of `from` that differ in `other`, are named, or are in doubt. */
+static int pick(const struct step *s, struct st_index *out, const struct st_index *from,
+		const struct st_index *other, const struct st_step_files *f, struct st_err *e)
 {
 	int rc = ST_OK;
 
 	for (size_t i = 0; rc == ST_OK && i < from->nrows; i++) {
 		const struct st_stage_row *row = &from->rows[i];
 
-		if (is_named(f, row->path) ||
+		if (is_named(f, row->path) || is_in_doubt(s, f, row) ||
 		    !same_row(row, st_index_find(other, row->path, row->path_len, NULL)))
 			rc = st_index_add(out, row, e);
 	}
-	return rc == ST_OK ? st_index_sort(out, e) : rc;
+	return rc;
+}
+
+/* Files that only the step that was cut off knows of. */
+static int pick_strays(struct step *s, const struct st_step_files *f, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && f->cut && i < f->cut->nrows; i++) {
+		const struct st_stage_row *row = &f->cut->rows[i];
+
+		if (!st_index_find(&s->t->index, row->path, row->path_len, NULL))
+			rc = st_index_add(&s->now, row, e);
+	}
+	return rc;
+}
+
+static int pick_all(struct step *s, const struct st_index *target, const struct st_step_files *f,
+		    struct st_err *e)
+{
+	int rc = pick(s, &s->now, &s->t->index, target, f, e);
+
+	if (rc == ST_OK)
+		rc = pick_strays(s, f, e);
+	if (rc == ST_OK)
+		rc = st_index_sort(&s->now, e);
+	if (rc == ST_OK)
+		rc = pick(s, &s->target, target, &s->t->index, f, e);
+	return rc == ST_OK ? st_index_sort(&s->target, e) : rc;
 }
 
 /* Nothing stands in the way: the objects can be read from here on, and what is meant is known. */
@@ -69,12 +107,11 @@ static int run(struct step *s, struct st_index *target, const struct st_step_fil
 	};
 	int rc = st_staged_write_trees(t->r, target, t->w, e);
 
-	s->m->after = target->tree;
+	if (!s->m->aborting) /* else what was begun must still be known if this is cut off, too */
+		s->m->after = target->tree;
 	s->m->begun = false;
 	if (rc == ST_OK)
-		rc = pick(&s->now, &t->index, target, f, e);
-	if (rc == ST_OK)
-		rc = pick(&s->target, target, &t->index, f, e);
+		rc = pick_all(s, target, f, e);
 	if (rc == ST_OK)
 		rc = st_checkout_index(t->r, &s->now, &s->target, &local, res, e);
 	for (size_t i = 0; rc == ST_OK && i < f->nmarked; i++)

@@ -61,7 +61,7 @@ static int has_segment(void *arg, const struct st_segment *seg, uint64_t off, st
 	int rc;
 
 	(void)off;
-	if (seg->glue || seg->detached)
+	if (seg->glue || seg->detached || !seg->size) /* of no bytes nothing is stored */
 		return ST_OK;
 	rc = st_odb_has(s->r->odb, &seg->id, ST_ENTRY_DATA, &s->all, e);
 	return rc == ST_OK && !s->all ? ST_ENO : rc;

@@ -279,6 +279,25 @@ detached() {
 	match 'redo [0-9]+: commit -a: side$' strata reflog -1
 }
 
+without_elements() { # of a tensor of no bytes nothing is stored
+	repo
+	echo x >x
+	strata add .
+	strata commit -q -m one
+	model m.safetensors a:F32:8 e:F32:0
+	cp m.safetensors ../kept
+	strata add -A
+	strata rm -q -f m.safetensors
+	strata undo -q
+	cmp m.safetensors ../kept
+	out 'A  m.safetensors' strata status -s
+	strata commit -q -m two
+	strata reset -q --hard v1
+	strata undo -q
+	cmp m.safetensors ../kept
+	out '' strata status -s
+}
+
 it 'steps back to the beginning, and forward again' commits
 it 'never gives a number again' numbers
 it 'brings files back that the command wrote' files
@@ -292,4 +311,5 @@ it 'takes back what only overwrote, as a step that names it' in_place
 it 'bounds the names, and counts on' many
 it 'has nothing to do in an empty repository' empty
 it 'works with a detached HEAD' detached
+it 'brings back models that have tensors without elements' without_elements
 finish

@@ -210,7 +210,7 @@ next() {
 # The merge of side into main, from its beginning to its end
 ends_merge() {
 	run 1 -- merge side
-	same "$S" picked
+	same "$S" half
 	run 0 -- resolve layer1.weight --theirs
 	run 0 -- merge --continue
 	same "$S" clashed
@@ -340,7 +340,7 @@ merge-true)
 merge-conflict)
 	run 0 -- fsck --full
 	find_side
-	[ -z "${CRASH_VARIANT%%kill*}" ] && whole v2a picked
+	[ -z "${CRASH_VARIANT%%kill*}" ] && whole v2a half
 	run 0 7 -- merge --abort
 	[ "$rc" -eq 0 ] || grep -q 'no merge is under way' "$OUT/stderr" || fail "$(cat "$OUT/stderr")"
 	[ -z "${CRASH_VARIANT%%kill*}" ] || settle v2a
@@ -352,7 +352,7 @@ merge-conflict)
 merge-resolve)
 	run 0 -- fsck --full
 	if [ -z "${CRASH_VARIANT%%kill*}" ]; then
-		whole picked clashed
+		whole half clashed
 	else
 		run 0 7 -- restore .
 	fi
@@ -384,7 +384,7 @@ merge-continue)
 merge-abort)
 	run 0 -- fsck --full
 	find_side
-	[ -z "${CRASH_VARIANT%%kill*}" ] && whole picked v2a
+	[ -z "${CRASH_VARIANT%%kill*}" ] && whole half v2a
 	run 0 7 -- merge --abort
 	[ -z "${CRASH_VARIANT%%kill*}" ] || settle v2a
 	same "$S" v2a

@@ -71,15 +71,18 @@ def main():
     # one tensor of v1.
     side = dict(one, **{"model.safetensors": model((3,))})
     picked = dict(only, **{"model.safetensors": model((1, 3))})
-    # clash changes what v2a and side change, and the former otherwise; clashed has its values.
-    clash = dict(one, **{"model.safetensors": model((3, 11))})
-    clashed = dict(only, **{"model.safetensors": model((3, 11))})
+    # clash changes what v2a and side change, and the former otherwise, and other files, where
+    # nobody else is; half lacks the decision of the conflict, clashed has clash's values.
+    apart = {"sub/b.txt": b"B\n", "new.txt": b"new\n"}
+    clash = dict(one, **apart, **{"model.safetensors": model((3, 11))})
+    half = dict(picked, **apart)
+    clashed = dict(only, **apart, **{"model.safetensors": model((3, 11))})
     # tokens that two sides added; test_crash.sh makes `united` of them
     few, more, most = (dict(one, **vocabulary(i, *new)) for i, new in enumerate(
         ((), ("A",), ("B", "C"))))
     rolled = dict(three, **{"model.safetensors": model((2,))})
     for name, files in (("v1", one), ("v2", two), ("v2a", only), ("v3", three), ("side", side),
-                        ("picked", picked), ("rolled", rolled), ("clash", clash),
+                        ("picked", picked), ("rolled", rolled), ("clash", clash), ("half", half),
                         ("clashed", clashed), ("few", few), ("more", more), ("most", most)):
         write(os.path.join(sys.argv[1], name), files)
 
