@@ -50,7 +50,7 @@ static int copy_to(struct edit *d, size_t end, struct st_err *e)
 	size_t from = d->copied;
 
 	d->copied = end;
-	return st_buf_add(d->out, d->text + from, end - from, e);
+	return end > from ? st_buf_add(d->out, d->text + from, end - from, e) : ST_OK;
 }
 
 static int add_value(struct edit *d, struct st_err *e)
