@@ -88,26 +88,41 @@ static int go_on(struct st_txn *t, struct st_merging *m, struct st_err *e)
 	return rc;
 }
 
-static int finish_step(struct st_repo *r, struct st_err *e)
-{
-	struct st_merging m;
+struct ending { /* of the merge under way */
 	struct st_txn t;
-	bool there = false;
-	int rc = st_txn_begin(&t, r, "merge", e);
+	struct st_merging m;
+	bool there;
+};
+
+/* To be closed after a failure too. */
+static int open_merge(struct ending *x, struct st_repo *r, struct st_err *e)
+{
+	int rc = st_txn_begin(&x->t, r, "merge", e);
 
 	if (rc == ST_OK)
-		rc = st_txn_index(&t, e);
+		rc = st_txn_index(&x->t, e);
 	if (rc == ST_OK)
-		rc = st_merging_load(r, &m, &there, e);
-	if (rc == ST_OK && !there)
-		rc = none(e);
-	if (rc == ST_OK && m.aborting)
-		rc = st_merging_whole(&m, &t.index, e);
-	else if (rc == ST_OK && st_merging_cut(&m, &t.index))
-		rc = go_on(&t, &m, e);
-	st_txn_end(&t);
-	if (there)
-		st_merging_release(&m);
+		rc = st_merging_load(r, &x->m, &x->there, e);
+	return rc == ST_OK && !x->there ? none(e) : rc;
+}
+
+static void close_merge(struct ending *x)
+{
+	st_txn_end(&x->t);
+	if (x->there)
+		st_merging_release(&x->m);
+}
+
+static int finish_step(struct st_repo *r, struct st_err *e)
+{
+	struct ending x = { .there = false };
+	int rc = open_merge(&x, r, e);
+
+	if (rc == ST_OK && x.m.aborting)
+		rc = st_merging_whole(&x.m, &x.t.index, e);
+	else if (rc == ST_OK && st_merging_cut(&x.m, &x.t.index))
+		rc = go_on(&x.t, &x.m, e);
+	close_merge(&x);
 	return rc;
 }
 
@@ -154,23 +169,13 @@ static int take_back(struct st_txn *t, struct st_merging *m, strata_checkout_res
 
 int st_verb_merge_abort(struct st_repo *r, strata_checkout_result *res, struct st_err *e)
 {
-	struct st_merging m;
-	struct st_txn t;
-	bool there = false;
-	int rc = st_txn_begin(&t, r, "merge", e);
+	struct ending x = { .there = false };
+	int rc = open_merge(&x, r, e);
 
 	*res = (strata_checkout_result){ 0 };
 	if (rc == ST_OK)
-		rc = st_txn_index(&t, e);
-	if (rc == ST_OK)
-		rc = st_merging_load(r, &m, &there, e);
-	if (rc == ST_OK && !there)
-		rc = none(e);
-	if (rc == ST_OK)
-		rc = take_back(&t, &m, res, e);
-	st_txn_end(&t);
-	if (there)
-		st_merging_release(&m);
+		rc = take_back(&x.t, &x.m, res, e);
+	close_merge(&x);
 	return rc;
 }
 
