@@ -81,7 +81,8 @@ static int decide(void *arg, struct st_txn *t, struct st_oid *commit, struct st_
 	int rc = look(m, e); /* once more, under the locks */
 
 	if (rc == ST_OK && !m->behind && !m->forward && !m->head.unborn)
-		rc = st_fail(e, ST_EBUSY, "%s moved meanwhile: try again", m->rev);
+		rc = st_fail(e, ST_EBUSY, "%s or %s moved meanwhile: try again",
+			     m->head.detached ? "HEAD" : m->head.branch, m->rev);
 	if (rc == ST_OK && m->o->accept && !m->behind)
 		rc = ask(m, e);
 	if (rc != ST_OK)
@@ -220,6 +221,7 @@ static int run(struct st_merge_job *j, const char *const *revs, size_t n, struct
 	} else if (rc == ST_OK && j->o->forward_only) {
 		rc = refuse(&m, e);
 	} else if (rc == ST_OK) {
+		j->head = m.head;
 		rc = st_merge_make(j, e);
 		if (rc == ST_OK)
 			rc = describe_made(j, e);

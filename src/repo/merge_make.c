@@ -202,9 +202,13 @@ static int weave(struct making *k, struct st_err *e)
 static int load(struct making *k, struct st_err *e)
 {
 	struct st_merge_job *j = k->j;
-	struct st_oid tree;
+	struct st_oid tree, seen = j->head.commit;
 	int rc = st_repo_head(j->r, &j->head, e);
 
+	/* What is to be merged was told from what HEAD had then. */
+	if (rc == ST_OK && !st_oid_eq(&j->head.commit, &seen))
+		rc = st_fail(e, ST_EBUSY, "%s moved meanwhile: merge again",
+			     j->head.detached ? "HEAD" : j->head.branch);
 	if (rc == ST_OK)
 		rc = st_head_expect(j->r, &j->head, j->o->expect, e);
 	if (rc == ST_OK)

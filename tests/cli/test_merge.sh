@@ -729,7 +729,26 @@ replays() {
 	rc 1 strata merge --replay HEAD || rc 2 strata merge --replay HEAD
 }
 
+at_once() { # the later one finds nothing left to merge, or is told to look again
+	models
+	strata merge -q side --method linear &
+	t_a=$!
+	strata merge -q side --method linear &
+	t_b=$!
+	t_ra=0
+	t_rb=0
+	wait "$t_a" || t_ra=$?
+	wait "$t_b" || t_rb=$?
+	[ "$t_ra" -eq 0 ] || [ "$t_rb" -eq 0 ]
+	[ "$t_ra" -eq 0 ] || [ "$t_ra" -eq 10 ]
+	[ "$t_rb" -eq 0 ] || [ "$t_rb" -eq 10 ]
+	match "^v4 " strata log --oneline -1
+	strata merge side
+	match "^v4 " strata log --oneline -1
+}
+
 it 'goes forward' forward
+it 'the same twice at once' at_once
 it 'takes revisions of all kinds' forms
 it 'makes a version where going forward is not enough' diverged
 it 'where there is no version yet' unborn
