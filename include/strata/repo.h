@@ -73,6 +73,10 @@ STRATA_API int strata_config_list(strata_repo *r,
 				  void *arg, strata_error *err);
 STRATA_API void strata_free(void *p);
 
+/* May a program write its output to path? STRATA_EREFUSED where that is in a repository's own
+ * directory, any repository's; links on the way are followed, one at path itself is not. */
+STRATA_API int strata_output_allowed(const char *path, strata_error *err);
+
 /* How versions are numbered; never STRATA_AS_SET. STRATA_EUSAGE when the setting is none. */
 STRATA_API int strata_version_policy(strata_repo *r, strata_policy *out, strata_error *err);
 

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "repo/number.h"
+#include "repo/outfile.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -250,6 +251,15 @@ int strata_config_set(strata_repo *r, bool global, const char *key, const char *
 	if (rc == ST_OK && r)
 		rc = adopt(r, &e);
 	return st_api_result(rc, &e, err);
+}
+
+int strata_output_allowed(const char *path, strata_error *err)
+{
+	struct st_err e = { 0 };
+
+	if (!path)
+		return st_api_null(err, __func__);
+	return st_api_result(st_outfile_allowed(path, false, &e), &e, err);
 }
 
 struct listing {

@@ -304,8 +304,11 @@ static int replace(const struct diff_page *p, const char *file, const struct sta
 		   strata_error *err)
 {
 	char *temp;
-	int fd = open_beside(file, &temp), rc;
+	int rc = strata_output_allowed(file, err), fd;
 
+	if (rc != STRATA_OK)
+		return rc;
+	fd = open_beside(file, &temp);
 	if (fd < 0) {
 		rc = refuse(err, file, errno);
 		free(temp);

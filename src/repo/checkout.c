@@ -6,6 +6,7 @@
  */
 #include "repo/merge_state.h"
 #include "repo/moves.h"
+#include "repo/outfile.h"
 #include "repo/rewind.h"
 
 #include "base/file.h"
@@ -741,7 +742,9 @@ int st_verb_checkout(struct st_repo *r, const char *rev, const strata_checkout_o
 	if (!o->to)
 		return o->npaths ? checkout_paths(r, rev, o, res, e) :
 				   checkout_version(r, rev, o, res, e);
-	rc = st_repo_lock_gc(r, ST_GC_USE, e);
+	rc = st_outfile_allowed(o->to, true, e);
+	if (rc == ST_OK)
+		rc = st_repo_lock_gc(r, ST_GC_USE, e);
 	if (rc == ST_OK)
 		rc = checkout_to(r, rev, o, res, e);
 	st_repo_unlock_gc(r);

@@ -55,6 +55,14 @@ static bool is_repo(const char *dir)
 	return holds(dir, LOG_NAME, S_IFREG);
 }
 
+bool st_repo_owns(const char *dir)
+{
+	const char *slash = strrchr(dir, '/');
+
+	return strcmp(slash ? slash + 1 : dir, ".strata") == 0 ||
+	       (is_repo(dir) && holds(dir, "packs", S_IFDIR));
+}
+
 /* What a killed init leaves holds neither packs nor a catalogue: nothing can be lost there. */
 static bool lacks_log(const char *dir)
 {

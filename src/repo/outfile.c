@@ -2,6 +2,7 @@
 #include "repo/outfile.h"
 
 #include "base/file.h"
+#include "repo/repo.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,6 +12,65 @@
 #define UNIQUE 6    /* characters that st_file_temp adds */
 #define STEM 200    /* bytes of the file's name in that of its temporary */
 #define ATTEMPTS 16 /* at a name whose file another process took for abandoned */
+
+/* One part further from `at`, which has no link in it and is taken; NULL: no memory. */
+static char *step(char *at, const char *name, size_t n, bool follow, struct st_err *e)
+{
+	char *part, *next, *real = NULL, *slash = strrchr(at, '/');
+
+	if (n == 0 || (n == 1 && *name == '.'))
+		return at;
+	if (n == 2 && name[0] == '.' && name[1] == '.') {
+		slash[slash == at ? 1 : 0] = 0;
+		return at;
+	}
+	part = strndup(name, n);
+	next = part ? st_path_join(at, part, e) : NULL;
+	if (!part)
+		st_nomem(e, n);
+	if (next && follow)
+		real = realpath(next, NULL);
+	free(part);
+	free(at);
+	if (real)
+		free(next);
+	return real ? real : next;
+}
+
+static bool is_inside(char *at)
+{
+	for (;;) {
+		char *slash = strrchr(at, '/');
+
+		if (st_repo_owns(at))
+			return true;
+		if (!slash || !at[1])
+			return false;
+		slash[slash == at ? 1 : 0] = 0;
+	}
+}
+
+int st_outfile_allowed(const char *path, bool follow, struct st_err *e)
+{
+	char *at = *path == '/' ? st_strdup("/", e) : realpath(".", NULL);
+	const char *p = path;
+
+	if (!at && e->code == ST_OK)
+		return st_fail_os(e, "the current directory");
+	while (at && *p) {
+		size_t n = strcspn(p, "/"), gap = strspn(p + n, "/");
+
+		at = step(at, p, n, follow || p[n + gap], e);
+		p += n + gap;
+	}
+	if (at && is_inside(at))
+		st_fail(e, ST_EREFUSED,
+			"%s lies in a repository's own directory, where only strata writes: name "
+			"another place",
+			path);
+	free(at);
+	return e->code;
+}
 
 /* ".st-tmp-NAME-": the caller's. */
 static char *prefix_of(const char *path, struct st_err *e)
@@ -130,6 +190,8 @@ int st_outfile_open(struct st_outfile *o, const char *path, struct st_err *e)
 	*o = (struct st_outfile){ .path = path, .fd = -1 };
 	if (!*path)
 		return st_fail(e, ST_EUSAGE, "'' is no name for a file");
+	if (st_outfile_allowed(path, false, e) != ST_OK)
+		return e->code;
 	if (lstat(path, &st) == 0) {
 		if (S_ISDIR(st.st_mode))
 			return st_fail(e, ST_EUSAGE, "%s is a directory: name a file", path);
@@ -160,6 +222,8 @@ int st_outfile_open_dir(struct st_outfile *o, const char *path, struct st_err *e
 	*o = (struct st_outfile){ .path = path, .fd = -1, .directory = true };
 	if (!*path)
 		return st_fail(e, ST_EUSAGE, "'' is no name for a directory");
+	if (st_outfile_allowed(path, false, e) != ST_OK)
+		return e->code;
 	if (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode))
 		return st_fail(e, ST_EREFUSED,
 			       "%s is a file, and the model takes a directory: name a new one",

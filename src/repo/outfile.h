@@ -18,8 +18,15 @@ struct st_outfile {
 	bool replaces; /* a file was there when it was opened */
 };
 
+/*
+ * ST_EREFUSED where path lies in a repository's own directory or is one, by whatever links and
+ * "..": only strata writes there. follow: path itself is looked through, too, if it is a link, as
+ * whoever writes there does. What is missing is taken by name.
+ */
+ST_MUST int st_outfile_allowed(const char *path, bool follow, struct st_err *e);
 /* A file, open for reading and writing. What is at path may be a file, a link, which is then
- * replaced and not followed, or nothing; else it is ST_EUSAGE. */
+ * replaced and not followed, or nothing; else it is ST_EUSAGE. This one and the next ask
+ * st_outfile_allowed first. */
 ST_MUST int st_outfile_open(struct st_outfile *o, const char *path, struct st_err *e);
 /* A directory. At path may be nothing or an empty directory; else it is ST_EREFUSED. */
 ST_MUST int st_outfile_open_dir(struct st_outfile *o, const char *path, struct st_err *e);

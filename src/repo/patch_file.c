@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A patched copy of a plain file, new bytes from plain files. */
+#include "repo/outfile.h"
 #include "repo/patch.h"
 
 #include "base/file.h"
@@ -64,9 +65,10 @@ static int into_new_file(struct st_patch *p, const char *out, struct st_err *e)
 
 	if (!dir)
 		return e->code;
-	if (lstat(out, &st) == 0)
+	rc = st_outfile_allowed(out, false, e);
+	if (rc == ST_OK && lstat(out, &st) == 0)
 		rc = st_fail(e, ST_EREFUSED, "%s exists already: move it away first", out);
-	else
+	if (rc == ST_OK)
 		rc = st_file_temp(&fd, &temp, dir, ST_TEMP_PREFIX, e);
 	if (rc == ST_OK) {
 		rc = write_copy(p, fd, out, e);

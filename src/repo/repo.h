@@ -50,6 +50,9 @@ ST_MUST int st_repo_init(const char *dir, const char *policy, bool *fresh, struc
 /* The .strata of `start` or a directory above it, the nearest even if it is damaged or unfinished,
  * which st_repo_open then says; the result is the caller's. ST_ENOREPO. */
 ST_MUST int st_repo_find(char **dir, const char *start, struct st_err *e);
+/* Is dir (real path) a repository's own directory? One of the name .strata is, however damaged; one
+ * of another name, as behind a link, is known by what it holds. */
+bool st_repo_owns(const char *dir);
 /* A catalogue that cannot be written (a read-only or full disk) is followed in memory. */
 ST_MUST int st_repo_open(struct st_repo **out, const char *dir, const struct st_ctx *ctx,
 			 struct st_err *e);

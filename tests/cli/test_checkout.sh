@@ -47,6 +47,23 @@ elsewhere() {
 	[ "$(ls ../c)" = t ]
 }
 
+not_into_a_repository() {
+	setup
+	strata init -q ../other
+	ln -s .strata way
+	find .strata ../other | sort >../before
+	for t_to in .strata .strata/packs .strata/new/er way new/../.strata/x ../other/.strata/new \
+		"$PWD/.strata"; do
+		rc 7 strata checkout v1 --to "$t_to"
+		grep -q "lies in a repository's own directory" "$t_tmp/err"
+	done
+	find .strata ../other | sort | cmp ../before
+	[ ! -e new ]
+	strata fsck -q --full
+	strata checkout -q v1 --to ../other
+	cmp ../other/m.safetensors ../m1
+}
+
 paths() {
 	setup
 	out '1 file written, 128 B' strata checkout v1 -- m.safetensors
@@ -111,6 +128,7 @@ usage() {
 
 it 'goes to a version and back' there_and_back
 it '--to writes elsewhere and moves nothing' elsewhere
+it '--to leaves the directories of repositories alone' not_into_a_repository
 it 'single paths' paths
 it 'never overwrites changes without -f' protects
 it 'has the reflexes of Git' reflexes

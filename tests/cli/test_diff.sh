@@ -348,6 +348,18 @@ pages() {
 	match '^Files: ' strata diff --html /dev/null a.safetensors b.safetensors
 	strata diff --html /dev/stdout a.safetensors b.safetensors | cat >page
 	[ "$(tail -n 1 page)" = '</html>' ]
+	strata init -q
+	cksum .strata/ops >ops
+	ln -s .strata/ops link
+	ln -s .strata way
+	for t_p in .strata/ops .strata/p.html way/packs/p.html link; do
+		rc 7 strata diff --html $t_p a.safetensors b.safetensors
+		grep -q "lies in a repository's own directory" "$t_tmp/err"
+		[ ! -s "$t_tmp/out" ]
+	done
+	cksum .strata/ops | cmp ops
+	[ ! -e .strata/p.html ]
+	[ ! -e .strata/packs/p.html ]
 }
 
 modes() {

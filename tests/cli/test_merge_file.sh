@@ -185,6 +185,61 @@ threads() {
 	cmp m1 m3
 }
 
+not_allowed() { # PATH COMMAND...: refused, and nothing has changed below the repositories
+	t_path=$1
+	shift
+	rc 7 "$@"
+	grep -q "lies in a repository's own directory" "$t_tmp/err"
+	[ ! -s "$t_tmp/out" ]
+	list_all >../after
+	cmp ../before ../after
+	case $t_path in */new*) [ ! -e "$t_path" ] && [ ! -L "$t_path" ] ;; esac
+}
+
+list_all() {
+	find . ../odd -exec ls -ld --time-style=full-iso {} + | sort
+	find . ../odd -type f -exec cksum {} + | sort
+}
+
+own_directories() {
+	model a.safetensors w:F32:4:1
+	model b.safetensors w:F32:4:2
+	mkdir d1 odd
+	cp a.safetensors d1/model.safetensors
+	printf 'merge_method: linear\nmodels:\n  - model: a.safetensors\n  - model: b.safetensors\nparameters:\n  weight: 1\n' >r.yml
+	printf '0123456789abcdef' >bytes
+	repo
+	cp ../a.safetensors ../b.safetensors ../bytes .
+	cp ../r.yml .
+	mkdir sub .strata/none
+	ln -s .strata way
+	ln -s "$PWD/.strata/packs" sub/far
+	strata add .
+	strata commit -q -m one
+	cp -r .strata/packs ../odd/packs # a repository's own directory of another name
+	cp .strata/ops ../odd/ops
+	list_all >../before
+	for t_o in .strata/ops .strata/new .strata/packs/new way/ops sub/far/new sub/../.strata/ops \
+		"$PWD/.strata/config" ../repo/.strata/HEAD ../odd/ops ../odd/new sub/.strata \
+		.strata/none/new; do
+		not_allowed $t_o strata average a.safetensors b.safetensors -o $t_o
+		not_allowed $t_o strata merge-file --method linear a.safetensors b.safetensors -o $t_o
+		not_allowed $t_o strata merge --recipe r.yml -o $t_o
+		not_allowed $t_o strata debug-patch a.safetensors w=bytes -o $t_o
+	done
+	for t_o in .strata/none .strata/new ../odd/new sub/.strata; do
+		not_allowed $t_o strata average ../d1 ../d1 -o $t_o
+	done
+	rc 0 sh -c 'cd .strata/packs && strata average ../../a.safetensors ../../b.safetensors -o ../../ok'
+	rc 7 sh -c 'cd .strata/packs && strata average ../../a.safetensors ../../b.safetensors -o bad'
+	[ ! -e .strata/packs/bad ]
+	ln -s .strata/ops link # replaced, not followed
+	strata average -q a.safetensors b.safetensors -o link
+	[ ! -L link ]
+	strata average -q a.safetensors b.safetensors -o .strata.safetensors
+	strata fsck -q --full
+}
+
 it 'settles one-sided changes bit for bit and asks about the rest' three_way
 it 'rules and methods decide' choosing
 it 'writes a layout of its own where tensors were added, removed or changed' other_layout
@@ -193,5 +248,6 @@ it 'refuses models that do not go together, and damaged ones' architectures
 it 'merges shards and directories into a new directory' sharded
 it 'replaces atomically and removes what a killed one left' leftovers
 it 'writes the same for any number of threads' threads
+it 'keeps out of .strata, by every way there' own_directories
 
 finish
