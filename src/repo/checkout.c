@@ -32,10 +32,11 @@ struct checkout {
 	struct st_txn *txn; /* its operation says what is lost; NULL: it goes without a word */
 	struct place *places;
 	size_t n, cap;
-	uint64_t bytes;	     /* to write */
-	struct st_lost lost; /* with changes that would be overwritten */
-	bool untracked;	     /* one of them is in no version */
-	const char *how;     /* what to do about them; NULL: what -f does */
+	uint64_t bytes;	      /* to write */
+	struct st_lost lost;  /* with changes that would be overwritten */
+	bool untracked;	      /* one of them is in no version */
+	const char *how;      /* what to do about them; NULL: what -f does */
+	struct st_index head; /* with stay: what HEAD has */
 	bool stay;     /* rows that are the index's own already: their files are left as they are */
 	char *blocker; /* something that neither side knows ... */
 	const char *blocked; /* ... is where this must come */
@@ -51,9 +52,20 @@ static int add_place(struct checkout *c, const struct place *p, struct st_err *e
 	return rc;
 }
 
+/* What is staged and cannot stay was named when the indexes were joined. */
+static bool is_named(const struct checkout *c, const char *path)
+{
+	size_t n = strlen(path);
+
+	return c->stay && !st_rows_same(st_index_find(&c->head, path, n, NULL),
+					st_index_find(c->now, path, n, NULL));
+}
+
 static void would_lose(struct checkout *c, struct place *p, const char *path)
 {
 	c->untracked = c->untracked || !st_index_find(c->now, path, strlen(path), NULL);
+	if (is_named(c, path))
+		return;
 	if (!c->force || (c->local && c->local->refuse))
 		st_lost_add(&c->lost, path);
 	else
@@ -450,6 +462,8 @@ static void release_plan(struct checkout *c)
 	free(c->places);
 	free(c->blocker);
 	st_pathspec_free(c->ps);
+	if (c->stay)
+		st_index_release(&c->head);
 }
 
 /* The transaction, and what to go to; target is initialised here. */
@@ -472,13 +486,12 @@ static int begin(struct checkout *c, struct st_txn *t, const char *rev, struct s
 /* What is staged and what HEAD has decide with the target what becomes of the index. */
 static int join(struct checkout *c, struct st_index *target, struct st_err *e)
 {
-	struct st_index head, out;
-	int rc = st_head_index(c->r, &head, e);
+	struct st_index out;
+	int rc = st_head_index(c->r, &c->head, e);
 
 	st_index_init(&out);
 	if (rc == ST_OK)
-		rc = st_twoway(&head, c->now, target, &out, &c->lost, e);
-	st_index_release(&head);
+		rc = st_twoway(&c->head, c->now, target, &out, &c->lost, e);
 	st_index_release(rc == ST_OK ? target : &out);
 	if (rc == ST_OK)
 		*target = out;

@@ -61,6 +61,8 @@ ST_MUST int st_place_before(struct st_repo *r, const char **word, char place[ST_
 			    struct st_err *e);
 
 /* twoway.c: what the index becomes when HEAD goes from one version to another */
+/* One content and mode, or NULL both. */
+bool st_rows_same(const struct st_stage_row *a, const struct st_stage_row *b);
 struct st_lost { /* files that hold what would be lost */
 	size_t n, shown;
 	char names[400]; /* "'a', 'b'": those that are shown */

@@ -26,7 +26,7 @@ int st_lost_refuse(struct st_lost *l, const char *how, struct st_err *e)
 		       how);
 }
 
-static bool same(const struct st_stage_row *a, const struct st_stage_row *b)
+bool st_rows_same(const struct st_stage_row *a, const struct st_stage_row *b)
 {
 	return a && b ? st_oid_eq(&a->id, &b->id) && a->mode == b->mode : !a && !b;
 }
@@ -85,9 +85,9 @@ int st_twoway(const struct st_index *head, const struct st_index *now, const str
 
 	while (rc == ST_OK && next(&t)) {
 		const struct st_stage_row *was = t.row[0], *have = t.row[1], *want = t.row[2];
-		bool keep = same(was, want) || same(have, want);
+		bool keep = st_rows_same(was, want) || st_rows_same(have, want);
 
-		if (!keep && !same(was, have))
+		if (!keep && !st_rows_same(was, have))
 			st_lost_add(lost, (have ? have : want ? want : was)->path);
 		if (keep && have)
 			rc = st_index_add(out, have, e);

@@ -107,6 +107,22 @@ refuses() { # what only one of them has
 	[ "$(cat new/x)" = x ]
 }
 
+twice() { # changed in what is staged and again in the file: one file, named once
+	setup
+	printf '3\n' >a
+	strata add a
+	printf '4\n' >a
+	err "overwritten in 1 file: 'a';" strata switch side
+	err "overwritten in 1 file: 'a';" strata checkout side
+	strata rm -q -f --cached a
+	err "overwritten in 1 file: 'a';" strata switch side
+	printf '4\n' >new
+	strata add new
+	strata switch -q -f main
+	printf '3\n' >a
+	err "overwritten in 1 file: 'a';" strata switch side
+}
+
 many() { # names of files
 	repo
 	for i in 1 2 3 4 5 6 7 8 9 10; do echo 1 >f$i; done
@@ -210,6 +226,7 @@ it '-c makes one' creates
 it '--detach' detaches
 it 'keeps local changes that do not conflict' keeps
 it 'refuses to lose others' refuses
+it 'names a file once' twice
 it 'names many files' many
 it 'before the first version' unborn
 it 'goes back where it was' back
