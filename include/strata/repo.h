@@ -65,7 +65,8 @@ STRATA_API const char *strata_repo_dir(const strata_repo *r); /* its .strata */
  * is the caller's (strata_free), NULL when not set. r may be NULL (user's settings only).
  */
 STRATA_API int strata_config_get(strata_repo *r, const char *key, char **value, strata_error *err);
-/* value NULL removes. global: the user's file instead of the repository's. */
+/* value NULL removes. global: the user's file instead of the repository's. A value that strata does
+ * not understand, of a setting that it knows, is STRATA_EUSAGE or STRATA_ENOTFOUND. */
 STRATA_API int strata_config_set(strata_repo *r, bool global, const char *key, const char *value,
 				 strata_error *err);
 STRATA_API int strata_config_list(strata_repo *r,

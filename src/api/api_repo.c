@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "repo/number.h"
 #include "repo/outfile.h"
+#include "repo/setting.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -239,13 +240,11 @@ int strata_config_set(strata_repo *r, bool global, const char *key, const char *
 		      strata_error *err)
 {
 	struct st_err e = { 0 };
-	strata_policy policy;
-	int rc = ST_OK;
+	int rc;
 
 	if (!key || (!r && !global))
 		return st_api_null(err, __func__);
-	if (value && strcasecmp(key, "version.policy") == 0)
-		rc = st_policy_parse(value, "version.policy", &policy, &e);
+	rc = value ? st_setting_check(key, value, &e) : ST_OK;
 	if (rc == ST_OK)
 		rc = global ? set_user(key, value, &e) : set_own(r, key, value, &e);
 	if (rc == ST_OK && r)

@@ -25,6 +25,8 @@ const struct cli_doc doc_config = {
 		"  user.name, user.email   who makes versions\n"
 		"  version.policy          numbers of new versions: sequence, semver, timestamp\n"
 		"  store.mode              fast: hash and copy only, do not compress\n"
+		"  merge.method            joins tensors that both sides of a merge changed\n"
+		"  merge.rules             'GLOB=M GLOB=M ...': the same for some of them\n"
 		"  scan.allow              globs of what 'strata scan' takes for safe\n"
 		"  distance.TERM           weight of a term of 'strata distance' (1)\n"
 		"  core.lockTimeout        seconds to wait for another process (10)\n"

@@ -252,16 +252,20 @@ static uint64_t bytes_to_read(struct add *a)
 	return sum;
 }
 
-static int codec_mode(const struct add *a, enum st_codec_mode *out, struct st_err *e)
+int st_store_mode(const struct st_config *c, enum st_codec_mode *out, struct st_err *e)
 {
-	const char *mode = st_config_get(&a->r->config, "store.mode");
+	const char *mode = st_config_get(c, "store.mode");
 
-	*out = ST_CODEC_DEFAULT;
-	if ((a->flags & STRATA_ADD_FAST) || (mode && strcmp(mode, "fast") == 0))
-		*out = ST_CODEC_FAST;
-	else if (mode && strcmp(mode, "default") != 0)
+	*out = mode && strcmp(mode, "fast") == 0 ? ST_CODEC_FAST : ST_CODEC_DEFAULT;
+	if (mode && *out == ST_CODEC_DEFAULT && strcmp(mode, "default") != 0)
 		return st_fail(e, ST_EUSAGE, "store.mode is '%s': it may be default or fast", mode);
 	return ST_OK;
+}
+
+static int codec_mode(const struct add *a, enum st_codec_mode *out, struct st_err *e)
+{
+	*out = ST_CODEC_FAST;
+	return a->flags & STRATA_ADD_FAST ? ST_OK : st_store_mode(&a->r->config, out, e);
 }
 
 static int ingest_all(struct add *a, struct st_txn *t, struct st_err *e)

@@ -41,9 +41,9 @@ static int lock_within(int fd, enum st_lock_mode mode, int64_t wait_ns, const ch
 	}
 }
 
-static int wait_ns(struct st_repo *r, int64_t *out, struct st_err *e)
+int st_lock_wait(const struct st_config *c, int64_t *ns, struct st_err *e)
 {
-	const char *v = st_config_get(&r->config, "core.locktimeout");
+	const char *v = st_config_get(c, "core.locktimeout");
 	uint64_t s = 10;
 
 	if (v && (st_size_parse(v, &s, e) != ST_OK || s > 86400)) {
@@ -51,7 +51,7 @@ static int wait_ns(struct st_repo *r, int64_t *out, struct st_err *e)
 		return st_fail(e, ST_EUSAGE,
 			       "core.lockTimeout is '%s': give seconds, at most 86400", v);
 	}
-	*out = (int64_t)s * 1000000000;
+	*ns = (int64_t)s * 1000000000;
 	return ST_OK;
 }
 
@@ -62,7 +62,7 @@ static int take(struct st_repo *r, int *slot, const char *name, enum st_lock_mod
 	int fd = -1;
 
 	ST_BUG_ON(*slot >= 0);
-	if (wait_ns(r, &ns, e) != ST_OK || lock_file(&fd, r, name, mode, e) != ST_OK)
+	if (st_lock_wait(&r->config, &ns, e) != ST_OK || lock_file(&fd, r, name, mode, e) != ST_OK)
 		return e->code;
 	if (lock_within(fd, mode, ns, what, e) != ST_OK) {
 		close(fd);

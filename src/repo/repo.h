@@ -84,6 +84,8 @@ enum st_gc_lock {
 };
 ST_MUST int st_repo_lock_gc(struct st_repo *r, enum st_gc_lock how, struct st_err *e);
 void st_repo_unlock_gc(struct st_repo *r);
+/* core.lockTimeout, 10 seconds if not set; ST_EUSAGE where it is no such number. */
+ST_MUST int st_lock_wait(const struct st_config *c, int64_t *ns, struct st_err *e);
 /* Waits up to core.lockTimeout seconds (10), then ST_EBUSY. */
 ST_MUST int st_repo_lock_index(struct st_repo *r, struct st_err *e);
 void st_repo_unlock_index(struct st_repo *r);

@@ -6,4 +6,7 @@
 #include "repo/txn.h"
 #include "repo/verbs.h"
 
+/* add.c: setting store.mode; ST_EUSAGE where it is no mode. */
+ST_MUST int st_store_mode(const struct st_config *c, enum st_codec_mode *out, struct st_err *e);
+
 #endif

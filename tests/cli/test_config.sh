@@ -74,9 +74,49 @@ usage() {
 	err 'config' strata config --list
 }
 
+values() { # of known settings are checked before they are written
+	repo
+	cp -r .strata ../before
+	while IFS='|' read -r t_key t_value t_says; do
+		rc 2 strata config -- "$t_key" "$t_value"
+		grep -q "$t_says" "$t_tmp/err"
+		rc 2 strata config --global -- "$t_key" "$t_value"
+	done <<-'END'
+		version.policy|v3|sequence
+		core.lockTimeout|x|give seconds, at most 86400
+		CORE.LOCKTIMEOUT|-1|give seconds, at most 86400
+		core.lockTimeout|86401|give seconds, at most 86400
+		store.mode|Fast|default or fast
+		merge.method|foo|setting merge.method: .*foo
+		merge.method|ties:nope=1|setting merge.method: .*nope
+		merge.rules|a|setting merge.rules: .*a
+		merge.rules|*.w=ours *.b=nope|setting merge.rules: .*nope
+		distance.data|many|no number
+		distance.structure|-1|at least 0
+		distance.metrics|inf|at least 0
+	END
+	diff -r .strata ../before
+	[ ! -e "$HOME/.config" ]
+	while IFS='|' read -r t_key t_value; do
+		out '' strata config "$t_key" "$t_value"
+		out "$t_value" strata config "$t_key"
+	done <<-'END'
+		version.policy|semver
+		core.lockTimeout|0
+		core.lockTimeout|86400
+		store.mode|default
+		merge.method|ties:density=0.5
+		merge.rules|*.w=ours  "*.b#1"=linear:weight=1/2
+		distance.data|0.5
+		scan.allow|mymodel.* torch.*
+		merge.other|anything
+	END
+}
+
 it 'sets, gets and removes' sets
 it 'the repository counts more than --global' global
 it "falls back on Git's identity" from_git
 it '--list' list
+it 'checks values of settings that it knows' values
 it 'refuses what is no setting' usage
 finish
