@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/reflist.h"
-#include "cli/went.h"
 
 struct values {
 	bool del, del_force, move, move_force, force, current, json;
@@ -106,12 +105,9 @@ static int list(struct cli *c, const struct values *v, strata_error *err)
 			puts(h.branch);
 		return STRATA_OK;
 	}
-	if (h.detached && !v->json) {
+	if (h.detached && !v->json)
 		printf("* (HEAD is detached at %s%s%s)\n", h.version, *h.version ? " " : "",
 		       human_id(h.commit).s);
-		if (!c->g.quiet)
-			went_hint(c);
-	}
 	ref_table(&l.t);
 	rc = strata_branch_list(c->repo, v->json ? show_json : show, &l, err);
 	if (rc == STRATA_OK && !v->json && l.t.ncells)

@@ -126,7 +126,6 @@ says_where() { # and what somebody may have meant
 	two_versions
 	strata switch -q --detach v1
 	out "* (HEAD is detached at v1 $id1)
-  (strata switch -c NAME keeps what you commit here on a branch)
   main  v2  $id2  two" strata branch
 	match '^\* \(HEAD' strata -q branch
 	rc 2 strata branch -d mian
