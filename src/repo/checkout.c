@@ -727,6 +727,24 @@ static int fill_elsewhere(struct st_repo *r, const char *to, struct st_pathspec 
 	return rc;
 }
 
+/* What is no place for a directory is the caller's mistake, not the disk's. */
+static int check_to(const char *to, struct st_err *e)
+{
+	struct stat st;
+
+	if (!*to)
+		return st_fail(e, ST_EUSAGE, "--to: '' is no name for a directory");
+	if (stat(to, &st) == 0)
+		return S_ISDIR(st.st_mode) ?
+			       st_outfile_allowed(to, true, e) :
+			       st_fail(e, ST_EUSAGE, "--to: %s is no directory: name a new one",
+				       to);
+	if (errno == ENOTDIR)
+		return st_fail(e, ST_EUSAGE, "--to: %s lies below a file: name another directory",
+			       to);
+	return st_outfile_allowed(to, true, e);
+}
+
 static int checkout_to(struct st_repo *r, const char *rev, const strata_checkout_options *o,
 		       strata_checkout_result *res, struct st_err *e)
 {
@@ -755,7 +773,7 @@ int st_verb_checkout(struct st_repo *r, const char *rev, const strata_checkout_o
 	if (!o->to)
 		return o->npaths ? checkout_paths(r, rev, o, res, e) :
 				   checkout_version(r, rev, o, res, e);
-	rc = st_outfile_allowed(o->to, true, e);
+	rc = check_to(o->to, e);
 	if (rc == ST_OK)
 		rc = st_repo_lock_gc(r, ST_GC_USE, e);
 	if (rc == ST_OK)

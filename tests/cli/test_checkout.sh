@@ -123,7 +123,16 @@ usage() {
 	rc 2 strata checkout
 	rc 2 strata checkout v9
 	rc 2 strata checkout --to
-	rc 5 strata checkout v1 --to m.safetensors
+	for t_to in '' m.safetensors m.safetensors/sub link; do
+		ln -sf m.safetensors link
+		rc 2 strata checkout v1 --to "$t_to"
+		grep -q '^strata: --to: ' "$t_tmp/err"
+	done
+	rm link
+	ln -s none link
+	fails strata checkout v1 --to link
+	rm link
+	out '' strata status -s
 }
 
 it 'goes to a version and back' there_and_back
