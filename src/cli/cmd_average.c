@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/merge_files.h"
+#include "cli/text.h"
 
 #define PREFIX "linear:weight="
 
@@ -56,6 +57,20 @@ static char *method_of(const char *weights)
 	return m;
 }
 
+/* A method takes one weight for all models too, which would be the plain mean. */
+static int check_weights(const char *weights, size_t models, strata_error *err)
+{
+	size_t n = 1;
+
+	for (; (weights = strchr(weights, ',')); weights++)
+		n++;
+	if (n == models)
+		return STRATA_OK;
+	return cli_fail(err, STRATA_EUSAGE,
+			"%zu weight%s for %zu model%s: --weights takes one a model", n, plural(n),
+			models, plural(models));
+}
+
 int cmd_average(struct cli *c, int argc, char **argv, strata_error *err)
 {
 	strata_merge_files_options o = { .method = "linear" };
@@ -70,6 +85,8 @@ int cmd_average(struct cli *c, int argc, char **argv, strata_error *err)
 		rc = cli_count(c, &a, 1, SIZE_MAX, err);
 	if (rc == STRATA_OK && !v.out)
 		rc = cli_fail(err, STRATA_EUSAGE, "average wants -o OUT");
+	if (rc == STRATA_OK && v.weights)
+		rc = check_weights(v.weights, a.n, err);
 	if (rc == STRATA_OK && v.weights && !(method = method_of(v.weights)))
 		rc = cli_fail(err, STRATA_ENOMEM, "out of memory");
 	if (rc != STRATA_OK)

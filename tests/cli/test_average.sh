@@ -41,6 +41,12 @@ refusals() {
 	rc 2 strata average a c -o x
 	rc 2 strata average a a --weights 1 -o x --weights 1,2,3
 	rc 2 strata average a a --weights one,two -o x
+	rc 2 strata average a a --weights 1 -o x
+	grep -q '1 weight for 2 models: --weights takes one a model' "$t_tmp/err"
+	rc 2 strata average a a --weights 1,2, -o x
+	grep -q '3 weights for 2 models' "$t_tmp/err"
+	rc 2 strata average a --weights 1,2 -o x
+	grep -q '2 weights for 1 model:' "$t_tmp/err"
 	rc 2 strata average a a
 	rc 2 strata average -o x
 	[ ! -e x ]
