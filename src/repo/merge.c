@@ -246,6 +246,18 @@ static int check_none(struct st_repo *r, struct st_err *e)
 		       "--abort' takes it back");
 }
 
+/* Also where nothing is to be joined: a wrong method is wrong on every day. */
+static int check_methods(struct st_repo *r, const strata_merge_options *o, struct st_err *e)
+{
+	struct st_rules rules;
+	int rc;
+
+	st_rules_init(&rules);
+	rc = st_merge_rules(r, o->method, o->rules, o->nrules, &rules, e);
+	st_rules_release(&rules);
+	return rc;
+}
+
 int st_verb_merge(struct st_repo *r, const char *const *revs, size_t n,
 		  const strata_merge_options *o, strata_merge_result *res, struct st_err *e)
 {
@@ -255,6 +267,8 @@ int st_verb_merge(struct st_repo *r, const char *const *revs, size_t n,
 	*res = (strata_merge_result){ 0 };
 	if (rc == ST_OK)
 		rc = check_none(r, e);
+	if (rc == ST_OK)
+		rc = check_methods(r, o, e);
 	return rc == ST_OK ? run(&j, revs, n, e) : rc;
 }
 

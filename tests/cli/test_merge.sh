@@ -43,6 +43,25 @@ forms() {
 	match '^\{"kind":"summary","result":"up-to-date",.*"version":"v2",.*"old_version":"v2",' strata merge --json main
 }
 
+method_first() { # a wrong one is refused whatever there is to do
+	setup
+	for t_branch in main side; do # up to date; forward
+		strata switch -q $t_branch
+		for t_m in nope ties:nope=1; do
+			rc 2 strata merge main --method $t_m
+			grep -q nope "$t_tmp/err"
+			[ ! -s "$t_tmp/out" ]
+		done
+		rc 2 strata merge main --rule '*=nope'
+		rc 2 strata merge main --rule x
+		match '^\* '$t_branch strata branch
+	done
+	match '^\* side +v1' strata branch
+	out '' strata status -s
+	strata merge -q main --method linear
+	match '^\* side +v2' strata branch
+}
+
 diverged() {
 	setup
 	strata switch -q side
@@ -750,6 +769,7 @@ at_once() { # the later one finds nothing left to merge, or is told to look agai
 it 'goes forward' forward
 it 'the same twice at once' at_once
 it 'takes revisions of all kinds' forms
+it 'checks the method first' method_first
 it 'makes a version where going forward is not enough' diverged
 it 'where there is no version yet' unborn
 it 'moves a detached HEAD' detached
