@@ -106,6 +106,9 @@ int cmd_config(struct cli *c, int argc, char **argv, strata_error *err)
 		rc = cli_fail(err, STRATA_EUSAGE, "config: give KEY, or --list for all settings");
 	if (rc == STRATA_OK)
 		rc = cli_count(c, &a, v.list ? 0 : 1, v.list ? 0 : v.unset ? 1 : 2, err);
+	if (rc == STRATA_OK && a.n && !*a.v[0])
+		rc = cli_fail(err, STRATA_EUSAGE,
+			      "'' is no setting: give KEY, or --list for all settings");
 	if (rc != STRATA_OK)
 		return rc;
 	l.json = v.json;

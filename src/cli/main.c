@@ -105,16 +105,21 @@ int cli_unknown_command(const char *word, strata_error *err)
 		{ "remove", "rm" },
 		{ "stage", "add" },
 	};
+	/* Git's, which are none here: what is spelled like them does something else */
+	static const char *const none[] = { "am", "lfs", "pack", "push", "stash" };
 	const char *names[64], *near = NULL;
+	bool known = false;
 	size_t n = 0, i;
 
+	for (i = 0; i < sizeof(none) / sizeof(*none); i++)
+		known = known || strcmp(word, none[i]) == 0;
 	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (strcmp(word, others[i][0]) == 0)
 			near = others[i][1];
 	for (i = 0; cli_commands[i].name && n < 64; i++)
 		if (cli_commands[i].group != GROUP_HIDDEN)
 			names[n++] = cli_commands[i].name;
-	if (!near)
+	if (!near && !known)
 		near = strata_nearest(word, names, n);
 	if (near)
 		return cli_fail(err, STRATA_EUSAGE, "unknown command '%s'; did you mean '%s'?",

@@ -66,6 +66,11 @@ usage() {
 	err 'strata config --unset user.name' strata config user.name ''
 	err 'strata config --global --unset user.name' strata config --global user.name ''
 	fails grep -q name .strata/config
+	for t_value in '' x --unset; do
+		rc 2 strata config '' "$t_value"
+		grep -q "^strata: '' is no setting: give KEY" "$t_tmp/err"
+	done
+	rc 2 strata config ''
 	rc 2 strata config novalue x
 	rc 2 strata config a.b c d
 	rc 2 strata config --list a

@@ -107,6 +107,10 @@ unknown() {
 	err "did you mean 'status'" strata stauts
 	err "did you mean 'switch'" strata swtich main
 	err "did you mean 'log'" strata help lgo
+	for t_word in am lfs pack push stash; do # of Git: no other word for them
+		rc 2 strata $t_word
+		err "^strata: unknown command '$t_word'; 'strata help' lists them$" strata $t_word
+	done
 	err "unknown option --alll; did you mean --all" strata add --alll
 	err "unknown option -Z" strata add -Z
 	err "takes no value" strata add --all=yes
