@@ -12,7 +12,7 @@ struct fault_store {
 	uint64_t fail_at;
 	bool persistent;
 	_Atomic uint64_t calls;
-	uint64_t *count; /* the caller's copy of calls, or NULL */
+	uint64_t *count; /* one more for each call, or NULL */
 };
 
 struct fault_blob {
@@ -39,7 +39,7 @@ static int pass(struct st_store *s, struct st_err *e)
 	uint64_t k = atomic_fetch_add(&f->calls, 1) + 1;
 
 	if (f->count)
-		__atomic_store_n(f->count, k, __ATOMIC_RELAXED);
+		__atomic_add_fetch(f->count, 1, __ATOMIC_RELAXED);
 	if (f->fail_at == 0 || k < f->fail_at || (k > f->fail_at && !f->persistent))
 		return ST_OK;
 	return st_fail(e, ST_EIO, "fault planted at operation %" PRIu64, k);

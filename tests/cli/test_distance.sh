@@ -77,11 +77,12 @@ weights() {
 	strata config distance.structure 0
 	strata config distance.configuration 0
 	out "$(sed -n 1p ../got)" first strata distance ../one.safetensors ../two.safetensors
-	strata config distance.parameters -- -1
+	rc 2 strata config distance.parameters -- -1
+	err '^strata: .*parameters.*at least 0' strata config distance.parameters -- -1
+	rc 2 strata config distance.parameters much
+	printf '[distance]\n\tparameters = -1\n' >>.strata/config
 	rc 2 strata distance ../one.safetensors ../two.safetensors
 	err '^strata: .*parameters.*at least 0' strata distance ../one.safetensors ../two.safetensors
-	strata config distance.parameters much
-	rc 2 strata distance ../one.safetensors ../two.safetensors
 	cd ..
 	echo '{"speed": 1}' >w.json
 	rc 2 strata distance --weights w.json one.safetensors two.safetensors
