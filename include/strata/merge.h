@@ -72,7 +72,7 @@ typedef struct strata_conflict {
 	const char *name; /* of the tensor, or the key of a configuration; "" the whole file */
 	const char *kind; /* "values" "shape" "dtype" "rename/rename" "rename/delete"
 			   * "delete/modify" "add/add" "tied" "vocabulary" "configuration" "text"
-			   * "binary" "file/directory" */
+			   * "binary" "file/directory" "layout" */
 	const char *how;  /* how it was decided; NULL: it is not */
 	/* ids of the tensor or file in the base and on the first two sides; NULL: absent */
 	const char *base, *ours, *theirs;

@@ -23,6 +23,8 @@ struct st_operand { /* one tensor of one side; borrowed by whoever made the side
 	struct st_oid id; /* logical */
 };
 
+bool st_operand_same_shape(const struct st_operand *a, const struct st_operand *b);
+
 struct st_side {
 	const struct st_operand *t; /* in file order; names are unique */
 	size_t n;

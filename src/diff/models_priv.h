@@ -13,7 +13,6 @@ unsigned st_operand_bits(enum st_dtype t);
 uint64_t st_operand_units(const struct st_operand *t);
 /* ST_EFORMAT when its bytes are not what its shape takes. */
 ST_MUST int st_operand_check(const struct st_operand *t, struct st_err *e);
-bool st_operand_same_shape(const struct st_operand *a, const struct st_operand *b);
 /* Puts the file and the tensor before e's text; returns e's code. */
 int st_operand_wrap(const struct st_operand *t, struct st_err *e);
 

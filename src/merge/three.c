@@ -17,6 +17,7 @@ static const char *const names[ST_NCONFLICTS] = {
 	[ST_CONFLICT_TEXT] = "text",
 	[ST_CONFLICT_BINARY] = "binary",
 	[ST_CONFLICT_FILE_DIRECTORY] = "file/directory",
+	[ST_CONFLICT_LAYOUT] = "layout",
 };
 
 const char *st_conflict_name(enum st_conflict c)
@@ -60,21 +61,11 @@ struct coming {
 
 /* ---- equality ---- */
 
-static bool same_shape(const struct st_operand *a, const struct st_operand *b)
-{
-	if (a->ndim != b->ndim)
-		return false;
-	for (unsigned i = 0; i < a->ndim; i++)
-		if (a->shape[i] != b->shape[i])
-			return false;
-	return true;
-}
-
 static bool same(const struct st_operand *a, const struct st_operand *b)
 {
 	if (!a || !b)
 		return a == b;
-	return a->dtype == b->dtype && st_oid_eq(&a->id, &b->id) && same_shape(a, b);
+	return a->dtype == b->dtype && st_oid_eq(&a->id, &b->id) && st_operand_same_shape(a, b);
 }
 
 static bool same_name(const struct st_operand *a, const struct st_operand *b)
@@ -122,7 +113,7 @@ static enum st_conflict why(const struct coming *k, const struct st_operand *bas
 			first = x;
 			tie = tied(k, i);
 		}
-		shapes = shapes || !same_shape(first, x);
+		shapes = shapes || !st_operand_same_shape(first, x);
 		types = types || first->dtype != x->dtype;
 		ties = ties || tied(k, i) != tie;
 	}
@@ -143,7 +134,7 @@ static bool all_one_shape(const struct coming *k)
 
 	for (size_t i = 0; i < k->t->n; i++) {
 		first = first ? first : k->in[i];
-		if (k->in[i] && !same_shape(first, k->in[i]))
+		if (k->in[i] && !st_operand_same_shape(first, k->in[i]))
 			return false;
 	}
 	return true;
@@ -391,7 +382,7 @@ static const struct st_operand *find_renamed(struct roll *r, const struct st_ope
 	for (; at; at = r->next[at - 1]) {
 		const struct st_operand *x = &r->side->t[at - 1];
 
-		if (r->used[at - 1] || !same_shape(x, base) || x->nbytes == 0)
+		if (r->used[at - 1] || !st_operand_same_shape(x, base) || x->nbytes == 0)
 			continue;
 		r->used[at - 1] = true;
 		return x;

@@ -36,6 +36,7 @@ enum st_conflict {		   /* names as in --json: st_conflict_name */
 	ST_CONFLICT_TEXT,	    /* lines of a file */
 	ST_CONFLICT_BINARY,	    /* a file that cannot be looked into */
 	ST_CONFLICT_FILE_DIRECTORY, /* a file on one side, a directory on another */
+	ST_CONFLICT_LAYOUT,	    /* a model whose tensors together no file can be laid out for */
 	ST_NCONFLICTS
 };
 const char *st_conflict_name(enum st_conflict c);

@@ -472,6 +472,29 @@ int st_compose_write(const struct st_compose *c, int fd, const char *name, struc
 	return rc;
 }
 
+static int check_same(struct writing *w, struct st_err *e)
+{
+	uint8_t *kind = sort_out(w, e);
+	int rc = kind ? check_places(w, kind, e) : (int)e->code;
+
+	free(kind);
+	return rc;
+}
+
+int st_compose_check(const struct st_compose *c, const char *name, struct st_err *e)
+{
+	struct writing w = { .c = c, .name = name };
+	int rc = match(&w, e);
+
+	if (rc == ST_OK && w.differs)
+		rc = c->format->head ? ST_OK : refuse(&w, e);
+	else if (rc == ST_OK)
+		rc = check_same(&w, e);
+	free(w.new_of);
+	free(w.base_of);
+	return rc;
+}
+
 int st_compose_same_layout(const struct st_compose *c, bool *same, struct st_err *e)
 {
 	struct writing w = { .c = c };

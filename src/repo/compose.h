@@ -43,6 +43,8 @@ struct st_compose { /* all borrowed */
  */
 ST_MUST int st_compose_write(const struct st_compose *c, int fd, const char *name,
 			     struct st_err *e);
+/* Before anything is written: ST_EREFUSED for tensors that cannot be laid out, as it would be. */
+ST_MUST int st_compose_check(const struct st_compose *c, const char *name, struct st_err *e);
 /* Would it get the base's layout? */
 ST_MUST int st_compose_same_layout(const struct st_compose *c, bool *same, struct st_err *e);
 

@@ -37,12 +37,6 @@ static const struct st_operand *operand(const struct planning *g, size_t k)
 	return &g->m->models[k].side->t[g->at[k]];
 }
 
-static bool same_shape(const struct st_operand *a, const struct st_operand *b)
-{
-	return a->ndim == b->ndim &&
-	       (a->ndim == 0 || memcmp(a->shape, b->shape, a->ndim * sizeof(*a->shape)) == 0);
-}
-
 static int tell(struct planning *g, enum st_mf_outcome what, size_t from, const char *conflict,
 		struct st_err *e)
 {
@@ -240,9 +234,10 @@ static int all_alike(struct planning *g, size_t first, bool *alike, struct st_er
 static bool one_shape(const struct planning *g)
 {
 	for (size_t k = 1; k < g->m->nmodels; k++)
-		if (!same_shape(operand(g, 0), operand(g, k)))
+		if (!st_operand_same_shape(operand(g, 0), operand(g, k)))
 			return false;
-	return g->base == ST_MF_NONE || same_shape(operand(g, 0), &g->m->base->side->t[g->base]);
+	return g->base == ST_MF_NONE ||
+	       st_operand_same_shape(operand(g, 0), &g->m->base->side->t[g->base]);
 }
 
 static bool one_type(const struct planning *g)

@@ -7,6 +7,7 @@
  *	weave.c		which files belong together, and files as wholes
  *	weave_model.c	a model, tensor by tensor
  *	weave_sides.c	its files in each version
+ *	weave_pattern.c	what its file in the result is made like
  *	weave_write.c	and a file that this takes
  *	weave_unit.c	models whose shards were cut anew
  *	weave_clash.c	a file against a directory
@@ -201,6 +202,7 @@ struct st_thread { /* a tensor of the result */
 	/* METHOD, UNION: what the inputs are; one of each side, NULL: absent */
 	const struct st_operand *base, **in;
 	const struct st_weave_vocab *vocab; /* UNION */
+	bool open;			    /* what it will be is not decided yet */
 	const char *seed_name; /* what keys random numbers: one name for tensors of one memory */
 	size_t seed_len;
 };
@@ -214,7 +216,11 @@ struct st_fabric {
 	size_t pattern; /* the side whose layout and metadata it has */
 	double layers;	/* the model's last layer */
 };
-/* f->s: a file of which f->v are all tensors. */
+/* Its values are those of one tensor. */
+bool st_fabric_copies(const struct st_thread *t);
+/* f->s: a file of which f->v are all tensors. ST_EREFUSED: no file can be laid out for them,
+ * whatever becomes of those that are open. */
+ST_MUST int st_fabric_check(struct st_fabric *f, struct st_err *e);
 ST_MUST int st_fabric_write(struct st_fabric *f, struct st_err *e);
 /* weave_unit.c: all files of f->unit. */
 ST_MUST int st_weave_unit_write(const struct st_fabric *f, struct st_err *e);

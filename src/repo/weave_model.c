@@ -6,8 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#define METADATA "(metadata)" /* the name of what a file says besides tensors */
-
 /* ---- one tensor ---- */
 
 static int add_thread(struct st_weaving *k, const char *name, size_t len,
@@ -29,11 +27,6 @@ static int add_thread(struct st_weaving *k, const char *name, size_t len,
 	return rc;
 }
 
-static const struct st_side *side_of(const struct st_weaving *k, size_t i)
-{
-	return st_diff_side_get(k->f.side[i]);
-}
-
 /* The last thread has the base's rows of what it was made of; the others follow them. */
 static void add_rows(struct st_weaving *k, const struct st_fate *f)
 {
@@ -43,7 +36,7 @@ static void add_rows(struct st_weaving *k, const struct st_fate *f)
 		return;
 	t->op = f->rows;
 	t->tail = f->rows;
-	t->tail_side = side_of(k, f->rows_side);
+	t->tail_side = st_weaving_side(k, f->rows_side);
 	t->head = f->base->nbytes;
 }
 
@@ -73,16 +66,6 @@ static int take_from(struct st_weaving *k, const struct st_fate *f, const struct
 		       st_quote(&q, f->name, f->len));
 }
 
-static bool same_shape(const struct st_operand *a, const struct st_operand *b)
-{
-	if (a->ndim != b->ndim)
-		return false;
-	for (unsigned i = 0; i < a->ndim; i++)
-		if (a->shape[i] != b->shape[i])
-			return false;
-	return true;
-}
-
 /* Rows of vocabularies that grew alike belong together only if someone says so. */
 static bool can_join(const struct st_weaving *k, const struct st_fate *f)
 {
@@ -94,7 +77,7 @@ static bool can_join(const struct st_weaving *k, const struct st_fate *f)
 		const struct st_operand *x = f->sides[i];
 
 		first = first ? first : x;
-		if (x && !same_shape(first, x))
+		if (x && !st_operand_same_shape(first, x))
 			return false;
 	}
 	return true;
@@ -103,7 +86,7 @@ static bool can_join(const struct st_weaving *k, const struct st_fate *f)
 static bool unchanged(const struct st_operand *base, const struct st_operand *x)
 {
 	return base && x && st_oid_eq(&base->id, &x->id) && base->dtype == x->dtype &&
-	       same_shape(base, x);
+	       st_operand_same_shape(base, x);
 }
 
 /* Of values for each of all sides, those of the sides that have a say. */
@@ -170,7 +153,7 @@ static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct 
 	t->from = *c;
 	t->base = f->base;
 	t->in = in;
-	one = &side_of(k, who)->t[k->first[who][one - side_of(k, who)->t]];
+	one = &st_weaving_side(k, who)->t[k->first[who][one - st_weaving_side(k, who)->t]];
 	t->seed_name = one == f->sides[who] ? f->name : one->name;
 	t->seed_len = one == f->sides[who] ? f->len : one->name_len;
 	k->f.w->tensors_blended++;
@@ -278,15 +261,19 @@ static int obey(struct st_weaving *k, const struct st_fate *f, const struct st_c
 	if (rc != ST_OK || !op)
 		return rc;
 	if (f->conflict == ST_CONFLICT_RENAME_RENAME || f->conflict == ST_CONFLICT_RENAME_DELETE)
-		return add_thread(k, op->name, op->name_len, op, side_of(k, who), e);
-	return add_fate(k, f, op, side_of(k, who), e);
+		rc = add_thread(k, op->name, op->name_len, op, st_weaving_side(k, who), e);
+	else
+		rc = add_fate(k, f, op, st_weaving_side(k, who), e);
+	if (rc == ST_OK)
+		k->f.v[k->f.n - 1].open = c->how == ST_HOW_OPEN;
+	return rc;
 }
 
 static bool is_tied(const struct st_weaving *k, const struct st_fate *f, size_t side)
 {
 	const struct st_operand *x = f->sides[side];
 
-	return x && k->tied[side][x - side_of(k, side)->t];
+	return x && k->tied[side][x - st_weaving_side(k, side)->t];
 }
 
 /* What was decided about a tensor that shares memory on some sides only. */
@@ -319,7 +306,7 @@ static int by_hand(struct st_weaving *k, const struct st_fate *f, struct st_err 
 
 	while (i < k->f.w->n && !f->sides[i])
 		i++;
-	return i < k->f.w->n ? add_fate(k, f, f->sides[i], side_of(k, i), e) : ST_OK;
+	return i < k->f.w->n ? add_fate(k, f, f->sides[i], st_weaving_side(k, i), e) : ST_OK;
 }
 
 static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
@@ -357,12 +344,12 @@ static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 	switch (f->outcome) {
 	case ST_MERGE_OURS:
 		k->f.w->tensors_taken += f->rows != NULL && f->rows_side != 0;
-		return add_fate(k, f, f->sides[0], side_of(k, 0), e);
+		return add_fate(k, f, f->sides[0], st_weaving_side(k, 0), e);
 	case ST_MERGE_THEIRS:
 		k->f.w->tensors_taken++;
 		if (!k->said && is_tied(k, f, f->side) != is_tied(k, f, 0))
 			k->memory = f->side;
-		return add_fate(k, f, f->sides[f->side], side_of(k, f->side), e);
+		return add_fate(k, f, f->sides[f->side], st_weaving_side(k, f->side), e);
 	case ST_MERGE_GONE:
 		k->f.w->tensors_taken++;
 		return ST_OK;
@@ -381,7 +368,7 @@ static bool has_rule(void *arg, const char *name, size_t len)
 static int head_id(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
 		   struct st_oid *id, struct st_err *e)
 {
-	return st_weaving_head(side_of(arg, side), x, bytes, id, e);
+	return st_weaving_head(st_weaving_side(arg, side), x, bytes, id, e);
 }
 
 /* A side without the file has none of the tensors, and no say: it comes only where there is no
@@ -404,114 +391,13 @@ static int weave_tensors(struct st_weaving *k, struct st_err *e)
 		t.base_tied = k->base_tied;
 	}
 	for (size_t i = 0; i < t.n; i++) {
-		sides[i] = k->f.side[i] ? side_of(k, i) : &nothing;
+		sides[i] = k->f.side[i] ? st_weaving_side(k, i) : &nothing;
 		tied[i] = k->tied[i];
 	}
 	return st_three_each(&t, on_fate, k, e);
 }
 
-/* ---- what the file is made like ---- */
-
-static bool same_text(const char *a, size_t na, const char *b, size_t nb)
-{
-	if (!a || !b)
-		return a == b;
-	return na == nb && memcmp(a, b, na) == 0;
-}
-
-static bool same_metadata(const struct st_dfile *a, const struct st_dfile *b)
-{
-	size_t na = 0, nb = 0;
-	const char *ta = st_dfile_metadata(a, &na), *tb = st_dfile_metadata(b, &nb);
-
-	return same_text(ta, na, tb, nb);
-}
-
-static int settle_metadata(struct st_weaving *k, size_t *want, struct st_err *e)
-{
-	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
-	struct st_merge_item it = { .path = k->f.s->path,
-				    .path_len = strlen(k->f.s->path),
-				    .name = METADATA,
-				    .name_len = strlen(METADATA),
-				    .kind = st_conflict_name(ST_CONFLICT_SETTING),
-				    .sides = ids,
-				    .nsides = k->f.w->n };
-	struct st_choice c;
-	size_t len = 0;
-	int rc;
-
-	for (size_t i = 0; i < k->f.w->n; i++) {
-		const char *text = k->f.side[i] ? st_dfile_metadata(&k->parts[i].v[0], &len) : NULL;
-
-		if (text)
-			st_oid_of(&ids[i], text, len);
-	}
-	rc = st_weave_item(k->f.w, &it, ST_RULED_NOT, &c, e);
-	if (rc == ST_OK && c.how != ST_HOW_OPEN && c.how != ST_HOW_SIDE)
-		rc = st_fail(e, ST_EUSAGE, "the metadata of '%s' is one side's: --ours or --theirs",
-			     k->f.s->path);
-	*want = c.how == ST_HOW_SIDE && k->f.side[c.side] ? c.side : *want;
-	return rc;
-}
-
-static bool fits(const struct st_weaving *k, size_t i)
-{
-	const struct st_side *side = side_of(k, i);
-	struct st_err none = { 0 };
-	struct st_map names;
-	bool yes = side->n == k->f.n;
-
-	st_map_init(&names);
-	for (size_t j = 0; yes && j < side->n; j++)
-		yes = st_map_put(&names, side->t[j].name, side->t[j].name_len, j, NULL, NULL,
-				 &none) == ST_OK;
-	for (size_t j = 0; yes && j < k->f.n; j++) {
-		const struct st_thread *t = &k->f.v[j];
-		const struct st_operand *op;
-		uint64_t at;
-
-		yes = st_map_get(&names, t->name, t->name_len, &at);
-		op = yes ? &side->t[at] : NULL;
-		yes = yes && op->dtype == t->op->dtype && same_shape(op, t->op);
-	}
-	st_map_release(&names);
-	return yes;
-}
-
-/* The file whose layout and metadata it gets: ours, where nothing speaks for another one. */
-static int choose_pattern(struct st_weaving *k, struct st_err *e)
-{
-	size_t first = 0, want;
-	bool any = false, all = true, differ = false;
-
-	while (!k->f.side[first])
-		first++;
-	want = first;
-	for (size_t i = first; i < k->f.w->n; i++) {
-		if (!k->f.side[i])
-			continue;
-		all = all && same_metadata(&k->parts[i].v[0], &k->parts[first].v[0]);
-		if (k->f.base && same_metadata(&k->parts[i].v[0], k->base.v))
-			continue;
-		differ = differ || (any && !same_metadata(&k->parts[i].v[0], &k->parts[want].v[0]));
-		want = any ? want : i;
-		any = true;
-	}
-	k->f.pattern = want;
-	if (differ)
-		return settle_metadata(k, &k->f.pattern, e);
-	if (k->memory && k->f.side[k->memory] && fits(k, k->memory)) {
-		k->f.pattern = k->memory;
-		return ST_OK;
-	}
-	for (size_t i = first; all && i < k->f.w->n; i++)
-		if (k->f.side[i] && fits(k, i)) {
-			k->f.pattern = i;
-			break;
-		}
-	return ST_OK;
-}
+/* ---- all of it ---- */
 
 static int no_name_twice(const struct st_weaving *k, struct st_err *e)
 {
@@ -534,26 +420,56 @@ static int no_name_twice(const struct st_weaving *k, struct st_err *e)
 	return rc;
 }
 
+static int weave_inside(struct st_weaving *k, struct st_err *e)
+{
+	int rc = st_weaving_open(k, e);
+
+	if (rc == ST_OK)
+		rc = weave_tensors(k, e);
+	if (rc == ST_OK)
+		rc = no_name_twice(k, e);
+	if (rc == ST_OK && !k->f.unit)
+		return st_weaving_pattern(k, e);
+	if (rc == ST_OK)
+		k->f.pattern = k->f.unit->pattern;
+	return rc;
+}
+
+static int write_all(struct st_weaving *k, struct st_err *e)
+{
+	int rc = st_weaving_measure(k, e);
+
+	if (rc == ST_OK)
+		rc = k->f.unit ? st_weave_unit_write(&k->f, e) : st_fabric_write(&k->f, e);
+	return rc;
+}
+
+/* The file was found to be one conflict before. */
+static bool was_whole(const struct st_weave *w, const char *path)
+{
+	struct st_merge_desc d = { .items = w->d->items, .nitems = w->nknown };
+
+	return st_merge_desc_find(&d, path, strlen(path), "", 0);
+}
+
 int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct st_weave_unit *u,
 		   struct st_err *e)
 {
 	struct st_weaving k = { .f = { .w = w, .s = s, .unit = u } };
-	int rc;
+	const struct st_weaving_counts before = { w->d->nitems, w->open, w->tensors_taken,
+						  w->tensors_blended };
+	bool whole = !u && was_whole(w, s->path);
+	int rc = ST_OK;
 
 	st_map_init(&k.open);
-	rc = st_weaving_open(&k, e);
-	if (rc == ST_OK)
-		rc = weave_tensors(&k, e);
-	if (rc == ST_OK)
-		rc = no_name_twice(&k, e);
-	if (rc == ST_OK && u)
-		k.f.pattern = u->pattern;
+	if (!whole)
+		rc = weave_inside(&k, e);
+	if (rc == ST_OK && !whole && !u)
+		rc = st_weaving_check(&k, &before, &whole, e);
+	if (rc == ST_OK && whole)
+		rc = st_weave_whole(w, s, ST_CONFLICT_LAYOUT, e);
 	else if (rc == ST_OK)
-		rc = choose_pattern(&k, e);
-	if (rc == ST_OK)
-		rc = st_weaving_measure(&k, e);
-	if (rc == ST_OK)
-		rc = u ? st_weave_unit_write(&k.f, e) : st_fabric_write(&k.f, e);
+		rc = write_all(&k, e);
 	st_weaving_close(&k);
 	return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One model that comes together: private to weave_model.c, weave_sides.c and weave_figures.c.
+ * One model that comes together: private to weave_model.c, weave_sides.c,
+ * weave_pattern.c and weave_figures.c.
  */
 #ifndef ST_REPO_WEAVE_MODEL_H
 #define ST_REPO_WEAVE_MODEL_H
@@ -37,6 +38,25 @@ void st_weaving_close(struct st_weaving *k);
 /* The model in another version. ST_ENOTFOUND: it has none. */
 ST_MUST int st_weaving_other(struct st_weaving *k, const struct st_oid *commit,
 			     const struct st_side **out, struct st_err *e);
+
+static inline const struct st_side *st_weaving_side(const struct st_weaving *k, size_t i)
+{
+	return st_diff_side_get(k->f.side[i]);
+}
+
+/* weave_pattern.c: the side whose layout and metadata the file gets, for the tensors in k->f: ours,
+ * where nothing speaks for another one. */
+ST_MUST int st_weaving_pattern(struct st_weaving *k, struct st_err *e);
+struct st_weaving_counts { /* of a weave, before the model */
+	size_t nitems;
+	uint64_t open, taken, blended;
+};
+/*
+ * *whole: no file can be laid out for what the tensors become, so that the file is one conflict.
+ * What was found about its tensors is forgotten, unless somebody decided it: then ST_EREFUSED.
+ */
+ST_MUST int st_weaving_check(struct st_weaving *k, const struct st_weaving_counts *before,
+			     bool *whole, struct st_err *e);
 
 /* weave_figures.c: the figures of what is open, ours against theirs. Of tensors with other numbers
  * of rows those rows count that both, and the base, have. */

@@ -202,6 +202,11 @@ static bool is_made(const struct st_thread *t)
 	return t->from.how == ST_HOW_METHOD || t->from.how == ST_HOW_UNION;
 }
 
+bool st_fabric_copies(const struct st_thread *t)
+{
+	return !is_made(t) && !t->tail;
+}
+
 static int fill(void *arg, size_t i, st_bytes_fn sink, void *sink_arg, struct st_err *e)
 {
 	struct sewing *k = arg;
@@ -222,7 +227,7 @@ static bool keeps(const struct st_side *pattern, const struct st_map *names,
 	const struct st_operand *op;
 	uint64_t at;
 
-	if (is_made(t) || t->tail || !st_map_get(names, t->name, t->name_len, &at))
+	if (!st_fabric_copies(t) || !st_map_get(names, t->name, t->name_len, &at))
 		return false;
 	op = &pattern->t[at]; /* of this file */
 	if (!st_oid_eq(&op->id, &t->op->id) || op->dtype != t->op->dtype || op->ndim != t->op->ndim)
@@ -270,6 +275,7 @@ static int list(struct sewing *k, struct st_err *e)
 	return rc;
 }
 
+/* fd negative: only checked */
 static int compose(struct sewing *k, int fd, struct st_err *e)
 {
 	const struct st_fabric *f = k->f;
@@ -289,7 +295,8 @@ static int compose(struct sewing *k, int fd, struct st_err *e)
 	rc = st_reparse_open(&k->pattern, f->w->r, v, e);
 	if (rc == ST_OK) {
 		c.format = st_format_get(st_vfile_manifest(v)->format);
-		rc = st_compose_write(&c, fd, f->s->path, e);
+		rc = fd < 0 ? st_compose_check(&c, f->s->path, e) :
+			      st_compose_write(&c, fd, f->s->path, e);
 	}
 	st_reparse_close(&k->pattern);
 	st_vfile_close(v);
@@ -330,6 +337,20 @@ static int sew(struct sewing *k, struct st_err *e)
 	close(fd);
 	unlink(temp);
 	free(temp);
+	return rc;
+}
+
+int st_fabric_check(struct st_fabric *f, struct st_err *e)
+{
+	struct sewing k = { .f = f };
+	int rc = list(&k, e);
+
+	for (size_t i = 0; rc == ST_OK && i < f->n; i++)
+		if (f->v[i].open)
+			k.v[i].keep = k.all_kept = false;
+	if (rc == ST_OK && !k.all_kept)
+		rc = compose(&k, -1, e);
+	free(k.v);
 	return rc;
 }
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the file of a merged model is made like, and whether there can be such a file. */
+#include "repo/weave_model.h"
+
+#define METADATA "(metadata)" /* the name of what a file says besides tensors */
+
+static bool same_text(const char *a, size_t na, const char *b, size_t nb)
+{
+	if (!a || !b)
+		return a == b;
+	return na == nb && memcmp(a, b, na) == 0;
+}
+
+static bool same_metadata(const struct st_dfile *a, const struct st_dfile *b)
+{
+	size_t na = 0, nb = 0;
+	const char *ta = st_dfile_metadata(a, &na), *tb = st_dfile_metadata(b, &nb);
+
+	return same_text(ta, na, tb, nb);
+}
+
+static int settle_metadata(struct st_weaving *k, size_t *want, struct st_err *e)
+{
+	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
+	struct st_merge_item it = { .path = k->f.s->path,
+				    .path_len = strlen(k->f.s->path),
+				    .name = METADATA,
+				    .name_len = strlen(METADATA),
+				    .kind = st_conflict_name(ST_CONFLICT_SETTING),
+				    .sides = ids,
+				    .nsides = k->f.w->n };
+	struct st_choice c;
+	size_t len = 0;
+	int rc;
+
+	for (size_t i = 0; i < k->f.w->n; i++) {
+		const char *text = k->f.side[i] ? st_dfile_metadata(&k->parts[i].v[0], &len) : NULL;
+
+		if (text)
+			st_oid_of(&ids[i], text, len);
+	}
+	rc = st_weave_item(k->f.w, &it, ST_RULED_NOT, &c, e);
+	if (rc == ST_OK && c.how != ST_HOW_OPEN && c.how != ST_HOW_SIDE)
+		rc = st_fail(e, ST_EUSAGE, "the metadata of '%s' is one side's: --ours or --theirs",
+			     k->f.s->path);
+	*want = c.how == ST_HOW_SIDE && k->f.side[c.side] ? c.side : *want;
+	return rc;
+}
+
+/* Has the side all tensors of the result, and no other? same: with their values. */
+static bool fits(const struct st_weaving *k, size_t i, bool same)
+{
+	const struct st_side *side = st_weaving_side(k, i);
+	struct st_err none = { 0 };
+	struct st_map names;
+	bool yes = side->n == k->f.n;
+
+	st_map_init(&names);
+	for (size_t j = 0; yes && j < side->n; j++)
+		yes = st_map_put(&names, side->t[j].name, side->t[j].name_len, j, NULL, NULL,
+				 &none) == ST_OK;
+	for (size_t j = 0; yes && j < k->f.n; j++) {
+		const struct st_thread *t = &k->f.v[j];
+		const struct st_operand *op;
+		uint64_t at;
+
+		yes = st_map_get(&names, t->name, t->name_len, &at);
+		op = yes ? &side->t[at] : NULL;
+		yes = yes && op->dtype == t->op->dtype && st_operand_same_shape(op, t->op) &&
+		      (!same || (st_fabric_copies(t) && st_oid_eq(&op->id, &t->of->id)));
+	}
+	st_map_release(&names);
+	return yes;
+}
+
+int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
+{
+	size_t first = 0, want;
+	bool any = false, all = true, differ = false;
+
+	while (!k->f.side[first])
+		first++;
+	want = first;
+	for (size_t i = first; i < k->f.w->n; i++) {
+		if (!k->f.side[i])
+			continue;
+		all = all && same_metadata(&k->parts[i].v[0], &k->parts[first].v[0]);
+		if (k->f.base && same_metadata(&k->parts[i].v[0], k->base.v))
+			continue;
+		differ = differ || (any && !same_metadata(&k->parts[i].v[0], &k->parts[want].v[0]));
+		want = any ? want : i;
+		any = true;
+	}
+	k->f.pattern = want;
+	if (differ)
+		return settle_metadata(k, &k->f.pattern, e);
+	if (k->memory && k->f.side[k->memory] && fits(k, k->memory, false)) {
+		k->f.pattern = k->memory;
+		return ST_OK;
+	}
+	for (int same = 1; all && same >= 0; same--)
+		for (size_t i = first; i < k->f.w->n; i++)
+			if (k->f.side[i] && fits(k, i, same)) {
+				k->f.pattern = i;
+				return ST_OK;
+			}
+	return ST_OK;
+}
+
+static bool is_decided(const struct st_weave *w, const char *path)
+{
+	for (size_t i = 0; i < w->nknown; i++)
+		if (w->d->items[i].how && strcmp(w->d->items[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+int st_weaving_check(struct st_weaving *k, const struct st_weaving_counts *before, bool *whole,
+		     struct st_err *e)
+{
+	struct st_weave *w = k->f.w;
+	struct st_err why = { 0 };
+	int rc = st_fabric_check(&k->f, &why);
+
+	*whole = rc == ST_EREFUSED && !is_decided(w, k->f.s->path);
+	if (rc == ST_OK)
+		return rc;
+	if (!*whole)
+		return st_fail(e, rc, "%s%s", why.msg,
+			       rc == ST_EREFUSED ? "; or decide all conflicts of the file for one "
+						   "side, or stage a file of your own with 'strata "
+						   "add'" :
+						   "");
+	w->d->nitems = before->nitems;
+	w->open = before->open;
+	w->tensors_taken = before->taken;
+	w->tensors_blended = before->blended;
+	st_warn(&w->r->ctx, "%s; or decide for one side's file", why.msg);
+	return ST_OK;
+}
