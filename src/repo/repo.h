@@ -160,9 +160,10 @@ ST_MUST int st_work_check(struct st_repo *r, struct st_stage_row *row, enum st_w
 			  bool *refreshed, struct st_err *e);
 /*
  * Which rows' stat data prove them clean, on ctx->jobs threads: *clean, one a row, is the caller's.
- * The others are for st_work_check.
+ * The others are for st_work_check. One of the threads, or the caller's, runs `beside` first.
  */
-ST_MUST int st_work_prove(struct st_repo *r, const struct st_index *x, bool **clean,
+ST_MUST int st_work_prove(struct st_repo *r, const struct st_index *x,
+			  int (*beside)(void *arg, struct st_err *e), void *arg, bool **clean,
 			  struct st_err *e);
 void st_row_set_stat(struct st_stage_row *row, const struct stat *st);
 void st_row_distrust(struct st_stage_row *row, int64_t since);

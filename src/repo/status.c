@@ -58,45 +58,6 @@ static char worktree_letter(enum st_work_state state)
 	return ' ';
 }
 
-static int tracked(struct status *s, struct st_err *e)
-{
-	enum st_work_state state;
-	bool *clean = NULL;
-	size_t i;
-	int rc = s->some ? ST_OK : st_work_prove(s->r, &s->staged, &clean, e);
-
-	for (i = 0; rc == ST_OK && i < s->staged.nrows; i++) {
-		struct st_stage_row *row = &s->staged.rows[i];
-		struct line l = { .path = row->path, .row = row };
-
-		if (!st_pathspec_match(s->ps, row->path))
-			continue;
-		l.head = s->same_tree ? row :
-					st_index_find(&s->head, row->path, row->path_len, NULL);
-		state = ST_WORK_CLEAN;
-		if (!clean || !clean[i])
-			rc = st_work_check(s->r, row, &state, &s->refreshed, e);
-		if (rc != ST_OK)
-			break;
-		l.staged = staged_letter(l.head, row);
-		l.worktree = worktree_letter(state);
-		if (l.staged != ' ' || l.worktree != ' ')
-			rc = add_line(s, &l, e);
-	}
-	free(clean);
-	for (i = 0; rc == ST_OK && i < s->head.nrows; i++) {
-		struct line l = { .path = s->head.rows[i].path,
-				  .head = &s->head.rows[i],
-				  .staged = 'D',
-				  .worktree = ' ' };
-
-		if (st_pathspec_match(s->ps, l.path) &&
-		    !st_index_find(&s->staged, l.path, s->head.rows[i].path_len, NULL))
-			rc = add_line(s, &l, e);
-	}
-	return rc;
-}
-
 static int untracked_line(struct status *s, const char *path, bool dir, char what, struct st_err *e)
 {
 	struct line l = { .staged = what, .worktree = what, .dir = dir };
@@ -164,6 +125,52 @@ static int walk_cb(void *arg, const struct st_walk_entry *en, struct st_err *e)
 	if (!S_ISREG(en->type) && !S_ISLNK(en->type))
 		return ST_OK;
 	return on_file(s, en, e);
+}
+
+static int walk(void *arg, struct st_err *e)
+{
+	struct status *s = arg;
+
+	return s->flags & STRATA_STATUS_NO_UNTRACKED ? ST_OK : st_walk(s->r, s->ps, walk_cb, s, e);
+}
+
+static int tracked(struct status *s, struct st_err *e)
+{
+	enum st_work_state state;
+	bool *clean = NULL;
+	size_t i;
+	int rc = s->some ? walk(s, e) : st_work_prove(s->r, &s->staged, walk, s, &clean, e);
+
+	for (i = 0; rc == ST_OK && i < s->staged.nrows; i++) {
+		struct st_stage_row *row = &s->staged.rows[i];
+		struct line l = { .path = row->path, .row = row };
+
+		if (!st_pathspec_match(s->ps, row->path))
+			continue;
+		l.head = s->same_tree ? row :
+					st_index_find(&s->head, row->path, row->path_len, NULL);
+		state = ST_WORK_CLEAN;
+		if (!clean || !clean[i])
+			rc = st_work_check(s->r, row, &state, &s->refreshed, e);
+		if (rc != ST_OK)
+			break;
+		l.staged = staged_letter(l.head, row);
+		l.worktree = worktree_letter(state);
+		if (l.staged != ' ' || l.worktree != ' ')
+			rc = add_line(s, &l, e);
+	}
+	free(clean);
+	for (i = 0; rc == ST_OK && i < s->head.nrows; i++) {
+		struct line l = { .path = s->head.rows[i].path,
+				  .head = &s->head.rows[i],
+				  .staged = 'D',
+				  .worktree = ' ' };
+
+		if (st_pathspec_match(s->ps, l.path) &&
+		    !st_index_find(&s->staged, l.path, s->head.rows[i].path_len, NULL))
+			rc = add_line(s, &l, e);
+	}
+	return rc;
 }
 
 static int by_path(const void *a, const void *b)
@@ -295,8 +302,6 @@ int st_verb_status(struct st_repo *r, const char *const *paths, size_t n, unsign
 		rc = load_head(&s, e);
 	if (rc == ST_OK)
 		rc = tracked(&s, e);
-	if (rc == ST_OK && !(flags & STRATA_STATUS_NO_UNTRACKED))
-		rc = st_walk(r, s.ps, walk_cb, &s, e);
 	if (rc == ST_OK)
 		rc = show_lines(&s, cb, arg, e);
 	if (rc == ST_OK)

@@ -183,62 +183,100 @@ int st_work_check(struct st_repo *r, struct st_stage_row *row, enum st_work_stat
 
 #define PROVE_ROWS ((size_t)256) /* that a thread looks at in one go */
 
-struct proving {
-	struct st_repo *mine; /* one a thread: what it remembers of directories */
-	const struct st_index *x;
-	bool *clean;
+/* A thread's last directory, open: rows come sorted, and names are found faster than paths. */
+struct proving_dir {
+	int fd; /* -1: none, or a link is on the way to it */
+	const char *path;
+	size_t len; /* without the slash */
 };
 
-static bool is_proven(struct st_repo *mine, const struct st_stage_row *row)
+struct proving {
+	const struct st_repo *r;
+	struct proving_dir *dirs; /* one a thread */
+	const struct st_index *x;
+	bool *clean;
+	int (*beside)(void *arg, struct st_err *e);
+	void *arg;
+};
+
+static void enter(const struct st_repo *r, struct proving_dir *d, const char *path, size_t len)
 {
 	struct st_err ignored = { 0 };
-	bool away = true, clean = false;
+	char *rel, *full = NULL;
+	bool away = true;
+
+	if (d->path && d->len == len && memcmp(d->path, path, len) == 0)
+		return;
+	if (d->fd >= 0)
+		close(d->fd);
+	d->fd = -1;
+	d->path = path;
+	d->len = len;
+	rel = st_memdup(path, len + 1, &ignored);
+	if (!rel)
+		return;
+	rel[len] = 0;
+	if (!len)
+		full = st_strdup(r->work, &ignored);
+	else if (st_behind_link(r, path, &away, &ignored) == ST_OK && !away)
+		full = st_work_path(r, rel, &ignored);
+	if (full)
+		d->fd = open(full, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	free(full);
+	free(rel);
+}
+
+static bool is_proven(const struct st_repo *r, struct proving_dir *d,
+		      const struct st_stage_row *row)
+{
+	const char *slash = strrchr(row->path, '/'), *name = slash ? slash + 1 : row->path;
+	int follow = (row->flags & ST_INDEX_DEREF) ? 0 : AT_SYMLINK_NOFOLLOW;
 	struct stat st;
-	char *full;
 
 	if (!(row->flags & ST_INDEX_STAT))
 		return false;
-	full = st_work_path(mine, row->path, &ignored);
-	if (full && row_behind_link(mine, row, &away, &ignored) == ST_OK && !away)
-		clean = ((row->flags & ST_INDEX_DEREF) ? stat(full, &st) : lstat(full, &st)) == 0 &&
-			kind_of_change(row, &st) == ST_WORK_CLEAN && stat_proves(row, &st);
-	free(full);
-	return clean;
+	enter(r, d, row->path, slash ? (size_t)(slash - row->path) : 0);
+	return d->fd >= 0 && fstatat(d->fd, name, &st, follow) == 0 &&
+	       kind_of_change(row, &st) == ST_WORK_CLEAN && stat_proves(row, &st);
 }
 
 static int prove_some(void *arg, uint64_t part, unsigned worker, struct st_err *e)
 {
 	struct proving *p = arg;
-	size_t i = (size_t)part * PROVE_ROWS, end = i + PROVE_ROWS;
+	size_t i, end;
 
-	(void)e;
+	if (part == 0)
+		return p->beside(p->arg, e);
+	i = (size_t)(part - 1) * PROVE_ROWS;
+	end = i + PROVE_ROWS;
 	for (; i < end && i < p->x->nrows; i++)
-		p->clean[i] = is_proven(&p->mine[worker], &p->x->rows[i]);
+		p->clean[i] = is_proven(p->r, &p->dirs[worker], &p->x->rows[i]);
 	return ST_OK;
 }
 
-int st_work_prove(struct st_repo *r, const struct st_index *x, bool **clean, struct st_err *e)
+int st_work_prove(struct st_repo *r, const struct st_index *x,
+		  int (*beside)(void *arg, struct st_err *e), void *arg, bool **clean,
+		  struct st_err *e)
 {
-	struct proving p = { .x = x };
+	struct proving p = { .r = r, .x = x, .beside = beside, .arg = arg };
 	unsigned jobs = r->ctx.jobs ? r->ctx.jobs : 1, i;
-	uint64_t parts = (x->nrows + PROVE_ROWS - 1) / PROVE_ROWS;
+	uint64_t parts = 1 + (x->nrows + PROVE_ROWS - 1) / PROVE_ROWS;
 	int rc = ST_OK;
 
 	if (parts < jobs)
-		jobs = parts ? (unsigned)parts : 1;
+		jobs = (unsigned)parts;
 	*clean = p.clean = st_calloc(x->nrows, sizeof(*p.clean), e);
-	p.mine = st_calloc(jobs, sizeof(*p.mine), e);
-	for (i = 0; p.mine && i < jobs; i++) {
-		p.mine[i] = *r;
-		p.mine[i].plain_dir = NULL;
-	}
+	p.dirs = st_calloc(jobs, sizeof(*p.dirs), e);
+	for (i = 0; p.dirs && i < jobs; i++)
+		p.dirs[i].fd = -1;
 	if (e->code != ST_OK)
 		rc = e->code;
 	else
 		rc = st_parallel(jobs, parts, prove_some, &p, e);
-	for (i = 0; p.mine && i < jobs; i++)
-		free(p.mine[i].plain_dir);
-	free(p.mine);
+	for (i = 0; p.dirs && i < jobs; i++)
+		if (p.dirs[i].fd >= 0)
+			close(p.dirs[i].fd);
+	free(p.dirs);
 	if (rc != ST_OK) {
 		free(p.clean);
 		*clean = NULL;
