@@ -23,8 +23,10 @@ struct finding {
 	struct st_repack *x;
 	struct when *commits;
 	size_t n, cap;
-	struct st_map at;   /* commit -> its place: parents come before children */
-	size_t now;	    /* place of the one in hand */
+	struct st_map at; /* commit -> its place: parents come before children */
+	size_t now;	  /* place of the one in hand */
+	size_t *origins;  /* places of the versions that it says it was made from */
+	size_t norigins, origins_cap;
 	struct st_map last; /* path NUL name, NUL NUL name -> place of its newest in seen */
 	struct seen *seen;
 	size_t nseen, seen_cap;
@@ -74,22 +76,61 @@ static int remember(struct finding *f, const struct st_oid *id, struct st_err *e
 	return ST_OK;
 }
 
-/* What the key's tensor was in the nearest first parent that changed it; else the newest of all. */
-static const struct st_oid *before(const struct finding *f)
+/* What the key's tensor was in a version: its place in seen, or NONE. */
+static size_t in_version(const struct finding *f, size_t commit)
 {
-	size_t commit = f->commits[f->now].parent;
 	uint64_t newest;
-	size_t i;
 
 	if (!st_map_get(&f->last, f->key.p, f->key.len, &newest))
-		return NULL;
-	for (i = (size_t)newest; i != NONE; i = f->seen[i].older) {
+		return NONE;
+	for (size_t i = (size_t)newest; i != NONE; i = f->seen[i].older) {
 		while (commit != NONE && commit > f->seen[i].commit)
 			commit = f->commits[commit].parent;
 		if (commit == f->seen[i].commit)
-			return &f->seen[i].id;
+			return i;
 	}
-	return &f->seen[newest].id;
+	return NONE;
+}
+
+static void propose(const struct finding *f, struct st_repack_item *it, size_t seen)
+{
+	if (seen != NONE && st_oid_is_zero(&it->before) && !st_oid_eq(&f->seen[seen].id, &it->id))
+		it->before = f->seen[seen].id;
+}
+
+static size_t newest(const struct finding *f)
+{
+	uint64_t at = NONE;
+
+	st_map_get(&f->last, f->key.p, f->key.len, &at);
+	return (size_t)at;
+}
+
+/* In this file before the file of another version, and what a version says it was made from before
+ * what only has the same name. */
+static int look_back(struct finding *f, struct st_repack_item *it, const char *path,
+		     const struct st_view *v, struct st_err *e)
+{
+	size_t parent = f->commits[f->now].parent;
+	int rc = make_key(f, path, v, e);
+
+	if (rc == ST_OK)
+		propose(f, it, in_version(f, parent));
+	if (rc == ST_OK && f->norigins)
+		rc = make_key(f, NULL, v, e);
+	for (size_t i = 0; rc == ST_OK && i < f->norigins; i++)
+		propose(f, it, in_version(f, f->origins[i]));
+	if (rc == ST_OK)
+		rc = make_key(f, path, v, e);
+	if (rc == ST_OK)
+		propose(f, it, newest(f));
+	if (rc == ST_OK)
+		rc = make_key(f, NULL, v, e);
+	if (rc != ST_OK)
+		return rc;
+	propose(f, it, in_version(f, parent));
+	propose(f, it, newest(f));
+	return ST_OK;
 }
 
 static void describe(struct finding *f, struct st_repack_item *it, const struct st_view *v,
@@ -112,24 +153,34 @@ static int saw(void *arg, const char *path, const struct st_view *v, const struc
 {
 	struct finding *f = arg;
 	struct st_repack_item *it = st_repack_item(f->x, &seg->id);
-	bool fresh = it && !it->described;
-	const struct st_oid *id;
 	int rc = ST_OK;
 
 	(void)seg_off;
 	if (v->nbytes != seg->size || seg->size == 0)
 		return ST_OK;
-	if (fresh)
+	if (it && !it->described) {
 		describe(f, it, v, seg);
+		rc = look_back(f, it, path, v, e);
+	}
 	for (unsigned any = 0; rc == ST_OK && any < 2; any++) {
 		rc = make_key(f, any ? NULL : path, v, e);
-		id = rc == ST_OK && fresh && st_oid_is_zero(&it->before) ? before(f) : NULL;
-		if (id && !st_oid_eq(id, &it->id))
-			it->before = *id;
 		if (rc == ST_OK)
 			rc = remember(f, &seg->id, e);
 	}
 	return rc;
+}
+
+static int note_origins(struct finding *f, const struct st_commit *c, struct st_err *e)
+{
+	uint64_t at;
+
+	f->norigins = 0;
+	if (st_grow(&f->origins, &f->origins_cap, c->nlineage, e) != ST_OK)
+		return e->code;
+	for (size_t i = 0; i < c->nlineage; i++)
+		if (st_map_get(&f->at, c->lineage[i].commit.b, ST_OID_LEN, &at))
+			f->origins[f->norigins++] = (size_t)at;
+	return ST_OK;
 }
 
 /* What cannot be read is not described, and so stored by itself. */
@@ -151,10 +202,12 @@ static int find_in_commit(struct finding *f, size_t i, struct st_err *e)
 	if (rc == ST_OK) {
 		if (c.nparents && st_map_get(&f->at, c.parents[0].b, ST_OID_LEN, &at))
 			f->commits[i].parent = (size_t)at;
+		rc = note_origins(f, &c, &bad);
 		st_tensor_changes_init(&changes);
 		changes.seen = saw;
 		changes.arg = f;
-		rc = st_tensor_changes_find(&changes, f->x->r, &c, &bad);
+		if (rc == ST_OK)
+			rc = st_tensor_changes_find(&changes, f->x->r, &c, &bad);
 		st_tensor_changes_release(&changes);
 		st_commit_release(&c);
 	}
@@ -193,6 +246,7 @@ static int find_staged(struct finding *f, struct st_err *e)
 		return e->code;
 	f->commits[f->n] = (struct when){ .parent = at < f->n ? (size_t)at : NONE };
 	f->now = f->n++;
+	f->norigins = 0;
 	rc = st_staged_load(f->x->r, &x, e);
 
 	for (i = 0; rc == ST_OK && i < x.nrows && f->x->norder < f->x->n; i++) {
@@ -232,5 +286,6 @@ int st_repack_find(struct st_repack *x, struct st_err *e)
 	st_buf_release(&f.key);
 	free(f.commits);
 	free(f.seen);
+	free(f.origins);
 	return rc;
 }

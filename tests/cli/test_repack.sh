@@ -186,7 +186,31 @@ beside_others() { # whoever adds waits, or goes first
 	all_there 1 2 3 4 5 6 7
 }
 
+# The newest tensor of that name has nothing to do with it; what commit was told has.
+declared() {
+	repo
+	model base.safetensors w:BF16:600,1000:1
+	strata add -q --fast . && strata commit -q -m base
+	model other.safetensors w:BF16:600,1000:2
+	cp base.safetensors ../kept && rm base.safetensors
+	strata add -q --fast -A . && strata commit -q -m other
+	mv ../kept fine.safetensors && tune fine.safetensors 3 && cp fine.safetensors ../fine
+	strata add -q --fast fine.safetensors
+	strata commit -q -m fine "$@"
+	strata repack -q
+	strata fsck --full >&2
+	strata cat v3:fine.safetensors | cmp - ../fine
+	strata stats --json | sed -n 's/.*"\(delta":{"objects":[0-9]*\).*/\1/p'
+}
+
+lineage() {
+	[ -z "$(declared)" ]
+	rm -rf repo
+	out 'delta":{"objects":1' declared --lineage fine-tuned-from=v1
+}
+
 it 'makes differences of what was added fast' becomes_small
+it 'makes differences against what a version was made from' lineage
 it 'leaves what depends on it readable' between_others
 it 'bases outlive their branch' branches
 it 'codes staged files too' staged
