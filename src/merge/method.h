@@ -145,6 +145,12 @@ struct st_pass {
 };
 ST_MUST int st_job_pass(struct st_job *j, const struct st_pass *p, struct st_err *e);
 
+/* An input's name in messages. */
+static inline const char *st_blend_label(const struct st_blend_input *in)
+{
+	return in->label ? in->label : in->src->name;
+}
+
 /* The table. */
 extern const struct st_method *const st_methods[];
 extern const size_t st_nmethods;
