@@ -48,17 +48,13 @@ static bool is_plain(const char *s, size_t len)
 	return true;
 }
 
-/* One character, escaped if it must be; at most four bytes a byte. Returns what was written. */
-static size_t put_escaped(char *out, const char *s, size_t n, bool as_is)
+/* One character; at most four bytes a byte. Returns what was written. */
+static size_t put_escaped(char *out, const char *s, size_t n)
 {
 	static const char from[] = "\a\b\t\n\v\f\r\"\\", to[] = "abtnvfr\"\\";
 	const char *at = *s ? strchr(from, *s) : NULL;
 	size_t i;
 
-	if (as_is) {
-		memcpy(out, s, n);
-		return n;
-	}
 	if (n == 1 && at) {
 		out[0] = '\\';
 		out[1] = to[at - from];
@@ -82,11 +78,12 @@ static size_t escape(char *out, const char *s, size_t len, bool quotes)
 		n = text_decode(s, len, &c);
 		if (n == 0) {
 			n = 1;
-			at += put_escaped(out + at, s, 1, false);
+			at += put_escaped(out + at, s, 1);
+		} else if (steers(c) || (quotes && (c == '"' || c == '\\'))) {
+			at += put_escaped(out + at, s, n);
 		} else {
-			bool safe = !steers(c) && !(quotes && (c == '"' || c == '\\'));
-
-			at += put_escaped(out + at, s, n, safe);
+			memcpy(out + at, s, n);
+			at += n;
 		}
 	}
 	return at;
