@@ -343,7 +343,7 @@ static int stage(struct add *a, struct st_txn *t, struct st_err *e)
 
 		rc = merge_rows(a, &t->index, e);
 		t->index.tree = tree;
-		t->index.written_ns = st_now_ns();
+		st_staged_stamp(&t->index);
 		return rc == ST_OK ? st_staged_save(a->r, &t->index, e) : rc;
 	}
 	rc = merge_rows(a, &t->index, e);

@@ -105,23 +105,52 @@ static int is_local(struct checkout *c, const struct st_stage_row *have, const c
 	return ST_OK;
 }
 
-/* Does the file there already hold what is wanted? ST_WORK_CLEAN if so. */
-static int is_equal(struct checkout *c, struct st_stage_row *want, const struct st_stage_row *have,
-		    enum st_work_state *state, struct st_err *e)
+/* Is the file as the index has it, and so not what is wanted? Spares the look at its content. */
+static int is_other(struct checkout *c, const struct st_stage_row *want,
+		    const struct st_stage_row *have, bool *other, struct st_err *e)
 {
-	struct st_stage_row probe = *want;
+	enum st_work_state state;
 	bool refreshed = false;
 	int rc;
 
+	*other = false;
+	if (!have || st_oid_eq(&have->id, &want->id))
+		return ST_OK;
+	rc = st_work_check(c->r, (struct st_stage_row *)have, &state, &refreshed, e);
+	*other = rc == ST_OK && state == ST_WORK_CLEAN;
+	return rc;
+}
+
+/* Does the file there already hold what is wanted? Else *local: something that the index does not
+ * have lies there. */
+static int look_there(struct checkout *c, struct st_stage_row *want,
+		      const struct st_stage_row *have, bool *equal, bool *local, struct st_err *e)
+{
+	struct st_stage_row probe = *want;
+	enum st_work_state state = ST_WORK_CHANGED;
+	bool refreshed = false, other = false;
+	bool same = have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode;
+	int rc = is_other(c, want, have, &other, e);
+
+	*equal = *local = false;
+	if (rc != ST_OK || other)
+		return rc;
 	probe.flags &= ~(uint32_t)ST_INDEX_STAT;
-	if (have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode)
+	if (same)
 		probe = *have;
-	rc = st_work_check(c->r, &probe, state, &refreshed, e);
-	if (rc == ST_OK && *state == ST_WORK_CLEAN && (probe.flags & ST_INDEX_STAT)) {
+	rc = st_work_check(c->r, &probe, &state, &refreshed, e);
+	*equal = rc == ST_OK && state == ST_WORK_CLEAN;
+	if (*equal && (probe.flags & ST_INDEX_STAT)) {
 		probe.path = want->path;
 		*want = probe;
 	}
-	return rc;
+	if (rc != ST_OK || *equal)
+		return rc;
+	if (same) { /* what is not as wanted is not as staged: no second look */
+		*local = changed(state);
+		return ST_OK;
+	}
+	return is_local(c, have, want->path, local, e);
 }
 
 static bool spares(const struct checkout *c)
@@ -163,7 +192,6 @@ static int plan_spare(struct checkout *c, struct st_stage_row *want,
 {
 	struct place p = { .want = want, .have = have };
 	const char *path = want->path;
-	enum st_work_state state;
 	bool local = false;
 	char *by = NULL;
 	int rc;
@@ -173,10 +201,7 @@ static int plan_spare(struct checkout *c, struct st_stage_row *want,
 		want->path = path;
 		return ST_OK;
 	}
-	rc = is_equal(c, want, have, &state, e);
-	p.keep = rc == ST_OK && state == ST_WORK_CLEAN;
-	if (rc == ST_OK && !p.keep)
-		rc = is_local(c, have, path, &local, e);
+	rc = look_there(c, want, have, &p.keep, &local, e);
 	if (rc == ST_OK && !p.keep && !local)
 		rc = st_write_blocked(c->r->work, path, going, c, &by, e);
 	if (local || by)
@@ -189,30 +214,21 @@ static int plan_spare(struct checkout *c, struct st_stage_row *want,
 static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_err *e)
 {
 	struct place p = { .want = want };
-	enum st_work_state state;
-	bool local = false, same;
+	bool local = false;
 	int rc;
 
 	p.have = st_index_find(c->now, want->path, want->path_len, NULL);
 	if (spares(c))
 		return plan_spare(c, want, p.have, e);
-	same = p.have && st_oid_eq(&p.have->id, &want->id) && p.have->mode == want->mode;
-	if (c->stay && same) {
+	if (c->stay && p.have && st_oid_eq(&p.have->id, &want->id) && p.have->mode == want->mode) {
 		p.keep = true;
 		return add_place(c, &p, e);
 	}
-	rc = is_equal(c, want, p.have, &state, e);
-	if (rc != ST_OK)
-		return rc;
-	p.keep = state == ST_WORK_CLEAN;
-	if (!p.keep) {
+	rc = look_there(c, want, p.have, &p.keep, &local, e);
+	if (rc == ST_OK && !p.keep) {
 		c->bytes += want->size;
 		rc = check_way(c, want, e);
-		if (same) /* what is not as wanted is not as staged: no second look */
-			local = changed(state);
-		else if (rc == ST_OK && minds(c))
-			rc = is_local(c, p.have, want->path, &local, e);
-		if (local)
+		if (local && minds(c))
 			would_lose(c, &p, want->path);
 	}
 	return rc == ST_OK ? add_place(c, &p, e) : rc;

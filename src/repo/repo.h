@@ -135,6 +135,9 @@ bool st_index_below(const struct st_index *x, const char *dir);
  * reverse?
  */
 bool st_index_excludes(const struct st_index *x, const struct st_stage_row *row);
+/* Before an index is written: rows that this is too early for count as unknown when it is read.
+ * Waits some milliseconds where a large file would be hashed for that. */
+void st_staged_stamp(struct st_index *x);
 ST_MUST int st_staged_save(struct st_repo *r, struct st_index *x, struct st_err *e);
 /* Appends every file of a tree, recursively, to x (rows without stat data). */
 ST_MUST int st_tree_to_index(struct st_repo *r, const struct st_oid *tree, struct st_index *x,
@@ -166,6 +169,8 @@ ST_MUST int st_work_prove(struct st_repo *r, const struct st_index *x,
 			  int (*beside)(void *arg, struct st_err *e), void *arg, bool **clean,
 			  struct st_err *e);
 void st_row_set_stat(struct st_stage_row *row, const struct stat *st);
+/* The time up to which the file could change without a change of its stamps, in ns. */
+int64_t st_row_settles(const struct st_stage_row *row);
 void st_row_distrust(struct st_stage_row *row, int64_t since);
 /* Is a directory above path, in the tree, a link? Then the file there is not the tree's. */
 ST_MUST int st_behind_link(const struct st_repo *r, const char *path, bool *yes, struct st_err *e);

@@ -83,7 +83,7 @@ static int publish(struct reset *z, const char *rev, bool changed, struct st_err
 	if (z->t.op.nrefs || changed || z->t.op.nlost) {
 		rc = st_txn_publish(&z->t, changed || z->t.op.nlost, NULL, e);
 	} else { /* only stat data are new */
-		z->t.index.written_ns = st_now_ns();
+		st_staged_stamp(&z->t.index);
 		rc = z->mode == STRATA_RESET_SOFT ? ST_OK : st_staged_save(z->r, &z->t.index, e);
 	}
 	z->t.op.refs = NULL;

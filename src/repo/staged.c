@@ -4,6 +4,8 @@
 
 #include "base/file.h"
 
+#include <time.h>
+
 #define TREE_DEPTH 1000 /* directories inside one another; a path of 4,096 bytes has no more */
 
 static int add_tree(struct st_repo *r, const struct st_oid *id, struct st_buf *prefix,
@@ -256,6 +258,30 @@ bool st_index_excludes(const struct st_index *x, const struct st_stage_row *row)
 		slash++;
 	}
 	return st_index_below(x, row->path);
+}
+
+#define WORTH_WAITING ((uint64_t)16 << 20) /* bytes: hashing them takes about as long */
+#define LONGEST_WAIT ((int64_t)25000000)
+
+void st_staged_stamp(struct st_index *x)
+{
+	int64_t now = st_now_ns(), until = now;
+
+	for (size_t i = 0; i < x->nrows; i++) {
+		const struct st_stage_row *row = &x->rows[i];
+		int64_t t = st_row_settles(row) + 1;
+
+		if ((row->flags & ST_INDEX_STAT) && row->size >= WORTH_WAITING && t > until &&
+		    t - now < LONGEST_WAIT)
+			until = t;
+	}
+	if (until > now) {
+		const struct timespec wait = { .tv_nsec = (long)(until - now) };
+
+		(void)nanosleep(&wait, NULL);
+		now = st_now_ns();
+	}
+	x->written_ns = now;
 }
 
 int st_staged_save(struct st_repo *r, struct st_index *x, struct st_err *e)

@@ -259,7 +259,7 @@ static void save_stats(struct status *s)
 			fresh.rows[i] = s->staged.rows[i];
 			fresh.rows[i].path = path;
 		}
-		fresh.written_ns = st_now_ns();
+		st_staged_stamp(&fresh);
 		if (st_staged_save(s->r, &fresh, &ignored) != ST_OK)
 			st_err_clear(&ignored);
 	}

@@ -59,7 +59,7 @@ int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number, st
 	int rc = ST_OK;
 
 	if (trees) {
-		t->index.written_ns = st_now_ns();
+		st_staged_stamp(&t->index);
 		rc = st_staged_write_trees(t->r, &t->index, t->w, e);
 		t->op.has_index = true;
 		t->op.index_tree = t->index.tree;

@@ -25,11 +25,16 @@ void st_row_set_stat(struct st_stage_row *row, const struct stat *st)
 	row->device = (uint64_t)st->st_dev;
 }
 
-void st_row_distrust(struct st_stage_row *row, int64_t since)
+int64_t st_row_settles(const struct st_stage_row *row)
 {
 	int64_t granule = row->mtime_ns % 1000000000 ? GRANULE_FINE : GRANULE_COARSE;
 
-	if (row->mtime_ns >= since - granule || row->ctime_ns >= since - granule)
+	return (row->mtime_ns > row->ctime_ns ? row->mtime_ns : row->ctime_ns) + granule;
+}
+
+void st_row_distrust(struct st_stage_row *row, int64_t since)
+{
+	if (st_row_settles(row) >= since)
 		row->flags &= ~(uint32_t)ST_INDEX_STAT;
 }
 

@@ -108,6 +108,31 @@ static void racy(void **state)
 	assert_true(by_stat);
 }
 
+/* Is a row of a file that was written so long ago trusted when its index is read again? */
+static bool trusted(uint64_t size, int64_t ago_ns)
+{
+	struct st_stage_row row = { .size = size, .flags = ST_INDEX_STAT };
+	struct st_index x = { .rows = &row, .nrows = 1 };
+
+	row.mtime_ns = (st_now_ns() - ago_ns) | 1; /* with a fraction of a second */
+	row.ctime_ns = row.mtime_ns;
+	st_staged_stamp(&x);
+	assert_true(x.written_ns <= st_now_ns());
+	st_row_distrust(&row, x.written_ns);
+	return (row.flags & ST_INDEX_STAT) != 0;
+}
+
+/* An index waits for large files, and only for those, and not for times that are to come. */
+static void waits(void **state)
+{
+	(void)state;
+	assert_true(trusted((uint64_t)1 << 30, 0));
+	assert_true(trusted((uint64_t)16 << 20, 10000000));
+	assert_true(trusted(1, 60000000));
+	assert_false(trusted(1, -60000000));
+	assert_false(trusted((uint64_t)1 << 30, -60000000));
+}
+
 static void links_above(void **state)
 {
 	bool by_stat, yes;
@@ -134,6 +159,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(states, setup, teardown),
 		cmocka_unit_test_setup_teardown(racy, setup, teardown),
+		cmocka_unit_test(waits),
 		cmocka_unit_test_setup_teardown(links_above, setup, teardown),
 	};
 
