@@ -268,6 +268,19 @@ static const char *what_to_do(const struct checkout *c)
 			      "discards them";
 }
 
+static int check_space(const char *dir, uint64_t need, struct st_err *e)
+{
+	uint64_t free_bytes;
+	int rc = st_free_space(dir, &free_bytes, e);
+
+	if (rc == ST_OK && need > free_bytes)
+		rc = st_fail(e, ST_ENOSPC,
+			     "%" PRIu64 " bytes are needed and %" PRIu64
+			     " are free below %s: nothing was written",
+			     need, free_bytes, dir);
+	return rc;
+}
+
 static int plan(struct checkout *c, struct st_err *e)
 {
 	size_t i;
@@ -285,20 +298,7 @@ static int plan(struct checkout *c, struct st_err *e)
 			     c->blocked);
 	if (rc == ST_OK)
 		rc = st_lost_refuse(&c->lost, what_to_do(c), e);
-	return rc;
-}
-
-static int check_space(const char *dir, uint64_t need, struct st_err *e)
-{
-	uint64_t free_bytes;
-	int rc = st_free_space(dir, &free_bytes, e);
-
-	if (rc == ST_OK && need > free_bytes)
-		rc = st_fail(e, ST_ENOSPC,
-			     "%" PRIu64 " bytes are needed and %" PRIu64
-			     " are free below %s: nothing was written",
-			     need, free_bytes, dir);
-	return rc;
+	return rc == ST_OK ? check_space(c->r->work, c->bytes, e) : rc;
 }
 
 /* Empty directories that a removal leaves are not versioned: they go too. */
@@ -375,7 +375,7 @@ static int write_all(struct checkout *c, struct st_err *e)
 {
 	struct place *p;
 	size_t i;
-	int rc = check_space(c->r->work, c->bytes, e);
+	int rc = ST_OK;
 
 	for (i = 0; rc == ST_OK && i < c->n; i++) {
 		p = &c->places[i];

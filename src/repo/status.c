@@ -175,7 +175,12 @@ static int tracked(struct status *s, struct st_err *e)
 
 static int by_path(const void *a, const void *b)
 {
-	return strcmp(((const struct line *)a)->path, ((const struct line *)b)->path);
+	const struct line *x = a, *y = b;
+	int c = strcmp(x->path, y->path);
+
+	/* what is removed from the index and still lies there: in the order of these */
+	return c ? c :
+		   (x->staged == '?' || x->staged == '!') - (y->staged == '?' || y->staged == '!');
 }
 
 static const char *kind_of(const struct line *l)

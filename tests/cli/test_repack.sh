@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+# slow
 # timeout 900
 # What was added fast is stored in less room; no version changes.
 . "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+# slow
 # Every history verb on every state that it may meet: its exact exit status, and that nothing on
 # disk changed where it refused or only looked.
 . "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* slow */
 /* blame and log by tensor over random histories equal what a replay of trees and manifests says. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* slow */
 /* What the catalogue says of tensors' history equals what trees and manifests say. */
 #include <setjmp.h>
 #include <stdarg.h>
