@@ -380,23 +380,42 @@ const char *st_canon_member(struct st_canon *c)
 	return st_canon_ok(c) ? key : NULL;
 }
 
-void st_canon_oids(struct st_canon *c, const char *key, struct st_oid **out, size_t *n)
+void *st_canon_elems(struct st_canon *c, size_t size, st_canon_get *get, size_t *n)
 {
-	struct st_oid *v = NULL;
 	size_t cap = 0;
+	void *v = NULL;
 
-	*out = NULL;
+	*n = 0;
+	st_canon_array(c);
+	while (st_canon_item(c) && st_grow_(&v, &cap, *n + 1, size, c->err) == ST_OK)
+		get(c, (char *)v + (*n)++ * size);
+	v = st_canon_keep(c, v, *n, size);
+	if (!v)
+		*n = 0;
+	return v;
+}
+
+void *st_canon_list(struct st_canon *c, const char *key, size_t size, st_canon_get *get, size_t *n)
+{
+	void *v;
+
 	*n = 0;
 	if (!st_canon_key(c, key))
-		return;
-	st_canon_array(c);
-	while (st_canon_item(c) && st_grow(&v, &cap, *n + 1, c->err) == ST_OK)
-		st_canon_oid(c, &v[(*n)++]);
+		return NULL;
+	v = st_canon_elems(c, size, get, n);
 	if (st_canon_ok(c) && *n == 0)
 		st_canon_fail(c, "empty array");
-	*out = st_canon_keep(c, v, *n, sizeof(*v));
-	if (!*out)
-		*n = 0;
+	return v;
+}
+
+static void get_oid(struct st_canon *c, void *elem)
+{
+	st_canon_oid(c, elem);
+}
+
+void st_canon_oids(struct st_canon *c, const char *key, struct st_oid **out, size_t *n)
+{
+	*out = st_canon_list(c, key, sizeof(**out), get_oid, n);
 }
 
 void *st_canon_keep(struct st_canon *c, void *array, size_t n, size_t elem)

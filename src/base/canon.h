@@ -56,7 +56,12 @@ const char *st_canon_text(struct st_canon *c);
 void st_canon_time(struct st_canon *c, const char *key, int64_t *ns);
 /* Key and value as st_jw_name writes them: "<key>": text, or "<key>_hex". */
 const char *st_canon_name(struct st_canon *c, const char *key, size_t *len);
-/* Key and an array of ids that is not empty; absent: none. */
+/* Reads one element of an array into elem, whose bytes are not set yet. */
+typedef void st_canon_get(struct st_canon *c, void *elem);
+/* An array of *n elements of size bytes each, kept in the arena. NULL when *n is 0. */
+void *st_canon_elems(struct st_canon *c, size_t size, st_canon_get *get, size_t *n);
+/* Key and such an array that is not empty; absent: none. */
+void *st_canon_list(struct st_canon *c, const char *key, size_t size, st_canon_get *get, size_t *n);
 void st_canon_oids(struct st_canon *c, const char *key, struct st_oid **out, size_t *n);
 /* Moves n elements of a heap array into the arena; frees it, on failure too. NULL when n is 0. */
 void *st_canon_keep(struct st_canon *c, void *array, size_t n, size_t elem);

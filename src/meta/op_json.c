@@ -159,80 +159,52 @@ static void get_index(struct st_canon *c, struct st_op *op)
 	op->has_index = true;
 }
 
+static void get_path(struct st_canon *c, void *elem)
+{
+	const char **path = elem;
+	size_t len;
+
+	st_canon_object(c);
+	*path = st_canon_name(c, "path", &len);
+	if (st_canon_ok(c) && strlen(*path) != len)
+		st_canon_fail(c, "NUL in a name");
+	st_canon_close(c);
+}
+
 static void get_lost(struct st_canon *c, struct st_op *op)
 {
-	const char **v = NULL;
-	size_t n = 0, cap = 0, len;
-
 	if (!st_canon_key(c, "lost"))
 		return;
 	st_canon_object(c);
 	st_canon_need(c, "count");
 	op->lost_count = st_canon_u64(c);
 	st_canon_need(c, "files");
-	st_canon_array(c);
-	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK) {
-		st_canon_object(c);
-		v[n] = st_canon_name(c, "path", &len);
-		if (st_canon_ok(c) && strlen(v[n]) != len)
-			st_canon_fail(c, "NUL in a name");
-		st_canon_close(c);
-		n++;
-	}
+	op->lost = st_canon_elems(c, sizeof(*op->lost), get_path, &op->nlost);
 	st_canon_close(c);
-	if (st_canon_ok(c) && n == 0)
-		st_canon_fail(c, "empty array");
-	op->lost = st_canon_keep(c, v, n, sizeof(*v));
-	op->nlost = op->lost ? n : 0;
-}
-
-static void get_ref_array(struct st_canon *c, struct st_op *op)
-{
-	struct st_op_ref *v = NULL;
-	size_t n = 0, cap = 0;
-
-	st_canon_array(c);
-	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK) {
-		st_canon_object(c);
-		v[n].name = need_text(c, "name");
-		v[n].value = st_canon_key(c, "new") ? st_canon_text(c) : NULL;
-		v[n].old = st_canon_key(c, "old") ? st_canon_text(c) : NULL;
-		st_canon_close(c);
-		n++;
-	}
-	op->refs = st_canon_keep(c, v, n, sizeof(*v));
-	op->nrefs = op->refs ? n : 0;
-}
-
-static void get_refs(struct st_canon *c, struct st_op *op)
-{
-	if (!st_canon_key(c, "refs"))
-		return;
-	get_ref_array(c, op);
-	if (st_canon_ok(c) && op->nrefs == 0)
+	if (st_canon_ok(c) && op->nlost == 0)
 		st_canon_fail(c, "empty array");
 }
 
-static void get_versions(struct st_canon *c, struct st_op *op)
+static void get_ref(struct st_canon *c, void *elem)
 {
-	struct st_op_version *v = NULL;
-	size_t n = 0, cap = 0;
+	struct st_op_ref *v = elem;
 
-	if (!st_canon_key(c, "versions"))
-		return;
-	st_canon_array(c);
-	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK) {
-		st_canon_object(c);
-		st_canon_need(c, "commit");
-		st_canon_oid(c, &v[n].commit);
-		v[n].label = need_text(c, "label");
-		st_canon_close(c);
-		n++;
-	}
-	if (st_canon_ok(c) && n == 0)
-		st_canon_fail(c, "empty array");
-	op->versions = st_canon_keep(c, v, n, sizeof(*v));
-	op->nversions = op->versions ? n : 0;
+	st_canon_object(c);
+	v->name = need_text(c, "name");
+	v->value = st_canon_key(c, "new") ? st_canon_text(c) : NULL;
+	v->old = st_canon_key(c, "old") ? st_canon_text(c) : NULL;
+	st_canon_close(c);
+}
+
+static void get_version(struct st_canon *c, void *elem)
+{
+	struct st_op_version *v = elem;
+
+	st_canon_object(c);
+	st_canon_need(c, "commit");
+	st_canon_oid(c, &v->commit);
+	v->label = need_text(c, "label");
+	st_canon_close(c);
 }
 
 static void get_op(struct st_canon *c, struct st_op *op)
@@ -244,11 +216,12 @@ static void get_op(struct st_canon *c, struct st_op *op)
 	st_canon_oids(c, "packs_added", &op->packs_added, &op->npacks_added);
 	st_canon_oids(c, "packs_removed", &op->packs_removed, &op->npacks_removed);
 	st_canon_oids(c, "records", &op->records, &op->nrecords);
-	get_refs(c, op);
+	op->refs = st_canon_list(c, "refs", sizeof(*op->refs), get_ref, &op->nrefs);
 	st_canon_time(c, "time", &op->time_ns);
 	st_canon_type(c, TYPE);
 	op->verb = need_text(c, "verb");
-	get_versions(c, op);
+	op->versions =
+		st_canon_list(c, "versions", sizeof(*op->versions), get_version, &op->nversions);
 	op->who = need_text(c, "who");
 	op->why = need_text(c, "why");
 	st_canon_close(c);

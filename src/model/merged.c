@@ -216,9 +216,10 @@ int st_merge_desc_encode(struct st_buf *out, const struct st_merge_desc *d, stru
 
 /* ---- reading ---- */
 
-static void get_maybe(struct st_canon *c, struct st_oid *id)
+static void get_maybe(struct st_canon *c, void *elem)
 {
 	const char *s = st_canon_text(c);
+	struct st_oid *id = elem;
 
 	*id = (struct st_oid){ { 0 } };
 	if (s && *s && (!st_oid_parse(id, s, strlen(s)) || st_oid_is_zero(id)))
@@ -227,15 +228,8 @@ static void get_maybe(struct st_canon *c, struct st_oid *id)
 
 static void get_sides(struct st_canon *c, struct st_merge_item *x)
 {
-	struct st_oid *v = NULL;
-	size_t n = 0, cap = 0;
-
 	st_canon_need(c, "sides");
-	st_canon_array(c);
-	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK)
-		get_maybe(c, &v[n++]);
-	x->sides = st_canon_keep(c, v, n, sizeof(*v));
-	x->nsides = x->sides ? n : 0;
+	x->sides = st_canon_elems(c, sizeof(*x->sides), get_maybe, &x->nsides);
 }
 
 static void get_number(struct st_canon *c, const char *key, double *v)

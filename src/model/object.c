@@ -196,27 +196,16 @@ static void get_config(struct st_canon *c, struct st_commit *out)
 	st_canon_close(c);
 }
 
-static void get_lineage(struct st_canon *c, struct st_commit *out)
+static void get_lineage(struct st_canon *c, void *elem)
 {
-	struct st_lineage *v = NULL;
-	size_t n = 0, cap = 0;
+	struct st_lineage *v = elem;
 
-	if (!st_canon_key(c, "lineage"))
-		return;
-	st_canon_array(c);
-	while (st_canon_item(c) && st_grow(&v, &cap, n + 1, c->err) == ST_OK) {
-		st_canon_object(c);
-		st_canon_need(c, "commit");
-		st_canon_oid(c, &v[n].commit);
-		st_canon_need(c, "kind");
-		v[n].kind = st_canon_text(c);
-		st_canon_close(c);
-		n++;
-	}
-	if (st_canon_ok(c) && n == 0)
-		st_canon_fail(c, "empty array");
-	out->lineage = st_canon_keep(c, v, n, sizeof(*v));
-	out->nlineage = out->lineage ? n : 0;
+	st_canon_object(c);
+	st_canon_need(c, "commit");
+	st_canon_oid(c, &v->commit);
+	st_canon_need(c, "kind");
+	v->kind = st_canon_text(c);
+	st_canon_close(c);
 }
 
 static void get_params(struct st_canon *c, struct st_commit *out)
@@ -262,7 +251,8 @@ static void get_commit(struct st_canon *c, struct st_commit *out)
 	st_canon_object(c);
 	get_author(c, out);
 	get_config(c, out);
-	get_lineage(c, out);
+	out->lineage =
+		st_canon_list(c, "lineage", sizeof(*out->lineage), get_lineage, &out->nlineage);
 	get_optional(c, "merge", &out->merge);
 	st_canon_need(c, "message");
 	out->message = st_canon_text(c);
