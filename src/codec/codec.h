@@ -77,14 +77,18 @@ struct st_codec {
 	int (*encode)(struct st_codec_state *s, const struct st_frame_in *in, uint8_t *out,
 		      size_t cap, size_t *len, struct st_err *e);
 	/* MUST. From any bytes: produces exactly n bytes or fails with ST_ECORRUPT, in time that n
-	 * and len bound; only then are raw's contents meant. base has base_n bytes when needs_base;
-	 * width is 1, 2, 4 or 8. raw overlaps neither p nor base. */
+	 * and len bound; only then are raw's contents meant. base has base_n bytes when needs_base,
+	 * else it is NULL; width is 1, 2, 4 or 8. raw overlaps neither p nor base. */
 	int (*decode)(struct st_codec_state *s, const uint8_t *p, size_t len, const uint8_t *base,
 		      size_t base_n, unsigned width, uint8_t *raw, size_t n, struct st_err *e);
 };
 
 extern const struct st_codec *const st_codecs[ST_NCODINGS];
 const struct st_codec *st_codec_get(unsigned coding); /* NULL when unknown */
+/* decode with the base, if it needs one. */
+ST_MUST int st_codec_decode(const struct st_codec *c, struct st_codec_state *s, const uint8_t *p,
+			    size_t len, const uint8_t *base, size_t base_n, unsigned width,
+			    uint8_t *raw, size_t n, struct st_err *e);
 
 enum st_codec_mode {
 	ST_CODEC_FAST,

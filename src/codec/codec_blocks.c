@@ -184,8 +184,8 @@ static int get_part(struct blocks *b, const struct st_part *p, const uint8_t *ba
 		return st_fail(r->err, ST_ECORRUPT, "a part in coding %u", coding);
 	if (inner->needs_base)
 		st_part_take(&b->parts, p, base + b->skip, b->n, b->w->part_base);
-	rc = inner->decode(b->s, bytes, (size_t)len, inner->needs_base ? b->w->part_base : NULL,
-			   inner->needs_base ? n : 0, p->width, b->w->part, n, r->err);
+	rc = st_codec_decode(inner, b->s, bytes, (size_t)len, b->w->part_base, n, p->width,
+			     b->w->part, n, r->err);
 	if (rc == ST_OK && !st_part_put(&b->parts, p, b->w->part, b->n, raw + b->skip))
 		rc = st_fail(r->err, ST_ECORRUPT, "a value has too many bits");
 	return rc;
@@ -228,19 +228,11 @@ static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const 
 	return e->code;
 }
 
-static int decode_alone(struct st_codec_state *s, const uint8_t *p, size_t len, const uint8_t *base,
-			size_t base_n, unsigned width, uint8_t *raw, size_t n, struct st_err *e)
-{
-	(void)base;
-	(void)base_n;
-	return decode(s, p, len, NULL, 0, width, raw, n, e);
-}
-
 const struct st_codec st_codec_blocks = {
 	.name = "blocks",
 	.coding = ST_CODING_BLOCKS,
 	.encode = encode_alone,
-	.decode = decode_alone,
+	.decode = decode,
 };
 
 const struct st_codec st_codec_blocks_delta = {

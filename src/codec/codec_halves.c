@@ -94,26 +94,17 @@ static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const 
 		return st_fail(e, ST_ECORRUPT, "halves in coding %u", len ? p[0] : 0u);
 	if (base)
 		take_upper(w->half_base, base, n);
-	rc = inner->decode(s, p + 1, len - 1, base ? w->half_base : NULL, base ? n / 2 : 0, 2,
-			   w->half, n / 2, e);
+	rc = st_codec_decode(inner, s, p + 1, len - 1, w->half_base, n / 2, 2, w->half, n / 2, e);
 	for (size_t i = 0; rc == ST_OK && i < n; i += 4)
 		st_put32(raw + i, (uint32_t)st_get16(w->half + i / 2) << 16);
 	return rc;
-}
-
-static int decode_alone(struct st_codec_state *s, const uint8_t *p, size_t len, const uint8_t *base,
-			size_t base_n, unsigned width, uint8_t *raw, size_t n, struct st_err *e)
-{
-	(void)base;
-	(void)base_n;
-	return decode(s, p, len, NULL, 0, width, raw, n, e);
 }
 
 const struct st_codec st_codec_halves = {
 	.name = "halves",
 	.coding = ST_CODING_HALVES,
 	.encode = encode_alone,
-	.decode = decode_alone,
+	.decode = decode,
 };
 
 const struct st_codec st_codec_halves_delta = {

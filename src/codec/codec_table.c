@@ -21,3 +21,12 @@ const struct st_codec *st_codec_get(unsigned coding)
 {
 	return coding < ST_NCODINGS ? st_codecs[coding] : NULL;
 }
+
+int st_codec_decode(const struct st_codec *c, struct st_codec_state *s, const uint8_t *p,
+		    size_t len, const uint8_t *base, size_t base_n, unsigned width, uint8_t *raw,
+		    size_t n, struct st_err *e)
+{
+	bool with = c->needs_base;
+
+	return c->decode(s, p, len, with ? base : NULL, with ? base_n : 0, width, raw, n, e);
+}

@@ -36,35 +36,19 @@ static int encode_delta(struct st_codec_state *s, const struct st_frame_in *in, 
 	return encode_any(in, in->base, out, cap, len);
 }
 
-static int decode_any(const uint8_t *p, size_t len, const uint8_t *base, size_t base_n,
-		      uint8_t *raw, size_t n, struct st_err *e)
-{
-	size_t got;
-
-	if (st_terse_decode(raw, n, &got, p, len, base, base_n, e) != ST_OK)
-		return e->code;
-	return got == n ? ST_OK : st_fail(e, ST_ECORRUPT, "%zu bytes, not %zu", got, n);
-}
-
 static int decode(struct st_codec_state *s, const uint8_t *p, size_t len, const uint8_t *base,
 		  size_t base_n, unsigned width, uint8_t *raw, size_t n, struct st_err *e)
 {
-	(void)s;
-	(void)base;
-	(void)base_n;
-	(void)width;
-	return decode_any(p, len, NULL, 0, raw, n, e);
-}
+	size_t got;
 
-static int decode_delta(struct st_codec_state *s, const uint8_t *p, size_t len, const uint8_t *base,
-			size_t base_n, unsigned width, uint8_t *raw, size_t n, struct st_err *e)
-{
 	(void)s;
 	(void)width;
-	if (base_n != n)
+	if (base && base_n != n)
 		return st_fail(e, ST_ECORRUPT, "a frame of %zu bytes, but %zu in its base", n,
 			       base_n);
-	return decode_any(p, len, base, base_n, raw, n, e);
+	if (st_terse_decode(raw, n, &got, p, len, base, base_n, e) != ST_OK)
+		return e->code;
+	return got == n ? ST_OK : st_fail(e, ST_ECORRUPT, "%zu bytes, not %zu", got, n);
 }
 
 const struct st_codec st_codec_terse = {
@@ -79,5 +63,5 @@ const struct st_codec st_codec_terse_delta = {
 	.coding = ST_CODING_TERSE_DELTA,
 	.needs_base = true,
 	.encode = encode_delta,
-	.decode = decode_delta,
+	.decode = decode,
 };

@@ -133,6 +133,6 @@ int st_frame_decode(struct st_codec_state *s, unsigned coding, const uint8_t *p,
 		return st_fail(e, ST_ECORRUPT, "a frame of %zu bytes, %u an element", n, width);
 	if (c->needs_base && !base)
 		return st_fail(e, ST_ECORRUPT, "coding %s without a base", c->name);
-	rc = c->decode(s, p, len, base, base_n, width, raw, n, e);
+	rc = st_codec_decode(c, s, p, len, base, base_n, width, raw, n, e);
 	return rc == ST_OK ? ST_OK : st_wrap(e, "coding %s", c->name);
 }

@@ -331,8 +331,8 @@ int case_decode(struct case_states *c, enum st_coding coding, const struct st_fr
 		int was = rc;
 
 		memset(c->back + in->n, 0xa5, GUARD);
-		rc = st_codec_get(coding)->decode(c->s[i], copy, len, in->base, in->base_n,
-						  in->width, c->back, in->n, &e);
+		rc = st_codec_decode(st_codec_get(coding), c->s[i], copy, len, in->base, in->base_n,
+				     in->width, c->back, in->n, &e);
 		assert_int_equal(rc, e.code);
 		assert_true(i == 0 || rc == was);
 		for (size_t k = 0; k < GUARD; k++)

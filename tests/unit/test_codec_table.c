@@ -84,7 +84,7 @@ static void decode_damaged(struct bench *b, const struct st_codec *c, const stru
 
 	memcpy(copy, p, len);
 	memset(b->back + n, GUARD, 64);
-	rc = c->decode(b->s, copy, len, in->base, in->base_n, in->width, b->back, n, &e);
+	rc = st_codec_decode(c, b->s, copy, len, in->base, in->base_n, in->width, b->back, n, &e);
 	assert_true(guarded(b->back + n));
 	assert_int_equal(rc, e.code);
 	if (must_fail)
@@ -100,8 +100,8 @@ static void check_decoder(struct bench *b, const struct st_codec *c, const struc
 
 	memset(b->back, 0x5a, in->n);
 	memset(b->back + in->n, GUARD, 64);
-	assert_int_equal(c->decode(b->s, b->out, len, in->base, in->base_n, in->width, b->back,
-				   in->n, &e),
+	assert_int_equal(st_codec_decode(c, b->s, b->out, len, in->base, in->base_n, in->width,
+					 b->back, in->n, &e),
 			 ST_OK);
 	assert_memory_equal(b->back, in->raw, in->n);
 	assert_true(guarded(b->back + in->n));
