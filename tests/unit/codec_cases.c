@@ -284,6 +284,23 @@ void case_states_release(struct case_states *c)
 	free(c->back);
 }
 
+int case_setup(void **state)
+{
+	struct case_states *c = malloc(sizeof(*c));
+
+	assert_non_null(c);
+	case_states_init(c);
+	*state = c;
+	return 0;
+}
+
+int case_teardown(void **state)
+{
+	case_states_release(*state);
+	free(*state);
+	return 0;
+}
+
 struct st_frame_in case_in(struct case_states *c, size_t m, unsigned width, enum st_num num,
 			   enum pair how, size_t tail, uint64_t row)
 {

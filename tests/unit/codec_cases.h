@@ -60,6 +60,9 @@ struct case_states {
 };
 void case_states_init(struct case_states *c);
 void case_states_release(struct case_states *c);
+/* Of a group of tests, whose state is a struct case_states. */
+int case_setup(void **state);
+int case_teardown(void **state);
 /*
  * Encodes in with one row of the table into c->out at each level, which must give the same bytes,
  * and decodes at each. The stored length; 0 when the coding does not apply or not save anything.

@@ -11,21 +11,6 @@
 
 #include "codec_cases.h"
 
-static int setup(void **state)
-{
-	static struct case_states c;
-
-	case_states_init(&c);
-	*state = &c;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	case_states_release(*state);
-	return 0;
-}
-
 static const size_t counts[] = { 511, 512, 513, 1000, 4097, 20000 };
 static const uint64_t rows[] = { 0, PAIR_ROW, 63, 64, 100, 1000, 65536, 65537 };
 
@@ -227,5 +212,5 @@ int main(void)
 		cmocka_unit_test(flips),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, case_setup, case_teardown);
 }

@@ -11,21 +11,6 @@
 
 #include "codec_cases.h"
 
-static int setup(void **state)
-{
-	static struct case_states c;
-
-	case_states_init(&c);
-	*state = &c;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	case_states_release(*state);
-	return 0;
-}
-
 static void upcast(void **state)
 {
 	struct case_states *c = *state;
@@ -84,5 +69,5 @@ int main(void)
 		cmocka_unit_test(flips),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, case_setup, case_teardown);
 }

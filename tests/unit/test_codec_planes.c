@@ -12,21 +12,6 @@
 
 #include "codec_cases.h"
 
-static int setup(void **state)
-{
-	static struct case_states c;
-
-	case_states_init(&c);
-	*state = &c;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	case_states_release(*state);
-	return 0;
-}
-
 static void every_number(void **state)
 {
 	static const size_t counts[] = { 511, 512, 700, 4099, 70000 };
@@ -156,5 +141,5 @@ int main(void)
 		cmocka_unit_test(what_it_saves), cmocka_unit_test(flips),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, case_setup, case_teardown);
 }
