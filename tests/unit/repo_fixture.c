@@ -83,6 +83,16 @@ int tr_leave(struct trepo *t)
 	return 0;
 }
 
+int tr_setup(void **state)
+{
+	return tr_enter(*state);
+}
+
+int tr_teardown(void **state)
+{
+	return tr_leave(*state);
+}
+
 void tr_reopen(struct trepo *t)
 {
 	st_repo_close(t->r);

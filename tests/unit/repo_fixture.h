@@ -19,6 +19,10 @@ void tr_reopen(struct trepo *t);
 /* The same, and its directory the current one; what cmocka's setup and teardown return. */
 int tr_enter(struct trepo *t);
 int tr_leave(struct trepo *t);
+int tr_setup(void **state);
+int tr_teardown(void **state);
+/* Of a table of tests: one with a repository of its own in *t. */
+#define TR_TEST(f, t) cmocka_unit_test_prestate_setup_teardown(f, tr_setup, tr_teardown, t)
 void tr_path(const struct trepo *t, const char *name, char *out, size_t size);
 
 void tr_write(struct trepo *t, const char *name, const void *p, size_t n);

@@ -17,18 +17,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static int add(const char *path, unsigned flags, strata_add_result *res)
 {
 	struct st_err e = { 0 };
@@ -182,12 +170,9 @@ static void odd_names(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(all_and_update, setup, teardown),
-		cmocka_unit_test_setup_teardown(directory_and_file, setup, teardown),
-		cmocka_unit_test_setup_teardown(links_and_others, setup, teardown),
-		cmocka_unit_test_setup_teardown(behind_a_link, setup, teardown),
-		cmocka_unit_test_setup_teardown(ignored, setup, teardown),
-		cmocka_unit_test_setup_teardown(odd_names, setup, teardown),
+		TR_TEST(all_and_update, &t),   TR_TEST(directory_and_file, &t),
+		TR_TEST(links_and_others, &t), TR_TEST(behind_a_link, &t),
+		TR_TEST(ignored, &t),	       TR_TEST(odd_names, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -15,18 +15,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static void ok(int rc, const struct st_err *e)
 {
 	if (rc != ST_OK)
@@ -395,12 +383,8 @@ static void odd_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(equal_replay, setup, teardown),
-		cmocka_unit_test_setup_teardown(figures, setup, teardown),
-		cmocka_unit_test_setup_teardown(shape_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(figures_of_merges, setup, teardown),
-		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
-		cmocka_unit_test_setup_teardown(odd_rows, setup, teardown),
+		TR_TEST(equal_replay, &t),	TR_TEST(figures, &t),  TR_TEST(shape_alone, &t),
+		TR_TEST(figures_of_merges, &t), TR_TEST(refusals, &t), TR_TEST(odd_rows, &t),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,18 +13,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static void versions(unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -161,10 +149,10 @@ static void renames(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(lists, setup, teardown),
-		cmocka_unit_test_setup_teardown(creates, setup, teardown),
-		cmocka_unit_test_setup_teardown(deletes, setup, teardown),
-		cmocka_unit_test_setup_teardown(renames, setup, teardown),
+		TR_TEST(lists, &t),
+		TR_TEST(creates, &t),
+		TR_TEST(deletes, &t),
+		TR_TEST(renames, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -17,18 +17,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static int go(const char *rev, bool force, const char *to)
 {
 	strata_checkout_options o = { .force = force, .to = to };
@@ -219,14 +207,10 @@ static void leftovers(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(back_and_forth, setup, teardown),
-		cmocka_unit_test_setup_teardown(directory_and_file, setup, teardown),
-		cmocka_unit_test_setup_teardown(nothing_is_lost, setup, teardown),
-		cmocka_unit_test_setup_teardown(behind_a_link, setup, teardown),
-		cmocka_unit_test_setup_teardown(elsewhere, setup, teardown),
-		cmocka_unit_test_setup_teardown(head_stays_on_its_branch, setup, teardown),
-		cmocka_unit_test_setup_teardown(index_stays_a_tree, setup, teardown),
-		cmocka_unit_test_setup_teardown(leftovers, setup, teardown),
+		TR_TEST(back_and_forth, &t),	 TR_TEST(directory_and_file, &t),
+		TR_TEST(nothing_is_lost, &t),	 TR_TEST(behind_a_link, &t),
+		TR_TEST(elsewhere, &t),		 TR_TEST(head_stays_on_its_branch, &t),
+		TR_TEST(index_stays_a_tree, &t), TR_TEST(leftovers, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

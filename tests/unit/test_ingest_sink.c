@@ -17,18 +17,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 /* What the page of the manifest takes, stored, and how deep it is. */
 static void page_of(const char *rev, size_t *stored, unsigned *depth)
 {
@@ -110,8 +98,8 @@ static void a_page_of_another_size(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(pages_are_differences, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_page_of_another_size, setup, teardown),
+		TR_TEST(pages_are_differences, &t),
+		TR_TEST(a_page_of_another_size, &t),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

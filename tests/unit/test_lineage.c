@@ -16,18 +16,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static void ok(int rc, const struct st_err *e)
 {
 	if (rc != ST_OK)
@@ -350,12 +338,11 @@ static void merges_are_drawn(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(kept_as_given),
-		T(bad_ones_change_nothing),
-		T(gc_keeps_what_is_named),
-		T(merges_are_drawn),
+		TR_TEST(kept_as_given, &t),
+		TR_TEST(bad_ones_change_nothing, &t),
+		TR_TEST(gc_keeps_what_is_named, &t),
+		TR_TEST(merges_are_drawn, &t),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,18 +13,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static void go(const char *to, strata_switch_options o)
 {
 	strata_checkout_result res;
@@ -198,11 +186,8 @@ static void several(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(cases, setup, teardown),
-		cmocka_unit_test_setup_teardown(moves_the_branch, setup, teardown),
-		cmocka_unit_test_setup_teardown(local_changes, setup, teardown),
-		cmocka_unit_test_setup_teardown(unborn, setup, teardown),
-		cmocka_unit_test_setup_teardown(several, setup, teardown),
+		TR_TEST(cases, &t),  TR_TEST(moves_the_branch, &t), TR_TEST(local_changes, &t),
+		TR_TEST(unborn, &t), TR_TEST(several, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -15,18 +15,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static struct st_oid id_of(const char *rev)
 {
 	struct st_err e = { 0 };
@@ -138,11 +126,8 @@ static void survives_rebuild(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(values, setup, teardown),
-		cmocka_unit_test_setup_teardown(reaches, setup, teardown),
-		cmocka_unit_test_setup_teardown(beside, setup, teardown),
-		cmocka_unit_test_setup_teardown(moved_meanwhile, setup, teardown),
-		cmocka_unit_test_setup_teardown(survives_rebuild, setup, teardown),
+		TR_TEST(values, &t),	      TR_TEST(reaches, &t),	     TR_TEST(beside, &t),
+		TR_TEST(moved_meanwhile, &t), TR_TEST(survives_rebuild, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -17,18 +17,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static int mv(const char *a, const char *b, bool force)
 {
 	const char *paths[] = { a, b };
@@ -115,10 +103,10 @@ static void not_behind_a_link(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(moves, setup, teardown),
-		cmocka_unit_test_setup_teardown(no_place, setup, teardown),
-		cmocka_unit_test_setup_teardown(removes, setup, teardown),
-		cmocka_unit_test_setup_teardown(not_behind_a_link, setup, teardown),
+		TR_TEST(moves, &t),
+		TR_TEST(no_place, &t),
+		TR_TEST(removes, &t),
+		TR_TEST(not_behind_a_link, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

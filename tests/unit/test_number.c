@@ -16,18 +16,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static void policy(const char *name)
 {
 	char path[256];
@@ -309,15 +297,9 @@ static void ambiguous(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names),
-		cmocka_unit_test(choose),
-		cmocka_unit_test_setup_teardown(semver, setup, teardown),
-		cmocka_unit_test_setup_teardown(last_numbers, setup, teardown),
-		cmocka_unit_test_setup_teardown(odd_labels, setup, teardown),
-		cmocka_unit_test_setup_teardown(endless_history, setup, teardown),
-		cmocka_unit_test_setup_teardown(sequence, setup, teardown),
-		cmocka_unit_test_setup_teardown(timestamp, setup, teardown),
-		cmocka_unit_test_setup_teardown(ambiguous, setup, teardown),
+		cmocka_unit_test(names),   cmocka_unit_test(choose), TR_TEST(semver, &t),
+		TR_TEST(last_numbers, &t), TR_TEST(odd_labels, &t),  TR_TEST(endless_history, &t),
+		TR_TEST(sequence, &t),	   TR_TEST(timestamp, &t),   TR_TEST(ambiguous, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

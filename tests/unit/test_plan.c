@@ -21,18 +21,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static bool base_of(const char *path, const char *name, uint64_t bytes, struct st_oid *id)
 {
 	uint64_t shape = bytes / 4;
@@ -238,11 +226,8 @@ static void gaps(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(order, setup, teardown),
-		cmocka_unit_test_setup_teardown(newest, setup, teardown),
-		cmocka_unit_test_setup_teardown(pieces, setup, teardown),
-		cmocka_unit_test(widths),
-		cmocka_unit_test(gaps),
+		TR_TEST(order, &t),	  TR_TEST(newest, &t),	  TR_TEST(pieces, &t),
+		cmocka_unit_test(widths), cmocka_unit_test(gaps),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -17,18 +17,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static void resolves(const char *rev, int code, const char *want)
 {
 	struct st_err e = { 0 };
@@ -152,10 +140,10 @@ static void prefixes(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(moves, setup, teardown),
-		cmocka_unit_test_setup_teardown(times, setup, teardown),
-		cmocka_unit_test_setup_teardown(full_names, setup, teardown),
-		cmocka_unit_test_setup_teardown(prefixes, setup, teardown),
+		TR_TEST(moves, &t),
+		TR_TEST(times, &t),
+		TR_TEST(full_names, &t),
+		TR_TEST(prefixes, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

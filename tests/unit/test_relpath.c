@@ -17,18 +17,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 /* A user's path as one of the tree; NULL: refused. */
 static void is(const char *given, const char *want)
 {
@@ -95,9 +83,9 @@ static void through_a_link(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(from_the_root, setup, teardown),
-		cmocka_unit_test_setup_teardown(from_below, setup, teardown),
-		cmocka_unit_test_setup_teardown(through_a_link, setup, teardown),
+		TR_TEST(from_the_root, &t),
+		TR_TEST(from_below, &t),
+		TR_TEST(through_a_link, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

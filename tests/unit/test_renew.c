@@ -18,18 +18,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static int renew(strata_renewal what, const char *rev, const char *tensor, struct st_err *e)
 {
 	const strata_renew_options o = { .tensors = &tensor, .ntensors = tensor ? 1 : 0 };
@@ -319,12 +307,9 @@ static void messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(random_histories, setup, teardown),
-		cmocka_unit_test_setup_teardown(revert_of_revert, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_block_is_told, setup, teardown),
-		cmocka_unit_test_setup_teardown(again_costs_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(interrupted, setup, teardown),
-		cmocka_unit_test_setup_teardown(messages, setup, teardown),
+		TR_TEST(random_histories, &t),	  TR_TEST(revert_of_revert, &t),
+		TR_TEST(every_block_is_told, &t), TR_TEST(again_costs_nothing, &t),
+		TR_TEST(interrupted, &t),	  TR_TEST(messages, &t),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

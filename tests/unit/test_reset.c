@@ -15,18 +15,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static int lost(void *arg, const char *path)
 {
 	snprintf(arg, 64, "%s", path);
@@ -90,7 +78,7 @@ static void modes(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		if (i)
-			assert_int_equal(setup(NULL), 0);
+			assert_int_equal(tr_enter(&t), 0);
 		begin();
 		assert_int_equal(reset(rows[i].rev, rows[i].mode, discarded, &res), ST_OK);
 		assert_string_equal(res.version, rows[i].version);
@@ -101,7 +89,7 @@ static void modes(void **state)
 		staged("f", rows[i].staged);
 		tr_holds(&t, "f", rows[i].work);
 		if (i + 1 < sizeof(rows) / sizeof(*rows))
-			assert_int_equal(teardown(NULL), 0);
+			assert_int_equal(tr_leave(&t), 0);
 	}
 }
 
@@ -164,10 +152,10 @@ static void detached(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(modes, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
-		cmocka_unit_test_setup_teardown(unborn, setup, teardown),
-		cmocka_unit_test_setup_teardown(detached, setup, teardown),
+		TR_TEST(modes, &t),
+		TR_TEST(refuses, &t),
+		TR_TEST(unborn, &t),
+		TR_TEST(detached, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

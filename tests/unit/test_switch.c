@@ -16,18 +16,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 /* main: f is "1" in v1 and "2" in v2; side is at v1 */
 static void begin(void)
 {
@@ -169,10 +157,10 @@ static void places(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(goes, setup, teardown),
-		cmocka_unit_test_setup_teardown(local_changes, setup, teardown),
-		cmocka_unit_test_setup_teardown(unborn, setup, teardown),
-		cmocka_unit_test_setup_teardown(places, setup, teardown),
+		TR_TEST(goes, &t),
+		TR_TEST(local_changes, &t),
+		TR_TEST(unborn, &t),
+		TR_TEST(places, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

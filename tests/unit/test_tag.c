@@ -15,18 +15,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static void versions(unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -123,8 +111,8 @@ static void deletes(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(creates, setup, teardown),
-		cmocka_unit_test_setup_teardown(deletes, setup, teardown),
+		TR_TEST(creates, &t),
+		TR_TEST(deletes, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -17,18 +17,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static void ok(int rc, const struct st_err *e)
 {
 	if (rc != ST_OK)
@@ -503,14 +491,10 @@ static void stays_small(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(equals_replay, setup, teardown),
-		cmocka_unit_test_setup_teardown(changes_of_kind, setup, teardown),
-		cmocka_unit_test_setup_teardown(tells_how_far, setup, teardown),
-		cmocka_unit_test_setup_teardown(changed_pages_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(pages_left_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(after_gc, setup, teardown),
-		cmocka_unit_test_setup_teardown(damaged, setup, teardown),
-		cmocka_unit_test_setup_teardown(stays_small, setup, teardown),
+		TR_TEST(equals_replay, &t),  TR_TEST(changes_of_kind, &t),
+		TR_TEST(tells_how_far, &t),  TR_TEST(changed_pages_alone, &t),
+		TR_TEST(pages_left_out, &t), TR_TEST(after_gc, &t),
+		TR_TEST(damaged, &t),	     TR_TEST(stays_small, &t),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,18 +20,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static struct st_repo *again(void)
 {
 	struct st_ctx ctx = { .jobs = 1, .memory = (uint64_t)32 << 20 };
@@ -173,10 +161,10 @@ static void locked(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(killed, setup, teardown),
-		cmocka_unit_test_setup_teardown(moved, setup, teardown),
-		cmocka_unit_test_setup_teardown(locked, setup, teardown),
+		TR_TEST(at_once, &t),
+		TR_TEST(killed, &t),
+		TR_TEST(moved, &t),
+		TR_TEST(locked, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

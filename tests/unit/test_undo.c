@@ -16,18 +16,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static int put_ref(void *arg, const char *name, const char *value, struct st_err *e)
 {
 	return st_buf_addf(arg, e, "%s=%s\n", name, value);
@@ -303,9 +291,9 @@ static void single_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(restores_exactly, setup, teardown),
-		cmocka_unit_test_setup_teardown(walks, setup, teardown),
-		cmocka_unit_test_setup_teardown(single_gone, setup, teardown),
+		TR_TEST(restores_exactly, &t),
+		TR_TEST(walks, &t),
+		TR_TEST(single_gone, &t),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,18 +19,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static enum st_work_state state_of(const char *name, bool *by_stat)
 {
 	enum st_work_state state;
@@ -157,10 +145,10 @@ static void links_above(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(states, setup, teardown),
-		cmocka_unit_test_setup_teardown(racy, setup, teardown),
+		TR_TEST(states, &t),
+		TR_TEST(racy, &t),
 		cmocka_unit_test(waits),
-		cmocka_unit_test_setup_teardown(links_above, setup, teardown),
+		TR_TEST(links_above, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

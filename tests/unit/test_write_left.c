@@ -21,18 +21,6 @@
 
 static struct trepo t;
 
-static int setup(void **state)
-{
-	(void)state;
-	return tr_enter(&t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return tr_leave(&t);
-}
-
 static bool there(const char *name)
 {
 	char path[4096];
@@ -184,11 +172,8 @@ static void test_ended(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_in_use, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_who, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+		TR_TEST(test_sweep, &t), TR_TEST(test_in_use, &t), TR_TEST(test_elsewhere, &t),
+		TR_TEST(test_who, &t),	 TR_TEST(test_ended, &t),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
