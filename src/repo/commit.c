@@ -230,24 +230,10 @@ static int write_commit(struct committing *k, struct st_err *e)
 
 static int publish(struct committing *k, struct st_err *e)
 {
-	char old[ST_OID_HEX + 1], new[ST_OID_HEX + 1], ref[sizeof(k->head.branch) + 8];
-	struct st_op_ref change = { .value = new };
-	int rc;
+	int rc = st_txn_commit(&k->t, &k->head, false, &k->id, e);
 
-	st_oid_hex(&k->head.commit, old);
-	st_oid_hex(&k->id, new);
-	snprintf(ref, sizeof(ref), "heads/%s", k->head.branch);
-	change.name = k->head.detached ? "HEAD" : ref;
-	change.old = k->head.unborn ? NULL : old;
-	k->t.op.refs = &change;
-	k->t.op.nrefs = 1;
-	k->t.op.commits = &k->id;
-	k->t.op.ncommits = 1;
-	rc = st_txn_publish(&k->t, false, &k->id, e);
-	k->t.op.refs = NULL;
-	k->t.op.commits = NULL;
 	if (rc == ST_OK) {
-		memcpy(k->res->commit, new, sizeof(new));
+		st_oid_hex(&k->id, k->res->commit);
 		snprintf(k->res->version, sizeof(k->res->version), "%s", k->t.label);
 		snprintf(k->res->branch, sizeof(k->res->branch), "%s", k->head.branch);
 	}

@@ -287,27 +287,16 @@ static int write_commit(struct making *k, struct st_err *e)
 static int publish(struct making *k, struct st_err *e)
 {
 	struct st_merge_job *j = k->j;
-	char old[ST_OID_HEX + 1], value[ST_OID_HEX + 1], ref[sizeof(j->head.branch) + 8], why[200];
-	struct st_op_ref change = { .old = old, .value = value };
+	char why[200];
 	int rc;
 
-	st_oid_hex(&j->head.commit, old);
-	st_oid_hex(&k->id, value);
-	snprintf(ref, sizeof(ref), "heads/%s", j->head.branch);
 	snprintf(why, sizeof(why), "merge %.150s", j->revs[0]);
-	change.name = j->head.detached ? "HEAD" : ref;
 	k->t.op.why = why;
-	k->t.op.refs = &change;
-	k->t.op.nrefs = 1;
-	k->t.op.commits = &k->id;
-	k->t.op.ncommits = 1;
-	rc = st_txn_publish(&k->t, true, &k->id, e);
-	k->t.op.refs = NULL;
-	k->t.op.commits = NULL;
+	rc = st_txn_commit(&k->t, &j->head, true, &k->id, e);
 	k->t.op.why = k->t.op.verb;
 	if (rc != ST_OK)
 		return rc;
-	memcpy(j->res->commit, value, sizeof(value));
+	st_oid_hex(&k->id, j->res->commit);
 	snprintf(j->res->version, sizeof(j->res->version), "%s", k->t.label);
 	return ST_OK;
 }

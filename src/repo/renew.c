@@ -325,28 +325,17 @@ static int write_commit(struct st_renew *z, const char *message, struct st_err *
 
 static int publish(struct st_renew *z, const char *message, struct st_err *e)
 {
-	char old[ST_OID_HEX + 1], value[ST_OID_HEX + 1], ref[sizeof(z->head.branch) + 8], why[64];
-	struct st_op_ref change = { .old = old, .value = value };
 	strata_renew_result *res = z->res;
+	char why[64];
 	int rc;
 
-	st_oid_hex(&z->head.commit, old);
-	st_oid_hex(&z->id, value);
-	snprintf(ref, sizeof(ref), "heads/%s", z->head.branch);
 	snprintf(why, sizeof(why), "%s %s", verbs[z->what], z->label);
-	change.name = z->head.detached ? "HEAD" : ref;
 	z->t.op.why = why;
-	z->t.op.refs = &change;
-	z->t.op.nrefs = 1;
-	z->t.op.commits = &z->id;
-	z->t.op.ncommits = 1;
-	rc = st_txn_publish(&z->t, true, &z->id, e);
-	z->t.op.refs = NULL;
-	z->t.op.commits = NULL;
+	rc = st_txn_commit(&z->t, &z->head, true, &z->id, e);
 	z->t.op.why = z->t.op.verb;
 	if (rc != ST_OK)
 		return rc;
-	memcpy(res->commit, value, sizeof(value));
+	st_oid_hex(&z->id, res->commit);
 	snprintf(res->version, sizeof(res->version), "%s", z->t.label);
 	snprintf(res->branch, sizeof(res->branch), "%s", z->head.branch);
 	snprintf(res->message, sizeof(res->message), "%.*s", (int)strcspn(message, "\r\n"),

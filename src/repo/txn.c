@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "repo/merge_state.h"
 
+#include <stdio.h>
+
 int st_txn_begin(struct st_txn *t, struct st_repo *r, const char *verb, struct st_err *e)
 {
 	int rc;
@@ -75,6 +77,28 @@ int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number, st
 	/* The index file is a cache: without it the next command reads the tree. */
 	if (rc == ST_OK && trees && st_staged_save(t->r, &t->index, &later) != ST_OK)
 		st_warn(&t->r->ctx, "%s", later.msg);
+	return rc;
+}
+
+int st_txn_commit(struct st_txn *t, const struct st_head *head, bool trees, const struct st_oid *id,
+		  struct st_err *e)
+{
+	char old[ST_OID_HEX + 1], value[ST_OID_HEX + 1], ref[sizeof(head->branch) + 8];
+	struct st_op_ref change = { .name = head->detached ? "HEAD" : ref, .value = value };
+	struct st_oid commit = *id;
+	int rc;
+
+	st_oid_hex(&head->commit, old);
+	st_oid_hex(id, value);
+	snprintf(ref, sizeof(ref), "heads/%s", head->branch);
+	change.old = head->unborn ? NULL : old;
+	t->op.refs = &change;
+	t->op.nrefs = 1;
+	t->op.commits = &commit;
+	t->op.ncommits = 1;
+	rc = st_txn_publish(t, trees, id, e);
+	t->op.refs = NULL;
+	t->op.commits = NULL;
 	return rc;
 }
 

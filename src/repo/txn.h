@@ -32,6 +32,9 @@ ST_MUST int st_txn_index(struct st_txn *t, struct st_err *e);
 /* trees: the index changed. number: the commit that gets the next version number, or NULL. */
 ST_MUST int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number,
 			   struct st_err *e);
+/* The same of the new version id at head's branch, or at HEAD itself where that is detached. */
+ST_MUST int st_txn_commit(struct st_txn *t, const struct st_head *head, bool trees,
+			  const struct st_oid *id, struct st_err *e);
 /*
  * What was written so far can be read from now on: an operation of its own, with packs and nothing
  * else, which undo and reflog pass over. Nothing if nothing was written.
