@@ -30,24 +30,6 @@ struct gc {
 	uint64_t done, total; /* bytes copied */
 };
 
-struct totals {
-	uint64_t packs, bytes;
-};
-
-static int add_total(void *arg, const char *name, uint64_t size, int64_t mtime_ns, struct st_err *e)
-{
-	struct totals *t = arg;
-	struct st_oid id;
-
-	(void)mtime_ns;
-	(void)e;
-	if (st_pack_name_parse(&id, name)) {
-		t->packs++;
-		t->bytes += size;
-	}
-	return ST_OK;
-}
-
 static int cutoff(const strata_gc_options *o, int64_t *out, struct st_err *e)
 {
 	int64_t now = st_now_ns();
@@ -355,7 +337,6 @@ static void clean_temps(struct st_repo *r)
 
 static int act(struct gc *g, struct st_err *e)
 {
-	struct totals t = { 0 };
 	int rc;
 
 	/* First, so that the writer does not take them up again. */
@@ -366,19 +347,13 @@ static int act(struct gc *g, struct st_err *e)
 	if (rc != ST_OK)
 		return rc;
 	delete_files(g, true);
-	rc = st_store_list(g->r->store, add_total, &t, e);
-	g->res->packs_after = t.packs;
-	g->res->bytes_after = t.bytes;
-	return rc;
+	return st_store_packs(g->r->store, &g->res->packs_after, &g->res->bytes_after, e);
 }
 
 static int run(struct gc *g, struct st_err *e)
 {
-	struct totals t = { 0 };
-	int rc = st_store_list(g->r->store, add_total, &t, e);
+	int rc = st_store_packs(g->r->store, &g->res->packs_before, &g->res->bytes_before, e);
 
-	g->res->packs_before = t.packs;
-	g->res->bytes_before = t.bytes;
 	if (rc == ST_OK)
 		rc = st_repo_refresh(g->r, e);
 	if (rc == ST_OK)

@@ -11,24 +11,6 @@
 
 #define MAX_FROM 4096 /* bytes from which --max codes an object again */
 
-struct totals {
-	uint64_t packs, bytes;
-};
-
-static int add_total(void *arg, const char *name, uint64_t size, int64_t mtime_ns, struct st_err *e)
-{
-	struct totals *t = arg;
-	struct st_oid id;
-
-	(void)mtime_ns;
-	(void)e;
-	if (st_pack_name_parse(&id, name)) {
-		t->packs++;
-		t->bytes += size;
-	}
-	return ST_OK;
-}
-
 static int take_pack(void *arg, const struct st_pack_row *row, struct st_err *e)
 {
 	struct st_repack *x = arg;
@@ -224,11 +206,10 @@ static int write_anew(struct st_repack *x, struct st_err *e)
 
 static int run(struct st_repack *x, strata_repack_result *res, struct st_err *e)
 {
-	struct totals t = { 0 };
-	int rc = st_store_list(x->r->store, add_total, &t, e);
+	int rc = st_store_packs(x->r->store, &res->packs_before, &res->bytes_before, e);
 
-	res->packs_before = res->packs_after = t.packs;
-	res->bytes_before = res->bytes_after = t.bytes;
+	res->packs_after = res->packs_before;
+	res->bytes_after = res->bytes_before;
 	if (rc == ST_OK)
 		rc = st_catalog_pack_each(x->r->cat, take_pack, x, e);
 	if (rc == ST_OK)
@@ -245,12 +226,8 @@ static int run(struct st_repack *x, strata_repack_result *res, struct st_err *e)
 		rc = write_anew(x, e);
 	if (rc != ST_OK)
 		return rc;
-	t = (struct totals){ 0 };
-	rc = st_store_list(x->r->store, add_total, &t, e);
 	res->objects = x->n;
-	res->packs_after = t.packs;
-	res->bytes_after = t.bytes;
-	return rc;
+	return st_store_packs(x->r->store, &res->packs_after, &res->bytes_after, e);
 }
 
 int st_verb_repack(struct st_repo *r, const strata_repack_options *o, strata_repack_result *res,

@@ -3,6 +3,8 @@
  * say which blob of which store. */
 #include "store/store.h"
 
+#include "store/pack.h"
+
 #include <string.h>
 
 #define MAX_NAME 200
@@ -113,6 +115,34 @@ int st_store_list(struct st_store *s,
 	if (!s->ops->list)
 		return st_fail(e, ST_EREFUSED, "%s: this store cannot list its packs", s->where);
 	return s->ops->list(s, cb, arg, e);
+}
+
+struct packs {
+	uint64_t n, bytes;
+};
+
+static int add_pack(void *arg, const char *name, uint64_t size, int64_t mtime_ns, struct st_err *e)
+{
+	struct packs *p = arg;
+	struct st_oid id;
+
+	(void)mtime_ns;
+	(void)e;
+	if (st_pack_name_parse(&id, name)) {
+		p->n++;
+		p->bytes += size;
+	}
+	return ST_OK;
+}
+
+int st_store_packs(struct st_store *s, uint64_t *n, uint64_t *bytes, struct st_err *e)
+{
+	struct packs p = { 0 };
+	int rc = st_store_list(s, add_pack, &p, e);
+
+	*n = p.n;
+	*bytes = p.bytes;
+	return rc;
 }
 
 int st_store_clean(struct st_store *s, int64_t before_ns, uint64_t *removed, struct st_err *e)

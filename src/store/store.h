@@ -84,6 +84,8 @@ ST_MUST int st_store_list(struct st_store *s,
 			  int (*cb)(void *arg, const char *name, uint64_t size, int64_t mtime_ns,
 				    struct st_err *e),
 			  void *arg, struct st_err *e);
+/* How many of these are packs, and of how many bytes. */
+ST_MUST int st_store_packs(struct st_store *s, uint64_t *n, uint64_t *bytes, struct st_err *e);
 /* Removes unpublished blobs last written before the time (ns since 1970) whose writer is dead; one
  * that lives is known by its lock. *removed counts bytes. */
 ST_MUST int st_store_clean(struct st_store *s, int64_t before_ns, uint64_t *removed,
