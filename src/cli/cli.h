@@ -137,6 +137,9 @@ __attribute__((format(printf, 3, 4))) int cli_fail(strata_error *err, int code, 
 						   ...);
 /* Zeroed memory that main frees; NULL with err filled. */
 void *cli_alloc(struct cli *c, size_t n, size_t size, strata_error *err);
+/* Room for need elements of size bytes at *array, a pointer to a heap array: false, and nothing
+ * changed, when out of memory. */
+bool cli_grow(void *array, size_t *cap, size_t need, size_t size);
 /* Non-zero once standard output takes no more, so that a callback can stop its operation. */
 int cli_stop(struct cli *c);
 /* Flushes; what went wrong with standard output, if anything, goes to err. */

@@ -89,18 +89,11 @@ static void fill(struct line *to, const strata_blame_line *l)
 static int take(void *arg, const strata_blame_line *l)
 {
 	struct blame *b = arg;
-	size_t cap = b->cap ? b->cap * 2 : 64;
-	struct line *more, *to;
+	struct line *to;
 
-	if (b->n == b->cap) {
-		more = reallocarray(b->lines, cap, sizeof(*more));
-		if (!more) {
-			b->failed = true;
-			return 1;
-		}
-		b->lines = more;
-		b->cap = cap;
-	}
+	b->failed = !cli_grow(&b->lines, &b->cap, b->n + 1, sizeof(*to));
+	if (b->failed)
+		return 1;
 	to = &b->lines[b->n++];
 	*to = (struct line){ .path = strdup(l->step.path), .name_len = l->step.name_len };
 	to->name = malloc(l->step.name_len + 1);

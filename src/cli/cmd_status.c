@@ -54,18 +54,9 @@ struct status {
 static int collect(void *arg, const strata_status_entry *en)
 {
 	struct status *s = arg;
-	size_t cap = s->cap ? s->cap * 2 : 64;
-	struct entry *more = s->v;
 	char *path = strdup(en->path);
 
-	if (path && s->n == s->cap) {
-		more = reallocarray(s->v, cap, sizeof(*more));
-		if (more) {
-			s->v = more;
-			s->cap = cap;
-		}
-	}
-	if (!path || !more) {
+	if (!path || !cli_grow(&s->v, &s->cap, s->n + 1, sizeof(*s->v))) {
 		free(path);
 		s->failed = true;
 		return 1;

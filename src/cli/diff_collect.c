@@ -81,19 +81,10 @@ static const char *keep_path(struct diff_collect *k, const char *s)
 /* Room for one more in an array. */
 static bool grow(struct diff_collect *k, void *array, size_t *cap, size_t n, size_t size)
 {
-	void **v = array;
-	size_t more = *cap ? *cap * 2 : 64;
-	void *p;
+	bool fine = cli_grow(array, cap, n + 1, size);
 
-	if (n < *cap)
-		return true;
-	p = reallocarray(*v, more, size);
-	k->failed = k->failed || !p;
-	if (!p)
-		return false;
-	*v = p;
-	*cap = more;
-	return true;
+	k->failed = k->failed || !fine;
+	return fine;
 }
 
 static int done(struct diff_collect *k)

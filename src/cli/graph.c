@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/graph.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "cli/cli.h"
 
 void graph_init(struct graph *g)
 {
@@ -26,30 +25,13 @@ void graph_release(struct graph *g)
 	graph_init(g);
 }
 
-static bool grow(void **p, size_t *cap, size_t need, size_t size)
-{
-	size_t want = *cap ? *cap : 16;
-	void *q;
-
-	if (need <= *cap)
-		return true;
-	while (want < need)
-		want *= 2;
-	q = reallocarray(*p, want, size);
-	if (!q)
-		return false;
-	*p = q;
-	*cap = want;
-	return true;
-}
-
 /* A row of spaces, wide enough for one column more than there are; NULL: out of memory. */
 static char *new_row(struct graph *g)
 {
 	size_t width = 2 * (g->n + 2);
 	char *row = malloc(width + 1);
 
-	if (!row || !grow((void **)&g->rows, &g->rows_cap, g->nrows + 1, sizeof(*g->rows))) {
+	if (!row || !cli_grow(&g->rows, &g->rows_cap, g->nrows + 1, sizeof(*g->rows))) {
 		free(row);
 		return NULL;
 	}
@@ -88,7 +70,7 @@ static size_t find_lane(const struct graph *g, uint32_t id, size_t except)
 
 static bool insert_lane(struct graph *g, size_t at, uint32_t id)
 {
-	if (!grow((void **)&g->lanes, &g->cap, g->n + 1, sizeof(*g->lanes)))
+	if (!cli_grow(&g->lanes, &g->cap, g->n + 1, sizeof(*g->lanes)))
 		return false;
 	memmove(g->lanes + at + 1, g->lanes + at, (g->n - at) * sizeof(*g->lanes));
 	g->lanes[at] = id;

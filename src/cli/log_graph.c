@@ -46,32 +46,14 @@ static void nodes_release(struct nodes *x)
 
 /* ---- the shape of the history ---- */
 
-static bool more(void **p, size_t *cap, size_t need, size_t size)
-{
-	size_t want = *cap ? *cap : 64;
-	void *q;
-
-	if (need <= *cap)
-		return true;
-	while (want < need)
-		want *= 2;
-	q = reallocarray(*p, want, size);
-	if (!q)
-		return false;
-	*p = q;
-	*cap = want;
-	return true;
-}
-
 static int collect(void *arg, const strata_version *v)
 {
 	struct nodes *x = arg;
 	size_t i, n = v->nparents < LINKS_MAX ? v->nparents : LINKS_MAX;
 	struct node *d;
 
-	x->failed =
-		x->n >= UINT32_MAX || !more((void **)&x->v, &x->cap, x->n + 1, sizeof(*x->v)) ||
-		!more((void **)&x->parents, &x->parents_cap, x->nparents + n, sizeof(*x->parents));
+	x->failed = x->n >= UINT32_MAX || !cli_grow(&x->v, &x->cap, x->n + 1, sizeof(*x->v)) ||
+		    !cli_grow(&x->parents, &x->parents_cap, x->nparents + n, sizeof(*x->parents));
 	if (x->failed)
 		return 1;
 	d = &x->v[x->n++];
@@ -194,7 +176,7 @@ static bool link_node(struct log_graph *g, struct node *d)
 	}
 	if (!d->shown)
 		set_thin(g, &s);
-	if (!more((void **)&g->links, &g->links_cap, g->nlinks + s.n, sizeof(*g->links)))
+	if (!cli_grow(&g->links, &g->links_cap, g->nlinks + s.n, sizeof(*g->links)))
 		return false;
 	memcpy(g->links + g->nlinks, s.v, s.n * sizeof(*s.v));
 	d->off = g->nlinks;
@@ -208,7 +190,7 @@ static int link_all(struct log_graph *g, strata_error *err)
 {
 	size_t i;
 
-	if (!more((void **)&g->links, &g->links_cap, 1, sizeof(*g->links)))
+	if (!cli_grow(&g->links, &g->links_cap, 1, sizeof(*g->links)))
 		return out_of_memory(err);
 	for (i = g->all.n; i-- > 0;)
 		if (!link_node(g, &g->all.v[i]))

@@ -43,6 +43,23 @@ static void note_failure(struct cli *c, bool failed)
 	}
 }
 
+bool cli_grow(void *array, size_t *cap, size_t need, size_t size)
+{
+	size_t want = *cap ? *cap : 64;
+	void **v = array, *p;
+
+	if (need <= *cap)
+		return true;
+	while (want < need)
+		want *= 2;
+	p = reallocarray(*v, want, size);
+	if (!p)
+		return false;
+	*v = p;
+	*cap = want;
+	return true;
+}
+
 int cli_stop(struct cli *c)
 {
 	note_failure(c, ferror(stdout));

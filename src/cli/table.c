@@ -17,17 +17,7 @@ void table_release(struct table *t)
 
 static void take_cell(struct table *t, char *s)
 {
-	size_t cap = t->cap ? t->cap * 2 : 64;
-	char **more;
-
-	if (s && t->ncells == t->cap) {
-		more = reallocarray(t->cells, cap, sizeof(*more));
-		if (more) {
-			t->cells = more;
-			t->cap = cap;
-		}
-	}
-	if (!s || t->ncells == t->cap) {
+	if (!s || !cli_grow(&t->cells, &t->cap, t->ncells + 1, sizeof(*t->cells))) {
 		t->failed = true;
 		free(s);
 		return;
