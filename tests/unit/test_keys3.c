@@ -6,19 +6,13 @@
 
 #include <cmocka.h>
 
-#include "merge/keys3.h"
+#include "keys_fixture.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
-static const struct {
-	const char *base, *ours, *theirs;
-	const char *want; /* conflicts as ours has them */
-	const char *asked;
-	const char *want_theirs; /* as theirs has them; NULL: the same */
-} cases[] = {
+static const struct keys_case cases[] = {
 	{ "{\"a\":1}", "{\"a\":1}", "{\"a\":1}", "{\"a\":1}", "", NULL },
 	/* ours keeps its bytes, theirs's values come in as they are written */
 	{ "{\"a\":1,\"b\":2}", "{ \"a\" : 3,\n \"b\" : 2 }\n", "{\"a\":1,\"b\":4e0}",
@@ -76,82 +70,25 @@ static const struct {
 	  "{\"a\":2,\"s\":0}" },
 };
 
-struct asked {
-	char text[200];
-	size_t choice;
-};
-
-static int decide(void *arg, const char *key, size_t len, const struct st_keys_text *base,
-		  const struct st_keys_text *sides, size_t *choice, struct st_err *e)
-{
-	struct asked *a = arg;
-	size_t at = strlen(a->text);
-
-	(void)base;
-	(void)sides;
-	(void)e;
-	snprintf(a->text + at, sizeof(a->text) - at, "%.*s ", (int)len, len ? key : "");
-	*choice = a->choice;
-	return ST_OK;
-}
-
-static struct st_keys_text text_of(const char *s)
-{
-	return (struct st_keys_text){ s, s ? strlen(s) : 0 };
-}
-
 static void merges(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++)
-		for (size_t choice = 0; choice < 2; choice++) {
-			const char *want = choice && cases[i].want_theirs ? cases[i].want_theirs :
-									    cases[i].want;
-			const struct st_keys_text sides[] = { text_of(cases[i].ours),
-							      text_of(cases[i].theirs) };
-			struct asked a = { .choice = choice };
-			const struct st_keys k = {
-				text_of(cases[i].base), sides, 2, decide, &a, NULL, ST_KEYS_JSON
-			};
-			struct st_err e = { 0 };
-			struct st_buf out;
-
-			st_buf_init(&out, 4096);
-			if (st_keys_merge(&k, &out, &e) != ST_OK)
-				fail_msg("case %zu: %s", i, e.msg);
-			if (strcmp(st_buf_cstr(&out, &e), want) != 0 ||
-			    strcmp(a.text, cases[i].asked) != 0)
-				fail_msg("case %zu: want %s (%s), got %s (%s)", i, want,
-					 cases[i].asked, (const char *)out.p, a.text);
-			st_buf_release(&out);
-		}
+	keys_merge(cases, COUNT(cases), ST_KEYS_JSON);
 }
 
 static void three_sides_and_base(void **state)
 {
-	const struct st_keys_text sides[] = { text_of("{\"a\":1,\"b\":2,\"c\":0}"),
-					      text_of("{\"a\":1,\"b\":0,\"c\":3}"),
-					      text_of("{\"a\":1,\"b\":4,\"c\":0,\"d\":5}") };
-	struct asked a = { .choice = 3 }; /* the base */
-	const struct st_keys k = {
-		text_of("{\"a\":1,\"b\":0,\"c\":0}"), sides, 3, decide, &a, NULL, ST_KEYS_JSON
-	};
-	struct st_err e = { 0 };
-	struct st_buf out;
-
 	(void)state;
-	st_buf_init(&out, 4096);
-	assert_int_equal(st_keys_merge(&k, &out, &e), ST_OK);
-	assert_string_equal(st_buf_cstr(&out, &e), "{\"a\":1,\"b\":0,\"c\":3,\"d\":5}");
-	assert_string_equal(a.text, "b ");
-	st_buf_release(&out);
+	keys_three("{\"a\":1,\"b\":0,\"c\":0}", "{\"a\":1,\"b\":2,\"c\":0}",
+		   "{\"a\":1,\"b\":0,\"c\":3}", "{\"a\":1,\"b\":4,\"c\":0,\"d\":5}",
+		   "{\"a\":1,\"b\":0,\"c\":3,\"d\":5}", ST_KEYS_JSON);
 }
 
 static void refuses(void **state)
 {
 	static const char *const bad[] = { "",	   "{",	  "{\"a\":1,\"a\":2}", "12", "{\"a\":NaN}",
 					   "{} x", "[1,]" };
-	struct asked a = { .choice = 0 };
+	struct keys_asked a = { .choice = 0 };
 	struct st_buf out, deep;
 	struct st_err e = { 0 };
 
@@ -162,11 +99,10 @@ static void refuses(void **state)
 		assert_int_equal(st_buf_addch(&deep, '[', &e), ST_OK);
 	for (size_t i = 0; i <= COUNT(bad); i++) {
 		const struct st_keys_text sides[] = {
-			text_of("{}"), text_of(i < COUNT(bad) ? bad[i] : st_buf_cstr(&deep, &e))
+			keys_text("{}"), keys_text(i < COUNT(bad) ? bad[i] : st_buf_cstr(&deep, &e))
 		};
-		const struct st_keys k = {
-			text_of("{}"), sides, 2, decide, &a, NULL, ST_KEYS_JSON
-		};
+		const struct st_keys k = { keys_text("{}"), sides, 2, keys_decide, &a, NULL,
+					   ST_KEYS_JSON };
 
 		st_err_clear(&e);
 		if (st_keys_merge(&k, &out, &e) != ST_EFORMAT)
@@ -187,18 +123,8 @@ static int own(void *arg, const char *key, size_t len, const struct st_keys_text
 	++*(int *)arg;
 	*mine = (len == 3 && memcmp(key, "a.n", 3) == 0) ||
 		(len == 4 && memcmp(key, "gone", 4) == 0);
-	*text = len == 3 ? text_of("99") : (struct st_keys_text){ NULL, 0 };
+	*text = len == 3 ? keys_text("99") : (struct st_keys_text){ NULL, 0 };
 	return ST_OK;
-}
-
-static int never(void *arg, const char *key, size_t len, const struct st_keys_text *base,
-		 const struct st_keys_text *sides, size_t *choice, struct st_err *e)
-{
-	(void)arg;
-	(void)base;
-	(void)sides;
-	(void)choice;
-	return st_fail(e, ST_EBUG, "asked about %.*s", (int)len, key);
 }
 
 static void owns(void **state)
@@ -220,11 +146,12 @@ static void owns(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		const struct st_keys_text sides[] = { text_of(rows[i].ours),
-						      text_of(rows[i].theirs) };
+		const struct st_keys_text sides[] = { keys_text(rows[i].ours),
+						      keys_text(rows[i].theirs) };
 		int calls = 0;
-		const struct st_keys k = { text_of(rows[i].base), sides, 2, never, &calls, own,
-					   ST_KEYS_JSON };
+		const struct st_keys k = {
+			keys_text(rows[i].base), sides, 2, keys_never, &calls, own, ST_KEYS_JSON
+		};
 		struct st_err e = { 0 };
 		struct st_buf out;
 
@@ -239,9 +166,7 @@ static void owns(void **state)
 
 static void finds(void **state)
 {
-	static const struct {
-		const char *text, *key, *want; /* NULL: absent */
-	} rows[] = {
+	static const struct keys_row rows[] = {
 		{ "{\"a\": {\"b.c\": [1, {\"d\": true}]}}", "a.\"b.c\"[1].d", "true" },
 		{ "{\"a\": {\"b.c\": [1, {\"d\": true}]}}", "a", "{\"b.c\": [1, {\"d\": true}]}" },
 		{ "{\"ab\": 1, \"a\": {\"b\": 2}}", "a.b", "2" },
@@ -253,23 +178,7 @@ static void finds(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct st_keys_text text = text_of(rows[i].text), got;
-		struct st_err e = { 0 };
-		struct st_arena arena;
-
-		st_arena_init(&arena);
-
-		assert_int_equal(st_keys_find(ST_KEYS_JSON, &text, rows[i].key, strlen(rows[i].key),
-					      &arena, &got, &e),
-				 ST_OK);
-		if (!got.p != !rows[i].want ||
-		    (got.p && (got.len != strlen(rows[i].want) ||
-			       memcmp(got.p, rows[i].want, got.len) != 0)))
-			fail_msg("row %zu: %.*s", i, (int)got.len,
-				 got.p ? (const char *)got.p : "");
-		st_arena_release(&arena);
-	}
+	keys_find(rows, COUNT(rows), ST_KEYS_JSON);
 }
 
 int main(void)

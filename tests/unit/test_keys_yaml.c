@@ -6,19 +6,14 @@
 
 #include <cmocka.h>
 
-#include "merge/keys3.h"
+#include "keys_fixture.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
-static const struct {
-	const char *base, *ours, *theirs;
-	const char *want; /* conflicts as ours has them; NULL: ST_EFORMAT */
-	const char *asked;
-	const char *want_theirs; /* as theirs has them; NULL: the same */
-} cases[] = {
+static const struct keys_case cases[] = {
 	{ "a: 1\n", "a: 1\n", "a: 1\n", "a: 1\n", "", NULL },
 	/* ours keeps its bytes: comments, blanks, order */
 	{ "a: 1\nb: 2\n", "# top\na:   3  # three\n\nb: 2 # two\n", "a: 1\nb: 4e0\n",
@@ -129,62 +124,10 @@ static const struct {
 	  NULL },
 };
 
-struct asked {
-	char text[200];
-	size_t choice;
-};
-
-static int decide(void *arg, const char *key, size_t len, const struct st_keys_text *base,
-		  const struct st_keys_text *sides, size_t *choice, struct st_err *e)
-{
-	struct asked *a = arg;
-	size_t at = strlen(a->text);
-
-	(void)base;
-	(void)sides;
-	(void)e;
-	snprintf(a->text + at, sizeof(a->text) - at, "%.*s ", (int)len, len ? key : "");
-	*choice = a->choice;
-	return ST_OK;
-}
-
-static struct st_keys_text text_of(const char *s)
-{
-	return (struct st_keys_text){ s, s ? strlen(s) : 0 };
-}
-
-static void check(size_t i, size_t choice)
-{
-	const char *want = choice && cases[i].want_theirs ? cases[i].want_theirs : cases[i].want;
-	const struct st_keys_text sides[] = { text_of(cases[i].ours), text_of(cases[i].theirs) };
-	struct asked a = { .choice = choice };
-	const struct st_keys k = { .base = text_of(cases[i].base),
-				   .sides = sides,
-				   .n = 2,
-				   .decide = decide,
-				   .arg = &a,
-				   .lang = ST_KEYS_YAML };
-	struct st_err e = { 0 };
-	struct st_buf out;
-	int rc;
-
-	st_buf_init(&out, 4096);
-	rc = st_keys_merge(&k, &out, &e);
-	if (rc != (want ? ST_OK : ST_EFORMAT))
-		fail_msg("case %zu: %d %s", i, rc, e.msg);
-	if (want && (out.len != strlen(want) || memcmp(out.p, want, out.len) != 0))
-		fail_msg("case %zu: want\n%sgot\n%.*s", i, want, (int)out.len, (const char *)out.p);
-	if (strcmp(a.text, cases[i].asked) != 0)
-		fail_msg("case %zu: asked %s", i, a.text);
-	st_buf_release(&out);
-}
-
 static void merges(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++)
-		for (size_t choice = 0; choice < 2; choice++)
-			check(i, choice);
+	keys_merge(cases, COUNT(cases), ST_KEYS_YAML);
 }
 
 /* Values that are not those of a side. */
@@ -196,18 +139,8 @@ static int own(void *arg, const char *key, size_t len, const struct st_keys_text
 	(void)sides;
 	(void)e;
 	*mine = len == 1 && *key == 'a';
-	*text = text_of(arg);
+	*text = keys_text(arg);
 	return ST_OK;
-}
-
-static int never(void *arg, const char *key, size_t len, const struct st_keys_text *base,
-		 const struct st_keys_text *sides, size_t *choice, struct st_err *e)
-{
-	(void)arg;
-	(void)base;
-	(void)sides;
-	(void)choice;
-	return st_fail(e, ST_EBUG, "asked about %.*s", (int)len, key);
 }
 
 static void owns(void **state)
@@ -225,11 +158,11 @@ static void owns(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		const struct st_keys_text sides[] = { text_of("a: 2 # c\nb: 1\n"),
-						      text_of("a: 3\nb: 1\n") };
+		const struct st_keys_text sides[] = { keys_text("a: 2 # c\nb: 1\n"),
+						      keys_text("a: 3\nb: 1\n") };
 		char text[100];
 		struct st_keys k = {
-			text_of("a: 1\nb: 1\n"), sides, 2, never, NULL, own, ST_KEYS_YAML
+			keys_text("a: 1\nb: 1\n"), sides, 2, keys_never, NULL, own, ST_KEYS_YAML
 		};
 		struct st_err e = { 0 };
 		struct st_buf out;
@@ -250,29 +183,14 @@ static void owns(void **state)
 
 static void three_sides_and_base(void **state)
 {
-	const struct st_keys_text sides[] = { text_of("a: 1\nb: 2\nc: 0\n"),
-					      text_of("a: 1\nb: 0\nc: 3\n"),
-					      text_of("a: 1\nb: 4\nc: 0\nd: 5\n") };
-	struct asked a = { .choice = 3 }; /* the base */
-	const struct st_keys k = {
-		text_of("a: 1\nb: 0\nc: 0\n"), sides, 3, decide, &a, NULL, ST_KEYS_YAML
-	};
-	struct st_err e = { 0 };
-	struct st_buf out;
-
 	(void)state;
-	st_buf_init(&out, 4096);
-	assert_int_equal(st_keys_merge(&k, &out, &e), ST_OK);
-	assert_string_equal(st_buf_cstr(&out, &e), "a: 1\nb: 0\nc: 3\nd: 5\n");
-	assert_string_equal(a.text, "b ");
-	st_buf_release(&out);
+	keys_three("a: 1\nb: 0\nc: 0\n", "a: 1\nb: 2\nc: 0\n", "a: 1\nb: 0\nc: 3\n",
+		   "a: 1\nb: 4\nc: 0\nd: 5\n", "a: 1\nb: 0\nc: 3\nd: 5\n", ST_KEYS_YAML);
 }
 
 static void finds(void **state)
 {
-	static const struct {
-		const char *text, *key, *want; /* NULL: absent */
-	} rows[] = {
+	static const struct keys_row rows[] = {
 		{ "a:\n  b.c:\n  - 1\n  - d: true # x\n", "a.\"b.c\"[1].d", "true" },
 		{ "a:\n  b:\n    c: 1 # x\n    d: 2\n  e: 3\n", "a.b", "\nc: 1 # x\nd: 2" },
 		{ "l:\n  - a: 1\n    b: 2\n", "l[0]", "\na: 1\nb: 2" },
@@ -285,22 +203,7 @@ static void finds(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct st_keys_text text = text_of(rows[i].text), got;
-		struct st_err e = { 0 };
-		struct st_arena arena;
-
-		st_arena_init(&arena);
-		assert_int_equal(st_keys_find(ST_KEYS_YAML, &text, rows[i].key, strlen(rows[i].key),
-					      &arena, &got, &e),
-				 ST_OK);
-		if (!got.p != !rows[i].want ||
-		    (got.p && (got.len != strlen(rows[i].want) ||
-			       memcmp(got.p, rows[i].want, got.len) != 0)))
-			fail_msg("row %zu: %.*s", i, (int)got.len,
-				 got.p ? (const char *)got.p : "");
-		st_arena_release(&arena);
-	}
+	keys_find(rows, COUNT(rows), ST_KEYS_YAML);
 }
 
 int main(void)
