@@ -158,6 +158,11 @@ static bool spares(const struct checkout *c)
 	return c->local && c->local->spare;
 }
 
+static bool is_own(const struct checkout *c, const char *path)
+{
+	return spares(c) && c->local->own && c->local->own(c->local->arg, path);
+}
+
 static bool stays(const struct checkout *c, const struct place *p)
 {
 	return p->local && spares(c);
@@ -192,16 +197,17 @@ static int plan_spare(struct checkout *c, struct st_stage_row *want,
 {
 	struct place p = { .want = want, .have = have };
 	const char *path = want->path;
-	bool local = false;
+	bool own = is_own(c, path), local = false;
 	char *by = NULL;
 	int rc;
 
-	if (have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode) {
+	if (!own && have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode) {
 		*want = *have; /* with its stat data */
 		want->path = path;
 		return ST_OK;
 	}
 	rc = look_there(c, want, have, &p.keep, &local, e);
+	local = local && !own;
 	if (rc == ST_OK && !p.keep && !local)
 		rc = st_write_blocked(c->r->work, path, going, c, &by, e);
 	if (local || by)
@@ -240,7 +246,7 @@ static int plan_remove(struct checkout *c, const struct st_stage_row *have, stru
 	bool local = false;
 	int rc = ST_OK;
 
-	if (minds(c))
+	if (minds(c) && !is_own(c, have->path))
 		rc = is_local(c, have, have->path, &local, e);
 	if (local)
 		would_lose(c, &p, have->path);

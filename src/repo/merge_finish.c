@@ -152,10 +152,12 @@ static int take_back(struct st_txn *t, struct st_merging *m, strata_checkout_res
 	st_index_init(&target);
 	st_index_init(&cut);
 	rc = st_rewind_index(t->r, &m->before, &target, e);
-	if (rc == ST_OK && st_merging_cut(m, &t->index)) {
-		f.cut = &cut;
+	if (rc == ST_OK)
 		rc = st_rewind_index(t->r, &m->after, &cut, e);
-	}
+	if (rc == ST_OK && st_merging_cut(m, &t->index))
+		f.cut = &cut;
+	else
+		f.made = &cut;
 	m->aborting = true;
 	if (rc == ST_OK)
 		rc = st_merge_step(t, m, &target, &f, ST_MERGE_ABORT, res, e);

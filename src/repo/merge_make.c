@@ -227,13 +227,77 @@ static int load(struct making *k, struct st_err *e)
 
 /* ---- with conflicts ---- */
 
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == 0);
+}
+
+/* Would it be lost if the file were written, or is something in the way of that? */
+static int look_at(struct making *k, struct st_stage_row *row, struct st_lost *lost,
+		   struct st_err *e)
+{
+	enum st_work_state state;
+	bool refreshed = false;
+	char *by = NULL;
+	int rc = st_work_check(k->j->r, row, &state, &refreshed, e);
+
+	if (rc == ST_OK && state == ST_WORK_MISSING)
+		rc = st_write_blocked(k->j->r->work, row->path, NULL, NULL, &by, e);
+	if (rc == ST_OK && by)
+		rc = st_fail(e, ST_EREFUSED, "'%s' is in the way of '%s': move it away", by,
+			     row->path);
+	if (rc == ST_OK && (state == ST_WORK_CHANGED || state == ST_WORK_TYPE))
+		st_lost_add(lost, row->path);
+	free(by);
+	return rc;
+}
+
+/* The files of an item, which may be a directory on this side. */
+static int look_at_all(struct making *k, const struct st_merge_item *it, struct st_lost *lost,
+		       struct st_err *e)
+{
+	struct st_index *x = &k->t.index;
+	size_t at;
+	int rc = ST_OK;
+
+	(void)st_index_find(x, it->path, it->path_len, &at);
+	for (;
+	     rc == ST_OK && at < x->nrows && strncmp(x->rows[at].path, it->path, it->path_len) == 0;
+	     at++)
+		if (is_below(x->rows[at].path, it->path))
+			rc = look_at(k, &x->rows[at], lost, e);
+	return rc;
+}
+
+/* A file with a conflict is written when that is decided, and when the merge is taken back: what it
+ * holds must be in a version. */
+static int check_clean(struct making *k, struct st_err *e)
+{
+	const struct st_merge_desc *d = &k->m.d;
+	struct st_lost lost = { 0 };
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < d->nitems; i++)
+		if (i == 0 || strcmp(d->items[i].path, d->items[i - 1].path) != 0)
+			rc = look_at_all(k, &d->items[i], &lost, e);
+	return rc == ST_OK ? st_lost_refuse(&lost,
+					    "'strata add' and 'strata commit' keep them, 'strata "
+					    "restore' discards them",
+					    e) :
+			     rc;
+}
+
 static int begin_merge(struct making *k, struct st_err *e)
 {
 	const struct st_step_files f = { .marked = k->marked, .nmarked = k->nmarked };
 	struct st_merge_job *j = k->j;
 	char why[200];
-	int rc = st_merging_stage(&k->m, &k->w.target, e);
+	int rc = check_clean(k, e);
 
+	if (rc == ST_OK)
+		rc = st_merging_stage(&k->m, &k->w.target, e);
 	j->res->conflicts = k->w.open;
 	j->res->taken = k->w.tensors_taken;
 	j->res->blended = k->w.tensors_blended;

@@ -3,6 +3,8 @@
 #include "repo/merge_state.h"
 #include "repo/rewind.h"
 
+#include "base/file.h"
+
 #include <stdio.h>
 
 struct settling {
@@ -19,6 +21,10 @@ struct settling {
 	struct st_map paths;   /* of files to make */
 	struct st_map folders; /* of vocabularies that are joined */
 	struct st_map roots;   /* of those files: what is decided together with them */
+	const char **was;      /* of each item: how it was decided before */
+	const char **own;      /* files that hold the merge's markers, and nothing else */
+	size_t nown;
+	size_t at; /* the item whose file is compared */
 	uint64_t settled;
 };
 
@@ -166,16 +172,104 @@ static int match(struct settling *s, const char *glob, const char *how, struct s
 static int choose(struct settling *s, struct st_err *e)
 {
 	const char *how = st_arena_dup(&s->m.d.arena, s->how.p, s->how.len, e);
-	const char **was = st_calloc(s->m.d.nitems, sizeof(*was), e);
-	int rc = how && was ? ST_OK : (int)e->code;
+	int rc = how ? ST_OK : (int)e->code;
 
+	s->was = st_calloc(s->m.d.nitems, sizeof(*s->was), e);
+	if (!s->was)
+		return e->code;
 	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++)
-		was[i] = s->m.d.items[i].how;
+		s->was[i] = s->m.d.items[i].how;
 	for (size_t g = 0; rc == ST_OK && g < s->nglobs; g++)
 		rc = match(s, s->globs[g], how, e);
+	return rc == ST_OK ? check_hands(s, s->was, e) : rc;
+}
+
+/* ---- markers ---- */
+
+static bool is_compared(void *arg, const char *path)
+{
+	const struct settling *s = arg;
+
+	return strcmp(s->m.d.items[s->at].path, path) == 0;
+}
+
+/* Is the file just what the merge wrote? */
+static int compare_marked(void *arg, const char *path, const struct st_buf *text, struct st_err *e)
+{
+	struct settling *s = arg;
+	char *full = st_work_path(s->r, path, e);
+	struct st_err ignored = { 0 };
+	bool away = true;
+	struct st_buf b;
+
+	if (!full)
+		return e->code;
+	st_buf_init(&b, text->len + 1);
+	if (st_behind_link(s->r, path, &away, &ignored) == ST_OK && !away &&
+	    st_file_slurp(&b, full, &ignored) == ST_OK && b.len == text->len &&
+	    (b.len == 0 || memcmp(b.p, text->p, b.len) == 0))
+		s->own[s->nown++] = s->m.d.items[s->at].path;
+	st_buf_release(&b);
+	free(full);
+	return ST_OK;
+}
+
+/* As the file was before it was decided, it is made once more, to compare. */
+static int find_marked(struct settling *s, struct st_err *e)
+{
+	struct st_merge_item *it = &s->m.d.items[s->at];
+	struct st_weave w = { .r = s->r,
+			      .d = &s->m.d,
+			      .wanted = is_compared,
+			      .wanted_arg = s,
+			      .marked = compare_marked,
+			      .marked_arg = s };
+	const char *how = it->how;
+	int rc;
+
+	it->how = NULL;
+	rc = st_weave_init(&w, e);
 	if (rc == ST_OK)
-		rc = check_hands(s, was, e);
-	free(was);
+		rc = st_weave_run(&w, e);
+	st_weave_release(&w);
+	it->how = how;
+	return rc;
+}
+
+/*
+ * Of files that were not decided yet the index has ours's, and they may have markers: those are
+ * written over if they hold nothing else. Others that were changed since are refused.
+ */
+static int find_own(struct settling *s, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	s->own = st_calloc(s->m.d.nitems, sizeof(*s->own), e);
+	if (!s->own)
+		return e->code;
+	for (s->at = 0; rc == ST_OK && s->at < s->m.d.nitems; s->at++) {
+		const struct st_merge_item *it = &s->m.d.items[s->at];
+		struct st_stage_row *row = st_index_find(&s->t.index, it->path, it->path_len, NULL);
+		enum st_work_state state;
+		bool refreshed = false;
+		size_t n = s->nown;
+
+		if (it->name_len || !it->how || s->was[s->at] || !row)
+			continue;
+		rc = st_work_check(s->r, row, &state, &refreshed, e);
+		if (rc != ST_OK || state == ST_WORK_CLEAN)
+			continue;
+		if (state == ST_WORK_MISSING)
+			s->own[s->nown++] = it->path;
+		else
+			rc = find_marked(s, e);
+		if (rc == ST_OK && s->nown == n)
+			rc = st_fail(e, ST_EREFUSED,
+				     "'%s' was changed since the merge began: 'strata add' takes "
+				     "it as it is, 'strata restore' brings back what this branch "
+				     "has",
+				     it->path);
+	}
 	return rc;
 }
 
@@ -262,21 +356,9 @@ static int join(struct settling *s, struct st_index *out, struct st_err *e)
 	return rc == ST_OK ? st_index_sort(out, e) : rc;
 }
 
-/* Files with conflict markers are written even where ours stays. */
-static int list_also(struct settling *s, struct st_step_files *f, struct st_err *e)
-{
-	f->also = st_calloc(s->m.d.nitems, sizeof(*f->also), e);
-	if (!f->also)
-		return e->code;
-	for (size_t i = 0; i < s->m.d.nitems; i++)
-		if (!s->m.d.items[i].name_len && is_wanted(s, s->m.d.items[i].path))
-			f->also[f->nalso++] = s->m.d.items[i].path;
-	return ST_OK;
-}
-
 static int make_files(struct settling *s, struct st_err *e)
 {
-	struct st_step_files f = { 0 };
+	const struct st_step_files f = { .also = s->own, .nalso = s->nown };
 	strata_checkout_result res = { 0 };
 	struct st_index target;
 	char why[200];
@@ -300,13 +382,9 @@ static int make_files(struct settling *s, struct st_err *e)
 		rc = join(s, &target, e);
 	if (rc == ST_OK)
 		rc = st_merging_stage(&s->m, &target, e);
-	if (rc == ST_OK)
-		rc = list_also(s, &f, e);
-	f.force = f.nalso > 0; /* markers */
 	snprintf(why, sizeof(why), "resolve %.150s", s->globs[0]);
 	if (rc == ST_OK)
 		rc = st_merge_step(&s->t, &s->m, &target, &f, why, &res, e);
-	free(f.also);
 	st_index_release(&target);
 	return rc;
 }
@@ -329,6 +407,8 @@ static int settle(struct settling *s, struct st_err *e)
 		rc = say_how(s, e);
 	if (rc == ST_OK)
 		rc = choose(s, e);
+	if (rc == ST_OK)
+		rc = find_own(s, e);
 	return rc == ST_OK ? make_files(s, e) : rc;
 }
 
@@ -356,5 +436,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 	st_map_release(&s.folders);
 	st_map_release(&s.roots);
 	st_buf_release(&s.how);
+	free(s.was);
+	free(s.own);
 	return rc;
 }

@@ -44,9 +44,9 @@ void st_merging_take_hands(struct st_merging *m, const struct st_index *x);
 
 /* merge_step.c */
 /*
- * One step: the index becomes `target` (sorted, taken over), and the files that this changes; files
- * that `force` names even where they have changes. m is saved before and after. why: of the
- * operation. marked: texts with markers, written last.
+ * One step: the index becomes `target` (sorted, taken over), and the files that this changes; it is
+ * refused where one of them has changes, unless `also` names it, or `force` is set. m is saved
+ * before and after. why: of the operation. marked: texts with markers, written last.
  */
 struct st_marked {
 	const char *path; /* of a file that is there: it keeps its mode */
@@ -59,6 +59,9 @@ struct st_step_files {
 	/* What a step before was to make of the index and has not: its files, some of which may be
 	 * there, are written too. NULL: none. */
 	const struct st_index *cut;
+	/* What the merge made of the index: what is as `target` has it there, and not named by
+	 * `also`, is left alone, whatever became of it since. NULL: all is the merge's. */
+	const struct st_index *made;
 	struct st_marked *marked;
 	size_t nmarked;
 	bool last; /* m is not saved once more afterwards */

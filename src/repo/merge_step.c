@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/merge_state.h"
 
-#include "base/file.h"
 #include "repo/rewind.h"
 
 static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
@@ -12,6 +11,7 @@ static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
 struct step {
 	struct st_txn *t;
 	struct st_merging *m;
+	const struct st_step_files *f;
 	struct st_index now, target; /* what this touches, of the index and of what it becomes */
 };
 
@@ -33,17 +33,27 @@ static bool is_in_doubt(const struct step *s, const struct st_step_files *f,
 				   st_index_find(f->cut, row->path, row->path_len, NULL));
 }
 
+/* What became of the path since is not the merge's, and stays. */
+static bool is_foreign(const struct st_step_files *f, const struct st_index *target,
+		       const char *path, size_t len)
+{
+	return f->made && same_row(st_index_find(f->made, path, len, NULL),
+				   st_index_find(target, path, len, NULL));
+}
+
 /* The rows of `from` that differ in `other`, are named, or are in doubt. */
 static int pick(const struct step *s, struct st_index *out, const struct st_index *from,
-		const struct st_index *other, const struct st_step_files *f, struct st_err *e)
+		const struct st_index *other, const struct st_index *target, struct st_err *e)
 {
+	const struct st_step_files *f = s->f;
 	int rc = ST_OK;
 
 	for (size_t i = 0; rc == ST_OK && i < from->nrows; i++) {
 		const struct st_stage_row *row = &from->rows[i];
 
 		if (is_named(f, row->path) || is_in_doubt(s, f, row) ||
-		    !same_row(row, st_index_find(other, row->path, row->path_len, NULL)))
+		    (!same_row(row, st_index_find(other, row->path, row->path_len, NULL)) &&
+		     !is_foreign(f, target, row->path, row->path_len)))
 			rc = st_index_add(out, row, e);
 	}
 	return rc;
@@ -66,14 +76,14 @@ static int pick_strays(struct step *s, const struct st_step_files *f, struct st_
 static int pick_all(struct step *s, const struct st_index *target, const struct st_step_files *f,
 		    struct st_err *e)
 {
-	int rc = pick(s, &s->now, &s->t->index, target, f, e);
+	int rc = pick(s, &s->now, &s->t->index, target, target, e);
 
 	if (rc == ST_OK)
 		rc = pick_strays(s, f, e);
 	if (rc == ST_OK)
 		rc = st_index_sort(&s->now, e);
 	if (rc == ST_OK)
-		rc = pick(s, &s->target, target, &s->t->index, f, e);
+		rc = pick(s, &s->target, target, &s->t->index, target, e);
 	return rc == ST_OK ? st_index_sort(&s->target, e) : rc;
 }
 
@@ -86,15 +96,49 @@ static int ready(void *arg, struct st_err *e)
 	return rc == ST_OK ? st_merging_save(s->t->r, s->m, e) : rc;
 }
 
-static int write_marked(struct st_repo *r, const struct st_marked *x, struct st_err *e)
+static bool is_own(void *arg, const char *path)
 {
-	char *full = st_work_path(r, x->path, e);
-	int rc;
+	const struct step *s = arg;
 
-	if (!full)
-		return e->code;
-	rc = st_file_replace(full, x->text.p ? (const void *)x->text.p : "", x->text.len, false, e);
+	return is_named(s->f, path);
+}
+
+static int write_text(struct st_repo *r, const struct st_marked *x, const struct st_stage_row *row,
+		      struct st_err *e)
+{
+	struct st_target t = { .path = x->path, .row = row, .text = &x->text };
+	char *full = st_work_path(r, x->path, e);
+	struct stat st;
+	int rc = full ? ST_OK : (int)e->code;
+
+	t.full = full;
+	if (rc == ST_OK)
+		rc = st_write_file(r, &t, NULL, &st, e);
 	free(full);
+	return rc;
+}
+
+static int write_marked(struct st_repo *r, const struct st_index *target,
+			const struct st_step_files *f, struct st_err *e)
+{
+	struct st_stage_row **rows = st_calloc(f->nmarked, sizeof(*rows), e);
+	size_t n = 0;
+	int rc = rows ? ST_OK : (int)e->code;
+
+	for (size_t i = 0; rc == ST_OK && i < f->nmarked; i++) {
+		const char *path = f->marked[i].path;
+
+		rows[n] = st_index_find(target, path, strlen(path), NULL);
+		n += rows[n] != NULL;
+	}
+	if (n)
+		st_left_note(r, rows, n);
+	for (size_t i = 0, k = 0; rc == ST_OK && k < n; i++)
+		if (strcmp(f->marked[i].path, rows[k]->path) == 0)
+			rc = write_text(r, &f->marked[i], rows[k++], e);
+	if (n)
+		st_left_forget(r);
+	free(rows);
 	return rc;
 }
 
@@ -102,9 +146,12 @@ static int run(struct step *s, struct st_index *target, const struct st_step_fil
 	       const char *why, strata_checkout_result *res, struct st_err *e)
 {
 	struct st_txn *t = s->t;
-	struct st_local_files local = {
-		.spare = !f->force, .refuse = !f->force, .ready = ready, .arg = s, .txn = t
-	};
+	struct st_local_files local = { .spare = !f->force,
+					.refuse = !f->force,
+					.own = is_own,
+					.ready = ready,
+					.arg = s,
+					.txn = t };
 	int rc = st_staged_write_trees(t->r, target, t->w, e);
 
 	if (!s->m->aborting) /* else what was begun must still be known if this is cut off, too */
@@ -114,9 +161,8 @@ static int run(struct step *s, struct st_index *target, const struct st_step_fil
 		rc = pick_all(s, target, f, e);
 	if (rc == ST_OK)
 		rc = st_checkout_index(t->r, &s->now, &s->target, &local, res, e);
-	for (size_t i = 0; rc == ST_OK && i < f->nmarked; i++)
-		if (st_index_find(target, f->marked[i].path, strlen(f->marked[i].path), NULL))
-			rc = write_marked(t->r, &f->marked[i], e);
+	if (rc == ST_OK && f->nmarked)
+		rc = write_marked(t->r, target, f, e);
 	if (rc == ST_OK) {
 		st_rewind_keep_stats(target, &s->target);
 		st_rewind_keep_stats(target, &t->index);
@@ -134,7 +180,7 @@ int st_merge_step(struct st_txn *t, struct st_merging *m, struct st_index *targe
 		  const struct st_step_files *f, const char *why, strata_checkout_result *res,
 		  struct st_err *e)
 {
-	struct step s = { .t = t, .m = m };
+	struct step s = { .t = t, .m = m, .f = f };
 	int rc;
 
 	st_index_init(&s.now);

@@ -321,6 +321,7 @@ struct st_target {
 	const char *path; /* relative to the root; the tail of full */
 	const char *full; /* where to write */
 	const struct st_stage_row *row;
+	const struct st_buf *text; /* NULL, or what is written instead of the row's content */
 };
 /*
  * Writes beside the target and renames. Parents are made; a link in a parent's place is refused.

@@ -10,6 +10,9 @@
 struct st_local_files {
 	bool spare;  /* they stay as they are; else they are overwritten */
 	bool refuse; /* with spare: nothing is written at all where one would have to stay */
+	/* With spare: is what the file holds nobody's, so that it is written whatever the indexes
+	 * say? NULL: none is. */
+	bool (*own)(void *arg, const char *path);
 	/* Sees each once that has happened; may be NULL; its result is ignored. */
 	int (*cb)(void *arg, const char *path);
 	/* Nothing stands in the way: called before anything is written. May be NULL. */

@@ -189,6 +189,8 @@ int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_
 		rc = open_temp(t, dir, &fd, &tmp, e);
 	if (rc == ST_OK && t->row->mode == ST_MODE_LINK)
 		rc = write_link(r, t, tmp, e);
+	else if (rc == ST_OK && t->text)
+		rc = st_write_full(fd, t->text->p, t->text->len, t->path, e);
 	else if (rc == ST_OK)
 		rc = write_content(r, t, codec, fd, e);
 	if (rc == ST_OK)

@@ -766,6 +766,95 @@ at_once() { # the later one finds nothing left to merge, or is told to look agai
 	match "^v4 " strata log --oneline -1
 }
 
+
+# a text and a model that both sides changed, and a file that only theirs did
+both_changed() {
+	repo
+	model m.safetensors a:F32:4:1 && echo base >t && mkdir d && echo base >d/t && echo base >k
+	strata add -q . && strata commit -q -m base
+	strata branch side
+	model m.safetensors a:F32:4:2 && echo ours >t && echo ours >d/t
+	strata commit -q -a -m ours
+	strata switch -q side
+	model m.safetensors a:F32:4:3 && echo theirs >t && echo theirs >d/t
+	strata commit -q -a -m theirs
+	strata switch -q main
+}
+
+no_merge() { # none was begun
+	fails strata merge --abort
+	fails grep -q '<<<' t d/t
+}
+
+# what a conflict is about is not overwritten where it holds what is in no version
+edited_before() {
+	both_changed
+	echo mine >t && model m.safetensors a:F32:4:4 && cp m.safetensors ../mine
+	rc 7 strata merge side
+	grep -q "overwritten in 2 files: 'm.safetensors', 't'" "$t_tmp/err"
+	no_merge
+	out mine cat t
+	cmp m.safetensors ../mine
+	strata restore -q .
+	# through a link, and where a directory is
+	mkdir ../out && mv d/t ../out/t && rmdir d && ln -s ../out d
+	rc 7 strata merge side
+	grep -q "'d' is in the way of 'd/t': move it away" "$t_tmp/err"
+	no_merge
+	out ours cat ../out/t
+	rm d && mkdir -p d/t && echo x >d/t/x
+	rc 7 strata merge side
+	out x cat d/t/x
+	rm -r d
+	rc 1 strata merge side # a file that is missing is no loss
+	grep -q '<<<' d/t
+	strata merge -q --abort
+	out '' strata status -s
+	out ours cat d/t
+}
+
+# resolve overwrites markers, and nothing that was written instead of them
+edited_meanwhile() {
+	both_changed
+	rc 1 strata merge -q side
+	echo mine >t
+	rc 7 strata resolve t --theirs
+	grep -q "'t' was changed since the merge began: 'strata add' takes it" "$t_tmp/err"
+	rc 7 strata resolve t --ours
+	rc 7 strata resolve '*' --theirs
+	out mine cat t
+	strata restore -q t
+	model m.safetensors a:F32:4:4 && cp m.safetensors ../mine
+	rc 7 strata resolve '*' --theirs
+	cmp m.safetensors ../mine
+	grep -q '<<<' d/t
+	strata restore -q m.safetensors
+	rm t
+	strata resolve -q '*' --theirs
+	out 'theirs
+theirs' cat t d/t
+	echo mine >t # decided before: as any other file
+	rc 7 strata resolve t --ours
+	out mine cat t
+	strata restore -q t
+	strata resolve -q t --ours
+	out ours cat t
+	strata merge -q --continue
+	out '' strata status -s
+}
+
+# what is not the merge's stays where it is taken back
+foreign() {
+	both_changed
+	rc 1 strata merge -q side
+	echo mine >k && echo new >n && strata add -q k n
+	strata merge -q --abort
+	out ' M k
+?? n' strata status -s
+	out 'mine
+new' cat k n
+}
+
 it 'goes forward' forward
 it 'the same twice at once' at_once
 it 'takes revisions of all kinds' forms
@@ -782,6 +871,9 @@ it 'a conflict, and on' ends
 it 'commit ends a merge' by_commit
 it 'text by line' lines
 it 'files that came, went and moved' files
+it 'refuses where a conflict has local changes' edited_before
+it 'keeps edits from being overwritten' edited_meanwhile
+it 'leaves alone what is not its own' foreign
 it 'several at once' several
 it 'a file here, a directory there' clashes side
 it 'a directory here, a file there' clashes main
