@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "history_fixture.h"
+#include "scratch_fixture.h"
 
 #include "base/file.h"
 #include "model/manifest.h"
@@ -18,12 +19,6 @@
 #define SIDES 3
 #define FILES 2
 #define TENSORS 5
-
-static void ok(int rc, const struct st_err *e)
-{
-	if (rc != ST_OK)
-		fail_msg("%d: %s", rc, e->msg);
-}
 
 static void write_commit(struct st_txn *t, const struct st_oid *parents, size_t nparents,
 			 struct st_oid *id)

@@ -9,17 +9,12 @@
 #include <cmocka.h>
 
 #include "history_fixture.h"
+#include "scratch_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
 
 static struct trepo t;
-
-static void ok(int rc, const struct st_err *e)
-{
-	if (rc != ST_OK)
-		fail_msg("%d: %s", rc, e->msg);
-}
 
 static const char *hex_of(const struct st_oid *id)
 {

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "meta/catalog.h"
+#include "scratch_fixture.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -51,12 +52,6 @@ static int teardown(void **state)
 	(void)state;
 	st_catalog_close(fx.cat);
 	return st_remove_tree(fx.dir, &e);
-}
-
-static void ok(int rc, const struct st_err *e)
-{
-	if (rc != ST_OK)
-		fail_msg("%d: %s", rc, e->msg);
 }
 
 /* A well spread id for each n. */

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "meta/catalog.h"
+#include "scratch_fixture.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -24,12 +25,6 @@ struct fixture {
 };
 
 static struct fixture fx;
-
-static void ok(int rc, const struct st_err *e)
-{
-	if (rc != ST_OK)
-		fail_msg("%d: %s", rc, e->msg);
-}
 
 static void reopen(void)
 {

@@ -11,6 +11,7 @@
 
 #include "base/oid.h"
 #include "meta/catalog.h"
+#include "scratch_fixture.h"
 
 static struct st_catalog *cat;
 
@@ -27,12 +28,6 @@ static int teardown(void **state)
 	(void)state;
 	st_catalog_close(cat);
 	return 0;
-}
-
-static void ok(int rc, const struct st_err *e)
-{
-	if (rc != ST_OK)
-		fail_msg("%d: %s", rc, e->msg);
 }
 
 static struct st_oid oid(uint64_t n)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "repo_fixture.h"
+#include "scratch_fixture.h"
 
 #include "repo/lineage.h"
 #include "repo/txn.h"
@@ -15,12 +16,6 @@
 #include <unistd.h>
 
 static struct trepo t;
-
-static void ok(int rc, const struct st_err *e)
-{
-	if (rc != ST_OK)
-		fail_msg("%d: %s", rc, e->msg);
-}
 
 static struct st_oid id_of(const char *rev)
 {

@@ -16,30 +16,9 @@
 #include <unistd.h>
 
 #include "tensor/source.h"
+#include "scratch_fixture.h"
 
 static const char content[] = "0123456789";
-
-static int make_dir(void **state)
-{
-	char *dir = strdup("/tmp/st-source-XXXXXX");
-
-	*state = dir;
-	return dir && mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	static const char *const names[] = { "file", "empty", "fifo", "socket", "link" };
-	char path[256];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", (char *)*state, names[i]);
-		unlink(path);
-	}
-	rmdir(*state);
-	free(*state);
-	return 0;
-}
 
 static void write_file(const char *path, const void *p, size_t n)
 {

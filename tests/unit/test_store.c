@@ -12,8 +12,8 @@
 
 #include <unistd.h>
 
-#include "base/file.h"
 #include "store/store_kinds.h"
+#include "scratch_fixture.h"
 
 /* One store of each row of the table, held to the contract of store.h. */
 struct kind {
@@ -248,23 +248,6 @@ static void a_full_disk_says_what_to_do(void **state)
 	assert_int_equal(st_blob_write(&b, "x", 1, 0, &e), ST_ENOSPC);
 	assert_non_null(strstr(e.msg, "/data/.strata/packs: no room"));
 	assert_non_null(strstr(e.msg, "nothing was changed, free some space"));
-}
-
-static int make_dir(void **state)
-{
-	char *dir = strdup("/tmp/st-store-XXXXXX");
-
-	*state = dir;
-	return dir && mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	struct st_err e = { 0 };
-	int rc = st_remove_tree(*state, &e);
-
-	free(*state);
-	return rc;
 }
 
 int main(void)

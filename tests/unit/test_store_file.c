@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/pool.h"
 #include "store/store.h"
+#include "scratch_fixture.h"
 
 #define PACKS 200 /* more than are kept open */
 
@@ -191,23 +192,6 @@ static void a_vanished_directory_is_an_error(void **state)
 	assert_null(b);
 	assert_non_null(strstr(e.msg, dir));
 	st_store_free(s);
-}
-
-static int make_dir(void **state)
-{
-	char *dir = strdup("/tmp/st-store-XXXXXX");
-
-	*state = dir;
-	return dir && mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	struct st_err e = { 0 };
-	int rc = st_remove_tree(*state, &e);
-
-	free(*state);
-	return rc;
 }
 
 int main(void)

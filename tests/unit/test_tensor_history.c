@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "history_fixture.h"
+#include "scratch_fixture.h"
 
 #include "model/manifest.h"
 #include "repo/tensor_history.h"
@@ -16,12 +17,6 @@
 #include <stdio.h>
 
 static struct trepo t;
-
-static void ok(int rc, const struct st_err *e)
-{
-	if (rc != ST_OK)
-		fail_msg("%d: %s", rc, e->msg);
-}
 
 static struct st_oid digest(void)
 {

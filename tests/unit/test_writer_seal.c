@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "odb_fixture.h"
+#include "scratch_fixture.h"
 
 /*
  * One command of every kind of write over a store whose N-th operation fails, once or from then
@@ -184,23 +185,6 @@ static void every_operation_fails_once(void **state)
 	}
 	free(k.base);
 	free(k.next);
-}
-
-static int make_dir(void **state)
-{
-	char *dir = strdup("/tmp/st-seal-XXXXXX");
-
-	*state = dir;
-	return dir && mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	struct st_err e = { 0 };
-	int rc = st_remove_tree(*state, &e);
-
-	free(*state);
-	return rc;
 }
 
 int main(void)
