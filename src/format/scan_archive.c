@@ -193,21 +193,6 @@ int st_scan_zip(struct st_scan_run *x, const struct st_scan_place *pl)
 
 #define BLOCK 512
 
-struct window {
-	const struct st_source *src;
-	uint64_t off;
-};
-
-static int window_pread(const struct st_source *s, void *buf, size_t n, uint64_t off,
-			struct st_err *e)
-{
-	const struct window *w = s->mem;
-
-	return st_source_read(w->src, buf, n, w->off + off, e);
-}
-
-static const struct st_source_ops window_ops = { .pread = window_pread };
-
 /* As Python's int(text, 8): blanks around, a sign, 0o, underscores between digits. */
 static bool octal(const char *p, size_t n, uint64_t *out)
 {
@@ -378,16 +363,14 @@ static int tar_ahead(struct tar *t)
 /* Whatever its name and its type are, something may load it. */
 static int scan_tar_member(struct tar *t)
 {
-	struct window w = { t->pl->src, t->at + BLOCK };
-	struct st_source src = {
-		.ops = &window_ops, .size = t->size, .name = t->pl->src->name, .fd = -1, .mem = &w
-	};
+	struct st_source src;
 	struct st_scan_place in = { .src = &src, .depth = t->pl->depth + 1 };
 	char *name = nested_name(t->x, t->pl, t->name);
 	int rc;
 
 	if (!name)
 		return t->x->e->code;
+	st_source_init_part(&src, t->pl->src, t->at + BLOCK, t->size);
 	in.member = name;
 	in.claim = member_claim(t->name) == ST_SCAN_SAYS_SO ? ST_SCAN_SAYS_SO : ST_SCAN_MAY_BE;
 	if (strcmp(t->name, "storages") == 0 || strcmp(t->name, "tensors") == 0)

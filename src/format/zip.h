@@ -52,7 +52,7 @@ const struct st_zip_member *st_zip_find(const struct st_zip *z, const char *name
 
 /*
  * A member's bytes as a source of its own, which borrows src and m; st_source_close releases it.
- * Stored ones are a window of src. Deflated ones are inflated as they are read, see below.
+ * Stored ones are a part of src. Deflated ones are inflated as they are read, see below.
  * Encrypted ones and other methods are ST_EFORMAT.
  */
 ST_MUST int st_zip_member_open(struct st_source *out, const struct st_source *src,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bytes of ZIP members: a window of the file, or inflated on the way. */
+/* The bytes of ZIP members: a part of the file, or inflated on the way. */
 #include "format/zip.h"
 
 #include "tensor/quote.h"
@@ -13,40 +13,6 @@
 #define MAX_RATIO 1032
 /* Flags: encrypted, a patch, strongly encrypted, header masked. */
 #define UNREADABLE (1u | 1u << 5 | 1u << 6 | 1u << 13)
-
-struct window {
-	const struct st_source *src;
-	uint64_t offset;
-};
-
-static int window_pread(const struct st_source *s, void *buf, size_t n, uint64_t off,
-			struct st_err *e)
-{
-	const struct window *w = s->mem;
-
-	return st_source_read(w->src, buf, n, w->offset + off, e);
-}
-
-static void window_close(struct st_source *s)
-{
-	free((void *)s->mem);
-}
-
-static const struct st_source_ops window_ops = { .pread = window_pread, .close = window_close };
-
-static int window_open(struct st_source *out, const struct st_source *src,
-		       const struct st_zip_member *m, struct st_err *e)
-{
-	struct window *w = st_malloc(sizeof(*w), e);
-
-	if (!w)
-		return e->code;
-	*w = (struct window){ src, m->data };
-	*out = (struct st_source){
-		.ops = &window_ops, .size = m->usize, .name = src->name, .fd = -1, .mem = w
-	};
-	return ST_OK;
-}
 
 struct inflater {
 	const struct st_source *src;
@@ -287,13 +253,15 @@ int st_zip_member_open(struct st_source *out, const struct st_source *src,
 		return st_fail(e, ST_EFORMAT, "member %s at offset %" PRIu64 " is encrypted",
 			       st_quote(&q, m->name, m->name_len), m->local);
 	if (m->method == ST_ZIP_STORED)
-		return window_open(out, src, m, e);
-	if (m->method == ST_ZIP_DEFLATED)
+		st_source_init_part(out, src, m->data, m->usize);
+	else if (m->method == ST_ZIP_DEFLATED)
 		return member_inflate(out, src, m, e);
-	return st_fail(e, ST_EFORMAT,
-		       "member %s at offset %" PRIu64
-		       " has compression method %u; strata reads 0 and 8",
-		       st_quote(&q, m->name, m->name_len), m->local, m->method);
+	else
+		return st_fail(e, ST_EFORMAT,
+			       "member %s at offset %" PRIu64
+			       " has compression method %u; strata reads 0 and 8",
+			       st_quote(&q, m->name, m->name_len), m->local, m->method);
+	return ST_OK;
 }
 
 /* Room is made as the bytes come, since the size of deflated ones is only what the archive says. */

@@ -173,41 +173,12 @@ int st_diff_side_add(struct st_diff_side *s, struct st_dfile *f, struct st_err *
 
 /* ---- reading ---- */
 
-struct span { /* a run of another source */
-	struct st_source under;
-	uint64_t off;
-};
-
-static int span_pread(const struct st_source *s, void *buf, size_t n, uint64_t off,
-		      struct st_err *e)
-{
-	const struct span *p = s->mem;
-
-	return st_source_read(&p->under, buf, n, p->off + off, e);
-}
-
-static void span_close(struct st_source *s)
-{
-	free((void *)(uintptr_t)s->mem);
-}
-
-static const struct st_source_ops span_ops = { .pread = span_pread, .close = span_close };
-
 static int open_span(struct st_source *out, const struct st_source *under, uint64_t off, uint64_t n,
 		     struct st_err *e)
 {
-	struct span *p;
-
 	if (off > under->size || n > under->size - off)
 		return st_fail(e, ST_ECHANGED, "%s changed while it was read", under->name);
-	p = st_calloc(1, sizeof(*p), e);
-	if (!p)
-		return e->code;
-	p->under = *under;
-	p->off = off;
-	*out = (struct st_source){
-		.ops = &span_ops, .size = n, .name = under->name, .fd = -1, .mem = p
-	};
+	st_source_init_part(out, under, off, n);
 	return ST_OK;
 }
 

@@ -101,6 +101,22 @@ void st_source_init_mem(struct st_source *s, const void *p, uint64_t size, const
 	*s = (struct st_source){ .ops = &mem_ops, .size = size, .name = name, .fd = -1, .mem = p };
 }
 
+static int part_pread(const struct st_source *s, void *buf, size_t n, uint64_t off,
+		      struct st_err *e)
+{
+	return st_source_read(s->mem, buf, n, s->off + off, e);
+}
+
+static const struct st_source_ops part_ops = { .pread = part_pread };
+
+void st_source_init_part(struct st_source *s, const struct st_source *src, uint64_t off,
+			 uint64_t size)
+{
+	*s = (struct st_source){
+		.ops = &part_ops, .size = size, .name = src->name, .fd = -1, .mem = src, .off = off
+	};
+}
+
 void st_spool_init(struct st_spool *s, size_t room, const char *dir)
 {
 	*s = (struct st_spool){ .fd = -1, .room = room, .dir = dir };

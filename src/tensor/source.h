@@ -25,6 +25,7 @@ struct st_source {
 	int fd;		  /* file sources */
 	bool costly;	  /* its bytes are decoded each time; who wants them twice may keep them */
 	const void *mem;  /* memory sources; others may use it as their handle */
+	uint64_t off;	  /* of a part: where it begins */
 };
 
 ST_MUST int st_source_read(const struct st_source *s, void *buf, size_t n, uint64_t off,
@@ -34,6 +35,9 @@ ST_MUST int st_source_open_file(struct st_source *s, const char *path, struct st
 /* Borrows fd, which must stay open. */
 void st_source_init_fd(struct st_source *s, int fd, uint64_t size, const char *name);
 void st_source_init_mem(struct st_source *s, const void *p, uint64_t size, const char *name);
+/* Size bytes of src from off on. Borrows src. */
+void st_source_init_part(struct st_source *s, const struct st_source *src, uint64_t off,
+			 uint64_t size);
 void st_source_close(struct st_source *s);
 
 /*

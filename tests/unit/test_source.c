@@ -62,6 +62,18 @@ static void test_memory(void **state)
 	assert_null(s.ops);
 }
 
+static void test_part(void **state)
+{
+	struct st_source whole, s;
+
+	(void)state;
+	st_source_init_mem(&whole, "ab0123456789c", 13, "whole");
+	st_source_init_part(&s, &whole, 2, 10);
+	assert_string_equal(s.name, "whole");
+	check_reads(&s);
+	st_source_close(&s);
+}
+
 static void test_empty(void **state)
 {
 	struct st_err e = { 0 };
@@ -190,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_part),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test_setup_teardown(test_file, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_shrunk, make_dir, remove_dir),
