@@ -236,6 +236,41 @@ static int take(void *arg, const void *p, size_t n)
 	return st_buf_add(s->b, p, n, &s->e);
 }
 
+void tr_versions(struct trepo *t, uint64_t seed, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		tr_random(t, "f", seed + i, 10);
+		tr_version(t);
+	}
+}
+
+struct st_oid tr_id(struct trepo *t, const char *rev)
+{
+	struct st_err e = { 0 };
+	struct st_oid id;
+
+	if (st_resolve(t->r, rev, strlen(rev), &id, &e) != ST_OK)
+		fail_msg("%s: %s", rev, e.msg);
+	return id;
+}
+
+struct st_oid tr_orphan(struct trepo *t)
+{
+	struct st_err e = { 0 };
+	const struct st_oid *packs;
+	struct st_oid id;
+	struct st_writer *w;
+	size_t n;
+
+	assert_int_equal(st_writer_new(&w, t->r->odb, &t->r->ctx, &e), ST_OK);
+	assert_int_equal(st_writer_put(w, NULL, "orphan", 6, &id, &e), ST_OK);
+	assert_int_equal(st_writer_seal(w, &packs, &n, &e), ST_OK);
+	assert_int_equal(n, 1);
+	id = packs[0];
+	st_writer_free(w);
+	return id;
+}
+
 int tr_cat(struct trepo *t, const char *spec, struct st_buf *out)
 {
 	struct sink s = { .b = out };

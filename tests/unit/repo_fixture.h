@@ -44,6 +44,11 @@ void tr_add(struct trepo *t, const char *name); /* NULL: everything, removals to
 void tr_rm_cached(struct trepo *t, const char *name);
 void tr_commit(struct trepo *t, char version[32]); /* version may be NULL */
 void tr_version(struct trepo *t);		   /* everything, removals too */
+/* n of them, of one file "f" whose bytes are those of seed, seed + 1, ... */
+void tr_versions(struct trepo *t, uint64_t seed, unsigned n);
+struct st_oid tr_id(struct trepo *t, const char *rev);
+/* A sealed pack that no operation names, of a command that was killed before its commit point. */
+struct st_oid tr_orphan(struct trepo *t);
 /* What a stored file holds; the code of the failure if it cannot be read. */
 int tr_cat(struct trepo *t, const char *spec, struct st_buf *out);
 /* Fails the test unless the stored file equals n bytes at p. */

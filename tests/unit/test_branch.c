@@ -13,14 +13,6 @@
 
 static struct trepo t;
 
-static void versions(unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		tr_random(&t, "f", i + 1, 10);
-		tr_version(&t);
-	}
-}
-
 struct names {
 	char text[400];
 	size_t n, stop;
@@ -62,7 +54,7 @@ static void lists(void **state)
 
 	(void)state;
 	holds("*main:unborn");
-	versions(2);
+	tr_versions(&t, 1, 2);
 	assert_int_equal(create("b", NULL, false), ST_OK);
 	assert_int_equal(create("a/b", "v1", false), ST_OK);
 	holds("a/b:v1 b:v2 *main:v2");
@@ -87,7 +79,7 @@ static void creates(void **state)
 
 	(void)state;
 	assert_int_equal(create("early", NULL, false), ST_ENOTFOUND);
-	versions(2);
+	tr_versions(&t, 1, 2);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (create(rows[i].name, rows[i].start, rows[i].force) != rows[i].code)
 			fail_msg("%s", rows[i].name);
@@ -109,7 +101,7 @@ static void deletes(void **state)
 	struct names was = { .n = 0 };
 
 	(void)state;
-	versions(2);
+	tr_versions(&t, 1, 2);
 	assert_int_equal(create("x", NULL, false), ST_OK);
 	assert_int_equal(create("y", NULL, false), ST_OK);
 	assert_int_equal(st_verb_reset(t.r, "v1", STRATA_RESET_SOFT, NULL, NULL, &res, &e), ST_OK);
@@ -132,7 +124,7 @@ static void renames(void **state)
 	(void)state;
 	assert_int_equal(rename_it(NULL, "trunk", false), ST_OK);
 	holds("*trunk:unborn");
-	versions(1);
+	tr_versions(&t, 1, 1);
 	assert_int_equal(create("x", NULL, false), ST_OK);
 	assert_int_equal(rename_it("x", "trunk", true), ST_EREFUSED);
 	assert_int_equal(rename_it("trunk", "x", false), ST_EREFUSED);

@@ -260,29 +260,13 @@ static void every_version_restores(void **state)
 	tr_close(&t);
 }
 
-/* Sealed packs that no operation names, of a command that was killed before its commit point. */
-static void make_orphan(struct trepo *t)
-{
-	struct st_err e = { 0 };
-	const struct st_oid *packs;
-	struct st_writer *w;
-	struct st_oid id;
-	size_t n;
-
-	assert_int_equal(st_writer_new(&w, t->r->odb, &t->r->ctx, &e), ST_OK);
-	assert_int_equal(st_writer_put(w, NULL, "orphan", 6, &id, &e), ST_OK);
-	assert_int_equal(st_writer_seal(w, &packs, &n, &e), ST_OK);
-	assert_int_equal(n, 1);
-	st_writer_free(w);
-}
-
 static void orphans_go(void **state)
 {
 	struct trepo t;
 
 	(void)state;
 	tr_open(&t);
-	make_orphan(&t);
+	tr_orphan(&t);
 	assert_int_equal(tr_packs(&t), 1);
 	gc(&t, &later);
 	assert_int_equal(tr_packs(&t), 1);

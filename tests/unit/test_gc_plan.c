@@ -49,22 +49,6 @@ static size_t with_fate(const struct planned *x, enum st_fate fate)
 	return n;
 }
 
-static void write_orphan(struct trepo *t, struct st_oid *pack)
-{
-	struct st_err e = { 0 };
-	const struct st_oid *packs;
-	struct st_writer *w;
-	struct st_oid id;
-	size_t n;
-
-	assert_int_equal(st_writer_new(&w, t->r->odb, &t->r->ctx, &e), ST_OK);
-	assert_int_equal(st_writer_put(w, NULL, "orphan", 6, &id, &e), ST_OK);
-	assert_int_equal(st_writer_seal(w, &packs, &n, &e), ST_OK);
-	assert_int_equal(n, 1);
-	*pack = packs[0];
-	st_writer_free(w);
-}
-
 static void set_time(struct trepo *t, const struct st_oid *pack, int64_t ns)
 {
 	struct timespec at[2] = { { .tv_sec = ns / 1000000000 }, { .tv_sec = ns / 1000000000 } };
@@ -85,7 +69,7 @@ static void orphans(void **state)
 
 	(void)state;
 	tr_open(&t);
-	write_orphan(&t, &orphan);
+	orphan = tr_orphan(&t);
 	set_time(&t, &orphan, now + 2 * HOUR);
 	plan(&t, &x, cutoff);
 	assert_int_equal(x.p.n, 1);

@@ -17,15 +17,6 @@
 
 static struct trepo t;
 
-static struct st_oid id_of(const char *rev)
-{
-	struct st_err e = { 0 };
-	struct st_oid id;
-
-	ok(st_resolve(t.r, rev, strlen(rev), &id, &e), &e);
-	return id;
-}
-
 static int declare(const strata_param *pairs, size_t n, bool amend, struct st_err *e)
 {
 	strata_commit_options o = { .message = "test",
@@ -143,7 +134,7 @@ static void bad_ones_change_nothing(void **state)
 static struct st_oid stray(const struct st_oid *tree)
 {
 	struct st_op op = { .verb = "test", .why = "test", .ncommits = 1 };
-	struct st_oid v1 = id_of("v1"), id;
+	struct st_oid v1 = tr_id(&t, "v1"), id;
 	const struct st_oid *packs;
 	struct st_err e = { 0 };
 	struct st_commit c;
@@ -226,10 +217,10 @@ static void merge(const char *const *revs, size_t n)
 	struct st_txn x;
 	struct st_buf b;
 
-	parents[0] = id_of("HEAD");
+	parents[0] = tr_id(&t, "HEAD");
 	st_oid_hex(&parents[0], old);
 	for (size_t i = 0; i < n; i++)
-		parents[i + 1] = id_of(revs[i]);
+		parents[i + 1] = tr_id(&t, revs[i]);
 	ok(st_txn_begin(&x, t.r, "merge", &e), &e);
 	ok(st_txn_index(&x, &e), &e);
 	ok(st_repo_commit_load(t.r, &parents[0], &c, &e), &e);

@@ -15,24 +15,6 @@
 
 static struct trepo t;
 
-static struct st_oid id_of(const char *rev)
-{
-	struct st_err e = { 0 };
-	struct st_oid id;
-
-	if (st_resolve(t.r, rev, strlen(rev), &id, &e) != ST_OK)
-		fail_msg("%s: %s", rev, e.msg);
-	return id;
-}
-
-static void versions(unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		tr_random(&t, "f", i + 100, 10);
-		tr_version(&t);
-	}
-}
-
 static void values(void **state)
 {
 	struct st_err e = { 0 };
@@ -53,12 +35,12 @@ static void reaches(void **state)
 	bool yes;
 
 	(void)state;
-	versions(3);
+	tr_versions(&t, 100, 3);
 	for (unsigned i = 0; i < 3; i++) {
 		char rev[4];
 
 		snprintf(rev, sizeof(rev), "v%u", i + 1);
-		ids[i] = id_of(rev);
+		ids[i] = tr_id(&t, rev);
 	}
 	for (unsigned a = 0; a < 3; a++)
 		for (unsigned b = 0; b < 3; b++) {
@@ -81,7 +63,7 @@ static void beside(void **state)
 	};
 
 	(void)state;
-	versions(1);
+	tr_versions(&t, 100, 1);
 	assert_int_equal(st_verb_branch_create(t.r, "a/b", NULL, false, &(struct st_err){ 0 }),
 			 ST_OK);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -98,7 +80,7 @@ static void moved_meanwhile(void **state)
 	char *value;
 
 	(void)state;
-	versions(1);
+	tr_versions(&t, 100, 1);
 	assert_int_equal(st_verb_branch_create(t.r, "x", NULL, false, &e), ST_OK);
 	assert_int_equal(st_refs_publish(t.r, "branch", "test", &change, 1, &e), ST_EBUSY);
 	e = (struct st_err){ 0 };
@@ -113,7 +95,7 @@ static void survives_rebuild(void **state)
 	struct st_err e = { 0 };
 
 	(void)state;
-	versions(2);
+	tr_versions(&t, 100, 2);
 	assert_int_equal(st_verb_branch_create(t.r, "x", "v1", false, &e), ST_OK);
 	assert_int_equal(st_verb_branch_rename(t.r, NULL, "trunk", false, &e), ST_OK);
 	assert_int_equal(st_catalog_digest(t.r->cat, &before, &e), ST_OK);

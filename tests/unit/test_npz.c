@@ -13,7 +13,7 @@
 #include <zlib.h>
 
 #include "format/format.h"
-#include "format/zip.h"
+#include "zip_fixture.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define LIMIT ((uint64_t)4 << 20)
@@ -50,21 +50,6 @@ static void put_bytes(struct st_buf *b, const void *p, size_t n)
 	assert_int_equal(st_buf_add(b, p, n, &e), ST_OK);
 }
 
-static size_t deflate_raw(uint8_t *to, size_t room, const void *p, size_t n)
-{
-	z_stream z = { 0 };
-
-	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-	z.next_in = (Bytef *)(uintptr_t)p;
-	z.avail_in = (uInt)n;
-	z.next_out = to;
-	z.avail_out = (uInt)room;
-	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-	room -= z.avail_out;
-	deflateEnd(&z);
-	return room;
-}
-
 /* From the version needed to the name: the same in both headers. */
 static void put_common(struct st_buf *b, const struct member *m, uint32_t crc, size_t csize)
 {
@@ -88,7 +73,7 @@ static void add(struct archive *z, const struct member *m)
 
 	assert_non_null(packed);
 	if (m->method == ST_ZIP_DEFLATED)
-		csize = deflate_raw(packed, m->len + 1000, m->p, m->len);
+		csize = zip_squeeze(packed, m->len + 1000, m->p, m->len);
 	else
 		memcpy(packed, m->p, m->len);
 	put_bytes(&z->b, "PK\3\4", 4);

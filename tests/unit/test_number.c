@@ -26,16 +26,6 @@ static void policy(const char *name)
 	tr_reopen(&t);
 }
 
-static struct st_oid id_of(const char *rev)
-{
-	struct st_err e = { 0 };
-	struct st_oid id;
-
-	if (st_resolve(t.r, rev, strlen(rev), &id, &e) != ST_OK)
-		fail_msg("%s: %s", rev, e.msg);
-	return id;
-}
-
 static void commit(void)
 {
 	static uint64_t seed;
@@ -46,7 +36,7 @@ static void commit(void)
 
 static void give(const char *label, const char *rev)
 {
-	const struct st_oid id = id_of(rev);
+	const struct st_oid id = tr_id(&t, rev);
 
 	assert_int_equal(st_catalog_version_add(t.r->cat, label, &id, &(struct st_err){ 0 }),
 			 ST_OK);
@@ -59,7 +49,7 @@ static int next(const char *parent, strata_bump bump, char label[32])
 	struct st_err e = { 0 };
 
 	if (parent)
-		n.parent = id_of(parent);
+		n.parent = tr_id(&t, parent);
 	return st_number_next(t.r, &n, label, &e);
 }
 
@@ -283,7 +273,7 @@ static void ambiguous(void **state)
 	commit();
 	give("v1.1.0", "v1.0.0");
 	commit();
-	st_oid_hex(&(struct st_oid[]){ id_of("HEAD") }[0], hex);
+	st_oid_hex(&(struct st_oid[]){ tr_id(&t, "HEAD") }[0], hex);
 	for (size_t i = 0; i < 2; i++) {
 		change = (struct st_op_ref){ .name = kinds[i], .value = hex };
 		assert_int_equal(st_refs_publish(t.r, "tag", "test", &change, 1, &e), ST_OK);

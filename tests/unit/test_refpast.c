@@ -36,14 +36,6 @@ static void resolves(const char *rev, int code, const char *want)
 		fail_msg("%s: %s", rev, version);
 }
 
-static void versions(unsigned from, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		tr_random(&t, "f", from + i, 10);
-		tr_version(&t);
-	}
-}
-
 /* Moves that are no commits count, and a branch that is gone has its past still. */
 static void moves(void **state)
 {
@@ -51,7 +43,7 @@ static void moves(void **state)
 	struct st_err e = { 0 };
 
 	(void)state;
-	versions(1, 3);
+	tr_versions(&t, 1, 3);
 	assert_int_equal(st_verb_branch_create(t.r, "side", "v1", false, &e), ST_OK);
 	assert_int_equal(st_verb_branch_create(t.r, "side", "v3", true, &e), ST_OK);
 	assert_int_equal(st_verb_branch_create(t.r, "side", "v2", true, &e), ST_OK);
@@ -72,9 +64,9 @@ static void times(void **state)
 	char between[40], rev[80];
 
 	(void)state;
-	versions(1, 2);
+	tr_versions(&t, 1, 2);
 	st_time_format(st_now_ns(), between);
-	versions(3, 1);
+	tr_versions(&t, 3, 1);
 	snprintf(rev, sizeof(rev), "main@{%s}", between);
 	resolves(rev, ST_OK, "v2");
 	resolves("main@{2999-01-01}", ST_EUSAGE, "between the braces");
@@ -108,7 +100,7 @@ static void full_names(void **state)
 	struct st_err e = { 0 };
 
 	(void)state;
-	versions(1, 3);
+	tr_versions(&t, 1, 3);
 	assert_int_equal(st_verb_branch_create(t.r, "both", "v1", false, &e), ST_OK);
 	assert_int_equal(st_verb_tag_create(t.r, "both", "v2", NULL, false, &e), ST_OK);
 	assert_int_equal(st_verb_branch_create(t.r, "heads/both", "v3", false, &e), ST_OK);

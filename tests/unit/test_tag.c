@@ -15,14 +15,6 @@
 
 static struct trepo t;
 
-static void versions(unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		tr_random(&t, "f", i + 1, 10);
-		tr_version(&t);
-	}
-}
-
 static int take(void *arg, const strata_tag *x)
 {
 	char *text = arg;
@@ -72,7 +64,7 @@ static void creates(void **state)
 	memset(huge, 'x', sizeof(huge) - 1);
 	huge[sizeof(huge) - 1] = 0;
 	assert_int_equal(create("early", NULL, NULL, false), ST_ENOTFOUND);
-	versions(2);
+	tr_versions(&t, 1, 2);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (create(rows[i].name, rows[i].rev, rows[i].message, rows[i].force) !=
 		    rows[i].code)
@@ -90,7 +82,7 @@ static void deletes(void **state)
 	char *note, was[400] = "";
 
 	(void)state;
-	versions(1);
+	tr_versions(&t, 1, 1);
 	assert_int_equal(create("x", NULL, "text", false), ST_OK);
 	assert_int_equal(create("y", NULL, NULL, false), ST_OK);
 	assert_int_equal(st_verb_tag_delete(t.r, NULL, 0, NULL, NULL, &(struct st_err){ 0 }),
