@@ -30,8 +30,7 @@ static void sound(void **state)
 	tr_open(&t);
 	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_OK);
 	tr_random(&t, "file", 1, 3 * MIB);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_OK);
 	assert_int_equal(res.versions, 1);
 	assert_int_equal(res.packs, tr_packs(&t));
@@ -58,12 +57,10 @@ static void names_object_and_version(void **state)
 	assert_int_equal(mkdir(path, 0755), 0);
 	tr_model(&t, "dir/m.safetensors", one, 2, MIB + 400, 0);
 	tr_read(&t, "dir/m.safetensors", &v1);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	tr_model(&t, "dir/m.safetensors", two, 2, MIB + 400, 0);
 	tr_read(&t, "dir/m.safetensors", &v2);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	tr_commit(&t, NULL); /* v3 has the same files */
 
 	st_oid_of(&id, v2.p + v2.len - (MIB + 400), MIB + 400);
@@ -107,8 +104,7 @@ static void every_byte_counts(void **state)
 	tr_open(&t);
 	tr_random(&t, "a", 1, 300);
 	tr_write(&t, "b", "constant", 8);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	tr_pack_path(&t, 0, path, sizeof(path));
 	st_buf_init(&b, MIB);
 	assert_int_equal(st_file_slurp(&b, path, &e), ST_OK);
@@ -139,8 +135,7 @@ static void missing_pack(void **state)
 	tr_open(&t);
 	tr_random(&t, "a", 1, 1000);
 	tr_read(&t, "a", &a);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	tr_random(&t, "b", 2, 1000);
 	tr_add(&t, "b");
 	tr_commit(&t, NULL);
@@ -180,8 +175,7 @@ static void catalogue_made_anew(void **state)
 	tr_open(&t);
 	tr_model(&t, "m.safetensors", seeds, 2, MIB, 0);
 	tr_read(&t, "m.safetensors", &want);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 
 	assert_int_equal(tr_fsck(&t, STRATA_FSCK_REBUILD, &faults, &res), ST_OK);
 	assert_int_equal(t.warnings, 0);
@@ -221,8 +215,7 @@ static void missing_base(void **state)
 	tr_add(&t, NULL);
 	tr_model(&t, "m.safetensors", seeds, 1, 2 * MIB, 8);
 	tr_read(&t, "m.safetensors", &b);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	st_oid_of(&id, b.p + b.len - 2 * MIB, 2 * MIB);
 	st_buf_release(&b);
 	tr_loc(&t, &id, ST_ENTRY_DATA, &loc);
@@ -263,8 +256,7 @@ static void damaged_log(void **state)
 	(void)state;
 	tr_open(&t);
 	tr_write(&t, "a", "a", 1);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	tr_path(&t, ".strata/ops", path, sizeof(path));
 	tr_flip(path, 32 + 40, 1); /* in the first record's payload */
 	assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_ENO);
@@ -293,8 +285,7 @@ static void false_recipe(void **state)
 	tr_open(&t);
 	tr_model(&t, "m.safetensors", seeds, 2, MIB, 0);
 	tr_read(&t, "m.safetensors", &b);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	tr_file_id(&t, "v1", "m.safetensors", &file);
 	assert_int_equal(st_odb_recipe(t.r->odb, &file, &manifest, &e), ST_OK);
 	st_oid_of(&other, "other", 5);
@@ -397,8 +388,7 @@ static void false_ids(void **state)
 		}
 		tr_open(&t);
 		tr_write(&t, "w.dat", bytes, sizeof(bytes));
-		tr_add(&t, NULL);
-		tr_commit(&t, NULL);
+		tr_version(&t);
 		plant(&t, &file, "torch", &seg, 1);
 		assert_int_equal(tr_fsck(&t, 0, &faults, &res), ST_OK);
 		assert_int_equal(tr_fsck(&t, STRATA_FSCK_FULL, &faults, &res),
@@ -468,8 +458,7 @@ static void false_detached(void **state)
 
 		tr_open(&t);
 		make_archive(&t, values, &b);
-		tr_add(&t, NULL);
-		tr_commit(&t, NULL);
+		tr_version(&t);
 		st_oid_of(&v.id, values, sizeof(values));
 		v.id.b[31] ^= rows[i].lie;
 		st_oid_of(&segs[0].id, b.p, b.len);
@@ -504,8 +493,7 @@ static void caller_stops(void **state)
 	(void)state;
 	tr_open(&t);
 	tr_write(&t, "a", "a", 1);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	tr_pack_path(&t, 0, path, sizeof(path));
 	assert_int_equal(unlink(path), 0);
 	tr_pack_path(&t, 1, path, sizeof(path));
@@ -534,8 +522,7 @@ static void interrupted(void **state)
 	(void)state;
 	tr_open(&t);
 	tr_write(&t, "a", "a", 1);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	t.r->ctx.cancelled = cancel;
 	assert_int_equal(st_verb_fsck(t.r, 0, NULL, NULL, &res, &e), ST_EBUSY);
 	t.r->ctx.cancelled = NULL;

@@ -99,8 +99,7 @@ static void what_is_reached(void **state)
 	tr_model(&t, "m.safetensors", seeds, 2, MIB, 0);
 	tr_random(&t, "chunked", 3, 2 * MIB);
 	tr_random(&t, "small", 4, 100);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	mark(&t, &m, &x, false, INT64_MAX);
 	assert_int_equal(x.marked, x.entries); /* all of it, each once */
 	assert_int_equal(x.live, x.marked);
@@ -146,8 +145,7 @@ static void bases_are_needed(void **state)
 	tr_model(&t, "m.safetensors", seeds, 1, 2 * MIB, 8);
 	tr_read(&t, "m.safetensors", &b);
 	st_oid_of(&id, b.p + b.len - 2 * MIB, 2 * MIB);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	tr_loc(&t, &id, ST_ENTRY_DATA, &loc);
 	assert_int_equal(loc.depth, 1);
 	mark(&t, &m, &x, false, INT64_MAX);
@@ -171,8 +169,7 @@ static void amended_versions_stay(void **state)
 	(void)state;
 	tr_open(&t);
 	tr_write(&t, "a", "a", 1);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	assert_int_equal(st_resolve(t.r, "v1", 2, &old, &e), ST_OK);
 	assert_int_equal(st_verb_commit(t.r, &o, &res, &e), ST_OK);
 	assert_string_equal(res.version, "v2");

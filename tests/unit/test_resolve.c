@@ -30,8 +30,7 @@ static int setup(void **state)
 	tr_open(&t);
 	for (int i = 0; i < 3; i++) {
 		tr_random(&t, "f", (uint64_t)i, 10);
-		tr_add(&t, NULL);
-		tr_commit(&t, NULL);
+		tr_version(&t);
 		assert_int_equal(resolve("HEAD", &id, &e), ST_OK);
 		st_oid_hex(&id, ids[i]);
 	}

@@ -105,8 +105,7 @@ static void counts(void **state)
 	tr_model(&t, "m.safetensors", seeds, 2, tensor, 7);
 	tr_read(&t, "m.safetensors", &m);
 	tr_random(&t, "notes", 5, notes);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	get(&t, "v1", &one);
 	check_sums(&one);
 	assert_int_equal(one.s.versions, 1);
@@ -122,8 +121,7 @@ static void counts(void **state)
 	assert_int_equal(find(one.dtype, one.s.ndtypes, "meta")->objects, 5);
 
 	tr_model(&t, "m.safetensors", seeds, 2, tensor, 8);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	get(&t, "v2", &two);
 	get(&t, NULL, &all);
 	check_sums(&two);
@@ -154,8 +152,7 @@ static void only_versions(void **state)
 	tr_open(&t);
 	tr_random(&t, "a", 1, 70000);
 	tr_random(&t, "b", 1, 70000);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	get(&t, NULL, &x);
 	assert_int_equal(x.s.logical_bytes, 140000);
 	assert_int_equal(find(x.dtype, x.s.ndtypes, "file")->objects, 1);

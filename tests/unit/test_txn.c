@@ -80,8 +80,7 @@ static void at_once(void **state)
 		assert_int_equal(status, 0);
 	}
 	tr_reopen(&t);
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	assert_int_equal(st_verb_ls(t.r, NULL, count, &files, &e), ST_OK);
 	assert_int_equal(files, 15);
 	tr_sound(&t);
@@ -106,8 +105,7 @@ static void killed(void **state)
 		assert_int_equal(kill(pid, SIGKILL), 0);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		tr_reopen(&t);
-		tr_add(&t, NULL);
-		tr_commit(&t, NULL);
+		tr_version(&t);
 		tr_read(&t, "big", &want);
 		tr_check(&t, "HEAD:big", &want);
 		st_buf_release(&want);
@@ -124,8 +122,7 @@ static void moved(void **state)
 
 	(void)state;
 	tr_text(&t, "a", "one");
-	tr_add(&t, NULL);
-	tr_commit(&t, NULL);
+	tr_version(&t);
 	assert_int_equal(st_txn_begin(&txn, t.r, "test", &e), ST_OK);
 	txn.op.refs = &ref;
 	txn.op.nrefs = 1;

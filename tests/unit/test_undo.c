@@ -121,8 +121,7 @@ static void command(unsigned what, unsigned i)
 		unstage();
 		break;
 	default:
-		tr_add(&t, NULL);
-		tr_commit(&t, NULL);
+		tr_version(&t);
 	}
 }
 
