@@ -17,6 +17,7 @@ struct settling {
 	bool there;
 	struct st_weave w;
 	struct st_buf how;
+	const char *said; /* that, kept */
 	struct st_choice choice;
 	struct st_map paths;   /* of files to make */
 	struct st_map folders; /* of vocabularies that are joined */
@@ -122,12 +123,12 @@ static bool applies(const struct settling *s, const struct st_merge_item *it, bo
 }
 
 /* A file with conflicts that was staged by hand is settled as a whole, or not at all. */
-static int check_hands(const struct settling *s, const char *const *was, struct st_err *e)
+static int check_hands(const struct settling *s, struct st_err *e)
 {
 	for (size_t i = 0; i < s->m.d.nitems; i++) {
 		const struct st_merge_item *x = &s->m.d.items[i];
 
-		if (x->how == was[i] && x->how && strcmp(x->how, "by hand") == 0 &&
+		if (x->how == s->was[i] && x->how && strcmp(x->how, "by hand") == 0 &&
 		    st_map_get(&s->paths, x->path, x->path_len, NULL))
 			return st_fail(e, ST_EREFUSED,
 				       "'%s' was settled by hand with 'strata add': its conflicts "
@@ -171,17 +172,16 @@ static int match(struct settling *s, const char *glob, const char *how, struct s
 
 static int choose(struct settling *s, struct st_err *e)
 {
-	const char *how = st_arena_dup(&s->m.d.arena, s->how.p, s->how.len, e);
-	int rc = how ? ST_OK : (int)e->code;
+	int rc;
 
+	s->said = st_arena_dup(&s->m.d.arena, s->how.p, s->how.len, e);
 	s->was = st_calloc(s->m.d.nitems, sizeof(*s->was), e);
-	if (!s->was)
-		return e->code;
+	rc = s->said && s->was ? ST_OK : (int)e->code;
 	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++)
 		s->was[i] = s->m.d.items[i].how;
 	for (size_t g = 0; rc == ST_OK && g < s->nglobs; g++)
-		rc = match(s, s->globs[g], how, e);
-	return rc == ST_OK ? check_hands(s, s->was, e) : rc;
+		rc = match(s, s->globs[g], s->said, e);
+	return rc == ST_OK ? check_hands(s, e) : rc;
 }
 
 /* ---- markers ---- */
@@ -291,22 +291,98 @@ static bool in_folder(const struct settling *s, const char *path)
 	return st_weave_vocab_dir(&s->w, path, &len) && st_map_get(&s->folders, path, len, NULL);
 }
 
-/* What belongs to the same vocabulary is joined with it: the tokenizer and all its tensors. */
+static bool is_union(const char *how)
+{
+	return how && strncmp(how, "union", 5) == 0;
+}
+
+/* The rest of a vocabulary of which something is joined no longer is decided as that is. */
+static int part_others(struct settling *s, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++)
+		if (is_union(s->was[i]) && !is_union(s->m.d.items[i].how))
+			rc = note_folder(s, s->m.d.items[i].path, e);
+	for (size_t i = 0; rc == ST_OK && s->folders.count && i < s->m.d.nitems; i++) {
+		struct st_merge_item *it = &s->m.d.items[i];
+
+		if (!is_union(it->how) || !in_folder(s, it->path))
+			continue;
+		if (s->choice.how == ST_HOW_METHOD)
+			return st_fail(e, ST_EREFUSED,
+				       "'%s' is joined with --vocab union, and a vocabulary is "
+				       "decided as a whole: --ours, --theirs, --base or --from, or "
+				       "--vocab union --method",
+				       it->path);
+		rc = settle_one(s, it, s->said, e);
+	}
+	return rc;
+}
+
+struct counting { /* rows of a tensor */
+	const struct st_merge_item *it;
+	uint64_t rows; /* UINT64_MAX: it was not found */
+};
+
+static int count_rows(void *arg, const struct st_view *v, const struct st_segment *seg,
+		      uint64_t seg_off, struct st_err *e)
+{
+	struct counting *k = arg;
+
+	(void)seg;
+	(void)seg_off;
+	(void)e;
+	if (v->ndim && v->name_len == k->it->name_len &&
+	    memcmp(v->name, k->it->name, v->name_len) == 0)
+		k->rows = v->shape[0];
+	return ST_OK;
+}
+
+/* With fewer rows than tokens a tensor, position embeddings say, is of no vocabulary, and what was
+ * decided about it stays. */
+static int is_other(struct settling *s, const struct st_merge_item *it, bool *other,
+		    struct st_err *e)
+{
+	const struct st_stage_row *row =
+		st_index_find(&s->w.sides[0], it->path, it->path_len, NULL);
+	struct counting k = { .it = it, .rows = UINT64_MAX };
+	const struct st_weave_vocab *vocab;
+	struct st_vfile *f = NULL;
+	int rc;
+
+	*other = false;
+	if (!row || !it->name_len || !it->how)
+		return ST_OK;
+	rc = st_weave_vocab(&s->w, it->path, &vocab, e);
+	if (rc == ST_OK)
+		rc = st_vfile_open_model(&f, s->r, row, e);
+	if (rc == ST_OK && f)
+		rc = st_vfile_views(f, count_rows, &k, e);
+	st_vfile_close(f);
+	*other = rc == ST_OK && k.rows < vocab->ours.end;
+	return rc;
+}
+
+/* What belongs to the same vocabulary is joined with it, whatever was decided about it before: the
+ * tokenizer and all its tensors. A file that was staged by hand stays as it is. */
 static int join_others(struct settling *s, struct st_err *e)
 {
 	int rc = ST_OK;
 
-	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++) {
-		const struct st_merge_item *it = &s->m.d.items[i];
-
-		if (it->how && strncmp(it->how, "union", 5) == 0)
-			rc = note_folder(s, it->path, e);
-	}
-	for (size_t i = 0; rc == ST_OK && s->folders.count && i < s->m.d.nitems; i++) {
+	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++)
+		if (is_union(s->m.d.items[i].how))
+			rc = note_folder(s, s->m.d.items[i].path, e);
+	for (size_t i = 0; rc == ST_OK && s->choice.how == ST_HOW_UNION && i < s->m.d.nitems; i++) {
 		struct st_merge_item *it = &s->m.d.items[i];
+		bool other;
 
-		if (!it->how && strcmp(it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) == 0 &&
-		    in_folder(s, it->path))
+		if (is_union(it->how) || !in_folder(s, it->path) ||
+		    strcmp(it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) != 0 ||
+		    st_weave_by_hand(&s->w, it->path))
+			continue;
+		rc = is_other(s, it, &other, e);
+		if (rc == ST_OK && !other)
 			rc = settle_one(s, it, "union", e);
 	}
 	return rc;
@@ -372,6 +448,8 @@ static int make_files(struct settling *s, struct st_err *e)
 				  .wanted = is_wanted,
 				  .wanted_arg = s };
 	rc = st_weave_init(&s->w, e);
+	if (rc == ST_OK)
+		rc = part_others(s, e);
 	if (rc == ST_OK)
 		rc = join_others(s, e);
 	if (rc == ST_OK)

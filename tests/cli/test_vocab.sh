@@ -221,6 +221,59 @@ union_refused() {
 	match '^  vocabulary +m.safetensors::emb' strata status
 }
 
+# Whatever was decided before: a vocabulary is one thing.
+decided_anew() {
+	both '11 A' '10 12 B C' 12
+	rc 1 strata merge -q side
+	strata resolve -q '*' --ours
+	strata resolve -q emb --vocab union
+	fails sh -c 'strata status --json | grep \"how\":\"ours\"'
+	strata merge -q --continue
+	match 'f32 +\[13, 4\].* emb$' strata ls --tensors
+	match 'f32 +\[13, 4\].* head$' strata ls --tensors
+	out '["A", "B", "C"]' python3 -c 'if 1:
+	import json
+	print(json.dumps([x["content"] for x in json.load(open("tokenizer.json"))["added_tokens"]]))'
+	strata merge -q --replay HEAD
+	strata undo -q
+	# and back, all of it
+	rc 1 strata merge -q side
+	strata resolve -q '*' --vocab union
+	rc 7 strata resolve emb --method linear
+	grep -q "a vocabulary is decided as a whole: --ours, " "$t_tmp/err"
+	strata resolve -q emb --vocab union --method linear # the union stays
+	match '"name":"head".*"how":"union"' strata status --json
+	strata resolve -q emb --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD -- tokenizer.json config.json tokenizer_config.json
+	out '' strata diff HEAD^2 HEAD -- m.safetensors
+	strata merge -q --replay HEAD
+}
+
+# Rows that were added, but none of tokens.
+positions() {
+	repo
+	tokenizer - 10
+	model m.safetensors emb:F32:10,4:1 pos:F32:5,4:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	tokenizer - 11 A
+	model m.safetensors emb:F32:11,4:1 pos:F32:6,4:1
+	strata commit -q -a -m two
+	strata switch -q side
+	tokenizer - 12 B C
+	model m.safetensors emb:F32:12,4:3 pos:F32:7,4:3
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge -q side
+	strata resolve -q pos --theirs
+	strata resolve -q emb --vocab union
+	strata merge -q --continue
+	match 'f32 +\[13, 4\].* emb$' strata ls --tensors
+	match 'f32 +\[7, 4\].* pos$' strata ls --tensors
+	strata merge -q --replay HEAD
+}
+
 lines() { # a token a line, in a folder above the model's
 	repo
 	mkdir model
@@ -252,6 +305,8 @@ it 'old rows that both changed' both_changed
 it 'rows on both sides are no matter of methods' both_grew
 it 'both vocabularies' union
 it 'tokens in common, and rows of none' common
+it 'all of a vocabulary, whatever was decided before' decided_anew
+it 'rows that are of no token' positions
 it 'what no union is made of' union_refused
 it 'a token a line' lines
 finish
