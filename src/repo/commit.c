@@ -322,7 +322,8 @@ static int load_merge(struct committing *k, struct st_err *e)
 			       "--continue' asks it",
 			       m->accept);
 	st_merging_take_hands(m, &k->t.index);
-	if (k->ask && k->ask->accept)
+	rc = st_merging_take_staged(k->r, m, &k->t.index, e);
+	if (rc == ST_OK && k->ask && k->ask->accept)
 		rc = st_merge_ask(k->r, &k->t.index, k->ask->accept, k->ask->arg, e);
 	return rc;
 }

@@ -135,13 +135,17 @@ static int differs(void *arg, const struct st_tree_change *c, struct st_err *e)
 	struct comparing *k = arg;
 
 	(void)e;
+	if (st_weave_by_hand(k->w, c->path)) /* as it is, wherever it is from */
+		return ST_OK;
 	k->res->differing++;
 	if (k->cb)
 		(void)k->cb(k->arg, c->path);
 	return ST_OK;
 }
 
-static void count(const struct st_merge_desc *d, strata_replay_result *res)
+/* Files that somebody removed are none of the version's. */
+static void count(const struct st_merge_desc *d, const struct st_index *was,
+		  strata_replay_result *res)
 {
 	const char *last = "";
 	bool hand = false;
@@ -156,7 +160,7 @@ static void count(const struct st_merge_desc *d, strata_replay_result *res)
 		if (!hand && strcmp(d->items[i].how, "by hand") == 0) {
 			hand = true;
 			res->made--;
-			res->by_hand++;
+			res->by_hand += st_index_find(was, last, strlen(last), NULL) != NULL;
 		}
 	}
 }
@@ -170,17 +174,19 @@ static int replay(struct st_repo *r, const struct st_commit *c, struct st_merge_
 
 	st_index_init(&was);
 	rc = st_rewind_index(r, &c->tree, &was, e);
-	count(d, k->res);
+	count(d, &was, k->res);
 	if (rc == ST_OK)
 		rc = st_weave_init(&w, e);
 	if (rc == ST_OK)
 		rc = st_weave_run(&w, e);
+	k->w = &w;
 	k->res->files = was.nrows;
 	if (rc == ST_OK)
 		rc = st_compare_indexes(&was, &w.target, differs, k, e);
 	/* what nothing decides is not what was merged then */
 	if (rc == ST_OK && w.open && !k->res->differing)
 		k->res->differing = 1;
+	k->w = NULL;
 	st_weave_release(&w);
 	st_index_release(&was);
 	return rc;

@@ -432,6 +432,17 @@ static int join(struct settling *s, struct st_index *out, struct st_err *e)
 	return rc == ST_OK ? st_index_sort(out, e) : rc;
 }
 
+/* What was staged by hand of files that are made anew is gone. */
+static void forget_remade(struct settling *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->m.nstaged; i++)
+		if (!is_wanted(s, s->m.staged[i].path))
+			s->m.staged[kept++] = s->m.staged[i];
+	s->m.nstaged = kept;
+}
+
 static int make_files(struct settling *s, struct st_err *e)
 {
 	const struct st_step_files f = { .also = s->own, .nalso = s->nown };
@@ -459,6 +470,8 @@ static int make_files(struct settling *s, struct st_err *e)
 	if (rc == ST_OK)
 		rc = join(s, &target, e);
 	if (rc == ST_OK)
+		forget_remade(s);
+	if (rc == ST_OK)
 		rc = st_merging_stage(&s->m, &target, e);
 	snprintf(why, sizeof(why), "resolve %.150s", s->globs[0]);
 	if (rc == ST_OK)
@@ -481,6 +494,8 @@ static int settle(struct settling *s, struct st_err *e)
 		rc = st_merging_whole(&s->m, &s->t.index, e);
 	if (rc == ST_OK)
 		st_merging_take_hands(&s->m, &s->t.index);
+	if (rc == ST_OK)
+		rc = st_merging_note(s->r, &s->m, &s->t.index, e);
 	if (rc == ST_OK)
 		rc = say_how(s, e);
 	if (rc == ST_OK)

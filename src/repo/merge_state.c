@@ -2,6 +2,7 @@
 #include "repo/merge_state.h"
 
 #include "base/file.h"
+#include "repo/rewind.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -134,19 +135,20 @@ static const struct st_merge_staged *staged_of(const struct st_merging *m,
 	return NULL;
 }
 
+/* Was it staged by hand? */
+static bool is_otherwise(const struct st_merge_staged *s, const struct st_index *x)
+{
+	const struct st_stage_row *row = st_index_find(x, s->path, s->path_len, NULL);
+
+	return row ? !st_oid_eq(&row->id, &s->id) : !st_oid_is_zero(&s->id);
+}
+
 bool st_merging_settled(const struct st_merging *m, const struct st_merge_item *it,
 			const struct st_index *x)
 {
-	const struct st_stage_row *row;
-	const struct st_merge_staged *s;
+	const struct st_merge_staged *s = it->how ? NULL : staged_of(m, it);
 
-	if (it->how)
-		return true;
-	s = staged_of(m, it);
-	if (!s)
-		return false;
-	row = st_index_find(x, it->path, it->path_len, NULL);
-	return row ? !st_oid_eq(&row->id, &s->id) : !st_oid_is_zero(&s->id);
+	return it->how || (s && is_otherwise(s, x));
 }
 
 size_t st_merging_open(const struct st_merging *m, const struct st_index *x)
@@ -165,29 +167,201 @@ void st_merging_take_hands(struct st_merging *m, const struct st_index *x)
 			m->d.items[i].how = "by hand";
 }
 
+static int by_path(const void *pa, const void *pb)
+{
+	const struct st_merge_staged *a = pa, *b = pb;
+	size_t n = a->path_len < b->path_len ? a->path_len : b->path_len;
+	int c = memcmp(a->path, b->path, n);
+
+	return c ? c : (a->path_len > b->path_len) - (a->path_len < b->path_len);
+}
+
+static bool is_noted(const struct st_merging *m, size_t n, const struct st_merge_staged *x)
+{
+	return n && bsearch(x, m->staged, n, sizeof(*x), by_path);
+}
+
+static void sort_staged(struct st_merging *m)
+{
+	if (m->nstaged)
+		qsort(m->staged, m->nstaged, sizeof(*m->staged), by_path);
+}
+
 /* Items are sorted by path. */
 int st_merging_stage(struct st_merging *m, const struct st_index *x, struct st_err *e)
 {
 	const struct st_merge_item *last = NULL;
+	size_t kept = 0;
 	int rc = ST_OK;
 
-	m->nstaged = 0;
+	for (size_t i = 0; i < m->nstaged; i++)
+		if (is_otherwise(&m->staged[i], x))
+			m->staged[kept++] = m->staged[i];
+	m->nstaged = kept;
 	for (size_t i = 0; rc == ST_OK && i < m->d.nitems; i++) {
 		const struct st_merge_item *it = &m->d.items[i];
+		struct st_merge_staged s = { .path = it->path, .path_len = it->path_len };
 		const struct st_stage_row *row;
 
 		if (it->how || (last && last->path_len == it->path_len &&
 				memcmp(last->path, it->path, it->path_len) == 0))
 			continue;
 		last = it;
-		rc = st_grow(&m->staged, &m->staged_cap, m->nstaged + 1, e);
-		if (rc != ST_OK)
-			break;
 		row = st_index_find(x, it->path, it->path_len, NULL);
-		m->staged[m->nstaged++] =
-			(struct st_merge_staged){ .path = it->path,
-						  .path_len = it->path_len,
-						  .id = row ? row->id : (struct st_oid){ { 0 } } };
+		if (row)
+			s.id = row->id;
+		if (is_noted(m, kept, &s))
+			continue;
+		rc = st_grow(&m->staged, &m->staged_cap, m->nstaged + 1, e);
+		if (rc == ST_OK)
+			m->staged[m->nstaged++] = s;
 	}
+	sort_staged(m);
+	return rc;
+}
+
+/* ---- what was staged besides ---- */
+
+struct besides {
+	struct st_merging *m;
+	size_t known; /* rows, sorted, that are not to be noted once more */
+};
+
+static int note_besides(void *arg, const struct st_tree_change *c, struct st_err *e)
+{
+	struct besides *k = arg;
+	struct st_merging *m = k->m;
+	struct st_merge_staged x = { .path = c->path, .path_len = strlen(c->path) };
+	int rc;
+
+	if (is_noted(m, k->known, &x))
+		return ST_OK;
+	if (c->a && !(c->b && st_oid_eq(&c->a->id, &c->b->id)))
+		x.id = c->a->id;
+	rc = st_grow(&m->staged, &m->staged_cap, m->nstaged + 1, e);
+	x.path = rc == ST_OK ? st_arena_dup(&m->d.arena, c->path, x.path_len, e) : NULL;
+	if (x.path)
+		m->staged[m->nstaged++] = x;
+	return e->code;
+}
+
+int st_merging_note(struct st_repo *r, struct st_merging *m, const struct st_index *x,
+		    struct st_err *e)
+{
+	struct besides k = { .m = m, .known = m->nstaged };
+	struct st_index after;
+	int rc;
+
+	if (st_oid_eq(&m->after, &x->tree))
+		return ST_OK;
+	st_index_init(&after);
+	rc = st_rewind_index(r, &m->after, &after, e);
+	if (rc == ST_OK)
+		rc = st_compare_indexes(&after, x, note_besides, &k, e);
+	sort_staged(m);
+	st_index_release(&after);
+	return rc;
+}
+
+/* The file as a whole is said to be by hand, what is said of its tensors and keys notwithstanding:
+ * what is joined beside it may follow from that. */
+static int say_hand(struct st_merging *m, const struct st_merge_staged *s, const struct st_index *v,
+		    size_t known, struct st_oid *sides, struct st_err *e)
+{
+	struct st_merge_desc d = { .items = m->d.items, .nitems = known };
+	struct st_merge_item *was = st_merge_desc_find(&d, s->path, s->path_len, "", 0);
+	struct st_merge_item it = { .path = s->path,
+				    .path_len = s->path_len,
+				    .name = "",
+				    .kind = "staged",
+				    .how = "by hand",
+				    .sides = sides,
+				    .nsides = m->d.nparents };
+
+	if (was) {
+		was->how = it.how;
+		return ST_OK;
+	}
+	for (size_t i = 0; i <= m->d.nparents; i++) {
+		const struct st_stage_row *row = st_index_find(&v[i], s->path, s->path_len, NULL);
+		struct st_oid *id = i < m->d.nparents ? &sides[i] : &it.base;
+
+		*id = row ? row->id : (struct st_oid){ { 0 } };
+	}
+	return st_merge_desc_add(&m->d, &it, e);
+}
+
+static int find_hands(const struct st_merging *m, struct st_map *hands, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < m->d.nitems; i++) {
+		const struct st_merge_item *it = &m->d.items[i];
+
+		if (it->how && strcmp(it->how, "by hand") == 0)
+			rc = st_map_put(hands, it->path, it->path_len, 1, NULL, NULL, e);
+	}
+	return rc;
+}
+
+/* Of every parent the files, behind them the base's. */
+static int load_versions(struct st_repo *r, const struct st_merge_desc *d, struct st_index *v,
+			 struct st_err *e)
+{
+	struct st_oid tree;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < d->nparents + !!d->nbases; i++) {
+		rc = st_repo_commit_tree(r, i < d->nparents ? &d->parents[i] : &d->bases[0], &tree,
+					 e);
+		if (rc == ST_OK)
+			rc = st_rewind_index(r, &tree, &v[i], e);
+	}
+	return rc;
+}
+
+static int say_hands(struct st_merging *m, const struct st_index *x, const struct st_index *v,
+		     struct st_err *e)
+{
+	size_t known = m->d.nitems;
+	struct st_oid *sides = st_calloc(m->d.nparents, sizeof(*sides), e);
+	struct st_map hands;
+	int rc = sides ? ST_OK : (int)e->code;
+
+	st_map_init(&hands);
+	if (rc == ST_OK)
+		rc = find_hands(m, &hands, e);
+	for (size_t i = 0; rc == ST_OK && i < m->nstaged; i++) {
+		const struct st_merge_staged *s = &m->staged[i];
+
+		if (is_otherwise(s, x) && !st_map_get(&hands, s->path, s->path_len, NULL))
+			rc = say_hand(m, s, v, known, sides, e);
+	}
+	st_merge_desc_sort(&m->d);
+	st_map_release(&hands);
+	free(sides);
+	return rc;
+}
+
+int st_merging_take_staged(struct st_repo *r, struct st_merging *m, const struct st_index *x,
+			   struct st_err *e)
+{
+	size_t n = m->d.nparents + 1;
+	struct st_index *v;
+	int rc = st_merging_note(r, m, x, e);
+
+	if (rc != ST_OK || !m->nstaged)
+		return rc;
+	v = st_calloc(n, sizeof(*v), e);
+	if (!v)
+		return e->code;
+	for (size_t i = 0; i < n; i++)
+		st_index_init(&v[i]);
+	rc = load_versions(r, &m->d, v, e);
+	if (rc == ST_OK)
+		rc = say_hands(m, x, v, e);
+	for (size_t i = 0; i < n; i++)
+		st_index_release(&v[i]);
+	free(v);
 	return rc;
 }

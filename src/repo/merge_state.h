@@ -37,10 +37,17 @@ bool st_merging_settled(const struct st_merging *m, const struct st_merge_item *
 			const struct st_index *x);
 /* Those that are not. */
 size_t st_merging_open(const struct st_merging *m, const struct st_index *x);
-/* What is staged now counts as what the merge staged: of files with something open. */
+/* What is staged now counts as what the merge staged: of files with something open. Rows of other
+ * files stay that are of what was staged otherwise. */
 ST_MUST int st_merging_stage(struct st_merging *m, const struct st_index *x, struct st_err *e);
-/* What was staged by hand is said to be so. */
+/* Adds rows of all files that are staged otherwise than the last step left them. */
+ST_MUST int st_merging_note(struct st_repo *r, struct st_merging *m, const struct st_index *x,
+			    struct st_err *e);
+/* What was staged by hand is said to be so: of what is open, */
 void st_merging_take_hands(struct st_merging *m, const struct st_index *x);
+/* and, at the end, of all files. */
+ST_MUST int st_merging_take_staged(struct st_repo *r, struct st_merging *m,
+				   const struct st_index *x, struct st_err *e);
 
 /* merge_step.c */
 /*

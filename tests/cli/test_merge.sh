@@ -748,6 +748,46 @@ replays() {
 	rc 1 strata merge --replay HEAD || rc 2 strata merge --replay HEAD
 }
 
+# What was staged while the merge was under way is in its description.
+by_the_way() {
+	models
+	echo k >k && echo x >x && echo y >y && strata add k x y && strata commit -q -m more
+	rc 1 strata merge -q side
+	echo extra >extra && echo kk >k && chmod +x x && strata add extra k x
+	strata mv y z
+	strata resolve -q b --theirs # a step: what was staged before it is still known
+	echo late >late && strata add late
+	strata merge -q --continue
+	match '^  extra  staged  by hand$' strata show
+	match '"kind":"merge","path":"y","name":"","type":"staged","how":"by hand","base":null,"sides":\["[0-9a-f]{64}",null\]' \
+		strata show --json
+	match '^Merged against .*; 7 settled$' strata show
+	match '^the same, bit for bit: [0-9]+ files, of which 5 ' strata merge --replay HEAD
+	match '"same":true,.*"by_hand":5,"differing":0' strata merge --replay HEAD --json
+	strata fsck --full
+	# staged as the merge has it after all, and made anew
+	strata undo -q && strata restore -q .
+	rc 1 strata merge -q side
+	cp k ../k && echo kk >k && strata add k
+	strata resolve -q b --ours
+	cp ../k k && strata add k
+	model m.safetensors a:F32:64:9 b:F32:64:9 c:F32:64:9 d:F32:64:9
+	strata add m.safetensors
+	strata resolve -q b --theirs
+	strata merge -q --continue
+	match '^Merged against .*; 1 settled$' strata show
+	strata merge -q --replay HEAD
+	# a decided one by hand
+	strata undo -q && strata restore -q .
+	rc 1 strata merge -q side
+	strata resolve -q b --ours
+	model m.safetensors a:F32:64:9 b:F32:64:9 c:F32:64:9 d:F32:64:9
+	strata commit -q -a -m 'by hand'
+	match '^  m.safetensors  staged  by hand$' strata show
+	match '^  m.safetensors::b  values  ours$' strata show
+	match 'of which one was settled by hand' strata merge --replay HEAD
+}
+
 at_once() { # the later one finds nothing left to merge, or is told to look again
 	models
 	strata merge -q side --method linear &
@@ -888,4 +928,5 @@ it 'in a folder of its own' asked_folder
 it 'configurations by key' keys
 it 'YAML by key' yamls
 it 'done over, byte for byte' replays
+it 'and what was staged besides' by_the_way
 finish
