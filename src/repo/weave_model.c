@@ -160,11 +160,27 @@ static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct 
 	return leave_out(k, t, e);
 }
 
+/* A method that takes theirs's tensor as it is: of its file nothing needs to be laid out anew. */
+static bool is_side(const struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
+		    size_t *side)
+{
+	struct st_method_info info;
+
+	st_method_of(&c->spec, &info);
+	if (strcmp(info.name, "theirs") != 0)
+		return false;
+	*side = (size_t)st_spec_value(&c->spec, "model", 0, 0);
+	for (size_t i = 0; i < k->f.w->n; i++)
+		if (!f->sides[i])
+			return false;
+	return *side < k->f.w->n && f->sides[*side]->dtype == f->sides[0]->dtype;
+}
+
 static int blend(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		 struct st_err *e)
 {
 	struct st_quote q;
-	size_t who = 0;
+	size_t who = 0, side;
 	int rc;
 
 	if (!can_join(k, f))
@@ -173,6 +189,10 @@ static int blend(struct st_weaving *k, const struct st_fate *f, const struct st_
 			"tensor %s of '%s' is a conflict of %s: a method joins values of one "
 			"shape only",
 			st_quote(&q, f->name, f->len), k->f.s->path, st_conflict_name(f->conflict));
+	if (is_side(k, f, c, &side)) {
+		k->f.w->tensors_blended++;
+		return add_fate(k, f, f->sides[side], st_weaving_side(k, side), e);
+	}
 	while (!f->sides[who])
 		who++;
 	rc = blend_of(k, f, c, f->sides[who], who, e);

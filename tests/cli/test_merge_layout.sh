@@ -108,6 +108,27 @@ compressed() {
 	cmp m.npz ../theirs
 }
 
+# a method that takes one side as it is says the same as the side
+by_method() {
+	branches '-z a=1,2 b=3,4' '-z a=5,2 b=3,4' '-z a=6,2 b=3,4'
+	for how in --method=ours --method=theirs --rule='*=theirs:model=1'; do
+		strata merge -q side "$how"
+		case $how in
+		*ours) cmp m.npz ../ours ;;
+		*) cmp m.npz ../theirs ;;
+		esac
+		strata merge -q --replay HEAD
+		strata undo -q
+	done
+	strata merge -q side --method theirs
+	match '^  m.npz::a  values  theirs:model=1$' strata show
+	match '"blended":1' sh -c 'strata undo -q && strata merge side --method theirs --json'
+	cd .. && branches 'a=1,2' 'a=5,2' 'a=6,2'
+	strata merge -q side --method theirs
+	cmp m.npz ../theirs
+	strata merge -q --replay HEAD
+}
+
 # decided tensor by tensor into what no file can hold: refused, and nothing changed
 decided_apart() {
 	branches 'a=1,2 b=3,4' 'a=1,2,3 b=3,4,5' 'a=1,2,4 b=3,4,6'
@@ -134,5 +155,6 @@ it 'merges what goes into the same places' in_place
 it 'makes a file that cannot be laid out one conflict' both_added
 it 'forgets what rules said about its tensors' ruled
 it 'makes compressed tensors a conflict of their file' compressed
+it 'takes a file of theirs by method, too' by_method
 it 'refuses decisions that no file can hold' decided_apart
 finish
