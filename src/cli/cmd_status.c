@@ -239,14 +239,14 @@ static int show_long(struct status *s, strata_error *err)
 		return rc;
 	show_head(s->c, &head);
 	rc = conflicts_show(s->c, err);
-	if (rc != STRATA_OK)
+	if (rc != STRATA_OK && rc != STRATA_ECORRUPT) /* of a merge that cannot be read all else */
 		return rc;
 	staged = show_section(s, &sections[0]);
 	changed = show_section(s, &sections[1]);
 	untracked = show_section(s, &sections[2]);
 	show_section(s, &sections[3]);
-	if (staged)
-		return STRATA_OK;
+	if (staged || rc != STRATA_OK)
+		return rc;
 	if (changed)
 		puts("\nNothing is staged; 'strata commit -a' commits what changed.");
 	else if (untracked)
@@ -254,7 +254,7 @@ static int show_long(struct status *s, strata_error *err)
 	else
 		puts(head.unborn ? "Nothing here yet: 'strata add' files, then 'strata commit'." :
 				   "Nothing to commit, the working tree is clean.");
-	return STRATA_OK;
+	return rc;
 }
 
 static int flags_of(const struct values *v, unsigned *flags, strata_error *err)

@@ -260,6 +260,18 @@ static int unreachable(void *arg, const struct st_mark_item *it, const struct st
 			     "%s", why->msg);
 }
 
+/* The file of a merge under way: no catalogue made anew helps it. */
+static int mark_merge(struct st_fsck *f, struct st_err *e)
+{
+	struct st_err why = { 0 };
+	int rc = st_mark_merge(&f->mark, &why);
+
+	if (st_is_damage(rc))
+		return st_fsck_fault(f, NULL, NULL, 0, false, e, "%s", why.msg);
+	*e = why;
+	return rc;
+}
+
 static int check_reachable(struct st_fsck *f, struct st_err *e)
 {
 	int rc;
@@ -271,6 +283,8 @@ static int check_reachable(struct st_fsck *f, struct st_err *e)
 	rc = st_mark_history(&f->mark, e);
 	if (rc == ST_OK)
 		rc = st_mark_staged(&f->mark, e);
+	if (rc == ST_OK)
+		rc = mark_merge(f, e);
 	if (rc == ST_OK)
 		rc = st_mark_run(&f->mark, e);
 	return rc == ST_OK ? ST_OK : blind(f, rc, e);

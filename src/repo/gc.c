@@ -69,6 +69,8 @@ static int mark_needed(struct gc *g, struct st_err *e)
 	rc = st_mark_history(&g->mark, e);
 	if (rc == ST_OK)
 		rc = st_mark_staged(&g->mark, e);
+	if (rc == ST_OK)
+		rc = st_mark_merge(&g->mark, e);
 	return rc == ST_OK ? st_mark_run(&g->mark, e) : rc;
 }
 

@@ -60,9 +60,10 @@ ST_MUST int st_mark_push(struct st_mark *m, const struct st_oid *id, enum st_mar
 ST_MUST int st_mark_run(struct st_mark *m, struct st_err *e);
 /* Pushes the commits of all refs and version numbers. */
 ST_MUST int st_mark_history(struct st_mark *m, struct st_err *e);
-/* Pushes the staged tree, what a merge under way needs, and the commit objects that operations
- * name. */
+/* Pushes the staged tree, and the commit objects that operations name. */
 ST_MUST int st_mark_staged(struct st_mark *m, struct st_err *e);
+/* Pushes what a merge under way needs. */
+ST_MUST int st_mark_merge(struct st_mark *m, struct st_err *e);
 /* Pushes trees and commits named by operations not older than since_ns, and records of any age.
  * What an earlier gc let go is still named there: be lenient. */
 ST_MUST int st_mark_recent(struct st_mark *m, int64_t since_ns, struct st_err *e);

@@ -37,7 +37,7 @@ static int push_object(void *arg, const struct st_commit_row *row, struct st_err
 }
 
 /* What a merge under way goes back to, goes on to, and is made from. */
-static int push_merge(struct st_mark *m, struct st_err *e)
+int st_mark_merge(struct st_mark *m, struct st_err *e)
 {
 	struct st_merging g;
 	struct st_oid id;
@@ -73,8 +73,6 @@ int st_mark_staged(struct st_mark *m, struct st_err *e)
 
 	if (rc == ST_OK && found && !st_oid_is_zero(&tree))
 		rc = st_mark_push(m, &tree, ST_ROLE_TREE, e);
-	if (rc == ST_OK)
-		rc = push_merge(m, e);
 	return rc == ST_OK ? st_catalog_commit_each(m->r->cat, push_object, m, e) : rc;
 }
 

@@ -2,10 +2,29 @@
 #include "repo/merge_state.h"
 
 #include "base/file.h"
+#include "repo/mark.h"
 #include "repo/rewind.h"
 
 #include <stdio.h>
 #include <unistd.h>
+
+/* Nothing is guessed: what the merge had decided, and what it was to write, only this file says. */
+static int parse(struct st_merging *m, const struct st_buf *b, const char *path, struct st_err *e)
+{
+	struct st_err why = { 0 };
+	int rc = st_merging_parse(m, b->p, b->len, &why);
+
+	if (rc == ST_OK)
+		return rc;
+	if (st_is_damage(rc))
+		return st_fail(e, rc,
+			       "what the merge under way is about cannot be read: %.150s: %.90s: "
+			       "move this file away, then 'strata reset' unstages what the merge "
+			       "staged",
+			       path, why.msg);
+	*e = why;
+	return st_wrap(e, "%s", path);
+}
 
 static int read_file(struct st_repo *r, struct st_merging *m, bool *there, struct st_err *e)
 {
@@ -20,10 +39,10 @@ static int read_file(struct st_repo *r, struct st_merging *m, bool *there, struc
 	if (access(path, F_OK) == 0) {
 		rc = st_file_slurp(&b, path, e);
 		if (rc == ST_OK)
-			rc = st_merging_parse(m, b.p, b.len, e);
-		*there = rc == ST_OK;
-		if (rc != ST_OK)
+			rc = parse(m, &b, path, e);
+		else
 			st_wrap(e, "%s", path);
+		*there = rc == ST_OK;
 	}
 	st_buf_release(&b);
 	free(path);

@@ -254,6 +254,53 @@ index_links() {
 	[ ! -s "$t_tmp/err" ]
 }
 
+# What a merge under way is about: nothing is guessed, and a way out is said.
+merge_damage() {
+	repo
+	echo 1 >f && echo k >k && strata add f k && strata commit -q -m one
+	strata branch side
+	echo 2 >f && strata commit -q -a -m two
+	strata switch -q side
+	echo 3 >f && echo g >g && strata add g && strata commit -q -a -m three
+	strata switch -q main
+	echo mine >k
+	rc 1 strata merge -q side
+	cp .strata/merge ../merge
+	t_way="\\.strata/merge: parse strata.merging/1: .* at offset [0-9]+: move this file away, then 'strata reset' "
+	for t_len in 0 1 100 "$(($(wc -c <../merge) - 1))"; do
+		head -c "$t_len" ../merge >.strata/merge
+		rc 5 strata status
+		grep -Eq '^  added     g' "$t_tmp/out"
+		grep -Eq '^  changed   f' "$t_tmp/out"
+		grep -Eq "^strata: what the merge under way is about .*$t_way" "$t_tmp/err"
+		out ' M f
+A  g
+ M k' strata status -s
+		for t_c in 'merge --abort' 'merge --continue' 'resolve f --ours' 'commit -m x' reset 'switch side' gc \
+			'status --json' 'merge side'; do
+			# shellcheck disable=SC2086
+			rc 5 strata $t_c
+			grep -Eq "$t_way" "$t_tmp/err"
+		done
+		rc 1 strata fsck
+		grep -Eq "^fault  what the merge under way is about .*$t_way" "$t_tmp/out"
+		fails grep -q rebuild "$t_tmp/out"
+		head -c "$t_len" ../merge | cmp - .strata/merge
+	done
+	mv .strata/merge .strata/merge.damaged
+	strata reset -q
+	out ' M f
+?? g
+ M k' strata status -s
+	strata restore f && rm g
+	[ "$(cat k)" = mine ]
+	rc 1 strata merge -q side # anew
+	strata resolve -q f --theirs
+	strata merge -q --continue
+	[ "$(cat f)$(cat g)$(cat k)" = 3gmine ]
+	match ': no faults$' strata fsck --full
+}
+
 it 'no operation log: nothing is made anew, nothing removed' no_log
 it 'an empty operation log beside packs' empty_log
 it 'the nearest .strata counts, whatever its state' inside
@@ -261,6 +308,7 @@ it 'what was given up stays until its catalogue is deleted' given_up
 it 'a damaged record in the middle of the log' bad_record
 it 'a damaged index is named, and loses nothing that was staged' index_damage
 it 'which links were followed is guessed when the index is gone' index_links
+it 'what a merge under way is about' merge_damage
 if python3 -c 'import sqlite3' 2>/dev/null; then
 	it 'a ref that a damaged catalogue does not find is not busy' bad_page
 else
