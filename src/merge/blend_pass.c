@@ -84,8 +84,8 @@ static int not_finite(const struct feed *f, const double *v, uint64_t at, struct
 
 	while (isfinite(v[i]))
 		i++;
-	return st_fail(e, ST_EREFUSED, "element %" PRIu64 " of %s is %s", at + i,
-		       st_blend_label(f->in),
+	return st_fail(e, ST_EREFUSED, "element %" PRIu64 " of %s is %s: " ST_NONFINITE_HINT,
+		       at + i, st_blend_label(f->in),
 		       isnan(v[i]) ? "nan" :
 		       v[i] < 0	   ? "-inf" :
 				     "inf");

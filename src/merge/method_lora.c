@@ -45,7 +45,8 @@ static int load(struct st_job *j, const struct st_blend_input *f, size_t n, doub
 		st_pair_load(v, f->dtype, raw, n);
 	for (size_t i = 0; i < n && rc == ST_OK && !j->b->allow_nonfinite; i++)
 		if (!isfinite(v[i]))
-			rc = st_fail(e, ST_EREFUSED, "element %zu of %s is not finite", i,
+			rc = st_fail(e, ST_EREFUSED,
+				     "element %zu of %s is not finite: " ST_NONFINITE_HINT, i,
 				     label(f));
 	free(raw);
 	*out = v;

@@ -17,7 +17,8 @@ struct writing {
 	size_t *new_of;	     /* of each tensor of the layout: its number in v + 1, or 0 */
 	size_t *base_of;     /* of each of v: its number in the layout + 1, or 0 */
 	const char *differs; /* why the layout is another one, or NULL */
-	const struct st_compose_tensor *which;
+	const char *which;   /* the tensor it is about, or NULL */
+	size_t which_len;
 	uint64_t done, total; /* bytes */
 };
 
@@ -29,11 +30,12 @@ static bool alike(const struct st_tensor *t, const struct st_compose_tensor *x)
 	       (t->ndim == 0 || memcmp(t->shape, x->shape, t->ndim * sizeof(*t->shape)) == 0);
 }
 
-static void note(struct writing *w, const char *what, const struct st_compose_tensor *x)
+static void note(struct writing *w, const char *what, const char *name, size_t len)
 {
 	if (!w->differs) {
 		w->differs = what;
-		w->which = x;
+		w->which = name;
+		w->which_len = len;
 	}
 }
 
@@ -44,11 +46,11 @@ static size_t place_of(struct writing *w, const struct st_map *names, size_t i)
 	uint64_t k;
 
 	if (!st_map_get(names, x->name, x->name_len, &k)) {
-		note(w, "is not in", x);
+		note(w, "is not in", x->name, x->name_len);
 		return SIZE_MAX;
 	}
 	if (!alike(&w->c->layout->tensors[k], x))
-		note(w, "has another type or shape in", x);
+		note(w, "has another type or shape in", x->name, x->name_len);
 	return (size_t)k;
 }
 
@@ -80,7 +82,7 @@ static int match(struct writing *w, struct st_err *e)
 	}
 	for (size_t k = 0; k < l->ntensors; k++)
 		if (!w->new_of[k])
-			note(w, "a tensor is gone from", NULL);
+			note(w, "is gone from", l->tensors[k].name, l->tensors[k].name_len);
 	st_map_release(&names);
 	return rc;
 }
@@ -365,8 +367,7 @@ static int refuse(const struct writing *w, struct st_err *e)
 	char what[192] = "";
 
 	if (w->which)
-		snprintf(what, sizeof(what), "tensor %s ",
-			 st_quote(&q, w->which->name, w->which->name_len));
+		snprintf(what, sizeof(what), "tensor %s ", st_quote(&q, w->which, w->which_len));
 	return st_fail(e, ST_EREFUSED,
 		       "%s: %s%s %s, and strata does not lay out new %s files: convert the models "
 		       "to safetensors first",

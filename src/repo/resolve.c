@@ -207,6 +207,7 @@ static int resolve_name(struct st_repo *r, const char *name, struct st_oid *out,
 struct parent {
 	uint64_t n;
 	struct st_oid id;
+	size_t has; /* parents */
 	bool found;
 };
 
@@ -215,6 +216,7 @@ static int take_parent(void *arg, const struct st_commit_row *row, struct st_err
 	struct parent *p = arg;
 
 	(void)e;
+	p->has = row->nparents;
 	p->found = p->n >= 1 && p->n <= row->nparents;
 	if (p->found)
 		p->id = row->parents[p->n - 1];
@@ -226,6 +228,10 @@ static int step(struct st_repo *r, struct st_oid *id, uint64_t n, const char *re
 	struct parent p = { .n = n };
 	int rc = st_catalog_commit_get(r->cat, id, take_parent, &p, e);
 
+	if (rc == ST_OK && !p.found && p.has)
+		rc = st_fail(e, ST_ENOTFOUND,
+			     "'%s' asks for parent %" PRIu64 " of a version that has %zu", rev, n,
+			     p.has);
 	if (rc == ST_OK && !p.found)
 		rc = st_fail(e, ST_ENOTFOUND, "'%s' goes back further than the history", rev);
 	if (rc == ST_OK)
@@ -263,7 +269,13 @@ static int apply_suffix(struct st_repo *r, struct st_oid *id, const char *s, con
 static int check_form(const char *rev, size_t name, struct st_err *e)
 {
 	const char *braces = strstr(rev, "@{"), *colon = strchr(rev, ':');
+	size_t suffix = strspn(rev, "~^0123456789");
 
+	if (*rev == '^' && rev[suffix] && rev[suffix] != ':')
+		return st_fail(e, ST_EUSAGE,
+			       "'%.60s' is not a revision: what it does not have is a range, "
+			       "'%.60s..HEAD'",
+			       rev, rev + 1);
 	if (name == 0)
 		return st_fail(e, ST_EUSAGE, "'%.60s' is not a revision: say HEAD%.60s", rev, rev);
 	if (strstr(rev, ".."))

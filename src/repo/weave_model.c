@@ -185,10 +185,11 @@ static int blend(struct st_weaving *k, const struct st_fate *f, const struct st_
 
 	if (!can_join(k, f))
 		return st_fail(
-			e, ST_EREFUSED,
-			"tensor %s of '%s' is a conflict of %s: a method joins values of one "
-			"shape only",
-			st_quote(&q, f->name, f->len), k->f.s->path, st_conflict_name(f->conflict));
+			e, ST_EREFUSED, "tensor %s of '%s' is a conflict of %s: %s",
+			st_quote(&q, f->name, f->len), k->f.s->path, st_conflict_name(f->conflict),
+			f->conflict == ST_CONFLICT_TIED ?
+				"who shares whose memory is one side's: --ours, --theirs or --base" :
+				"a method joins values of one shape only");
 	if (is_side(k, f, c, &side)) {
 		k->f.w->tensors_blended++;
 		return add_fate(k, f, f->sides[side], st_weaving_side(k, side), e);
@@ -432,9 +433,12 @@ static int no_name_twice(const struct st_weaving *k, struct st_err *e)
 
 		rc = st_map_put(&names, t->name, t->name_len, i, &had, NULL, e);
 		if (rc == ST_OK && had)
-			rc = st_fail(e, ST_EREFUSED,
-				     "two tensors of '%s' would come to be called %s", k->f.s->path,
-				     st_quote(&q, t->name, t->name_len));
+			rc = st_fail(
+				e, ST_EREFUSED,
+				"two tensors of '%s' would come to be called %s: decide for the "
+				"other side, stage a file of your own with 'strata add', or "
+				"rename one of them first, on its branch",
+				k->f.s->path, st_quote(&q, t->name, t->name_len));
 	}
 	st_map_release(&names);
 	return rc;

@@ -102,6 +102,11 @@ compressed() {
 	grep -q 'compressed' "$t_tmp/err"
 	match '^  layout +m.npz$' strata status
 	strata merge -q --abort
+	# one that theirs removed, and one that ours added
+	cd .. && branches 'a=1,2 b=3,4' 'a=1,2 b=3,4 x=7' 'a=1,2'
+	rc 1 strata merge side
+	grep -q 'tensor "b" is gone from m.npz, and strata does not lay out' "$t_tmp/err"
+	strata merge -q --abort
 	# nothing but what theirs has: its file
 	cd .. && branches '-z a=1,2 b=3,4' '-z a=5,2 b=3,4' '-z a=5,2 b=3,6'
 	strata merge -q side

@@ -79,6 +79,66 @@ joins() {
 	out '' strata diff side
 }
 
+torch() { # FILE NAME=NUMBER|@NAME...: vectors of four; @: of the other one's memory
+	python3 - "$@" <<-'END'
+		import collections, io, pickle, struct, sys, types, zipfile
+		for name in ("torch", "torch._utils"):
+		    sys.modules[name] = types.ModuleType(name)
+		class FloatStorage:
+		    def __init__(self, key): self.key = key
+		def _rebuild_tensor_v2(): pass
+		FloatStorage.__module__ = "torch"
+		_rebuild_tensor_v2.__module__ = "torch._utils"
+		sys.modules["torch"].FloatStorage = FloatStorage
+		sys.modules["torch._utils"]._rebuild_tensor_v2 = _rebuild_tensor_v2
+		class Tensor:
+		    def __init__(self, storage): self.storage = storage
+		    def __reduce__(self):
+		        return _rebuild_tensor_v2, (self.storage, 0, (4,), (1,), False, collections.OrderedDict())
+		class Pickler(pickle.Pickler):
+		    def persistent_id(self, x):
+		        if isinstance(x, FloatStorage): return "storage", FloatStorage, x.key, "cpu", 4
+		made, data = collections.OrderedDict(), {}
+		for name, value in (a.split("=") for a in sys.argv[2:]):
+		    key = made[value[1:]].storage.key if value[0] == "@" else str(len(data))
+		    made[name] = Tensor(FloatStorage(key))
+		    if value[0] != "@": data[key] = struct.pack("<4f", *[float(value)] * 4)
+		out = io.BytesIO()
+		Pickler(out, 2).dump(made)
+		with zipfile.ZipFile(sys.argv[1], "w") as z:
+		    for name, text in [("data.pkl", out.getvalue())] + [("data/" + k, v) for k, v in data.items()]:
+		        z.writestr("m/" + name, text)
+		    z.writestr("m/version", "3\n")
+	END
+}
+
+# What cannot be decided so says what can.
+hints() {
+	repo
+	model m.safetensors a:F32:4:1 b:F32:4:2
+	torch m.pt e=1 h=@e
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors n:F32:4:1 b:F32:4:2
+	torch m.pt e=2 h=1
+	strata commit -q -a -m two
+	strata switch -q side
+	model m.safetensors n:F32:4:7 b:F32:4:2 a:F32:4:1
+	torch m.pt e=3 h=@e
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge -q side
+	match '^  tied +m.pt::e ' strata status
+	rc 7 strata resolve e --method linear
+	grep -q 'conflict of tied: who shares whose memory is one side.s: --ours, --theirs or --base$' "$t_tmp/err"
+	rc 7 strata resolve n --theirs
+	grep -q 'come to be called "n": decide for the other side, stage a file' "$t_tmp/err"
+	strata resolve -q n --ours
+	strata resolve -q e h --theirs
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
 by_hand() {
 	setup
 	model m.safetensors a.x:F32:64:9 a.y:F32:64:9 b:F32:64:9 c:F32:64:9
@@ -139,6 +199,7 @@ keeps_edits() {
 it 'decides, and decides anew' decides
 it 'by methods' methods
 it 'what a method cannot join' joins
+it 'says what to do instead' hints
 it 'files settled by hand' by_hand
 it 'wrong usage' usage
 it 'changes of the file stay' keeps_edits

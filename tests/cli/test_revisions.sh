@@ -134,7 +134,10 @@ bad() {
 	refused v2:m.safetensors "'v2:m.safetensors' is a part of a version: here a whole one is wanted, 'v2'"
 	refused "$(echo "$id2" | cut -c1-5)" "unknown revision '[0-9a-f]*': an id needs at least 6 digits"
 	refused HEAD~9 "'HEAD~9' goes back further than the history"
-	refused HEAD^3 "'HEAD\^3' goes back further than the history"
+	refused HEAD^3 "'HEAD\^3' asks for parent 3 of a version that has 2"
+	refused HEAD~1^2 "'HEAD~1\^2' asks for parent 2 of a version that has 1"
+	refused ^main "'\^main' is not a revision: what it does not have is a range, 'main..HEAD'"
+	refused ^ "'\^' is not a revision: say HEAD\^"
 	refused HEAD~x "'HEAD~x' is not a revision"
 	refused '~1' "'~1' is not a revision: say HEAD~1"
 	refused 'main@{9}' 'it pointed nowhere then'

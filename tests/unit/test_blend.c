@@ -472,9 +472,11 @@ static void bad_inputs(void **state)
 	double *out;
 
 	(void)state;
-	blend_refused(&x, ST_EREFUSED, "tensor 'layers.3.w': element 1 of theirs is nan");
+	blend_refused(&x, ST_EREFUSED,
+		      "tensor 'layers.3.w': element 1 of theirs is nan: " ST_NONFINITE_HINT);
 	x.model[1] = inf;
-	blend_refused(&x, ST_EREFUSED, "tensor 'layers.3.w': element 2 of theirs is -inf");
+	blend_refused(&x, ST_EREFUSED,
+		      "tensor 'layers.3.w': element 2 of theirs is -inf: " ST_NONFINITE_HINT);
 	x.allow_nonfinite = true;
 	out = blend(&x);
 	assert_true(out[0] == 1 && out[2] == -(double)INFINITY);

@@ -191,8 +191,9 @@ static void test_no_head(void **state)
 			    "out: tensor \"b\" has another type or shape in base, and strata does "
 			    "not lay out new bare files: convert the models to safetensors first");
 	assert_int_equal(compose(&w, same, 3, &out, &e), ST_EREFUSED);
-	assert_string_equal(e.msg, "out: a tensor is gone from base, and strata does not lay out "
-				   "new bare files: convert the models to safetensors first");
+	assert_string_equal(e.msg,
+			    "out: tensor \"e\" is gone from base, and strata does not lay out "
+			    "new bare files: convert the models to safetensors first");
 	st_layout_release(&w.layout);
 }
 
