@@ -388,8 +388,8 @@ static int join_others(struct settling *s, struct st_err *e)
 	return rc;
 }
 
-/* The files of a model that is merged over its files are made together; so is what stands in the
- * way of a file. */
+/* The files of a model that is merged over its files are made together, and its index with any of
+ * them; so is what stands in the way of a file. */
 static int want_others(struct settling *s, struct st_err *e)
 {
 	const void *path;
@@ -397,7 +397,7 @@ static int want_others(struct settling *s, struct st_err *e)
 	int rc = ST_OK;
 
 	while (rc == ST_OK && st_map_next(&s->paths, &pos, &path, &len, NULL)) {
-		struct st_weave_unit *u = st_weave_unit_at(&s->w, path);
+		struct st_weave_unit *u = st_weave_unit_with(&s->w, path);
 		const char *root = st_weave_root(&s->w, path, &len);
 
 		if (u)

@@ -156,6 +156,8 @@ int st_weave_take(struct st_weave *w, const struct st_strand *s, const struct st
 {
 	struct st_stage_row mine;
 
+	if (row && w->fit)
+		return st_weave_fit_row(w, s, row, e);
 	if (!row) {
 		struct st_stage_row none = { .path = s->path, .path_len = strlen(s->path) };
 
@@ -361,7 +363,7 @@ static uint32_t mode_of(const struct st_weave *w, const struct st_strand *s)
 	return mode;
 }
 
-static int weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
+int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 {
 	const struct st_stage_row *changed = NULL;
 	bool any = false, differ = false, gone = false, modified = false;
@@ -464,7 +466,7 @@ static int weave_kept(struct st_weave *w, struct renames *x, const struct st_sta
 		return st_weave_whole(
 			w, &s, differ ? ST_CONFLICT_RENAME_RENAME : ST_CONFLICT_RENAME_DELETE, e);
 	}
-	return weave_file(w, &s, e);
+	return st_weave_file(w, &s, e);
 }
 
 static const struct st_stage_row *find_added(const struct st_weave *w, size_t i,
@@ -491,7 +493,7 @@ static int weave_added(struct st_weave *w, struct renames *x, size_t i, size_t k
 			return ST_OK;
 	for (size_t o = 0; o < w->n; o++)
 		s.side[o] = find_added(w, o, &x[o], row);
-	return weave_file(w, &s, e);
+	return st_weave_file(w, &s, e);
 }
 
 static int weave_all(struct st_weave *w, struct renames *x, struct st_err *e)
@@ -555,6 +557,7 @@ int st_weave_init(struct st_weave *w, struct st_err *e)
 
 	st_arena_init(&w->arena);
 	st_map_init(&w->unit_of);
+	st_map_init(&w->unit_with);
 	st_index_init(&w->base);
 	st_index_init(&w->target);
 	st_index_init(&w->gone);

@@ -9,7 +9,8 @@
  *	weave_sides.c	its files in each version
  *	weave_pattern.c	what its file in the result is made like
  *	weave_write.c	and a file that this takes
- *	weave_unit.c	models whose shards were cut anew
+ *	weave_unit.c	models in shards
+ *	weave_index.c	and their indices
  *	weave_clash.c	a file against a directory
  *	weave_text.c	configurations by key, text by line
  *	weave_vocab.c	vocabularies by token
@@ -25,6 +26,12 @@
 #include "repo/diff_side.h"
 #include "repo/txn.h"
 #include "tensor/gather.h"
+
+struct st_fabric;
+struct st_keys_text;
+struct st_sewn;
+struct st_thread;
+struct st_weave_fit;
 
 struct st_weave {
 	struct st_repo *r;
@@ -47,9 +54,12 @@ struct st_weave {
 	int (*marked)(void *arg, const char *path, const struct st_buf *text, struct st_err *e);
 	void *marked_arg;
 	struct st_weave_vocab *vocabs; /* those that were asked for */
-	struct st_weave_unit *units;   /* models that are merged over their files */
-	struct st_map unit_of;	       /* path -> the unit's number */
+	struct st_weave_unit *units;   /* models in shards that several sides changed */
+	struct st_map unit_of;	       /* path of what is merged with the unit -> its number */
+	struct st_map unit_with;       /* path of any file of the unit -> its number */
 	size_t nunits;
+	struct st_sewn *sewn;		/* weave_index.c: what their shards have */
+	const struct st_weave_fit *fit; /* weave_index.c: of the index that is made now, or NULL */
 	uint64_t tensors_taken, tensors_blended, open; /* tensors of one side; items not decided */
 };
 
@@ -102,6 +112,11 @@ bool st_weave_takes_from(const struct st_weave *w, const char *path);
 /* path and name in it->base and it->sides are those of a whole file. */
 ST_MUST int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
 			   struct st_err *e);
+/* Whatever the sides did to it; sets its mode. */
+ST_MUST int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e);
+/* A stored file's bytes. */
+ST_MUST int st_weave_slurp(struct st_weave *w, const struct st_stage_row *row, struct st_buf *out,
+			   struct st_err *e);
 /* The file of that path in a commit; NULL: it has none. Borrowed from w. */
 ST_MUST int st_weave_from(struct st_weave *w, const struct st_oid *commit, const char *path,
 			  struct st_stage_row **row, struct st_err *e);
@@ -118,30 +133,57 @@ struct st_unit_version {		  /* the files of a sharded model in one version */
 	const struct st_stage_row **rows; /* sorted by path */
 	size_t n, cap;
 	struct st_map home; /* tensor -> number of its row */
+	uint64_t bytes;	    /* of all tensors */
 };
 /*
- * A model that lies in several files in some version, and of which a tensor lies in another one in
- * some version than in the rest. The result has the files of the first side that moved tensors.
+ * A model that lies in several files in some version, and that several sides changed. Where a
+ * tensor lies in another file in some version than in the rest, they are merged as one, and the
+ * result has the files of the first side that moved tensors. Else they are merged one by one, and
+ * after them the index.
  */
 struct st_weave_unit {
 	const char *name; /* st_unit_of */
 	struct st_unit_version base, side[ST_THREE_SIDES];
+	bool apart;	/* its files are merged one by one */
 	size_t pattern; /* the side whose files the result has */
 	bool wanted;	/* the caller's */
 };
 /* All of w, which is loaded. */
 ST_MUST int st_weave_units(struct st_weave *w, struct st_err *e);
 void st_weave_units_release(struct st_weave *w);
-/* NULL: path is of no unit. */
+/* The unit that path is merged with; NULL: none. */
 struct st_weave_unit *st_weave_unit_at(const struct st_weave *w, const char *path);
+/* The unit that path is a file of; NULL: none. */
+struct st_weave_unit *st_weave_unit_with(const struct st_weave *w, const char *path);
 ST_MUST int st_weave_unit(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e);
 /* The file of the result for a tensor, which `like` is on some side. */
 const char *st_weave_home(const struct st_weave_unit *u, const char *name, size_t len,
 			  const struct st_operand *like);
+const char *st_weave_home_of(const struct st_weave_unit *u, const struct st_thread *t);
 /* The unit's files in a commit; n 0: none. Borrowed from w. */
 ST_MUST int st_weave_unit_from(struct st_weave *w, const struct st_weave_unit *u,
 			       const struct st_oid *commit, struct st_unit_version *out,
 			       struct st_err *e);
+
+/* weave_index.c */
+#define ST_SHARD_INDEX_MAX ((size_t)64 << 20) /* bytes */
+/* The row-major bytes of a tensor. */
+uint64_t st_view_bytes(const struct st_view *t);
+/* f's file, which is written anew, holds f's tensors. */
+ST_MUST int st_weave_note_sewn(struct st_weave *w, const struct st_fabric *f, struct st_err *e);
+/* The index s of a unit whose other files are made. */
+ST_MUST int st_weave_index_apart(struct st_weave *w, const struct st_weave_unit *u,
+				 struct st_strand *s, struct st_err *e);
+/* The index, if there is one, of the unit that became these tensors. */
+ST_MUST int st_weave_index(const struct st_fabric *all, struct st_err *e);
+/* While w->fit is set: the value of a key (as in struct st_keys), the text, or the row of the index
+ * that is made, so that it says what is there. */
+ST_MUST int st_weave_fit_key(struct st_weave *w, const char *key, size_t len,
+			     struct st_keys_text *text, bool *mine, struct st_err *e);
+ST_MUST int st_weave_fit_text(struct st_weave *w, const struct st_strand *s,
+			      const struct st_buf *text, struct st_err *e);
+ST_MUST int st_weave_fit_row(struct st_weave *w, const struct st_strand *s,
+			     const struct st_stage_row *row, struct st_err *e);
 
 /* weave_clash.c: of a file and a directory of one path in w->target, which is sorted, one goes. */
 ST_MUST int st_weave_clashes(struct st_weave *w, struct st_err *e);

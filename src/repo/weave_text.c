@@ -19,12 +19,12 @@ struct texts {
 	enum st_keys_lang lang; /* of what is merged by key */
 };
 
-static int slurp(struct texts *x, const struct st_stage_row *row, struct st_buf *out,
-		 struct st_err *e)
+int st_weave_slurp(struct st_weave *w, const struct st_stage_row *row, struct st_buf *out,
+		   struct st_err *e)
 {
 	struct st_dfile f = { .path = row->path, .has_id = true, .id = row->id, .size = row->size };
 
-	return st_dfile_slurp(&f, x->w->r, out, e);
+	return st_dfile_slurp(&f, w->r, out, e);
 }
 
 static bool is_text(const struct st_buf *b)
@@ -42,10 +42,10 @@ static int load(struct texts *x, bool *text, struct st_err *e)
 	for (size_t i = 0; i < x->n; i++)
 		*text = *text && (!s->side[i] || s->side[i]->size <= MOST);
 	if (*text && s->base)
-		rc = slurp(x, s->base, &x->base, e);
+		rc = st_weave_slurp(x->w, s->base, &x->base, e);
 	for (size_t i = 0; rc == ST_OK && *text && i < x->n; i++)
 		if (s->side[i])
-			rc = slurp(x, s->side[i], &x->side[i], e);
+			rc = st_weave_slurp(x->w, s->side[i], &x->side[i], e);
 	*text = *text && is_text(&x->base);
 	for (size_t i = 0; i < x->n; i++)
 		*text = *text && is_text(&x->side[i]);
@@ -56,8 +56,11 @@ int st_weave_store_text(struct st_weave *w, const struct st_strand *s, const str
 			struct st_err *e)
 {
 	char *temp;
-	int fd, rc = st_file_temp(&fd, &temp, w->r->dir, ST_TEMP_PREFIX, e);
+	int fd, rc;
 
+	if (w->fit)
+		return st_weave_fit_text(w, s, text, e);
+	rc = st_file_temp(&fd, &temp, w->r->dir, ST_TEMP_PREFIX, e);
 	if (rc != ST_OK)
 		return rc;
 	rc = st_write_full(fd, text->p, text->len, temp, e);
@@ -215,7 +218,7 @@ static int find_from(struct texts *x, const struct st_oid *commit, const char *k
 					     "the version of --from has no file '%s'", x->s->path) :
 				     rc;
 	st_buf_init(&b, MOST);
-	rc = slurp(x, row, &b, e);
+	rc = st_weave_slurp(x->w, row, &b, e);
 	all = (struct st_keys_text){ b.p, b.len };
 	if (rc == ST_OK)
 		rc = st_keys_find(x->lang, &all, key, len, &x->w->arena, text, e);
@@ -303,6 +306,11 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 	int rc;
 
 	*mine = false;
+	if (x->w->fit) {
+		rc = st_weave_fit_key(x->w, key, len, text, mine, e);
+		if (rc != ST_OK || *mine)
+			return rc;
+	}
 	rc = own_from(x, len ? key : "", len, text, mine, e);
 	if (rc != ST_OK || *mine || x->n != 2)
 		return rc;
@@ -403,7 +411,7 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 	if (rc != ST_OK)
 		return rc;
 	if ((x->n == 2 && st_vocab_file(st_weave_file_name(x->s->path))) ||
-	    st_weave_takes_from(x->w, x->s->path))
+	    st_weave_takes_from(x->w, x->s->path) || x->w->fit)
 		k.own = own_key;
 
 	for (size_t i = 0; i < x->n; i++)

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Models in shards. As long as every tensor lies in the file of one name wherever there is one,
- * files are merged one by one. Where a side cut its shards anew, or made shards of one file, all
- * files of the model come together as one, and are written in that side's cut with its index.
+ * files are merged one by one, and the index last. Where a side cut its shards anew, or made shards
+ * of one file, all files of the model come together as one, and are written in that side's cut with
+ * its index.
  */
 #include "repo/diff_units.h"
 #include "repo/rewind.h"
 #include "repo/weave.h"
 
-#include "base/json.h"
 #include "format/format.h"
-#include "merge/keys3.h"
 
 #include <stdio.h>
-
-#define INDEX_MAX ((size_t)64 << 20)
 
 /* ---- which there are ---- */
 
@@ -23,6 +20,14 @@ struct st_weave_unit *st_weave_unit_at(const struct st_weave *w, const char *pat
 	uint64_t at;
 
 	return w->nunits && st_map_get(&w->unit_of, path, strlen(path), &at) ? &w->units[at] : NULL;
+}
+
+struct st_weave_unit *st_weave_unit_with(const struct st_weave *w, const char *path)
+{
+	uint64_t at;
+
+	return w->nunits && st_map_get(&w->unit_with, path, strlen(path), &at) ? &w->units[at] :
+										 NULL;
 }
 
 static void release_version(struct st_unit_version *v)
@@ -46,6 +51,7 @@ void st_weave_units_release(struct st_weave *w)
 	w->units = NULL;
 	w->nunits = 0;
 	st_map_release(&w->unit_of);
+	st_map_release(&w->unit_with);
 }
 
 static struct st_unit_version *version(struct st_weave_unit *u, size_t i)
@@ -61,8 +67,7 @@ static struct st_index *index_of(struct st_weave *w, size_t i)
 static int read_index(struct st_weave *w, const struct st_stage_row *row, struct st_buf *text,
 		      struct st_shard_index *x, struct st_err *e)
 {
-	struct st_dfile f = { .path = row->path, .has_id = true, .id = row->id, .size = row->size };
-	int rc = st_dfile_slurp(&f, w->r, text, e);
+	int rc = st_weave_slurp(w, row, text, e);
 
 	return rc == ST_OK ? st_shard_index_parse(x, text->p, text->len, e) : rc;
 }
@@ -94,7 +99,7 @@ static int add_named(struct st_weave *w, const struct st_index *x, struct st_uni
 	size_t dir = (size_t)(st_weave_file_name(v->index->path) - v->index->path);
 	int rc;
 
-	st_buf_init(&b, INDEX_MAX);
+	st_buf_init(&b, ST_SHARD_INDEX_MAX);
 	*fits = read_index(w, v->index, &b, &shards, &bad) == ST_OK;
 	st_buf_clear(&b);
 	rc = *fits || bad.code == ST_EFORMAT || bad.code == ST_ELIMIT ? ST_OK : (int)bad.code;
@@ -173,6 +178,9 @@ static int note_home(void *arg, const struct st_view *t, const struct st_segment
 	(void)seg;
 	(void)seg_off;
 	h->twice = h->twice || had;
+	if (rc == ST_OK && !st_add_u64(h->v->bytes, st_view_bytes(t), &h->v->bytes))
+		rc = st_fail(e, ST_ELIMIT, "%s: tensors of more than 2^64 bytes",
+			     h->v->rows[h->at]->path);
 	return rc;
 }
 
@@ -226,44 +234,66 @@ static bool same_files(const struct st_unit_version *a, const struct st_unit_ver
 	return true;
 }
 
-/* Several sides changed it, and one of them where its tensors lie. */
+/* Are its files merged as one, and after which side? */
+static bool choose_pattern(const struct st_weave *w, struct st_weave_unit *u)
+{
+	for (u->pattern = 0; u->pattern < w->n; u->pattern++)
+		if (moved(&u->base, &u->side[u->pattern]))
+			return true;
+	u->pattern = 0;
+	for (size_t i = 1; i < w->n; i++) /* what came on several sides */
+		for (size_t k = 0; k < i; k++)
+			if (moved(&u->side[k], &u->side[i]))
+				return true;
+	return false;
+}
+
+/* Several sides changed it. */
 static int look(struct st_weave *w, struct st_weave_unit *u, bool *yes, struct st_err *e)
 {
 	char format[64] = "";
+	bool fits, everywhere = true;
 	size_t changed = 0;
 	int rc = ST_OK;
 
 	*yes = true;
 	for (size_t i = 0; rc == ST_OK && *yes && i <= w->n; i++) {
-		rc = collect(w, index_of(w, i), u->name, version(u, i), yes, e);
-		changed += i && *yes && !same_files(&u->base, version(u, i));
+		struct st_unit_version *v = version(u, i);
+
+		rc = collect(w, index_of(w, i), u->name, v, &fits, e);
+		everywhere = everywhere && v->n;
+		*yes = fits || (!v->n && !v->index);
+		changed += i && *yes && !same_files(&u->base, v);
 	}
 	*yes = *yes && changed > 1;
 	for (size_t i = 0; rc == ST_OK && *yes && i <= w->n; i++)
 		rc = find_homes(w, version(u, i), format, sizeof(format), yes, e);
-	if (rc != ST_OK || !*yes)
-		return rc;
-	for (u->pattern = 0; u->pattern < w->n; u->pattern++)
-		if (moved(&u->base, &u->side[u->pattern]))
-			return ST_OK;
-	*yes = false;
-	return ST_OK;
+	if (rc == ST_OK && *yes)
+		u->apart = !everywhere || !choose_pattern(w, u);
+	return rc;
+}
+
+static int claim_row(struct st_weave *w, const struct st_stage_row *row, bool merged,
+		     struct st_err *e)
+{
+	int rc = st_map_put(&w->unit_with, row->path, row->path_len, w->nunits, NULL, NULL, e);
+
+	if (rc == ST_OK && merged)
+		rc = st_map_put(&w->unit_of, row->path, row->path_len, w->nunits, NULL, NULL, e);
+	return rc;
 }
 
 static int claim(struct st_weave *w, struct st_weave_unit *u, struct st_err *e)
 {
-	size_t number = w->nunits;
 	int rc = ST_OK;
 
 	for (size_t i = 0; rc == ST_OK && i <= w->n; i++) {
 		const struct st_unit_version *v = version(u, i);
 
 		if (v->index)
-			rc = st_map_put(&w->unit_of, v->index->path, v->index->path_len, number,
-					NULL, NULL, e);
+			rc = claim_row(w, v->index, true, e);
 		for (size_t k = 0; rc == ST_OK && k < v->n; k++)
-			rc = st_map_put(&w->unit_of, v->rows[k]->path, v->rows[k]->path_len, number,
-					NULL, NULL, e);
+			rc = claim_row(w, v->rows[k], !u->apart, e);
 	}
 	return rc;
 }
@@ -292,7 +322,7 @@ int st_weave_units(struct st_weave *w, struct st_err *e)
 	int rc = ST_OK;
 
 	st_map_init(&seen);
-	for (size_t i = 0; rc == ST_OK && w->base.nrows && i <= w->n; i++)
+	for (size_t i = 0; rc == ST_OK && i <= w->n; i++)
 		for (size_t k = 0; rc == ST_OK && k < index_of(w, i)->nrows; k++) {
 			const char *path = index_of(w, i)->rows[k].path, *name;
 			bool had = false;
@@ -355,7 +385,7 @@ const char *st_weave_home(const struct st_weave_unit *u, const char *name, size_
 	return v->rows[v->n - 1]->path;
 }
 
-static const char *home_of(const struct st_weave_unit *u, const struct st_thread *t)
+const char *st_weave_home_of(const struct st_weave_unit *u, const struct st_thread *t)
 {
 	return st_weave_home(u, t->name, t->name_len, t->base ? t->base : t->op);
 }
@@ -381,211 +411,11 @@ static int write_shard(const struct st_fabric *all, size_t at, struct st_err *e)
 	if (!f.v)
 		return e->code;
 	for (size_t i = 0; i < all->n; i++)
-		if (strcmp(home_of(u, &all->v[i]), row->path) == 0)
+		if (strcmp(st_weave_home_of(u, &all->v[i]), row->path) == 0)
 			f.v[f.n++] = all->v[i];
 	rc = st_fabric_write(&f, e);
 	free(f.v);
 	return rc;
-}
-
-/* ---- the index ---- */
-
-struct rows { /* of a weight map */
-	const char **names, **files;
-	size_t *lens, n;
-};
-
-/* A string and, of a key, a colon, spaced as people's indices are. */
-static int put_string(struct st_buf *b, const char *s, size_t len, const char *behind,
-		      struct st_err *e)
-{
-	struct st_jw w;
-
-	st_jw_init(&w, b, false, e);
-	st_jw_stringn(&w, s, len);
-	return e->code == ST_OK ? st_buf_addstr(b, behind, e) : (int)e->code;
-}
-
-/* An index that says only what ours's and the result's differ in. */
-static int put_index(struct st_buf *b, bool sized, uint64_t size, const struct rows *r,
-		     struct st_err *e)
-{
-	int rc = st_buf_addch(b, '{', e);
-
-	if (rc == ST_OK && sized)
-		rc = st_buf_addf(b, e, "\"metadata\": {\"total_size\": %" PRIu64 "}, ", size);
-	if (rc == ST_OK)
-		rc = st_buf_addstr(b, "\"weight_map\": {", e);
-	for (size_t i = 0; rc == ST_OK && i < r->n; i++) {
-		rc = i ? st_buf_addstr(b, ", ", e) : ST_OK;
-		if (rc == ST_OK)
-			rc = put_string(b, r->names[i], r->lens[i], ": ", e);
-		if (rc == ST_OK)
-			rc = put_string(b, r->files[i], strlen(r->files[i]), "", e);
-	}
-	return rc == ST_OK ? st_buf_addstr(b, "}}", e) : rc;
-}
-
-static int rows_init(struct rows *r, size_t n, struct st_err *e)
-{
-	r->names = st_calloc(n, sizeof(*r->names), e);
-	r->files = st_calloc(n, sizeof(*r->files), e);
-	r->lens = st_calloc(n, sizeof(*r->lens), e);
-	return e->code;
-}
-
-static void rows_release(struct rows *r)
-{
-	free(r->names);
-	free(r->files);
-	free(r->lens);
-}
-
-static void rows_add(struct rows *r, const char *name, size_t len, const char *file)
-{
-	r->names[r->n] = name;
-	r->lens[r->n] = len;
-	r->files[r->n++] = file;
-}
-
-/* Never asked: what is merged into ours is its own index, changed. */
-static int take_theirs(void *arg, const char *key, size_t len, const struct st_keys_text *base,
-		       const struct st_keys_text *sides, size_t *choice, struct st_err *e)
-{
-	(void)arg;
-	(void)key;
-	(void)len;
-	(void)base;
-	(void)sides;
-	(void)e;
-	*choice = 1;
-	return ST_OK;
-}
-
-/* That there is someone to ask makes changes go in key by key. */
-static int own_none(void *arg, const char *key, size_t len, const struct st_keys_text *base,
-		    const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
-		    struct st_err *e)
-{
-	(void)arg;
-	(void)key;
-	(void)len;
-	(void)base;
-	(void)sides;
-	(void)text;
-	(void)e;
-	*mine = false;
-	return ST_OK;
-}
-
-/* The size that the index says, where it says one as a plain number. */
-static bool total_size(const struct st_buf *text, struct st_arena *arena, uint64_t *size)
-{
-	const struct st_keys_text t = { text->p, text->len };
-	struct st_keys_text found;
-	struct st_err none = { 0 };
-	const char *p;
-
-	if (st_keys_find(ST_KEYS_JSON, &t, "metadata.total_size", 19, arena, &found, &none) !=
-		    ST_OK ||
-	    !found.p || !found.len || found.len > 18)
-		return false;
-	p = found.p;
-	*size = 0;
-	for (size_t i = 0; i < found.len; i++) {
-		if (p[i] < '0' || p[i] > '9')
-			return false;
-		*size = *size * 10 + (uint64_t)(p[i] - '0');
-	}
-	return true;
-}
-
-static uint64_t bytes_of(const struct st_side *side)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < side->n; i++)
-		n += side->t[i].nbytes;
-	return n;
-}
-
-/* was, now: the same index in few words, before and after; now's goes into the text. */
-static int edit_index(const struct st_fabric *f, const struct st_buf *text,
-		      const struct st_shard_index *x, struct st_buf *was, struct st_buf *now,
-		      struct st_err *e)
-{
-	struct rows before = { 0 }, after = { 0 };
-	uint64_t size = 0, new_size = 0;
-	bool sized = total_size(text, &f->w->arena, &size);
-	int rc = rows_init(&before, x->nnames, e);
-
-	if (rc == ST_OK)
-		rc = rows_init(&after, f->n, e);
-	for (size_t i = 0; rc == ST_OK && i < x->nnames; i++)
-		rows_add(&before, x->names[i], strlen(x->names[i]), x->shards[x->shard_of[i]]);
-	for (size_t i = 0; rc == ST_OK && i < f->n; i++) {
-		rows_add(&after, f->v[i].name, f->v[i].name_len,
-			 st_weave_file_name(home_of(f->unit, &f->v[i])));
-		new_size += f->v[i].op->nbytes;
-	}
-	/* it may count otherwise than we do, but not what changed */
-	new_size += size - bytes_of(st_diff_side_get(f->side[f->pattern]));
-	if (rc == ST_OK)
-		rc = put_index(was, sized, size, &before, e);
-	if (rc == ST_OK)
-		rc = put_index(now, sized, new_size, &after, e);
-	rows_release(&before);
-	rows_release(&after);
-	return e->code;
-}
-
-static int join_index(const struct st_fabric *f, const struct st_strand *s,
-		      const struct st_buf *text, const struct st_shard_index *x, struct st_err *e)
-{
-	const struct st_stage_row *row = f->unit->side[f->unit->pattern].index;
-	struct st_buf was, now, out;
-	int rc;
-
-	st_buf_init(&was, 2 * INDEX_MAX);
-	st_buf_init(&now, 2 * INDEX_MAX);
-	st_buf_init(&out, 4 * INDEX_MAX);
-	rc = edit_index(f, text, x, &was, &now, e);
-	if (rc == ST_OK) {
-		const struct st_keys_text sides[] = { { text->p, text->len }, { now.p, now.len } };
-		const struct st_keys k = { { was.p, was.len }, sides,	    2, take_theirs, NULL,
-					   own_none,	       ST_KEYS_JSON };
-
-		rc = st_keys_merge(&k, &out, e);
-	}
-	if (rc == ST_OK && out.len == text->len && memcmp(out.p, text->p, out.len) == 0)
-		rc = st_weave_take(f->w, s, row, e);
-	else if (rc == ST_OK)
-		rc = st_weave_store_text(f->w, s, &out, e);
-	st_buf_release(&was);
-	st_buf_release(&now);
-	st_buf_release(&out);
-	return rc;
-}
-
-static int write_index(const struct st_fabric *f, struct st_err *e)
-{
-	const struct st_stage_row *row = f->unit->side[f->unit->pattern].index;
-	struct st_shard_index x = { 0 };
-	struct st_buf text;
-	int rc;
-
-	if (!row)
-		return ST_OK;
-	st_buf_init(&text, INDEX_MAX);
-	rc = read_index(f->w, row, &text, &x, e);
-	if (rc == ST_OK) {
-		const struct st_strand s = { .path = row->path, .mode = row->mode };
-
-		rc = join_index(f, &s, &text, &x, e);
-	}
-	st_shard_index_release(&x);
-	st_buf_release(&text);
-	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", row->path);
 }
 
 /* ---- all of it ---- */
@@ -627,15 +457,33 @@ int st_weave_unit_write(const struct st_fabric *f, struct st_err *e)
 	for (size_t i = 0; rc == ST_OK && i < u->side[u->pattern].n; i++)
 		rc = write_shard(f, i, e);
 	if (rc == ST_OK)
-		rc = write_index(f, e);
+		rc = st_weave_index(f, e);
 	return rc == ST_OK ? drop_old(f->w, u, e) : rc;
+}
+
+/* Where files are merged one by one. */
+static int weave_index(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)
+{
+	struct st_strand s = { .base = u->base.index };
+
+	s.path = s.base ? s.base->path : NULL;
+	for (size_t i = 0; i < w->n; i++) {
+		s.side[i] = u->side[i].index;
+		s.path = s.side[i] && !s.path ? s.side[i]->path : s.path;
+	}
+	if (!s.path || (w->wanted && !w->wanted(w->wanted_arg, s.path)))
+		return ST_OK;
+	return st_weave_index_apart(w, u, &s, e);
 }
 
 int st_weave_unit(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)
 {
 	const struct st_unit_version *v = &u->side[u->pattern];
-	const struct st_strand s = { .path = v->index ? v->index->path : v->rows[0]->path };
+	struct st_strand s = { .mode = 0 };
 
+	if (u->apart)
+		return weave_index(w, u, e);
+	s.path = v->index ? v->index->path : v->rows[0]->path;
 	if (w->wanted && !w->wanted(w->wanted_arg, s.path))
 		return ST_OK;
 	return st_weave_model(w, &s, u, e);

@@ -334,6 +334,8 @@ static int sew(struct sewing *k, struct st_err *e)
 	rc = compose(k, fd, e);
 	if (rc == ST_OK)
 		rc = st_weave_store(f->w, f->s, fd, temp, e);
+	if (rc == ST_OK)
+		rc = st_weave_note_sewn(f->w, f, e);
 	close(fd);
 	unlink(temp);
 	free(temp);

@@ -8,10 +8,6 @@ same_tensor() { # FILE FILE NAME
 	[ "$(tensor "$1" "$3")" = "$(tensor "$2" "$3")" ]
 }
 
-same_tensor() { # FILE FILE NAME
-	[ "$(tensor "$1" "$3")" = "$(tensor "$2" "$3")" ]
-}
-
 part() { # NUMBER OF
 	printf 'model-%05d-of-%05d.safetensors' "$1" "$2"
 }
@@ -222,6 +218,244 @@ removed() {
 	want moved 2 2 1 1
 }
 
+# ---- the index of shards that are merged one by one ----
+
+# Does the index name just the tensors that the working tree's shards have, and their size?
+right() {
+	for t_f in model-*.safetensors; do
+		[ ! -e "$t_f" ] || model_names "$t_f"
+	done | sort >../there
+	python3 -c '
+import json
+x = json.load(open("model.safetensors.index.json"))
+for k, v in x["weight_map"].items(): print(k, v)' | sort >../named
+	diff ../there ../named
+	python3 - <<-'END'
+		import glob, json, struct
+		n = 0
+		for f in glob.glob("model-*.safetensors"):
+		    b = open(f, "rb").read()
+		    n += len(b) - 8 - struct.unpack("<Q", b[:8])[0]
+		said = json.load(open("model.safetensors.index.json"))["metadata"]["total_size"]
+		assert said == n, (said, n)
+	END
+}
+
+model_names() { # FILE: each tensor with the file
+	python3 - "$1" <<-'END'
+		import json, struct, sys
+		b = open(sys.argv[1], "rb").read()
+		for k in json.loads(b[8:8 + struct.unpack("<Q", b[:8])[0]]):
+		    if k != "__metadata__":
+		        print(k, sys.argv[1])
+	END
+}
+
+# sides OURS THEIRS: functions that change the working tree, which is `two 1 1 1 1`
+sides() {
+	repo
+	two 1 1 1 1
+	strata add -A . && strata commit -q -m base
+	strata branch side
+	"$1"
+	strata add -A . && strata commit -q -m ours
+	cp -r . ../ours
+	strata switch -q side
+	"$2"
+	strata add -A . && strata commit -q -m theirs
+	cp -r . ../theirs
+	strata switch -q main
+}
+
+# The end of a merge whose index is to fit.
+done_right() {
+	right
+	strata merge -q --continue
+	right
+	out '' strata status -s
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
+clean_right() {
+	strata merge -q side
+	right
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
+without_d() {
+	model "$(part 2 2)" c:F32:64:1 --meta format=pt
+	index 2 640 a=1 b=1 c=2
+}
+
+other_d() { model "$(part 2 2)" c:F32:64:1 d:F32:16:9 --meta format=pt; }
+
+shrunk_d() {
+	model "$(part 2 2)" c:F32:64:1 d:F32:8:9 --meta format=pt
+	index 2 672 a=1 b=1 c=2 d=2
+}
+
+with_x() {
+	model "$(part 2 2)" c:F32:64:1 d:F32:16:1 x:F32:8:7 --meta format=pt
+	index 2 736 a=1 b=1 c=2 d=2 x=2
+}
+
+with_y() {
+	model "$(part 1 2)" a:F32:64:1 b:F32:32:1 "y.1:F32:$1:7" --meta format=pt
+	index 2 $((704 + 4 * $1)) a=1 b=1 c=2 d=2 y.1=1
+}
+
+same_y() { with_y 8; }
+more_y() { with_y 24; }
+
+values_a() { model "$(part 1 2)" a:F32:64:5 b:F32:32:1 --meta format=pt; }
+
+x_elsewhere() {
+	model "$(part 1 2)" a:F32:64:1 b:F32:32:1 x:F32:8:7 --meta format=pt
+	index 2 736 a=1 b=1 c=2 d=2 x=1
+}
+
+kept() {
+	sides without_d other_d
+	strata merge -q side --method theirs
+	same_tensor "$(part 2 2)" ../theirs/"$(part 2 2)" d
+	right
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge side
+	right
+	for t_how in --theirs --ours --base --theirs; do
+		strata resolve -q d $t_how
+		right
+	done
+	done_right
+	strata undo -q
+	rc 1 strata merge side
+	strata merge -q --abort
+	for t_f in model*; do
+		cmp "$t_f" ../ours/"$t_f"
+	done
+}
+
+mirror() {
+	sides other_d without_d
+	rc 1 strata merge side
+	right
+	strata resolve -q d --theirs
+	right
+	strata resolve -q d --ours
+	done_right
+	cmp model.safetensors.index.json ../ours/model.safetensors.index.json
+}
+
+both_came() {
+	sides with_x same_y
+	clean_right
+	# what only one side changed is its file; the index has ours's lines, and theirs's
+	cmp "$(part 1 2)" ../theirs/"$(part 1 2)"
+	cmp "$(part 2 2)" ../ours/"$(part 2 2)"
+	match '^    "y.1": "model-00001-of-00002.safetensors"$' cat model.safetensors.index.json
+	sides with_x more_y
+	clean_right
+}
+
+one_came() {
+	sides values_a with_x
+	clean_right
+	cmp model.safetensors.index.json ../theirs/model.safetensors.index.json
+	sides with_x values_a
+	clean_right
+	cmp model.safetensors.index.json ../ours/model.safetensors.index.json
+}
+
+came_twice() { # in two shards: one tensor
+	sides with_x x_elsewhere
+	clean_right
+	match '^    "x": "model-00002-of-00002.safetensors"$' cat model.safetensors.index.json
+}
+
+grew() {
+	sides shrunk_d without_d
+	rc 1 strata merge side
+	right
+	strata resolve -q d --base
+	done_right
+}
+
+drop_shard() {
+	rm "$(part 2 2)"
+	index 2 384 a=1 b=1
+}
+
+shard_gone() {
+	for t_how in ours theirs base; do
+		sides drop_shard other_d
+		rc 1 strata merge side
+		match "^  delete/modify +$(part 2 2)$" strata status
+		right
+		strata resolve -q '*' --$t_how
+		done_right
+		sides other_d drop_shard
+		rc 1 strata merge side
+		strata resolve -q '*' --$t_how
+		done_right
+	done
+}
+
+other_keys() {
+	sides with_x same_y
+	for t_b in main side; do
+		strata switch -q $t_b
+		sed "s/\"metadata\": {/&\n    \"made by\": \"$t_b\",/" model.safetensors.index.json >../i
+		cp ../i model.safetensors.index.json
+		strata commit -q -a -m "made by $t_b"
+	done
+	strata switch -q main
+	rc 1 strata merge side
+	match '^  configuration +model.safetensors.index.json::metadata.made by' strata status
+	[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
+	right
+	strata resolve -q '*made by' --theirs
+	match '"made by": "side"' cat model.safetensors.index.json
+	done_right
+}
+
+only_values() { # an index that is not right is no matter of a merge of values
+	repo
+	two 1 1 1 1
+	echo '{"metadata": {"total_size": 7}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}' >model.safetensors.index.json
+	cp model.safetensors.index.json ../index
+	strata add -A . && strata commit -q -m base
+	strata branch side
+	values_a && strata commit -q -a -m ours
+	cp -r . ../ours
+	strata switch -q side
+	other_d && strata commit -q -a -m theirs
+	cp -r . ../theirs
+	strata switch -q main
+	strata merge -q side
+	cmp model.safetensors.index.json ../index
+	cmp "$(part 1 2)" ../ours/"$(part 1 2)"
+	cmp "$(part 2 2)" ../theirs/"$(part 2 2)"
+}
+
+new_model() { # in both versions, and in no one before
+	repo
+	echo text >t
+	strata add -A . && strata commit -q -m base
+	strata branch side
+	two 1 1 1 1 && with_x
+	strata add -A . && strata commit -q -m ours
+	strata switch -q side
+	two 1 1 1 1 && same_y
+	strata add -A . && strata commit -q -m theirs
+	strata switch -q main
+	clean_right
+	match '"x"' cat model.safetensors.index.json
+	match '"y.1"' cat model.safetensors.index.json
+}
+
 it 'a tensor that the other side moved is merged' other_side
 it 'and one that this side moved' this_side
 it 'more shards than before' more_shards
@@ -233,4 +467,14 @@ it 'a shard made by hand' by_hand
 it 'tensors that came and went' added
 it 'both cut anew' both_cut
 it 'removed here, moved and changed there' removed
+it 'the index has a tensor that stays' kept
+it 'and the other way round' mirror
+it 'tensors came on both sides' both_came
+it 'and on one' one_came
+it 'one tensor came in two shards' came_twice
+it 'a tensor changed its size' grew
+it 'a whole shard is gone' shard_gone
+it 'other keys of the index are a configuration' other_keys
+it 'only values: the index stays as it is' only_values
+it 'a model that is new on both sides' new_model
 finish
