@@ -156,6 +156,11 @@ struct st_weave_unit *st_weave_unit_at(const struct st_weave *w, const char *pat
 /* The unit that path is a file of; NULL: none. */
 struct st_weave_unit *st_weave_unit_with(const struct st_weave *w, const char *path);
 ST_MUST int st_weave_unit(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e);
+/* The path in the conflict that a unit is whose files cannot be laid out: it is one version's, with
+ * all its files, until and once that is decided. */
+const char *st_weave_unit_path(const struct st_weave_unit *u);
+ST_MUST int st_weave_unit_whole(struct st_weave *w, const struct st_weave_unit *u,
+				struct st_err *e);
 /* The file of the result for a tensor, which `like` is on some side. */
 const char *st_weave_home(const struct st_weave_unit *u, const char *name, size_t len,
 			  const struct st_operand *like);
@@ -264,7 +269,8 @@ bool st_fabric_copies(const struct st_thread *t);
  * whatever becomes of those that are open. */
 ST_MUST int st_fabric_check(struct st_fabric *f, struct st_err *e);
 ST_MUST int st_fabric_write(struct st_fabric *f, struct st_err *e);
-/* weave_unit.c: all files of f->unit. */
+/* weave_unit.c: the same for all files of f->unit */
+ST_MUST int st_weave_unit_check(const struct st_fabric *f, struct st_err *e);
 ST_MUST int st_weave_unit_write(const struct st_fabric *f, struct st_err *e);
 
 /* weave_union.c */

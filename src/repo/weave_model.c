@@ -482,16 +482,16 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 	struct st_weaving k = { .f = { .w = w, .s = s, .unit = u } };
 	const struct st_weaving_counts before = { w->d->nitems, w->open, w->tensors_taken,
 						  w->tensors_blended };
-	bool whole = !u && was_whole(w, s->path);
+	bool whole = was_whole(w, u ? st_weave_unit_path(u) : s->path);
 	int rc = ST_OK;
 
 	st_map_init(&k.open);
 	if (!whole)
 		rc = weave_inside(&k, e);
-	if (rc == ST_OK && !whole && !u)
+	if (rc == ST_OK && !whole)
 		rc = st_weaving_check(&k, &before, &whole, e);
 	if (rc == ST_OK && whole)
-		rc = st_weave_whole(w, s, ST_CONFLICT_LAYOUT, e);
+		rc = u ? st_weave_unit_whole(w, u, e) : st_weave_whole(w, s, ST_CONFLICT_LAYOUT, e);
 	else if (rc == ST_OK)
 		rc = write_all(&k, e);
 	st_weaving_close(&k);

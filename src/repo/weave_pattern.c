@@ -107,11 +107,17 @@ int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 	return ST_OK;
 }
 
-static bool is_decided(const struct st_weave *w, const char *path)
+static bool is_decided(const struct st_fabric *f)
 {
-	for (size_t i = 0; i < w->nknown; i++)
-		if (w->d->items[i].how && strcmp(w->d->items[i].path, path) == 0)
+	const struct st_weave *w = f->w;
+
+	for (size_t i = 0; i < w->nknown; i++) {
+		const char *path = w->d->items[i].path;
+
+		if (w->d->items[i].how && (f->unit ? st_weave_unit_at(w, path) == f->unit :
+						     strcmp(path, f->s->path) == 0))
 			return true;
+	}
 	return false;
 }
 
@@ -120,9 +126,9 @@ int st_weaving_check(struct st_weaving *k, const struct st_weaving_counts *befor
 {
 	struct st_weave *w = k->f.w;
 	struct st_err why = { 0 };
-	int rc = st_fabric_check(&k->f, &why);
+	int rc = k->f.unit ? st_weave_unit_check(&k->f, &why) : st_fabric_check(&k->f, &why);
 
-	*whole = rc == ST_EREFUSED && !is_decided(w, k->f.s->path);
+	*whole = rc == ST_EREFUSED && !is_decided(&k->f);
 	if (rc == ST_OK)
 		return rc;
 	if (!*whole)

@@ -363,6 +363,15 @@ int st_weave_unit_from(struct st_weave *w, const struct st_weave_unit *u,
 		row->path = st_arena_dup(&w->arena, row->path, row->path_len, e);
 		out->rows[out->n++] = row;
 	}
+	if (out->n && v.index) {
+		struct st_stage_row *row = st_arena_alloc(&w->arena, sizeof(*row), e);
+
+		if (row) {
+			*row = *v.index;
+			row->path = st_arena_dup(&w->arena, row->path, row->path_len, e);
+		}
+		out->index = row;
+	}
 	release_version(&v);
 	st_index_release(&x);
 	return e->code;
@@ -390,76 +399,210 @@ const char *st_weave_home_of(const struct st_weave_unit *u, const struct st_thre
 	return st_weave_home(u, t->name, t->name_len, t->base ? t->base : t->op);
 }
 
-/* The tensors of one shard. */
-static int write_shard(const struct st_fabric *all, size_t at, struct st_err *e)
+/* The tensors of one shard; f->v is the caller's. */
+static int shard(const struct st_fabric *all, struct st_strand *s, struct st_fabric *f,
+		 struct st_err *e)
 {
-	const struct st_weave_unit *u = all->unit;
-	const struct st_stage_row *row = u->side[u->pattern].rows[at];
-	struct st_strand s = { .path = row->path, .mode = row->mode };
-	struct st_fabric f = *all;
-	int rc;
-
-	s.side[u->pattern] = row;
-	if (st_weave_by_hand(f.w, row->path))
-		return st_weave_take(
-			f.w, &s,
-			f.w->hand ? st_index_find(f.w->hand, row->path, row->path_len, NULL) : NULL,
-			e);
-	f.s = &s;
-	f.n = 0;
-	f.v = st_calloc(all->n, sizeof(*f.v), e);
-	if (!f.v)
+	*f = *all;
+	f->s = s;
+	f->n = 0;
+	f->v = st_calloc(all->n, sizeof(*f->v), e);
+	if (!f->v)
 		return e->code;
 	for (size_t i = 0; i < all->n; i++)
-		if (strcmp(st_weave_home_of(u, &all->v[i]), row->path) == 0)
-			f.v[f.n++] = all->v[i];
-	rc = st_fabric_write(&f, e);
-	free(f.v);
+		if (strcmp(st_weave_home_of(all->unit, &all->v[i]), s->path) == 0)
+			f->v[f->n++] = all->v[i];
+	return ST_OK;
+}
+
+/* Each shard that is not as it was staged by hand. */
+static int each_shard(const struct st_fabric *all, int (*fn)(struct st_fabric *f, struct st_err *e),
+		      struct st_err *e)
+{
+	const struct st_unit_version *v = &all->unit->side[all->unit->pattern];
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < v->n; i++) {
+		struct st_strand s = { .path = v->rows[i]->path, .mode = v->rows[i]->mode };
+		struct st_fabric f;
+
+		if (st_weave_by_hand(all->w, s.path))
+			continue;
+		s.side[all->unit->pattern] = v->rows[i];
+		rc = shard(all, &s, &f, e);
+		if (rc == ST_OK)
+			rc = fn(&f, e);
+		free(f.v);
+	}
 	return rc;
 }
 
-/* ---- all of it ---- */
-
-static bool stays(const struct st_weave_unit *u, const char *path)
+static int take_hands(const struct st_fabric *f, struct st_err *e)
 {
-	const struct st_unit_version *v = &u->side[u->pattern];
+	const struct st_unit_version *v = &f->unit->side[f->unit->pattern];
+	const struct st_index *hand = f->w->hand;
+	int rc = ST_OK;
 
+	for (size_t i = 0; rc == ST_OK && i < v->n; i++) {
+		const struct st_stage_row *row = v->rows[i];
+		const struct st_strand s = { .path = row->path, .mode = row->mode };
+
+		if (st_weave_by_hand(f->w, row->path))
+			rc = st_weave_take(
+				f->w, &s,
+				hand ? st_index_find(hand, row->path, row->path_len, NULL) : NULL,
+				e);
+	}
+	return rc;
+}
+
+/* ---- all files ---- */
+
+static bool has(const struct st_unit_version *v, const char *path)
+{
 	for (size_t i = 0; i < v->n; i++)
 		if (strcmp(v->rows[i]->path, path) == 0)
 			return true;
 	return v->index && strcmp(v->index->path, path) == 0;
 }
 
-static int drop(struct st_weave *w, const struct st_weave_unit *u, const struct st_stage_row *row,
+static int drop(struct st_weave *w, const struct st_unit_version *v, const struct st_stage_row *row,
 		struct st_err *e)
 {
 	const struct st_strand s = { .path = row ? row->path : "" };
 
-	return !row || stays(u, row->path) ? ST_OK : st_weave_take(w, &s, NULL, e);
+	return !row || has(v, row->path) ? ST_OK : st_weave_take(w, &s, NULL, e);
 }
 
-/* What ours has and the result does not. */
-static int drop_old(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)
+/* What ours has and the result, with the files of v, does not. */
+static int drop_old(struct st_weave *w, const struct st_weave_unit *u,
+		    const struct st_unit_version *v, struct st_err *e)
 {
-	const struct st_unit_version *v = &u->side[0];
-	int rc = drop(w, u, v->index, e);
+	const struct st_unit_version *ours = &u->side[0];
+	int rc = drop(w, v, ours->index, e);
 
-	for (size_t i = 0; rc == ST_OK && i < v->n; i++)
-		rc = drop(w, u, v->rows[i], e);
+	for (size_t i = 0; rc == ST_OK && i < ours->n; i++)
+		rc = drop(w, v, ours->rows[i], e);
 	return rc;
+}
+
+int st_weave_unit_check(const struct st_fabric *f, struct st_err *e)
+{
+	return each_shard(f, st_fabric_check, e);
 }
 
 int st_weave_unit_write(const struct st_fabric *f, struct st_err *e)
 {
 	const struct st_weave_unit *u = f->unit;
-	int rc = ST_OK;
+	int rc = each_shard(f, st_fabric_write, e);
 
-	for (size_t i = 0; rc == ST_OK && i < u->side[u->pattern].n; i++)
-		rc = write_shard(f, i, e);
+	if (rc == ST_OK)
+		rc = take_hands(f, e);
 	if (rc == ST_OK)
 		rc = st_weave_index(f, e);
-	return rc == ST_OK ? drop_old(f->w, u, e) : rc;
+	return rc == ST_OK ? drop_old(f->w, u, &u->side[u->pattern], e) : rc;
 }
+
+/* ---- one version's ---- */
+
+const char *st_weave_unit_path(const struct st_weave_unit *u)
+{
+	return u->side[0].index ? u->side[0].index->path : u->side[0].rows[0]->path;
+}
+
+static int take_row(struct st_weave *w, const struct st_stage_row *row, struct st_err *e)
+{
+	const struct st_strand s = { .path = row->path, .mode = row->mode };
+
+	return st_weave_take(w, &s, row, e);
+}
+
+static int take_version(struct st_weave *w, const struct st_weave_unit *u,
+			const struct st_unit_version *v, struct st_err *e)
+{
+	int rc = v->index ? take_row(w, v->index, e) : ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < v->n; i++)
+		rc = take_row(w, v->rows[i], e);
+	return rc == ST_OK ? drop_old(w, u, v, e) : rc;
+}
+
+/* Whatever is staged of the model, which may lie in files that no side had. */
+static int take_staged(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	if (!w->hand)
+		return take_version(w, u, &u->side[0], e);
+	for (size_t i = 0; rc == ST_OK && i < w->hand->nrows; i++) {
+		const struct st_stage_row *row = &w->hand->rows[i];
+		const char *name = st_unit_of(&w->arena, row->path, e);
+
+		if (!name)
+			return e->code;
+		if (strcmp(name, u->name) == 0 || st_weave_unit_at(w, row->path) == u)
+			rc = take_row(w, row, e);
+	}
+	return rc;
+}
+
+static int take_from(struct st_weave *w, const struct st_weave_unit *u, const struct st_oid *commit,
+		     struct st_err *e)
+{
+	struct st_unit_version v = { 0 };
+	int rc = st_weave_unit_from(w, u, commit, &v, e);
+
+	if (rc == ST_OK && !v.n)
+		return st_fail(e, ST_ENOTFOUND, "the version of --from has no model '%s'", u->name);
+	return rc == ST_OK ? take_version(w, u, &v, e) : rc;
+}
+
+static const struct st_oid *id_at(const struct st_index *x, const char *path)
+{
+	static const struct st_oid none = { { 0 } };
+	const struct st_stage_row *row = st_index_find(x, path, strlen(path), NULL);
+
+	return row ? &row->id : &none;
+}
+
+int st_weave_unit_whole(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)
+{
+	const char *path = st_weave_unit_path(u);
+	struct st_oid ids[ST_THREE_SIDES];
+	const struct st_merge_item it = { .path = path,
+					  .path_len = strlen(path),
+					  .name = "",
+					  .kind = st_conflict_name(ST_CONFLICT_LAYOUT),
+					  .base = *id_at(&w->base, path),
+					  .sides = ids,
+					  .nsides = w->n };
+	struct st_choice c;
+	int rc;
+
+	for (size_t i = 0; i < w->n; i++)
+		ids[i] = *id_at(&w->sides[i], path);
+	rc = st_weave_item(w, &it, ST_RULED_NOT, &c, e);
+	if (rc != ST_OK)
+		return rc;
+	switch (c.how) {
+	case ST_HOW_OPEN:
+	case ST_HOW_SIDE:
+		return take_version(w, u, &u->side[c.side], e);
+	case ST_HOW_BASE:
+		return take_version(w, u, &u->base, e);
+	case ST_HOW_HAND:
+		return take_staged(w, u, e);
+	case ST_HOW_FROM:
+		return take_from(w, u, &c.from, e);
+	default:
+		return st_fail(e, ST_EUSAGE,
+			       "'%s' can only be settled as a whole: --ours, --theirs, --base or "
+			       "--from",
+			       path);
+	}
+}
+
+/* ---- all of it ---- */
 
 /* Where files are merged one by one. */
 static int weave_index(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)

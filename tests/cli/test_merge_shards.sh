@@ -456,6 +456,162 @@ new_model() { # in both versions, and in no one before
 	match '"y.1"' cat model.safetensors.index.json
 }
 
+# ---- shards of a format that is only written in the place of what is there ----
+
+npz() { # FILE NAME=NUMBERS...: f32 vectors
+	python3 - "$@" <<-'END'
+		import struct, sys, zipfile
+		with zipfile.ZipFile(sys.argv[1], "w") as z:
+		    for name, text in (a.split("=") for a in sys.argv[2:]):
+		        v = [float(x) for x in text.split(",")]
+		        head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }" % len(v)
+		        head += b" " * (-(len(head) + 11) % 64) + b"\n"
+		        z.writestr(zipfile.ZipInfo(name + ".npy"), b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) +
+		                   head + struct.pack("<%df" % len(v), *v))
+	END
+}
+
+bin() { printf 'pytorch_model-%05d-of-%05d.bin' "$1" "$2"; }
+
+# bins OF SIZE NAME=NUMBER...: their index
+bins() {
+	t_of=$1 t_size=$2 t_sep=
+	shift 2
+	{
+		printf '{\n  "metadata": {\n    "total_size": %d\n  },\n  "weight_map": {' "$t_size"
+		for t_e; do
+			printf '%s\n    "%s": "%s"' "$t_sep" "${t_e%=*}" "$(bin "${t_e#*=}" "$t_of")"
+			t_sep=,
+		done
+		printf '\n  }\n}\n'
+	} >pytorch_model.bin.index.json
+}
+
+# npzs OURS THEIRS: from shards a b | c
+npzs() {
+	repo
+	npz "$(bin 1 2)" a=1,1 b=1 && npz "$(bin 2 2)" c=1,1
+	bins 2 20 a=1 b=1 c=2
+	strata add -A . && strata commit -q -m base
+	strata branch side
+	"$1"
+	strata add -A . && strata commit -q -m ours
+	rm -rf ../ours && cp -r . ../ours
+	strata switch -q side
+	"$2"
+	strata add -A . && strata commit -q -m theirs
+	rm -rf ../theirs && cp -r . ../theirs
+	strata switch -q main
+}
+
+cut_with_x() { # a | b | c x
+	rm pytorch*
+	npz "$(bin 1 3)" a=1,1 && npz "$(bin 2 3)" b=1 && npz "$(bin 3 3)" c=1,1 x=2
+	bins 3 24 a=1 b=2 c=3 x=3
+}
+
+one_with_x() {
+	rm pytorch*
+	npz pytorch_model.bin a=1,1 b=1 c=1,1 x=2
+}
+
+npz_y() { # in the second shard
+	npz "$(bin 2 2)" c=1,1 y=3
+	bins 2 24 a=1 b=1 c=2 y=2
+}
+
+npz_x() {
+	npz "$(bin 2 2)" c=1,1 x=2
+	bins 2 24 a=1 b=1 c=2 x=2
+}
+
+npz_values() { npz "$(bin 1 2)" a=1,1 b=7; }
+
+same_model() { # DIRECTORY: it has the model's files that are here, and no other
+	(cd "$1" && ls pytorch*) >../files
+	ls pytorch* | diff ../files -
+	for t_f in pytorch*; do
+		cmp "$t_f" "$1/$t_f"
+	done
+}
+
+no_layout() {
+	for t_s in 'cut_with_x npz_y' 'one_with_x npz_y' 'npz_y cut_with_x' 'npz_y one_with_x'; do
+		npzs $t_s
+		t_item=pytorch_model.bin.index.json
+		[ "${t_s%% *}" != one_with_x ] || t_item=pytorch_model.bin
+		rc 1 strata merge side
+		grep -q 'strata does not lay out new npz files' "$t_tmp/err"
+		match "^  layout +$t_item\$" strata status
+		[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
+		same_model ../ours
+		rc 2 strata resolve $t_item --method linear
+		same_model ../ours
+		strata resolve -q $t_item --theirs
+		same_model ../theirs
+		strata resolve -q $t_item --ours
+		same_model ../ours
+		strata resolve -q $t_item --base
+		[ -e "$(bin 1 2)" ]
+		match '"total_size": 20$' cat pytorch_model.bin.index.json
+		strata resolve -q $t_item --from side
+		same_model ../theirs
+		strata merge -q --continue
+		out '' strata status -s
+		same_model ../theirs
+		strata merge -q --replay HEAD
+		strata fsck --full
+		strata undo -q
+		rc 1 strata merge side
+		strata merge -q --abort
+		same_model ../ours
+		out '' strata status -s
+	done
+}
+
+layout_by_hand() {
+	npzs cut_with_x npz_y
+	rc 1 strata merge -q side
+	rm pytorch*
+	npz "$(bin 1 4)" a=1,1 && npz "$(bin 2 4)" b=1 && npz "$(bin 3 4)" c=1,1 && npz "$(bin 4 4)" x=2 y=3
+	bins 4 28 a=1 b=2 c=3 x=4 y=4
+	cp -r . ../mine
+	strata add -A .
+	strata merge -q --continue
+	same_model ../mine
+	match '^  pytorch_model.bin.index.json  layout  by hand$' strata show
+	strata merge -q --replay HEAD
+}
+
+# only values meet a new cut: it can be laid out
+cut_and_values() {
+	npzs cut_with_x npz_values
+	strata merge -q side
+	cmp "$(bin 3 3)" ../ours/"$(bin 3 3)"
+	out 7 sh -c 'strata cat "$1::b" | od -An -t f4 | xargs' sh "$(bin 2 3)"
+	cmp pytorch_model.bin.index.json ../ours/pytorch_model.bin.index.json
+	strata merge -q --replay HEAD
+}
+
+# one shard cannot be laid out: it is one side's, and the index follows
+one_layout() {
+	npzs npz_x npz_y
+	rc 1 strata merge side
+	match "^  layout +$(bin 2 2)\$" strata status
+	[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
+	same_model ../ours
+	strata resolve -q '*' --base
+	match '"total_size": 20$' cat pytorch_model.bin.index.json
+	fails grep -q '"[xy]"' pytorch_model.bin.index.json
+	for t_how in theirs ours theirs; do
+		strata resolve -q '*' --$t_how
+		same_model ../$t_how
+	done
+	strata merge -q --continue
+	same_model ../theirs
+	strata merge -q --replay HEAD
+}
+
 it 'a tensor that the other side moved is merged' other_side
 it 'and one that this side moved' this_side
 it 'more shards than before' more_shards
@@ -477,4 +633,8 @@ it 'a whole shard is gone' shard_gone
 it 'other keys of the index are a configuration' other_keys
 it 'only values: the index stays as it is' only_values
 it 'a model that is new on both sides' new_model
+it 'a new cut that cannot be laid out is one conflict' no_layout
+it 'settled by hand' layout_by_hand
+it 'a new cut that can be laid out' cut_and_values
+it 'a shard that cannot be laid out, and the index' one_layout
 finish
