@@ -406,6 +406,8 @@ static int commit(struct committing *k, struct st_err *e)
 	if (rc == ST_OK && k->o->all)
 		rc = add_all(r, k->o->fast, e);
 	if (rc == ST_OK)
+		rc = st_merge_fit(r, e);
+	if (rc == ST_OK)
 		rc = run(k, e);
 	st_commit_release(&k->old);
 	free(k->params);

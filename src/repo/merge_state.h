@@ -99,6 +99,9 @@ ST_MUST int st_merge_rules_used(const struct st_rules *rules, const char *const 
 /* Writes the description of a merge, and sets c's parents and merge. */
 ST_MUST int st_merge_describe(struct st_writer *w, const struct st_merge_desc *d,
 			      struct st_commit *c, struct st_err *e);
+/* merge_fit.c: where nothing of a merge under way is open any more, indices are made that fit what
+ * is staged of their shards, as a step of the merge. */
+ST_MUST int st_merge_fit(struct st_repo *r, struct st_err *e);
 /* commit.c: the version that ends a merge. ST_ENO: something is open. */
 ST_MUST int st_merge_commit(struct st_repo *r, const strata_merge_options *ask,
 			    strata_commit_result *res, struct st_err *e);

@@ -179,6 +179,10 @@ ST_MUST int st_weave_note_sewn(struct st_weave *w, const struct st_fabric *f, st
 /* The index s of a unit whose other files are made. */
 ST_MUST int st_weave_index_apart(struct st_weave *w, const struct st_weave_unit *u,
 				 struct st_strand *s, struct st_err *e);
+/* Before anything is made: does the index `row` fit what is staged of its unit, or is it no matter
+ * of what the shards have? */
+ST_MUST int st_weave_index_right(struct st_weave *w, const struct st_weave_unit *u,
+				 const struct st_stage_row *row, bool *right, struct st_err *e);
 /* The index, if there is one, of the unit that became these tensors. */
 ST_MUST int st_weave_index(const struct st_fabric *all, struct st_err *e);
 /* While w->fit is set: the value of a key (as in struct st_keys), the text, or the row of the index

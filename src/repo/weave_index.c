@@ -447,16 +447,18 @@ static bool is_right(const struct edit *x)
 	return right;
 }
 
-/* Appends the text made right to out, if it is not; what is no index stays as it is. */
+/* Appends the text made right to out, if it is not; what is no index stays as it is. out NULL: it
+ * is only looked at. */
 static int fit_text(struct st_weave *w, const struct st_weave_fit *f,
 		    const struct st_stage_row *like, const struct st_buf *text, struct st_buf *out,
-		    struct st_err *e)
+		    bool *right, struct st_err *e)
 {
 	struct edit x = { .f = f, .text = text };
 	struct st_shard_index shards = { 0 };
 	struct st_err bad = { 0 };
 	int rc = st_shard_index_parse(&shards, text->p, text->len, &bad);
 
+	*right = true;
 	if (rc == ST_OK) {
 		x.said = st_calloc(shards.nnames, sizeof(*x.said), e);
 		rc = x.said ? ST_OK : (int)e->code;
@@ -466,7 +468,8 @@ static int fit_text(struct st_weave *w, const struct st_weave_fit *f,
 						  .len = strlen(shards.names[x.nsaid]),
 						  .file = shards.shards[shards.shard_of[x.nsaid]] };
 		x.sized = total_size(text, &w->arena, &x.size) && new_size(w, f, like, &x.want);
-		if (rc == ST_OK && !is_right(&x))
+		*right = rc != ST_OK || is_right(&x);
+		if (rc == ST_OK && out && !*right)
 			rc = edit_text(&x, out, e);
 	} else if (bad.code == ST_EFORMAT || bad.code == ST_ELIMIT) {
 		rc = ST_OK;
@@ -483,10 +486,11 @@ int st_weave_fit_text(struct st_weave *w, const struct st_strand *s, const struc
 {
 	const struct st_weave_fit *f = w->fit;
 	struct st_buf out;
+	bool right;
 	int rc;
 
 	st_buf_init(&out, 4 * ST_SHARD_INDEX_MAX);
-	rc = fit_text(w, f, NULL, text, &out, e);
+	rc = fit_text(w, f, NULL, text, &out, &right, e);
 	w->fit = NULL;
 	if (rc == ST_OK)
 		rc = st_weave_store_text(w, s, out.len ? &out : text, e);
@@ -500,6 +504,7 @@ int st_weave_fit_row(struct st_weave *w, const struct st_strand *s, const struct
 {
 	const struct st_weave_fit *f = w->fit;
 	struct st_buf text, out;
+	bool right;
 	int rc = ST_OK;
 
 	st_buf_init(&text, ST_SHARD_INDEX_MAX);
@@ -508,7 +513,7 @@ int st_weave_fit_row(struct st_weave *w, const struct st_strand *s, const struct
 	    !st_weave_by_hand(w, s->path))
 		rc = st_weave_slurp(w, row, &text, e);
 	if (rc == ST_OK && text.len)
-		rc = fit_text(w, f, row, &text, &out, e);
+		rc = fit_text(w, f, row, &text, &out, &right, e);
 	w->fit = NULL;
 	if (rc == ST_OK)
 		rc = out.len ? st_weave_store_text(w, s, &out, e) : st_weave_take(w, s, row, e);
@@ -548,6 +553,28 @@ int st_weave_index_apart(struct st_weave *w, const struct st_weave_unit *u, stru
 	}
 	if (rc == ST_OK)
 		rc = st_weave_file(w, s, e);
+	end(w, &f);
+	return rc;
+}
+
+int st_weave_index_right(struct st_weave *w, const struct st_weave_unit *u,
+			 const struct st_stage_row *row, bool *right, struct st_err *e)
+{
+	struct st_weave_fit f;
+	struct st_buf text;
+	int rc = begin(w, &f, u, e);
+
+	*right = true;
+	st_buf_init(&text, ST_SHARD_INDEX_MAX);
+	if (rc == ST_OK)
+		rc = find_files(w, &f, e);
+	if (rc == ST_OK && row->mode != ST_MODE_LINK && row->size <= ST_SHARD_INDEX_MAX &&
+	    !(u->apart && same_everywhere(w, &f))) {
+		rc = st_weave_slurp(w, row, &text, e);
+		if (rc == ST_OK)
+			rc = fit_text(w, &f, row, &text, NULL, right, e);
+	}
+	st_buf_release(&text);
 	end(w, &f);
 	return rc;
 }

@@ -456,6 +456,88 @@ new_model() { # in both versions, and in no one before
 	match '"y.1"' cat model.safetensors.index.json
 }
 
+# A shard staged by hand has tensors that no side had, and lacks some: the index follows.
+index_of_hands() {
+	for t_end in 'strata merge -q --continue' 'strata commit -q -m mine'; do
+		sides without_d other_d
+		rc 1 strata merge side
+		model "$(part 2 2)" c:F32:64:3 z:F32:5:3 --meta format=pt
+		cp "$(part 2 2)" ../hand
+		strata add "$(part 2 2)"
+		$t_end
+		cmp ../hand "$(part 2 2)"
+		right
+		match '"z": "model-00002-of-00002' cat model.safetensors.index.json
+		out '' strata status -s
+		strata merge -q --replay HEAD
+		strata undo -q
+		cmp model.safetensors.index.json ../ours/model.safetensors.index.json
+		rc 1 strata merge side
+		strata merge -q --abort
+		cmp model.safetensors.index.json ../ours/model.safetensors.index.json
+	done
+	# and after a decision about something else
+	sides with_x more_y
+	for t_b in main side; do
+		strata switch -q $t_b
+		echo $t_b >t
+		strata add t && strata commit -q -m $t_b
+	done
+	model "$(part 1 2)" a:F32:64:8 b:F32:32:1 y.1:F32:24:7 --meta format=pt
+	strata commit -q -a -m a
+	strata switch -q main
+	values_a && strata commit -q -a -m a
+	rc 1 strata merge side
+	right
+	model "$(part 1 2)" a:F32:64:3 b:F32:32:3 --meta format=pt
+	strata add "$(part 1 2)"
+	strata resolve -q t --ours
+	strata merge -q --continue
+	right
+	strata merge -q --replay HEAD
+}
+
+# Who stages an index has it.
+index_by_hand() {
+	sides without_d other_d
+	rc 1 strata merge side
+	model "$(part 2 2)" c:F32:64:3 z:F32:5:3 --meta format=pt
+	echo '{"weight_map": {"mine": "model-00002-of-00002.safetensors"}}' >model.safetensors.index.json
+	cp model.safetensors.index.json ../index
+	strata add -A .
+	strata merge -q --continue
+	cmp model.safetensors.index.json ../index
+}
+
+# A refusal to end the merge leaves the index as it is.
+index_waits() {
+	sides without_d other_d
+	echo other >t && strata add t && strata commit -q -m t
+	strata switch -q side
+	echo another >t && strata add t && strata commit -q -m t
+	strata switch -q main
+	rc 1 strata merge side
+	cp model.safetensors.index.json ../index
+	model "$(part 2 2)" c:F32:64:3 z:F32:5:3 --meta format=pt
+	strata add "$(part 2 2)"
+	rc 1 strata merge --continue
+	cmp model.safetensors.index.json ../index
+}
+
+cut_by_hand() { # the same where the model was cut anew
+	begin two 1 1 1 1 moved 1 3 1 2 two 2 2 3 1
+	rc 1 strata merge side
+	model "$(part 2 2)" b:F32:32:9 z:F32:64:9 --meta format=pt
+	strata add "$(part 2 2)"
+	strata merge -q --continue
+	right
+	match '"z": "model-00002-of-00002' cat model.safetensors.index.json
+	fails grep -q '"[cd]"' model.safetensors.index.json
+	out '' strata status -s
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
 # ---- shards of a format that is only written in the place of what is there ----
 
 npz() { # FILE NAME=NUMBERS...: f32 vectors
@@ -633,6 +715,10 @@ it 'a whole shard is gone' shard_gone
 it 'other keys of the index are a configuration' other_keys
 it 'only values: the index stays as it is' only_values
 it 'a model that is new on both sides' new_model
+it 'the index of a shard made by hand' index_of_hands
+it 'an index made by hand' index_by_hand
+it 'no index as long as something is open' index_waits
+it 'a shard made by hand in a new cut, and the index' cut_by_hand
 it 'a new cut that cannot be laid out is one conflict' no_layout
 it 'settled by hand' layout_by_hand
 it 'a new cut that can be laid out' cut_and_values
