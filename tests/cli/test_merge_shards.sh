@@ -222,32 +222,17 @@ removed() {
 
 # Does the index name just the tensors that the working tree's shards have, and their size?
 right() {
-	for t_f in model-*.safetensors; do
-		[ ! -e "$t_f" ] || model_names "$t_f"
-	done | sort >../there
-	python3 -c '
-import json
-x = json.load(open("model.safetensors.index.json"))
-for k, v in x["weight_map"].items(): print(k, v)' | sort >../named
-	diff ../there ../named
 	python3 - <<-'END'
 		import glob, json, struct
-		n = 0
+		there, n = {}, 0
 		for f in glob.glob("model-*.safetensors"):
 		    b = open(f, "rb").read()
-		    n += len(b) - 8 - struct.unpack("<Q", b[:8])[0]
-		said = json.load(open("model.safetensors.index.json"))["metadata"]["total_size"]
-		assert said == n, (said, n)
-	END
-}
-
-model_names() { # FILE: each tensor with the file
-	python3 - "$1" <<-'END'
-		import json, struct, sys
-		b = open(sys.argv[1], "rb").read()
-		for k in json.loads(b[8:8 + struct.unpack("<Q", b[:8])[0]]):
-		    if k != "__metadata__":
-		        print(k, sys.argv[1])
+		    head = 8 + struct.unpack("<Q", b[:8])[0]
+		    n += len(b) - head
+		    there.update((k, f) for k in json.loads(b[8:head]) if k != "__metadata__")
+		said = json.load(open("model.safetensors.index.json"))
+		assert said["weight_map"] == there, (said["weight_map"], there)
+		assert said["metadata"]["total_size"] == n, (said["metadata"], n)
 	END
 }
 
@@ -454,6 +439,50 @@ new_model() { # in both versions, and in no one before
 	clean_right
 	match '"x"' cat model.safetensors.index.json
 	match '"y.1"' cat model.safetensors.index.json
+}
+
+vocab() { # WORD=ID...: behind three others
+	{
+		printf '{"t0": 0, "t1": 1, "t2": 2'
+		for t_w; do
+			printf ', "%s": %d' "${t_w%=*}" "${t_w#*=}"
+		done
+		echo '}'
+	} >vocab.json
+}
+
+# Two vocabularies grew: c has a row a token.
+united() {
+	repo
+	two 1 1 1 1
+	model "$(part 2 2)" c:F32:4,16:1 d:F32:16:1 --meta format=pt
+	vocab t3=3
+	strata add -A . && strata commit -q -m base
+	strata branch side
+	model "$(part 2 2)" c:F32:5,16:1 d:F32:16:1 --meta format=pt
+	index 2 768 a=1 b=1 c=2 d=2
+	vocab t3=3 mine=4 && strata commit -q -a -m ours
+	strata switch -q side
+	model "$(part 2 2)" c:F32:6,16:2 d:F32:16:1 --meta format=pt
+	index 2 832 a=1 b=1 c=2 d=2
+	vocab t3=3 x=4 y=5 && strata commit -q -a -m theirs
+	strata switch -q main
+	rc 1 strata merge side
+	fails grep -q total_size "$t_tmp/out"
+	right
+	strata resolve -q c --vocab union
+	done_right
+	match '"shape":\[7,16\]' strata ls --tensors --json
+}
+
+three_lines() {
+	sides with_x same_y
+	strata switch -q -c third main~1
+	other_d && strata commit -q -a -m third
+	strata switch -q main
+	rc 0 strata merge -q side third --method theirs
+	right
+	strata merge -q --replay HEAD
 }
 
 # A shard staged by hand has tensors that no side had, and lacks some: the index follows.
@@ -715,6 +744,8 @@ it 'a whole shard is gone' shard_gone
 it 'other keys of the index are a configuration' other_keys
 it 'only values: the index stays as it is' only_values
 it 'a model that is new on both sides' new_model
+it 'a union of vocabularies' united
+it 'three lines' three_lines
 it 'the index of a shard made by hand' index_of_hands
 it 'an index made by hand' index_by_hand
 it 'no index as long as something is open' index_waits
