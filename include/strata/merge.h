@@ -102,7 +102,7 @@ typedef struct strata_settle_options {
 	/* One of: "ours", "theirs", "theirs N", "base", "union", or a method. "union": a row for
 	 * every token of both vocabularies; rows that both changed are ours's, or as what follows
 	 * behind a blank says: "union theirs", "union linear". Conflicts of the same vocabulary
-	 * that are open are decided with it. */
+	 * are decided with it, decided ones too, and when that is taken back. */
 	const char *how;
 	const char *from; /* or: as this revision has it */
 } strata_settle_options;
