@@ -292,7 +292,7 @@ static int say_hand(struct st_merging *m, const struct st_merge_staged *s, const
 	struct st_merge_item it = { .path = s->path,
 				    .path_len = s->path_len,
 				    .name = "",
-				    .kind = "staged",
+				    .kind = ST_STAGED_KIND,
 				    .how = "by hand",
 				    .sides = sides,
 				    .nsides = m->d.nparents };

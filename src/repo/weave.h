@@ -81,6 +81,9 @@ struct st_choice { /* an item's `how`, read */
 	enum st_how rows;
 };
 
+/* The kind of an item about a file that was staged by hand, without a conflict. */
+#define ST_STAGED_KIND "staged"
+
 struct st_strand { /* a file on all sides */
 	const char *path;
 	const struct st_stage_row *base, *side[ST_THREE_SIDES]; /* NULL: absent */

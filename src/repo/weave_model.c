@@ -472,8 +472,9 @@ static int write_all(struct st_weaving *k, struct st_err *e)
 static bool was_whole(const struct st_weave *w, const char *path)
 {
 	struct st_merge_desc d = { .items = w->d->items, .nitems = w->nknown };
+	const struct st_merge_item *x = st_merge_desc_find(&d, path, strlen(path), "", 0);
 
-	return st_merge_desc_find(&d, path, strlen(path), "", 0);
+	return x && strcmp(x->kind, ST_STAGED_KIND) != 0;
 }
 
 int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct st_weave_unit *u,

@@ -177,6 +177,14 @@ by_hand() {
 	cmp ../hand "$(part 2 2)"
 	same_tensor "$(part 1 2)" ../ours/"$(part 1 2)" a
 	match '"b": "model-00002-of-00002' cat model.safetensors.index.json
+	# only the index: the shards are made over even so
+	strata undo -q
+	rc 1 strata merge side
+	strata resolve -q '*' --ours
+	echo >>model.safetensors.index.json && strata add model.safetensors.index.json
+	strata merge -q --continue
+	match '^  model.safetensors.index.json  staged  by hand$' strata show
+	match '"same":true,.*"by_hand":1,' strata merge --replay HEAD --json
 }
 
 # e came on the side that did not move anything, d went there
