@@ -34,6 +34,17 @@ static const char *index_path(const struct fitting *k, const struct st_weave_uni
 	return NULL;
 }
 
+/* Since the last step, or before it. */
+static bool is_by_hand(const struct fitting *k, const struct st_stage_row *row)
+{
+	for (size_t i = 0; i < k->m.nstaged; i++)
+		if (k->m.staged[i].path_len == row->path_len &&
+		    memcmp(k->m.staged[i].path, row->path, row->path_len) == 0 &&
+		    !st_oid_eq(&k->m.staged[i].id, &row->id))
+			return true;
+	return !same_row(row, st_index_find(&k->after, row->path, row->path_len, NULL));
+}
+
 /* An index that was staged by hand itself is as it is. */
 static int look(struct fitting *k, struct st_weave_unit *u, bool *any, struct st_err *e)
 {
@@ -43,7 +54,7 @@ static int look(struct fitting *k, struct st_weave_unit *u, bool *any, struct st
 	int rc;
 
 	row = path ? st_index_find(&k->t.index, path, strlen(path), NULL) : NULL;
-	if (!row || !same_row(row, st_index_find(&k->after, path, strlen(path), NULL)))
+	if (!row || is_by_hand(k, row))
 		return ST_OK;
 	rc = st_weave_index_right(&k->w, u, row, &right, e);
 	u->wanted = !right;
@@ -83,6 +94,8 @@ static int make(struct fitting *k, struct st_err *e)
 	st_index_init(&target);
 	if (rc == ST_OK)
 		rc = join(k, &target, &differ, e);
+	if (rc == ST_OK && differ)
+		rc = st_merging_note(k->t.r, &k->m, &k->t.index, e);
 	if (rc == ST_OK && differ)
 		rc = st_merging_stage(&k->m, &target, e);
 	if (rc == ST_OK && differ)

@@ -127,7 +127,8 @@ static int on_view(void *arg, const struct st_view *t, const struct st_segment *
 static int add_file(struct st_weave *w, struct st_weave_fit *f, const struct st_stage_row *row,
 		    struct st_err *e)
 {
-	const struct st_sewn *sewn = find_sewn(w, row->path);
+	const struct st_sewn *sewn = st_weave_by_hand(w, row->path) ? NULL :
+								      find_sewn(w, row->path);
 	struct reading k = { w, f, NULL };
 	const char *path;
 	struct st_vfile *v = NULL;
@@ -168,9 +169,16 @@ static int find_files(struct st_weave *w, struct st_weave_fit *f, struct st_err 
 	const struct st_stage_row **rows = st_calloc(w->target.nrows + nhand, sizeof(*rows), e);
 	int rc = rows ? ST_OK : (int)e->code;
 
-	for (size_t i = 0; rows && i < w->target.nrows; i++)
-		if (is_part(w, f->u, w->target.rows[i].path))
-			rows[n++] = &w->target.rows[i];
+	for (size_t i = 0; rows && i < w->target.nrows; i++) {
+		const struct st_stage_row *row = &w->target.rows[i];
+
+		if (!is_part(w, f->u, row->path))
+			continue;
+		if (w->hand && st_weave_by_hand(w, row->path)) /* also where nothing is open */
+			row = st_index_find(w->hand, row->path, row->path_len, NULL);
+		if (row)
+			rows[n++] = row;
+	}
 	for (size_t i = 0; rows && i < nhand; i++)
 		if (is_part(w, f->u, w->hand->rows[i].path) &&
 		    !w->wanted(w->wanted_arg, w->hand->rows[i].path))

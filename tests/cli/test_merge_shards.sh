@@ -534,6 +534,20 @@ index_of_hands() {
 	strata merge -q --replay HEAD
 }
 
+# The same of a shard without a conflict, and other files beside it.
+hands_besides() {
+	sides without_d other_d
+	rc 1 strata merge side
+	model "$(part 1 2)" a:F32:64:3 z:F32:5:3 --meta format=pt
+	echo extra >extra
+	strata add "$(part 1 2)" extra
+	strata resolve -q d --theirs
+	strata merge -q --continue
+	right
+	match '"z": "model-00001-of-00002' cat model.safetensors.index.json
+	strata merge -q --replay HEAD
+}
+
 # Who stages an index has it.
 index_by_hand() {
 	sides without_d other_d
@@ -755,6 +769,7 @@ it 'a model that is new on both sides' new_model
 it 'a union of vocabularies' united
 it 'three lines' three_lines
 it 'the index of a shard made by hand' index_of_hands
+it 'and without a conflict' hands_besides
 it 'an index made by hand' index_by_hand
 it 'no index as long as something is open' index_waits
 it 'a shard made by hand in a new cut, and the index' cut_by_hand
