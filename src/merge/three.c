@@ -398,6 +398,37 @@ static const struct st_operand *find(struct roll *r, const struct st_operand *ba
 									find_renamed(r, base);
 }
 
+/* Is the name that side i gave the tensor new on another side too, for something else? */
+static bool is_elsewhere(const struct coming *k, size_t i)
+{
+	const struct st_operand *x = k->in[i];
+	uint64_t at;
+
+	for (size_t o = 0; o < k->t->n; o++)
+		if (o != i && st_map_get(&k->roll[o].names, x->name, x->name_len, &at) &&
+		    k->in[o] != &k->roll[o].side->t[at])
+			return true;
+	return false;
+}
+
+/* A name can be of one tensor only: what would share it was removed, and the other one added. One
+ * that goes may be what another one counted on. */
+static void part_renamed(struct coming *k, const struct st_operand *base)
+{
+	for (bool again = true; again;) {
+		again = false;
+		for (size_t i = 0; i < k->t->n; i++) {
+			const struct st_operand *x = k->in[i];
+
+			if (!x || same_name(x, base) || !is_elsewhere(k, i))
+				continue;
+			k->roll[i].used[x - k->roll[i].side->t] = false;
+			k->in[i] = NULL;
+			again = true;
+		}
+	}
+}
+
 static int each_kept(struct coming *k, struct st_err *e)
 {
 	const struct st_side *base = k->t->base;
@@ -406,6 +437,7 @@ static int each_kept(struct coming *k, struct st_err *e)
 	for (size_t b = 0; rc == ST_OK && base && b < base->n; b++) {
 		for (size_t i = 0; i < k->t->n; i++)
 			k->in[i] = find(&k->roll[i], &base->t[b]);
+		part_renamed(k, &base->t[b]);
 		rc = emit(k, &base->t[b], &base->t[b], e);
 	}
 	return rc;

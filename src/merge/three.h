@@ -6,6 +6,7 @@
  * A side changed a tensor when it has another id, type, shape or name than the base, or shares its
  * memory with another one where the base does not, or the other way round. What nobody
  * changed, what one side changed, and what all that changed it made the same needs no decision.
+ * One that was given a name which another side gave to something else is one removed and one added.
  * Rows that one side alone appended (a vocabulary that grew) are added to whatever becomes of the
  * others.
  */

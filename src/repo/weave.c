@@ -512,6 +512,22 @@ static int weave_all(struct st_weave *w, struct renames *x, struct st_err *e)
 	return rc;
 }
 
+/* Said before anything is written. */
+static int no_item_twice(const struct st_merge_desc *d, struct st_err *e)
+{
+	for (size_t i = 1; i < d->nitems; i++) {
+		const struct st_merge_item *a = &d->items[i - 1], *b = &d->items[i];
+
+		if (strcmp(a->path, b->path) == 0 && a->name_len == b->name_len &&
+		    memcmp(a->name, b->name, a->name_len) == 0)
+			return st_fail(e, ST_EREFUSED,
+				       "'%s' has two conflicts of the name %.200s: rename one of "
+				       "the two first, on its branch",
+				       a->path, a->name_len ? a->name : "of the file");
+	}
+	return ST_OK;
+}
+
 static int finish(struct st_weave *w, struct st_err *e)
 {
 	size_t n = w->target.nrows;
@@ -525,9 +541,10 @@ static int finish(struct st_weave *w, struct st_err *e)
 		rc = st_weave_clashes(w, e);
 	if (rc == ST_OK)
 		rc = st_index_sort(&w->gone, e);
-	if (rc == ST_OK)
-		st_merge_desc_sort(w->d);
-	return rc;
+	if (rc != ST_OK)
+		return rc;
+	st_merge_desc_sort(w->d);
+	return no_item_twice(w->d, e);
 }
 
 int st_weave_run(struct st_weave *w, struct st_err *e)

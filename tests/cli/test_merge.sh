@@ -883,6 +883,28 @@ theirs' cat t d/t
 	out '' strata status -s
 }
 
+# a tensor was renamed to what another one was called on the other side
+one_name() {
+	repo
+	model m.safetensors a:F32:4:1 b:F32:4:2 && strata add -q . && strata commit -q -m base
+	strata branch side
+	model m.safetensors z:F32:4:1 b:F32:4:2 && strata commit -q -a -m ours
+	strata switch -q side
+	model m.safetensors z:F32:4:3 b:F32:4:2 && strata commit -q -a -m theirs
+	cp m.safetensors ../theirs
+	strata switch -q main
+	rc 1 strata merge side
+	match '^  add/add +m.safetensors::z' strata status
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	cmp m.safetensors ../theirs
+	strata merge -q --replay HEAD
+	strata undo -q
+	strata merge -q side --rule '*=theirs'
+	cmp m.safetensors ../theirs
+	strata merge -q --replay HEAD
+}
+
 # what is not the merge's stays where it is taken back
 foreign() {
 	both_changed
@@ -914,6 +936,7 @@ it 'files that came, went and moved' files
 it 'refuses where a conflict has local changes' edited_before
 it 'keeps edits from being overwritten' edited_meanwhile
 it 'leaves alone what is not its own' foreign
+it 'two tensors that would have one name' one_name
 it 'several at once' several
 it 'a file here, a directory there' clashes side
 it 'a directory here, a file there' clashes main

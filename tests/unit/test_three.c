@@ -95,6 +95,12 @@ static const struct {
 	/* a new name and new content are another tensor */
 	{ "x1", { "y2", "x1" }, "x gone, y ours" },
 	{ "x1", { "y2", "x3" }, "x conflict delete/modify, y ours" },
+	/* and a name that another side gave to something else is not of what was renamed */
+	{ "x1", { "y1", "y2" }, "x gone, y conflict add/add" },
+	{ "x1", { "y1", "x1 y2" }, "x gone, y conflict add/add" },
+	{ "x1", { "y1", "x1 y1" }, "x gone, y ours" },
+	{ "x1", { "y1", "x3 y2" }, "x conflict delete/modify, y conflict add/add" },
+	{ "x1 z2", { "y1 z2", "x1 y2" }, "x gone, z gone, y conflict add/add" },
 	/* types and shapes */
 	{ "x1", { "x2b", "x1" }, "x ours" },
 	{ "x1", { "x2b", "x3" }, "x conflict dtype" },
@@ -145,8 +151,6 @@ static const struct {
 	{ "", { "x1", "x1b" }, "x conflict add/add" },
 	{ "", { "x1", "x1|3" }, "x conflict add/add" },
 	{ "x1", { "x1 y2", "x1 z3" }, "x ours, y ours, z theirs 1" },
-	/* y is x on one side and new on the other */
-	{ "x1", { "y1", "x1 y2" }, "y ours, y conflict add/add" },
 	/* no base */
 	{ NULL, { "x1", "x1" }, "x ours" },
 	{ NULL, { "x1 y1", "y1 x2" }, "x conflict add/add, y ours" },
