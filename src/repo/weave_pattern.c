@@ -73,6 +73,22 @@ static bool fits(const struct st_weaving *k, size_t i, bool same)
 	return yes;
 }
 
+static bool shares_memory(const struct st_weaving *k, size_t i)
+{
+	bool any = false;
+
+	for (size_t j = 0; !any && k->f.side[i] && j < st_weaving_side(k, i)->n; j++)
+		any = k->tied[i][j];
+	return any;
+}
+
+/* Is the result just what the side has, memory that is shared included? */
+static bool is_all_of(const struct st_weaving *k, size_t i)
+{
+	return fits(k, i, true) &&
+	       (i == k->memory || (!shares_memory(k, i) && !shares_memory(k, k->memory)));
+}
+
 int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 {
 	size_t first = 0, want;
@@ -100,7 +116,7 @@ int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 	}
 	for (int same = 1; all && same >= 0; same--)
 		for (size_t i = first; i < k->f.w->n; i++)
-			if (k->f.side[i] && fits(k, i, same)) {
+			if (k->f.side[i] && (same ? is_all_of(k, i) : fits(k, i, false))) {
 				k->f.pattern = i;
 				return ST_OK;
 			}
