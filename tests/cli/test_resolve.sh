@@ -131,8 +131,8 @@ hints() {
 	match '^  tied +m.pt::e ' strata status
 	rc 7 strata resolve e --method linear
 	grep -q 'conflict of tied: who shares whose memory is one side.s: --ours, --theirs or --base$' "$t_tmp/err"
-	rc 7 strata resolve n --theirs
-	grep -q 'come to be called "n": decide for the other side, stage a file' "$t_tmp/err"
+	match '^  add/add +m.safetensors::n ' strata status
+	strata resolve -q n --theirs # a, renamed to it, is gone
 	strata resolve -q n --ours
 	strata resolve -q e h --theirs
 	strata merge -q --continue
