@@ -20,6 +20,7 @@ struct place {			   /* what to do with one path */
 	bool keep;  /* already equal */
 	bool local; /* what lies there nothing else has: it is lost, or stays with `spare` */
 	bool done;  /* removed */
+	struct st_seen seen;
 };
 
 struct checkout {
@@ -42,6 +43,11 @@ struct checkout {
 	const char *blocked; /* ... is where this must come */
 	strata_checkout_result *res;
 };
+
+static bool spares(const struct checkout *c)
+{
+	return c->local && c->local->spare;
+}
 
 static int add_place(struct checkout *c, const struct place *p, struct st_err *e)
 {
@@ -105,6 +111,21 @@ static int is_local(struct checkout *c, const struct st_stage_row *have, const c
 	return ST_OK;
 }
 
+/* Before anything else is asked about it: what it is found to be it must be still when it goes. */
+static int see(struct checkout *c, struct place *p, const char *path, struct st_err *e)
+{
+	char *full;
+
+	if (c->force && !spares(c))
+		return ST_OK;
+	full = st_work_path(c->r, path, e);
+	if (!full)
+		return e->code;
+	st_see(&p->seen, full);
+	free(full);
+	return ST_OK;
+}
+
 /* Is the file as the index has it, and so not what is wanted? Spares the look at its content. */
 static int is_other(struct checkout *c, const struct st_stage_row *want,
 		    const struct st_stage_row *have, bool *other, struct st_err *e)
@@ -151,11 +172,6 @@ static int look_there(struct checkout *c, struct st_stage_row *want,
 		return ST_OK;
 	}
 	return is_local(c, have, want->path, local, e);
-}
-
-static bool spares(const struct checkout *c)
-{
-	return c->local && c->local->spare;
 }
 
 static bool is_own(const struct checkout *c, const char *path)
@@ -206,8 +222,10 @@ static int plan_spare(struct checkout *c, struct st_stage_row *want,
 		want->path = path;
 		return ST_OK;
 	}
-	rc = look_there(c, want, have, &p.keep, &local, e);
-	local = local && !own;
+	rc = see(c, &p, path, e);
+	if (rc == ST_OK)
+		rc = look_there(c, want, have, &p.keep, &local, e);
+	local = (local || (p.keep && c->local->exact)) && !own;
 	if (rc == ST_OK && !p.keep && !local)
 		rc = st_write_blocked(c->r->work, path, going, c, &by, e);
 	if (local || by)
@@ -230,7 +248,9 @@ static int plan_write(struct checkout *c, struct st_stage_row *want, struct st_e
 		p.keep = true;
 		return add_place(c, &p, e);
 	}
-	rc = look_there(c, want, p.have, &p.keep, &local, e);
+	rc = see(c, &p, want->path, e);
+	if (rc == ST_OK)
+		rc = look_there(c, want, p.have, &p.keep, &local, e);
 	if (rc == ST_OK && !p.keep) {
 		c->bytes += want->size;
 		rc = check_way(c, want, e);
@@ -244,9 +264,9 @@ static int plan_remove(struct checkout *c, const struct st_stage_row *have, stru
 {
 	struct place p = { .have = have };
 	bool local = false;
-	int rc = ST_OK;
+	int rc = see(c, &p, have->path, e);
 
-	if (minds(c) && !is_own(c, have->path))
+	if (rc == ST_OK && minds(c) && !is_own(c, have->path))
 		rc = is_local(c, have, have->path, &local, e);
 	if (local)
 		would_lose(c, &p, have->path);
@@ -322,13 +342,15 @@ static void remove_empty_parents(struct st_repo *r, const char *path)
 	free(full);
 }
 
-static int remove_one(struct checkout *c, const struct st_stage_row *have, struct st_err *e)
+static int remove_one(struct checkout *c, const struct place *p, struct st_err *e)
 {
+	const struct st_stage_row *have = p->have;
 	char *full = st_work_path(c->r, have->path, e);
 	bool away = false;
 
 	/* What lies behind a link is not the tree's to remove. */
-	if (!full || st_behind_link(c->r, have->path, &away, e) != ST_OK || away) {
+	if (!full || st_behind_link(c->r, have->path, &away, e) != ST_OK || away ||
+	    st_seen_check(&p->seen, full, have->path, e) != ST_OK) {
 		free(full);
 		return e->code;
 	}
@@ -356,23 +378,29 @@ static void wrote(void *arg, struct st_stage_row *row, const struct stat *st)
 static int write_places(struct checkout *c, struct st_err *e)
 {
 	struct st_stage_row **rows = st_calloc(c->n, sizeof(*rows), e);
-	size_t i, n = 0;
+	struct st_seen *seen = st_calloc(c->n, sizeof(*seen), e);
+	size_t n = 0;
 	int rc;
 
-	if (!rows)
-		return e->code;
-	for (i = 0; i < c->n; i++) {
-		if (c->places[i].want && c->places[i].keep)
+	for (size_t i = 0; e->code == ST_OK && i < c->n; i++) {
+		const struct place *p = &c->places[i];
+
+		if (p->want && p->keep) {
 			c->res->kept++;
-		else if (c->places[i].want && !stays(c, &c->places[i]))
-			rows[n++] = c->places[i].want;
+		} else if (p->want && !stays(c, p)) {
+			seen[n] = p->seen;
+			rows[n++] = p->want;
+		}
 	}
 	if (n)
 		st_left_note(c->r, rows, n);
-	rc = st_write_files(c->r, c->r->work, rows, n, wrote, c->res, e);
+	rc = e->code;
+	if (rc == ST_OK)
+		rc = st_write_files(c->r, c->r->work, rows, seen, n, wrote, c->res, e);
 	if (n)
 		st_left_forget(c->r);
 	free(rows);
+	free(seen);
 	return rc;
 }
 
@@ -387,7 +415,7 @@ static int write_all(struct checkout *c, struct st_err *e)
 		p = &c->places[i];
 		if (p->want || stays(c, p))
 			continue;
-		rc = remove_one(c, p->have, e);
+		rc = remove_one(c, p, e);
 		p->done = rc == ST_OK;
 	}
 	return rc == ST_OK ? write_places(c, e) : rc;
@@ -432,6 +460,11 @@ int st_checkout_index(struct st_repo *r, struct st_index *now, struct st_index *
 
 	if (rc == ST_OK && local && local->ready)
 		rc = local->ready(local->arg, e);
+	if (rc == ST_OK && local && local->slow) {
+		c.n = 0;
+		c.bytes = 0;
+		rc = plan(&c, e);
+	}
 	if (rc == ST_OK)
 		rc = carry_out(&c, e);
 	free(c.places);
@@ -721,10 +754,11 @@ static int fill_elsewhere(struct st_repo *r, const char *to, struct st_pathspec 
 			  struct st_index *x, strata_checkout_result *res, struct st_err *e)
 {
 	struct st_stage_row **rows = st_calloc(x->nrows, sizeof(*rows), e);
+	struct st_seen *none = st_calloc(x->nrows, sizeof(*none), e);
 	uint64_t need = 0;
 	size_t i, n = 0;
 	bool there;
-	int rc = rows ? ST_OK : (int)e->code;
+	int rc = e->code;
 
 	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
 		if (ps && !st_pathspec_match(ps, x->rows[i].path))
@@ -734,6 +768,7 @@ static int fill_elsewhere(struct st_repo *r, const char *to, struct st_pathspec 
 			res->kept++;
 		} else {
 			need += x->rows[i].size;
+			none[n].asked = true;
 			rows[n++] = &x->rows[i];
 		}
 	}
@@ -744,8 +779,9 @@ static int fill_elsewhere(struct st_repo *r, const char *to, struct st_pathspec 
 	if (rc == ST_OK)
 		rc = check_space(to, need, e);
 	if (rc == ST_OK)
-		rc = st_write_files(r, to, rows, n, wrote, res, e);
+		rc = st_write_files(r, to, rows, none, n, wrote, res, e);
 	free(rows);
+	free(none);
 	return rc;
 }
 

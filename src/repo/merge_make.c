@@ -291,7 +291,9 @@ static int check_clean(struct making *k, struct st_err *e)
 
 static int begin_merge(struct making *k, struct st_err *e)
 {
-	const struct st_step_files f = { .marked = k->marked, .nmarked = k->nmarked };
+	const struct st_step_files f = { .exact = true,
+					 .marked = k->marked,
+					 .nmarked = k->nmarked };
 	struct st_merge_job *j = k->j;
 	char why[200];
 	int rc = check_clean(k, e);
@@ -384,7 +386,7 @@ int st_merge_ask(struct st_repo *r, struct st_index *x, int (*accept)(void *arg,
 	if (rc == ST_OK)
 		rc = st_mkdirs(dir, e);
 	if (rc == ST_OK)
-		rc = st_write_files(r, dir, rows, x->nrows, written, NULL, e);
+		rc = st_write_files(r, dir, rows, NULL, x->nrows, written, NULL, e);
 	if (rc == ST_OK && accept(arg, dir) != 0)
 		rc = st_fail(e, ST_ENO, "the merged version was not accepted: nothing has changed");
 	if (dir) {
@@ -426,8 +428,12 @@ static int ready(void *arg, struct st_err *e)
 
 static int make_version(struct making *k, struct st_err *e)
 {
-	struct st_local_files local = { .spare = true, .refuse = true, .ready = ready, .arg = k };
 	struct st_merge_job *j = k->j;
+	struct st_local_files local = { .spare = true,
+					.refuse = true,
+					.ready = ready,
+					.slow = j->o->accept != NULL,
+					.arg = k };
 	int rc = st_repo_identity(j->r, &k->name, &k->email, e);
 
 	if (rc == ST_OK)

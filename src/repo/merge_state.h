@@ -60,6 +60,7 @@ struct st_marked {
 	struct st_buf text;
 };
 struct st_step_files {
+	bool exact; /* so that it can be taken back: st_local_files */
 	bool force; /* changes in the files that this writes are lost, which the operation says */
 	const char **also; /* files that are written even where the index is as it was */
 	size_t nalso;

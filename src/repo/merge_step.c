@@ -148,6 +148,7 @@ static int run(struct step *s, struct st_index *target, const struct st_step_fil
 	struct st_txn *t = s->t;
 	struct st_local_files local = { .spare = !f->force,
 					.refuse = !f->force,
+					.exact = f->exact,
 					.own = is_own,
 					.ready = ready,
 					.arg = s,

@@ -316,16 +316,31 @@ void st_left_forget(struct st_repo *r);
  */
 void st_left_sweep(struct st_repo *r);
 
+/* seen.c: what lies at a path, which may be another thing a moment later */
+struct st_seen {
+	bool asked; /* else what lies there does not matter */
+	bool there; /* a directory is as good as nothing */
+	int64_t mtime_ns, ctime_ns;
+	uint64_t size, inode, device;
+};
+void st_see(struct st_seen *s, const char *full);
+/* Would a write to `full`, or its removal, destroy something that had not been seen? ST_EREFUSED
+ * then; path names it. */
+ST_MUST int st_seen_check(const struct st_seen *s, const char *full, const char *path,
+			  struct st_err *e);
+
 /* write_tree.c: files from objects; used by checkout, restore, --to */
 struct st_target {
 	const char *path; /* relative to the root; the tail of full */
 	const char *full; /* where to write */
 	const struct st_stage_row *row;
 	const struct st_buf *text; /* NULL, or what is written instead of the row's content */
+	struct st_seen seen;	   /* what may be overwritten */
 };
 /*
- * Writes beside the target and renames. Parents are made; a link in a parent's place is refused.
- * *st gets the new file's stat. With a codec state (not NULL) a file of one frame is decoded on the
+ * Writes beside the target and renames, unless something else lies there by then. Parents are made;
+ * a link in a parent's place is refused. *st gets the stat of what was written: nothing that changed
+ * it since can have the same. With a codec state (not NULL) a file of one frame is decoded on the
  * calling thread, so several threads may write different files; else all threads decode this one.
  */
 ST_MUST int st_write_file(struct st_repo *r, const struct st_target *t,
@@ -339,11 +354,12 @@ ST_MUST int st_write_blocked(const char *root, const char *path,
 			     bool (*going)(void *arg, const char *path), void *arg, char **by,
 			     struct st_err *e);
 /*
- * write_many.c: rows' files below directory root. done runs on this thread, in the order of rows
- * but for big files, which come when they are written.
+ * write_many.c: rows' files below directory root. seen: what each may overwrite; NULL: anything.
+ * done runs on this thread, in the order of rows but for big files, which come when they are
+ * written.
  */
 ST_MUST int st_write_files(struct st_repo *r, const char *root, struct st_stage_row *const *rows,
-			   size_t n,
+			   const struct st_seen *seen, size_t n,
 			   void (*done)(void *arg, struct st_stage_row *row, const struct stat *st),
 			   void *arg, struct st_err *e);
 

@@ -10,6 +10,9 @@
 struct st_local_files {
 	bool spare;  /* they stay as they are; else they are overwritten */
 	bool refuse; /* with spare: nothing is written at all where one would have to stay */
+	/* With spare: a change that makes a file what is wanted is one too: this is to be taken back
+	 * exactly. */
+	bool exact;
 	/* With spare: is what the file holds nobody's, so that it is written whatever the indexes
 	 * say? NULL: none is. */
 	bool (*own)(void *arg, const char *path);
@@ -17,6 +20,7 @@ struct st_local_files {
 	int (*cb)(void *arg, const char *path);
 	/* Nothing stands in the way: called before anything is written. May be NULL. */
 	int (*ready)(void *arg, struct st_err *e);
+	bool slow; /* ready may take hours: what lies there is looked at once more afterwards */
 	void *arg;
 	struct st_txn *txn; /* without spare: its operation says what is lost; may be NULL */
 	uint64_t found;

@@ -10,6 +10,7 @@
 struct job {
 	struct st_stage_row *row;
 	char *full;
+	struct st_target target;
 	struct stat st;
 };
 
@@ -25,9 +26,8 @@ static int work(void *arg, void *item, unsigned worker, struct st_err *e)
 {
 	struct many *m = arg;
 	struct job *j = item;
-	struct st_target t = { .path = j->row->path, .full = j->full, .row = j->row };
 
-	return st_write_file(m->r, &t, m->codecs[worker], &j->st, e);
+	return st_write_file(m->r, &j->target, m->codecs[worker], &j->st, e);
 }
 
 static void finish(struct many *m, struct st_stage_row *row, const struct stat *st)
@@ -51,50 +51,50 @@ static int sink(void *arg, void *item, int rc, const struct st_err *ie, struct s
 	return rc;
 }
 
-static int put_small(struct st_pipe *pipe, struct st_stage_row *row, char *full, struct st_err *e)
+static int put_small(struct st_pipe *pipe, const struct job *small, struct st_err *e)
 {
-	struct job *j = st_calloc(1, sizeof(*j), e);
+	struct job *j = st_memdup(small, sizeof(*small), e);
 
 	if (!j) {
-		free(full);
+		free(small->full);
 		return e->code;
 	}
-	j->row = row;
-	j->full = full;
 	return st_pipe_put(pipe, j, e);
 }
 
-static int write_big(struct many *m, struct st_stage_row *row, char *full, struct st_err *e)
+static int write_big(struct many *m, struct job *j, struct st_err *e)
 {
-	struct st_target t = { .path = row->path, .full = full, .row = row };
-	struct stat st;
-	int rc = st_write_file(m->r, &t, NULL, &st, e);
+	int rc = st_write_file(m->r, &j->target, NULL, &j->st, e);
 
 	if (rc == ST_OK)
-		finish(m, row, &st);
-	free(full);
+		finish(m, j->row, &j->st);
+	free(j->full);
 	return rc;
 }
 
 static int write_all(struct many *m, struct st_pipe *pipe, const char *root,
-		     struct st_stage_row *const *rows, size_t n, struct st_err *e)
+		     struct st_stage_row *const *rows, const struct st_seen *seen, size_t n,
+		     struct st_err *e)
 {
-	char *full;
-	size_t i;
 	int rc = ST_OK;
 
-	for (i = 0; rc == ST_OK && i < n; i++) {
+	for (size_t i = 0; rc == ST_OK && i < n; i++) {
+		struct job j = { .row = rows[i] };
+
 		rc = st_check_cancel(&m->r->ctx, e);
-		full = rc == ST_OK ? st_path_join(root, rows[i]->path, e) : NULL;
-		if (!full)
+		j.full = rc == ST_OK ? st_path_join(root, rows[i]->path, e) : NULL;
+		if (!j.full)
 			return e->code;
-		rc = rows[i]->size <= SMALL ? put_small(pipe, rows[i], full, e) :
-					      write_big(m, rows[i], full, e);
+		j.target = (struct st_target){ .path = j.row->path, .full = j.full, .row = j.row };
+		if (seen)
+			j.target.seen = seen[i];
+		rc = j.row->size <= SMALL ? put_small(pipe, &j, e) : write_big(m, &j, e);
 	}
 	return rc;
 }
 
-int st_write_files(struct st_repo *r, const char *root, struct st_stage_row *const *rows, size_t n,
+int st_write_files(struct st_repo *r, const char *root, struct st_stage_row *const *rows,
+		   const struct st_seen *seen, size_t n,
 		   void (*done)(void *arg, struct st_stage_row *row, const struct stat *st),
 		   void *arg, struct st_err *e)
 {
@@ -115,7 +115,7 @@ int st_write_files(struct st_repo *r, const char *root, struct st_stage_row *con
 	if (rc == ST_OK)
 		rc = st_pipe_new(&pipe, jobs, jobs * 8, &ops, &m, e);
 	if (rc == ST_OK)
-		rc = write_all(&m, pipe, root, rows, n, e);
+		rc = write_all(&m, pipe, root, rows, seen, n, e);
 	if (rc == ST_OK)
 		rc = st_pipe_drain(pipe, e);
 	st_pipe_free(pipe);

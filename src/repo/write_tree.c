@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 struct out {
@@ -165,16 +166,57 @@ static void remove_empty_dirs(const char *full)
 	rmdir(full);
 }
 
+static int move(const char *tmp, const struct st_target *t)
+{
+	if (!t->seen.asked || t->seen.there)
+		return rename(tmp, t->full);
+	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, t->full, RENAME_NOREPLACE) == 0)
+		return 0;
+	/* a file system, or a kernel, that cannot do without replacing */
+	return errno == EINVAL || errno == ENOSYS ? rename(tmp, t->full) : -1;
+}
+
 static int put_in_place(const char *tmp, const struct st_target *t, struct st_err *e)
 {
-	if (rename(tmp, t->full) == 0)
-		return ST_OK;
-	if (errno == EISDIR) {
+	int rc = st_seen_check(&t->seen, t->full, t->path, e);
+
+	if (rc != ST_OK || move(tmp, t) == 0)
+		return rc;
+	if (errno == EISDIR || errno == EEXIST) {
 		remove_empty_dirs(t->full);
-		if (rename(tmp, t->full) == 0)
-			return ST_OK;
+		rc = st_seen_check(&t->seen, t->full, t->path, e);
+		if (rc != ST_OK || move(tmp, t) == 0)
+			return rc;
 	}
 	return st_fail_os(e, "rename to %s", t->path);
+}
+
+/*
+ * The kernel's own time stamps are its clock's last tick, so two writes within one have the same.
+ * With one from the precise clock whatever is written later has another.
+ */
+static int stamp(const struct st_target *t, const char *tmp, int fd, struct stat *st,
+		 struct st_err *e)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	bool link = t->row->mode == ST_MODE_LINK;
+
+	if (!link && clock_gettime(CLOCK_REALTIME, &times[1]) == 0)
+		(void)futimens(fd, times); /* where it cannot, the tick has to do */
+	if ((link ? lstat(tmp, st) : fstat(fd, st)) != 0)
+		return st_fail_os(e, "%s", t->path);
+	return ST_OK;
+}
+
+/* The move gave the file another ctime. A file with anything else that is new was changed in its
+ * place: it is not what was written. */
+static void take_ctime(const char *full, struct stat *st)
+{
+	struct stat now;
+
+	if (lstat(full, &now) == 0 && now.st_ino == st->st_ino && now.st_dev == st->st_dev &&
+	    now.st_size == st->st_size && st_mtime_ns(&now) == st_mtime_ns(st))
+		*st = now;
 }
 
 int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_state *codec,
@@ -195,12 +237,14 @@ int st_write_file(struct st_repo *r, const struct st_target *t, struct st_codec_
 		rc = write_content(r, t, codec, fd, e);
 	if (rc == ST_OK)
 		rc = set_exec(fd, t->row->mode == ST_MODE_EXEC, e);
+	if (rc == ST_OK)
+		rc = stamp(t, tmp, fd, st, e);
 	if (fd >= 0 && close(fd) != 0 && rc == ST_OK)
 		rc = st_fail_os(e, "close %s", t->path);
 	if (rc == ST_OK)
 		rc = put_in_place(tmp, t, e);
-	if (rc == ST_OK && lstat(t->full, st) != 0)
-		rc = st_fail_os(e, "%s", t->path);
+	if (rc == ST_OK)
+		take_ctime(t->full, st);
 	if (rc != ST_OK && rc != ST_EBUSY && tmp)
 		unlink(tmp);
 	free(tmp);

@@ -135,11 +135,77 @@ usage() {
 	out '' strata status -s
 }
 
+# Someone else does DO at a moment that meddle.c names.
+meddled() { # MOMENT DO command...
+	t_at=$1 t_do=$2
+	shift 2
+	[ -e "$t_tmp/meddle.so" ] ||
+		${CC:-cc} -shared -fPIC -D_GNU_SOURCE -o "$t_tmp/meddle.so" "$t_here/meddle.c"
+	env STRATA_JOBS=1 MEDDLE_AT="$t_at" MEDDLE_DO="$t_do" LD_PRELOAD="$t_tmp/meddle.so" \
+		ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0" "$@"
+}
+
+meanwhile() {
+	setup
+	strata rm -q t
+	echo other >u
+	strata add u
+	strata commit -q -m three
+	# changed between the look at the tree and the writing
+	rc 7 meddled written 'echo mine >m.safetensors' strata checkout v1
+	grep -q "'m.safetensors' changed meanwhile" "$t_tmp/err"
+	err 'm.safetensors' strata checkout v1
+	[ "$(cat m.safetensors)" = mine ]
+	match '^v3 .*HEAD -> main' strata log --oneline -1
+	strata checkout -q -f main
+	rm -f t
+	# made there
+	rc 7 meddled 'moving /t' 'echo mine >t' strata checkout v2
+	[ "$(cat t)" = mine ]
+	rm t
+	# changed before it goes
+	rc 7 meddled 'removed /d/n' 'echo mine >u' strata checkout v1
+	grep -q "'u' changed meanwhile" "$t_tmp/err"
+	[ "$(cat u)" = mine ]
+	strata checkout -q -f main
+	# the same elsewhere, and with a directory in the way that has files by then
+	rc 7 meddled 'moving /d/n' 'echo mine >../to/d/n' strata checkout v2 --to ../to
+	[ "$(cat ../to/d/n)" = mine ]
+	fails meddled 'moving /t' 'mkdir t; echo mine >t/in' strata checkout v2
+	[ "$(cat t/in)" = mine ]
+	rm -r t
+	# gone: nothing is lost
+	meddled written 'rm m.safetensors' strata checkout -q v1
+	out '' strata status -s
+	strata checkout -q main
+	# -f says that all may be lost
+	meddled written 'echo mine >m.safetensors' strata checkout -q -f v1
+	cmp m.safetensors ../m1
+}
+
+# What is written into a file as soon as it is there, even within one tick of the file system's
+# clock and with no byte more, is a change.
+at_once() {
+	setup
+	printf '#' >../one
+	t_do='dd if=../one of=m.safetensors conv=notrunc status=none'
+	meddled 'moved /m.safetensors' "$t_do" strata checkout -q v1
+	[ "$(head -c 1 m.safetensors)" = '#' ]
+	out ' M m.safetensors' strata status -s
+	rc 7 strata checkout main
+	strata checkout -q -f main
+	meddled 'moved /m.safetensors' "$t_do; sleep 0.05" strata checkout -q v1
+	out ' M m.safetensors' strata status -s
+	rc 7 strata checkout main
+}
+
 it 'goes to a version and back' there_and_back
 it '--to writes elsewhere and moves nothing' elsewhere
 it '--to leaves the directories of repositories alone' not_into_a_repository
 it 'single paths' paths
 it 'never overwrites changes without -f' protects
+it 'loses nothing that was done meanwhile' meanwhile
+it 'sees what was written at once' at_once
 it 'has the reflexes of Git' reflexes
 it 'wants a revision' usage
 finish

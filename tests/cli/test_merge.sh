@@ -582,6 +582,55 @@ no_forward() {
 	out 'already up to date' strata merge --no-ff main
 }
 
+# CMD may take hours, in which the user goes on.
+asked_meanwhile() {
+	models
+	rc 7 strata merge side --method theirs --accept-if "echo mine >$PWD/m.safetensors"
+	[ "$(cat m.safetensors)" = mine ]
+	match '^v[0-9]* [0-9a-f]* \(HEAD -> main' strata log --oneline -1
+	strata restore -q m.safetensors
+	cmp m.safetensors ../main.safetensors
+	out '' strata status -s
+}
+
+# What equals theirs is in no version of ours: taken back, it would be gone.
+not_begun_over_equal_files() {
+	repo
+	printf 'a\n' >t
+	echo k >keep
+	strata add .
+	strata commit -q -m base
+	strata branch side
+	printf 'b\n' >t
+	strata commit -q -a -m ours
+	strata switch -q side
+	printf 'c\n' >t
+	echo k2 >keep
+	echo side >new
+	strata add .
+	strata commit -q -m theirs
+	strata switch -q main
+	echo k2 >keep
+	rc 7 strata merge side
+	err 'keep' strata merge side
+	echo side >new
+	err '2 files' strata merge side
+	strata restore -q keep
+	err 'new' strata merge side
+	[ "$(cat new)" = side ]
+	rm new
+	out '' strata status -s
+	rc 1 strata merge side
+	strata merge -q --abort
+	[ "$(cat keep)" = k ]
+	[ ! -e new ]
+	# without a conflict there is nothing to take back
+	strata reset -q --hard main~1
+	echo side >new
+	strata merge -q side
+	out '' strata status -s
+}
+
 asked() {
 	models
 	rc 1 strata merge side --method theirs --accept-if 'test -e nothing'
@@ -946,6 +995,8 @@ it 'sides and the base, by method' sides
 it 'who has a say among several' say
 it 'a version although going forward is enough' no_forward
 it 'only if a command says so' asked
+it 'looks again after --accept-if' asked_meanwhile
+it 'does not begin over files that equal theirs' not_begun_over_equal_files
 it 'also where HEAD only goes forward' asked_forward
 it 'in a folder of its own' asked_folder
 it 'configurations by key' keys
