@@ -37,6 +37,7 @@ struct record {
 	struct st_oplog_pos at; /* after it */
 	bool whole;		/* all its bytes are there */
 	bool sound;		/* and they are right */
+	bool headless;		/* but for its header, which is damaged */
 };
 
 struct reader {
@@ -292,6 +293,40 @@ static int find_header(struct reader *r, uint64_t off, uint64_t seq, uint64_t *f
 	return rc;
 }
 
+/*
+ * The bytes from pos to end as a record whose header says nothing: its hash covers its number and
+ * its payload, so it proves what they are, and at most 8 lengths fill the room.
+ */
+static int read_headless(struct reader *r, const struct st_oplog_pos *pos, uint64_t end,
+			 struct record *rec, struct st_err *e)
+{
+	uint64_t off = end_of(pos), size = end - off;
+	size_t rest, room, got;
+	int rc;
+
+	if (size <= REC_HEAD + ST_HASH_LEN || size % 8 || size > record_size(ST_OP_BYTES))
+		return ST_OK;
+	rest = (size_t)size - REC_HEAD;
+	room = rest - ST_HASH_LEN;
+	st_buf_clear(&r->payload);
+	rc = st_buf_room(&r->payload, rest, e);
+	if (rc == ST_OK)
+		rc = st_pread_some(r->l->fd, r->payload.p, rest, off + REC_HEAD, &got, r->l->path,
+				   e);
+	if (rc != ST_OK || got < rest)
+		return rc;
+	rec->at = (struct st_oplog_pos){ .seq = pos->seq + 1, .end = end };
+	for (size_t len = room; !rec->sound && len > 0 && len + 8 > room; len--) {
+		if (!padding_clear(r->payload.p, len))
+			break;
+		chain(&rec->at.hash, &pos->hash, rec->at.seq, r->payload.p, len);
+		rec->sound = memcmp(rec->at.hash.b, r->payload.p + room, ST_OID_LEN) == 0;
+		r->payload.len = len;
+	}
+	rec->whole = rec->headless = rec->sound;
+	return ST_OK;
+}
+
 /* What lies after pos is not a sound record: a torn tail (*next 0), or damage before *next? */
 static int classify(struct reader *r, const struct st_oplog_pos *pos, uint64_t *next,
 		    struct st_err *e)
@@ -302,6 +337,21 @@ static int classify(struct reader *r, const struct st_oplog_pos *pos, uint64_t *
 	if (r->size - off < 8)
 		return ST_OK;
 	return find_header(r, off + 8, pos->seq, next, e);
+}
+
+/* The record after pos; where it is not sound, *next is what classify() says. */
+static int find_record(struct reader *r, const struct st_oplog_pos *pos, struct record *rec,
+		       uint64_t *next, struct st_err *e)
+{
+	int rc = read_record(r, pos, rec, e);
+
+	*next = 0;
+	if (rc != ST_OK || rec->sound)
+		return rc;
+	rc = classify(r, pos, next, e);
+	if (rc == ST_OK && !rec->whole)
+		rc = read_headless(r, pos, *next ? *next : r->size, rec, e);
+	return rc;
 }
 
 static int wait_lock(struct st_oplog *l, enum st_lock_mode mode, unsigned wait_ms, struct st_err *e)
@@ -345,13 +395,10 @@ static int next_record(struct reader *r, const struct st_oplog_pos *pos, struct 
 		       bool *more, struct st_err *e)
 {
 	uint64_t next;
-	int rc = read_record(r, pos, rec, e);
+	int rc = find_record(r, pos, rec, &next, e);
 
 	*more = rc == ST_OK && rec->sound;
-	if (rc != ST_OK || *more)
-		return rc;
-	rc = classify(r, pos, &next, e);
-	if (rc != ST_OK || next == 0)
+	if (rc != ST_OK || *more || next == 0)
 		return rc;
 	if (r->l->locked)
 		return damaged(r->l, pos, next, e);
@@ -439,6 +486,7 @@ int st_oplog_read(struct st_oplog *l, uint64_t seq, uint64_t from, struct st_op 
 	struct st_oplog_pos pos = { .seq = seq - 1, .end = from };
 	struct record rec = { 0 };
 	struct reader r;
+	uint64_t next;
 	int rc = reader_open(&r, l, e);
 
 	/* The hash of the record before is what this one's covers: a wrong place shows. */
@@ -448,7 +496,7 @@ int st_oplog_read(struct st_oplog *l, uint64_t seq, uint64_t from, struct st_op 
 		rc = st_fail(e, ST_ECORRUPT, "%s: operation %" PRIu64 " cannot begin at %" PRIu64,
 			     l->path, seq, from);
 	if (rc == ST_OK)
-		rc = read_record(&r, &pos, &rec, e);
+		rc = find_record(&r, &pos, &rec, &next, e);
 	if (rc == ST_OK && !rec.sound)
 		rc = st_fail(e, ST_ECORRUPT,
 			     "%s: operation %" PRIu64 " is damaged or not at offset %" PRIu64
@@ -609,16 +657,22 @@ static int verify_sound(struct reader *r, const struct record *rec, uint64_t off
 	struct st_err why = { 0 };
 	struct st_arena arena;
 	struct st_op op;
+	char what[120];
 	int rc;
 
 	st_arena_init(&arena);
 	rc = parse_record(r, rec, &op, &arena, &why);
 	st_arena_release(&arena);
-	if (rc == ST_OK) {
-		++*v->records;
+	if (rc != ST_OK)
+		return v->cb(v->arg, off, why.msg, e);
+	++*v->records;
+	if (!rec->headless)
 		return ST_OK;
-	}
-	return v->cb(v->arg, off, why.msg, e);
+	snprintf(what, sizeof(what),
+		 "the header of record %" PRIu64 ", at offset %" PRIu64
+		 ", is damaged; what it says is whole",
+		 rec->at.seq, off);
+	return v->cb(v->arg, off, what, e);
 }
 
 /* One fault for all records up to the next that can be found. */
@@ -647,7 +701,7 @@ static int verify_step(struct reader *r, struct st_oplog_pos *pos, const struct 
 {
 	uint64_t off = end_of(pos), next;
 	struct record rec;
-	int rc = read_record(r, pos, &rec, e);
+	int rc = find_record(r, pos, &rec, &next, e);
 
 	*more = off < r->size;
 	if (rc != ST_OK || !*more)
@@ -657,9 +711,6 @@ static int verify_step(struct reader *r, struct st_oplog_pos *pos, const struct 
 		*pos = rec.at;
 		return rc;
 	}
-	rc = classify(r, pos, &next, e);
-	if (rc != ST_OK)
-		return rc;
 	if (next)
 		return verify_damaged(r, pos, next, v, e);
 	*more = false;

@@ -6,6 +6,8 @@
  */
 #include "repo/fsck.h"
 
+#include <stdio.h>
+
 static int log_fault(void *arg, uint64_t offset, const char *what, struct st_err *e)
 {
 	return st_fsck_fault(arg, NULL, NULL, offset, false, e,
@@ -16,12 +18,18 @@ static int log_fault(void *arg, uint64_t offset, const char *what, struct st_err
 
 static int check_log(struct st_fsck *f, struct st_err *e)
 {
+	uint64_t records, known = f->r->pos.seq, faults = f->n + f->left_out;
 	struct st_err why = { 0 };
-	uint64_t records;
+	char what[100];
 	int rc = st_oplog_verify(f->r->log, &records, log_fault, f, &why);
 
-	if (rc == ST_OK)
+	if (rc == ST_OK && (records >= known || f->n + f->left_out > faults || f->r->log_lost))
 		return ST_OK;
+	if (rc == ST_OK) { /* damage at the end looks like an operation that was never whole */
+		snprintf(what, sizeof(what), "operation %" PRIu64 " cannot be read any more",
+			 known);
+		return log_fault(f, f->r->pos.end, what, e);
+	}
 	if (st_is_damage(rc))
 		return st_fsck_fault(f, NULL, NULL, 0, false, e, "operation log: %s", why.msg);
 	*e = why;
@@ -123,6 +131,11 @@ static int rebuild(struct st_fsck *f, struct st_err *e)
 		*e = why;
 	if (rc == ST_OK)
 		rc = st_catalog_digest(f->r->cat, &after, e);
+	if (rc == ST_OK && !lost && f->r->pos.seq < seq)
+		return st_fsck_fault(f, NULL, NULL, f->r->pos.end, false, e,
+				     "the operation log has lost operation %" PRIu64 "; the "
+				     "catalogue that knew it is kept as .strata/" ST_CATALOG_LOST,
+				     seq);
 	if (rc != ST_OK || !sound || lost || f->r->pos.seq != seq || st_oid_eq(&before, &after))
 		return rc;
 	return st_fsck_fault(f, NULL, NULL, 0, false, e,

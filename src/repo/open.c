@@ -341,6 +341,7 @@ static int replace_catalog(struct st_repo *r, bool keep_old, struct st_err *e)
 int st_repo_rebuild(struct st_repo *r, struct st_err *e)
 {
 	bool lost = r->log_lost, had = r->cat != NULL;
+	uint64_t known = had ? r->pos.end : 0;
 	struct st_err ignored = { 0 };
 	int rc = st_oplog_lock(r->log, 60000, e);
 
@@ -350,7 +351,7 @@ int st_repo_rebuild(struct st_repo *r, struct st_err *e)
 	r->log_lost = false;
 	rc = replay_into_new(r, e);
 	if (rc == ST_OK)
-		rc = replace_catalog(r, lost, e);
+		rc = replace_catalog(r, lost || r->pos.end < known, e);
 	if (rc == ST_OK)
 		rc = open_catalog(r, CATALOG_NAME, e);
 	else if (had && open_catalog(r, CATALOG_NAME, &ignored) == ST_OK)

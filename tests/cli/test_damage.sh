@@ -101,9 +101,60 @@ given_up() {
 	match ': no faults$' strata fsck
 }
 
+flip() { # FILE OFFSET: one bit
+	python3 - "$1" "$2" <<-'END'
+		import sys
+		with open(sys.argv[1], 'r+b') as f:
+		    f.seek(int(sys.argv[2]))
+		    byte = f.read(1)[0]
+		    f.seek(int(sys.argv[2]))
+		    f.write(bytes([byte ^ 0x10]))
+	END
+}
+
+# Damage at the very end must not pass for an operation that was never whole.
+bad_last() {
+	setup
+	echo 3 >f
+	strata commit -q -a -m three
+	size=$(grep -abo OPRC .strata/ops | sed -n '$s/:.*//p')
+	cp -r .strata ../good
+	flip .strata/ops $((size + 6))
+	for i in catalogue none; do # what the header said the rest of the record proves
+		match '^v3 ' strata log --oneline
+		rc 1 strata fsck
+		grep -q "^fault  operation log: the header of record .*, at offset $size, is damaged; what it says is whole" \
+			"$t_tmp/out"
+		rc 1 strata fsck --rebuild
+		match '^v3 ' strata log --oneline
+		[ ! -e .strata/catalog.db.lost ]
+		rm -f .strata/catalog.db
+	done
+	echo 4 >f
+	strata commit -q -a -m four
+	match '^v4 ' strata log --oneline
+	rm -r .strata
+	cp -r ../good .strata
+	flip .strata/ops $((size + 6)) # neither does
+	flip .strata/ops $((size + 40))
+	match '^v3 ' strata log --oneline
+	rc 1 strata fsck
+	grep -q '^fault  operation log: operation [0-9]* cannot be read any more: bring .*ops back' \
+		"$t_tmp/out"
+	rc 1 strata fsck --rebuild
+	grep -q '^fault  the operation log has lost operation' "$t_tmp/out"
+	[ -f .strata/catalog.db.lost ]
+	rc 7 strata gc --prune=now
+	cp ../good/ops .strata/ops
+	match '^v3 ' strata log --oneline
+	rm .strata/catalog.db.lost
+	match ': no faults$' strata fsck --full
+}
+
 bad_record() {
 	setup
-	printf 'XXXX' | dd of=.strata/ops bs=1 seek=700 conv=notrunc 2>/dev/null
+	at=$(grep -abo OPRC .strata/ops | tail -n 2 | sed -n '1s/:.*//p')
+	printf 'XXXX' | dd of=.strata/ops bs=1 seek=$((at + 60)) conv=notrunc 2>/dev/null
 	match '^v2 ' strata log --oneline
 	rc 1 strata fsck
 	grep -q '^fault  operation log: record [0-9]*, at offset [0-9]*, is damaged: bring .*ops back .* keep .*catalog.db' \
@@ -305,6 +356,7 @@ it 'no operation log: nothing is made anew, nothing removed' no_log
 it 'an empty operation log beside packs' empty_log
 it 'the nearest .strata counts, whatever its state' inside
 it 'what was given up stays until its catalogue is deleted' given_up
+it 'knows damage at the end of the log from a torn tail' bad_last
 it 'a damaged record in the middle of the log' bad_record
 it 'a damaged index is named, and loses nothing that was staged' index_damage
 it 'which links were followed is guessed when the index is gone' index_links

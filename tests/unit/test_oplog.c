@@ -224,6 +224,11 @@ static void test_torn_tail(void **state)
 		if (memcmp(all + n, "\0\0\0\0\0\0\0\0", 8) == 0)
 			continue;
 		fx.pos = before;
+		if (n < before.end + REC_HEAD) { /* the rest proves what its header said */
+			fx.pos = after;
+			expect("a torn ");
+			continue;
+		}
 		expect("a ");
 		append("next");
 		expect("a next ");
@@ -231,7 +236,7 @@ static void test_torn_tail(void **state)
 	free(all);
 }
 
-/* Any bit of a record that is not the last one: damage, and it says where. */
+/* Any bit of what a record says, if that is not the last one: damage, and it says where. */
 static void test_damage(void **state)
 {
 	struct st_oplog_pos first;
@@ -243,7 +248,7 @@ static void test_damage(void **state)
 	append("bb");
 	append("ccc");
 	snprintf(where, sizeof(where), "record 1 at offset %d is damaged", HEAD_LEN);
-	for (uint64_t off = HEAD_LEN; off < first.end; off++) {
+	for (uint64_t off = HEAD_LEN + REC_HEAD; off < first.end; off++) {
 		uint8_t good = byte_at(off), bad = good ^ 1;
 		struct st_oplog_pos pos = { 0 };
 		struct st_err e = { 0 };
@@ -294,6 +299,44 @@ static void verify(uint64_t records, size_t faults, uint64_t offset)
 		assert_int_equal(f.offset, offset);
 }
 
+/* What a header says the rest proves: it is read all the same, first, between and last, and with
+ * any length in the padded room. */
+static void test_headless(void **state)
+{
+	static const char *const names[] = { "a", "bb", "cc3", "ddd4", "eeee5", "fffff6", "g777777" };
+	struct st_oplog_pos at[8] = { { 0 } };
+	size_t n = sizeof(names) / sizeof(*names);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		append(names[i]);
+		at[i + 1] = fx.pos;
+	}
+	for (size_t i = 0; i < n; i++) {
+		uint64_t begin = i ? at[i].end : HEAD_LEN;
+
+		for (uint64_t off = begin; off < begin + REC_HEAD; off++) {
+			uint8_t good = byte_at(off), bad = good ^ 0x10;
+			struct st_arena arena;
+			struct st_err e = { 0 };
+			struct st_op op;
+
+			overwrite(off, &bad, 1);
+			fx.pos = at[n];
+			expect("a bb cc3 ddd4 eeee5 fffff6 g777777 ");
+			verify(n, 1, begin);
+			st_arena_init(&arena);
+			assert_int_equal(st_oplog_read(fx.log, i + 1, i ? begin : 0, &op, &arena, &e),
+					 ST_OK);
+			assert_string_equal(op.why, names[i]);
+			st_arena_release(&arena);
+			overwrite(off, &good, 1);
+		}
+	}
+	append("next");
+	expect("a bb cc3 ddd4 eeee5 fffff6 g777777 next ");
+}
+
 static void test_verify(void **state)
 {
 	struct st_oplog_pos first, second, third;
@@ -314,10 +357,10 @@ static void test_verify(void **state)
 	overwrite(first.end + REC_HEAD + 10, &bad, 1);
 	verify(3, 1, first.end);
 	overwrite(first.end + REC_HEAD + 10, &good, 1);
-	good = byte_at(first.end + 5); /* its header: where it ends is not known */
+	good = byte_at(first.end + 5); /* its header: the rest tells */
 	bad = good ^ 4;
 	overwrite(first.end + 5, &bad, 1);
-	verify(3, 1, first.end);
+	verify(4, 1, first.end);
 	overwrite(first.end + 5, &good, 1);
 	good = byte_at(second.end - 1); /* the hash that the next one builds on */
 	bad = good ^ 4;
@@ -524,6 +567,7 @@ int main(void)
 		T(test_create_and_open),
 		T(test_torn_tail),
 		T(test_damage),
+		T(test_headless),
 		T(test_verify),
 		T(test_foreign_record),
 		T(test_behind),
