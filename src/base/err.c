@@ -13,7 +13,11 @@ int st_fail_(struct st_err *e, const char *where, enum st_code code, int os, con
 
 	if (e->code != ST_OK)
 		return e->code;
-	e->code = os == ENOSPC || os == EDQUOT ? ST_ENOSPC : code;
+	if (os == ENOSPC || os == EDQUOT)
+		code = ST_ENOSPC;
+	else if (os == EMFILE || os == ENFILE)
+		code = ST_ELIMIT;
+	e->code = code;
 	e->os = os;
 	e->where = where;
 	va_start(ap, fmt);

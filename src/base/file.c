@@ -2,8 +2,11 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -98,8 +101,10 @@ int st_file_slurp(struct st_buf *out, const char *path, struct st_err *e)
 	size_t start = out->len;
 	int fd, rc;
 
-	if (st_open_read(&fd, path, 0, e) != ST_OK)
+	/* opening a FIFO that nobody writes to must not wait for ever; reading one may wait */
+	if (st_open_read(&fd, path, O_NONBLOCK, e) != ST_OK)
 		return e->code;
+	(void)fcntl(fd, F_SETFL, 0);
 	rc = slurp_fd(out, fd, path, e);
 	if (rc != ST_OK)
 		out->len = start;
@@ -338,4 +343,32 @@ void st_unlock(int fd)
 {
 	while (flock(fd, LOCK_UN) < 0 && errno == EINTR)
 		;
+}
+
+/* A file system of another machine refuses leases for reasons of its own. */
+static bool is_local(int fd)
+{
+	static const unsigned long local[] = { EXT4_SUPER_MAGIC,  XFS_SUPER_MAGIC,
+					       BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+					       TMPFS_MAGIC,	  OVERLAYFS_SUPER_MAGIC };
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(local) / sizeof(*local); i++)
+		if ((unsigned long)fs.f_type == local[i])
+			return true;
+	return false;
+}
+
+bool st_open_for_writing(int fd)
+{
+	/* Who opens the file while the lease is held waits, and the holder gets a signal: one that
+	 * by default does nothing. */
+	if (fcntl(fd, F_SETSIG, SIGURG) != 0)
+		return false;
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
+		return errno == EAGAIN && is_local(fd);
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
 }

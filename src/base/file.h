@@ -61,6 +61,13 @@ enum st_lock_mode {
 ST_MUST int st_lock(int fd, enum st_lock_mode mode, bool wait, const char *what, struct st_err *e);
 void st_unlock(int fd);
 
+/*
+ * Has another process the file open for writing, or mapped so? Then its time stamps prove little:
+ * the kernel sets them when a write begins, and for a mapping not at each store. fd is open for
+ * reading only. False also where the file system, or the file's owner, keeps that from being known.
+ */
+bool st_open_for_writing(int fd);
+
 static inline int64_t st_mtime_ns(const struct stat *st)
 {
 	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;

@@ -229,6 +229,13 @@ static int on_done(void *arg, const char *path, const struct st_ingested *f, str
 	row.flags = (f->model ? ST_INDEX_MODEL : 0) | (want ? want->flags & ST_INDEX_DEREF : 0);
 	st_row_set_stat(&row, &f->st);
 	st_row_distrust(&row, a->begun);
+	if (f->open) {
+		row.flags &= ~(uint32_t)ST_INDEX_STAT;
+		st_warn(&a->r->ctx,
+			"%s is open for writing in another process: what was staged may be a state "
+			"that it never had; 'strata status' says whether it changes",
+			path);
+	}
 	row.size = f->size;
 	a->bytes += f->size;
 	return st_index_add(&a->changed, &row, e);

@@ -576,6 +576,7 @@ static int ingest_open(struct big *f, struct st_ingested *got, struct st_err *e)
 {
 	int rc;
 
+	got->open = st_open_for_writing(f->fd);
 	if (fstat(f->fd, &f->st) != 0)
 		return st_fail_os(e, "%s", f->path);
 	if (!S_ISREG(f->st.st_mode))

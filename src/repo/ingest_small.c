@@ -17,6 +17,7 @@
 struct small {
 	char *path, *full;
 	bool follow;
+	bool open;  /* for writing, elsewhere */
 	bool model; /* turned out to be one, or dangerous to load: goes the other way */
 	struct stat st;
 	uint8_t *raw, *enc;
@@ -60,6 +61,7 @@ static int read_once(struct small *f, struct st_err *e)
 	rc = st_open_read(&fd, f->full, O_NONBLOCK | (f->follow ? 0 : O_NOFOLLOW), e);
 	if (rc != ST_OK)
 		return rc;
+	f->open = st_open_for_writing(fd);
 	if (fstat(fd, &f->st) != 0)
 		rc = st_fail_os(e, "%s", f->path);
 	else if (!S_ISREG(f->st.st_mode) || (uint64_t)f->st.st_size > ST_SMALL_MAX)
@@ -163,7 +165,7 @@ static int defer(struct st_ingest *g, struct small *f, struct st_err *e)
 
 static int store(struct st_ingest *g, struct small *f, struct st_err *e)
 {
-	struct st_ingested got = { .size = f->n, .st = f->st };
+	struct st_ingested got = { .size = f->n, .st = f->st, .open = f->open };
 	bool has, fresh;
 	int rc;
 

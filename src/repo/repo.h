@@ -230,6 +230,7 @@ struct st_ingested {
 	uint64_t size;
 	bool model;	/* has a tensor-aware recipe */
 	struct stat st; /* of the file, the same before and after reading */
+	bool open;	/* for writing, elsewhere: it may have changed all the same */
 };
 ST_MUST int st_ingest_new(struct st_ingest **out, struct st_repo *r, struct st_writer *w,
 			  const struct st_ingest_options *o, struct st_err *e);
@@ -339,9 +340,10 @@ struct st_target {
 };
 /*
  * Writes beside the target and renames, unless something else lies there by then. Parents are made;
- * a link in a parent's place is refused. *st gets the stat of what was written: nothing that changed
- * it since can have the same. With a codec state (not NULL) a file of one frame is decoded on the
- * calling thread, so several threads may write different files; else all threads decode this one.
+ * a link in a parent's place is refused. *st gets the stat of what was written: nothing that
+ * changed it since can have the same. With a codec state (not NULL) a file of one frame is decoded
+ * on the calling thread, so several threads may write different files; else all threads decode
+ * this one.
  */
 ST_MUST int st_write_file(struct st_repo *r, const struct st_target *t,
 			  struct st_codec_state *codec, struct stat *st, struct st_err *e);

@@ -10,8 +10,8 @@
 struct st_local_files {
 	bool spare;  /* they stay as they are; else they are overwritten */
 	bool refuse; /* with spare: nothing is written at all where one would have to stay */
-	/* With spare: a change that makes a file what is wanted is one too: this is to be taken back
-	 * exactly. */
+	/* With spare: a change that makes a file what is wanted is one too: this is to be taken
+	 * back exactly. */
 	bool exact;
 	/* With spare: is what the file holds nobody's, so that it is written whatever the indexes
 	 * say? NULL: none is. */

@@ -107,13 +107,15 @@ static int hash_link(const char *full, struct st_oid *id, struct st_err *e)
 	return ST_OK;
 }
 
-static int hash_file(struct st_repo *r, const char *full, bool follow, struct stat *st,
+/* *open: for writing, elsewhere, so that *st proves nothing about what was read. */
+static int hash_file(struct st_repo *r, const char *full, bool follow, struct stat *st, bool *open,
 		     struct st_oid *id, struct st_err *e)
 {
 	int fd, rc = st_open_read(&fd, full, O_NONBLOCK | (follow ? 0 : O_NOFOLLOW), e);
 
 	if (rc != ST_OK)
 		return rc;
+	*open = st_open_for_writing(fd);
 	if (fstat(fd, st) != 0)
 		rc = st_fail_os(e, "%s", full);
 	if (rc == ST_OK)
@@ -142,6 +144,7 @@ static int check_content(struct st_repo *r, struct st_stage_row *row, const char
 {
 	int64_t begun = st_now_ns();
 	struct st_oid id;
+	bool open = false;
 	int rc;
 
 	if (row->size != (uint64_t)st->st_size) {
@@ -150,11 +153,11 @@ static int check_content(struct st_repo *r, struct st_stage_row *row, const char
 	}
 	rc = row->mode == ST_MODE_LINK ?
 		     hash_link(full, &id, e) :
-		     hash_file(r, full, (row->flags & ST_INDEX_DEREF) != 0, st, &id, e);
+		     hash_file(r, full, (row->flags & ST_INDEX_DEREF) != 0, st, &open, &id, e);
 	if (rc != ST_OK)
 		return rc;
 	*state = st_oid_eq(&id, &row->id) ? ST_WORK_CLEAN : ST_WORK_CHANGED;
-	if (*state == ST_WORK_CLEAN) {
+	if (*state == ST_WORK_CLEAN && !open) {
 		st_row_set_stat(row, st);
 		st_row_distrust(row, begun);
 		*refreshed = (row->flags & ST_INDEX_STAT) != 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded: someone else who works on the tree. The shell command MEDDLE_DO runs once, at MEDDLE_AT:
- * "moved PATH" or "removed PATH", right after a file is moved to a path that ends so or is removed
- * there; "moving PATH", right before; "written", when a file's content is and its place is not yet.
+ * Preloaded: someone else who works on the tree. The shell command MEDDLE_DO runs once, at
+ * MEDDLE_AT: "moved PATH" or "removed PATH", right after a file is moved to a path that ends so or
+ * is removed there; "moving PATH", right before; "written", when a file's content is there and its
+ * place is not yet taken.
  */
 #include <fcntl.h>
 #include <stdio.h>

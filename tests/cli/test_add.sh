@@ -148,11 +148,57 @@ refused() {
 	out '' strata status -s
 }
 
+# A store into a page that is dirty already moves no time stamp.
+open_elsewhere() {
+	repo
+	head -c 100000 /dev/zero >mapped
+	head -c 100000 /dev/zero >closed
+	sleep 0.1
+	strata add -q closed
+	python3 - <<-'END'
+		import mmap, os, subprocess, time
+		env = dict(os.environ)
+		with open('mapped', 'r+b') as f:
+		    with mmap.mmap(f.fileno(), 0) as m:
+		        m[0] = 1
+		        time.sleep(0.1)
+		        done = subprocess.run(['strata', 'add', 'mapped'], env=env, capture_output=True)
+		        assert done.returncode == 0, done
+		        assert b'mapped is open for writing in another process' in done.stderr, done
+		        m[1] = 2
+		        say = lambda: subprocess.run(['strata', 'status', '-s'], capture_output=True).stdout
+		        assert say() == b'A  closed\nAM mapped\n', say()
+		        m[1] = 0
+		        assert say() == b'A  closed\nA  mapped\n', say()
+		        m[1] = 2
+		        assert say() == b'A  closed\nAM mapped\n', say()
+	END
+	out 'A  closed
+AM mapped' strata status -s
+	err_none=$(strata add mapped 2>&1 >/dev/null)
+	[ -z "$err_none" ]
+	out 'A  closed
+A  mapped' strata status -s
+}
+
 it 'says what it staged, and nothing of what it knew' summary
 it '-n lists and stages nothing' dry_run
 it '-u stages tracked files and removals' update
 it '-v lists, -q is silent' verbose
 it 'obeys .strataignore, -f does not' ignore_rules
+t_name_open='trusts no time stamps of a file that is open for writing'
+if python3 -c '
+import errno, fcntl, tempfile
+with tempfile.NamedTemporaryFile() as f, open(f.name, "rb") as r:
+    try:
+        fcntl.fcntl(r, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as e:
+        raise SystemExit(e.errno != errno.EAGAIN)
+    raise SystemExit(1)'; then
+	it "$t_name_open" open_elsewhere
+else
+	skip "$t_name_open" 'this file system has no leases'
+fi
 it 'stores a damaged model as a file, with a warning' damaged_model
 it 'skips a FIFO, keeps links and executable bits' special_files
 it '--dereference stores what a link points to' dereference

@@ -118,9 +118,18 @@ values() { # of known settings are checked before they are written
 	END
 }
 
+# No command waits for somebody to write to it.
+fifo() {
+	repo
+	rm -f .strata/config
+	mkfifo .strata/config
+	out '' timeout -k 1 20 strata status -s
+}
+
 it 'sets, gets and removes' sets
 it 'the repository counts more than --global' global
 it "falls back on Git's identity" from_git
+it 'does not wait at a FIFO' fifo
 it '--list' list
 it 'checks values of settings that it knows' values
 it 'refuses what is no setting' usage

@@ -32,6 +32,14 @@ rebuild() {
 	cmp before after
 }
 
+# What the process may not open is not damaged.
+few_files() {
+	setup
+	[ "$(sh -c 'ulimit -n 6; strata fsck' 2>&1 | grep -c '^fault')" = 0 ]
+	rc 6 sh -c 'ulimit -n 6; exec strata fsck'
+	match ': no faults$' strata fsck
+}
+
 flipped() {
 	setup
 	pack=$(ls -S .strata/packs/*.pack | head -n 1)
@@ -75,6 +83,7 @@ usage() {
 
 it 'a sound repository' sound
 it '--rebuild makes an equal catalogue' rebuild
+it 'takes too few open files for no damage' few_files
 it 'a flipped bit is found and named' flipped
 it 'an operation log that lost operations: what to do is said where it helps' log_cut
 it 'usage' usage

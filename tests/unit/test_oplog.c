@@ -303,7 +303,9 @@ static void verify(uint64_t records, size_t faults, uint64_t offset)
  * any length in the padded room. */
 static void test_headless(void **state)
 {
-	static const char *const names[] = { "a", "bb", "cc3", "ddd4", "eeee5", "fffff6", "g777777" };
+	static const char *const names[] = {
+		"a", "bb", "cc3", "ddd4", "eeee5", "fffff6", "g777777"
+	};
 	struct st_oplog_pos at[8] = { { 0 } };
 	size_t n = sizeof(names) / sizeof(*names);
 
@@ -326,7 +328,8 @@ static void test_headless(void **state)
 			expect("a bb cc3 ddd4 eeee5 fffff6 g777777 ");
 			verify(n, 1, begin);
 			st_arena_init(&arena);
-			assert_int_equal(st_oplog_read(fx.log, i + 1, i ? begin : 0, &op, &arena, &e),
+			assert_int_equal(st_oplog_read(fx.log, i + 1, i ? begin : 0, &op, &arena,
+						       &e),
 					 ST_OK);
 			assert_string_equal(op.why, names[i]);
 			st_arena_release(&arena);
@@ -563,18 +566,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_append_and_replay),
-		T(test_create_and_open),
-		T(test_torn_tail),
-		T(test_damage),
-		T(test_headless),
-		T(test_verify),
-		T(test_foreign_record),
-		T(test_behind),
-		T(test_unknown_pos),
-		T(test_lock),
-		T(test_processes),
-		T(test_full),
+		T(test_append_and_replay), T(test_create_and_open),
+		T(test_torn_tail),	   T(test_damage),
+		T(test_headless),	   T(test_verify),
+		T(test_foreign_record),	   T(test_behind),
+		T(test_unknown_pos),	   T(test_lock),
+		T(test_processes),	   T(test_full),
 		T(test_read_only),
 	};
 
