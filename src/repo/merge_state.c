@@ -49,11 +49,13 @@ static int read_file(struct st_repo *r, struct st_merging *m, bool *there, struc
 	return rc;
 }
 
-int st_merging_load(struct st_repo *r, struct st_merging *m, bool *there, struct st_err *e)
+/* *ended: there is one, of a merge that is over. */
+static int look(struct st_repo *r, struct st_merging *m, bool *there, bool *ended, struct st_err *e)
 {
 	struct st_head head;
 	int rc = read_file(r, m, there, e);
 
+	*ended = false;
 	if (rc != ST_OK || !*there)
 		return rc;
 	rc = st_repo_head(r, &head, e);
@@ -61,7 +63,15 @@ int st_merging_load(struct st_repo *r, struct st_merging *m, bool *there, struct
 		return ST_OK;
 	st_merging_release(m);
 	*there = false;
+	*ended = rc == ST_OK;
 	return rc;
+}
+
+int st_merging_load(struct st_repo *r, struct st_merging *m, bool *there, struct st_err *e)
+{
+	bool ended;
+
+	return look(r, m, there, &ended, e);
 }
 
 int st_merging_save(struct st_repo *r, const struct st_merging *m, struct st_err *e)
@@ -125,20 +135,20 @@ int st_merging_gate(struct st_repo *r, const char *verb, const struct st_index *
 	static const char *const history[] = { "switch", "revert", "cherry-pick", "rollback",
 					       "undo",	 "redo",   "reset" };
 	struct st_merging m;
-	bool there;
-	int rc;
+	bool there, ended;
+	int rc = look(r, &m, &there, &ended, e);
 
-	if (is_one_of(verb, own, sizeof(own) / sizeof(*own)))
-		return ST_OK;
-	rc = st_merging_load(r, &m, &there, e);
+	if (rc == ST_OK && ended) /* else it would be under way again wherever HEAD is back */
+		rc = st_merging_drop(r, e);
 	if (rc != ST_OK || !there)
 		return rc;
-	rc = st_merging_whole(&m, x, e);
-	st_merging_release(&m);
+	if (!is_one_of(verb, own, sizeof(own) / sizeof(*own)))
+		rc = st_merging_whole(&m, x, e);
 	if (rc == ST_OK && is_one_of(verb, history, sizeof(history) / sizeof(*history)))
 		rc = st_fail(e, ST_EREFUSED,
 			     "a merge is under way: 'strata merge --continue' ends it, 'strata "
 			     "merge --abort' takes it back");
+	st_merging_release(&m);
 	return rc;
 }
 

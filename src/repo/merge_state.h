@@ -6,7 +6,9 @@
  * .strata/merge is written before anything else changes, and says what the index is to become. A
  * step that is killed is therefore either not begun, or is done over by `merge --continue`, or
  * taken back by `merge --abort`. The file counts only while HEAD is ours: the commit that ends a
- * merge moves it, so that a kill before the file is gone leaves no merge behind.
+ * merge moves it, so that a kill before the file is gone leaves no merge behind. Nothing else moves
+ * HEAD while it counts, and whatever could bring HEAD back asks the gate first, which removes one
+ * that no longer counts.
  */
 #ifndef ST_REPO_MERGE_STATE_H
 #define ST_REPO_MERGE_STATE_H
@@ -24,7 +26,8 @@ ST_MUST int st_merging_load(struct st_repo *r, struct st_merging *m, bool *there
 /* Durable. */
 ST_MUST int st_merging_save(struct st_repo *r, const struct st_merging *m, struct st_err *e);
 ST_MUST int st_merging_drop(struct st_repo *r, struct st_err *e);
-/* May this verb go on, the index being that? ST_EREFUSED during a merge that it would break. */
+/* May this verb go on, the index, which is locked, being that? ST_EREFUSED during a merge that it
+ * would break. Removes, durably, what is left of one that has ended. */
 ST_MUST int st_merging_gate(struct st_repo *r, const char *verb, const struct st_index *x,
 			    struct st_err *e);
 /* Was the last step cut off, the index being that? */

@@ -966,7 +966,50 @@ foreign() {
 new' cat k n
 }
 
+# A kill between the publication and the removal of the state leaves the state: it is over.
+ended() {
+	both_changed
+	rc 1 strata merge -q side
+	strata resolve -q '*' --theirs
+	cp .strata/merge ../state
+	strata merge -q --continue
+	cp ../state .strata/merge
+	out '' strata status -s
+	strata undo -q
+	fails test -e .strata/merge
+	rc 7 strata merge --continue
+	grep -q 'no merge is under way' "$t_tmp/err"
+	out ours cat t
+	# wherever HEAD is back, whatever the way, and whatever comes first
+	strata branch back
+	for t_way in 'undo' 'reset -q --hard HEAD~1' 'switch -q -c other HEAD~1' \
+		'switch -q --detach HEAD~1' 'rollback -q HEAD~1' 'merge --continue' 'add t'; do
+		strata switch -q main && strata reset -q --hard v2
+		rc 1 strata merge -q side
+		strata resolve -q '*' --theirs
+		cp .strata/merge ../state
+		strata merge -q --continue
+		cp ../state .strata/merge
+		strata $t_way || true
+		fails test -e .strata/merge
+		strata switch -q back
+		out '' strata status -s
+		strata switch -q main
+	done
+	# one that is under way stays
+	strata reset -q --hard v2
+	rc 1 strata merge -q side
+	rc 7 strata undo
+	rc 7 strata switch side
+	strata branch -m main trunk
+	strata add t
+	match '^Merging: 2 of 3 conflicts left' strata status
+	strata merge -q --abort
+	fails test -e .strata/merge
+}
+
 it 'goes forward' forward
+it 'one that was killed when it had ended' ended
 it 'the same twice at once' at_once
 it 'takes revisions of all kinds' forms
 it 'checks the method first' method_first

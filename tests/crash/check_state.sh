@@ -378,6 +378,7 @@ merge-union)
 	;;
 merge-continue)
 	completes clashed clashed 7
+	[ ! -e "$S/.strata/merge" ] || fail "the merge that ended is kept"
 	keeps v1=v1 v2=v2a v3=clash v4=clashed
 	next v5
 	;;
