@@ -8,7 +8,7 @@ struct values {
 
 static const struct cli_option options[] = {
 	{ 'A', "all", OPT_FLAG, offsetof(struct values, all), NULL,
-	  "also stage removals; without PATH the whole working tree" },
+	  "without PATH the whole working tree" },
 	{ 'u', "update", OPT_FLAG, offsetof(struct values, update), NULL,
 	  "only files that are tracked already, removals too" },
 	{ 'n', "dry-run", OPT_FLAG, offsetof(struct values, dry_run), NULL,
@@ -26,9 +26,9 @@ const struct cli_doc doc_add = {
 	.args = "[PATH...]",
 	.options = options,
 	.text = "Stores the files and stages them: the next commit makes a version of what is\n"
-		"staged. Each tensor of a model file is stored once, under its hash; of one that\n"
-		"changed, only the parts of 1 MiB that changed. Nothing is staged before it has\n"
-		"been read back and verified.\n"
+		"staged; of tracked files that are gone, their removal. Each tensor of a model\n"
+		"file is stored once, under its hash; of one that changed, only the parts of\n"
+		"1 MiB that changed. Nothing is staged before it has been read back and verified.\n"
 		"\n"
 		"A file that has not changed since it was last added costs one look at its time\n"
 		"and size. A file that changes while it is read is read once more; if it changes\n"

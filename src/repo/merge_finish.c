@@ -136,24 +136,47 @@ int st_verb_merge_continue(struct st_repo *r, const strata_merge_options *o,
 
 /* ---- going back ---- */
 
+static int name_files(struct st_step_files *f, const struct st_merging *m, struct st_err *e)
+{
+	f->also = st_calloc(m->d.nitems, sizeof(*f->also), e);
+	f->left = f->also ? st_calloc(m->nstaged, sizeof(*f->left), e) : NULL;
+	if (!f->left)
+		return e->code;
+	for (size_t i = 0; i < m->d.nitems; i++)
+		if (!f->nalso || strcmp(f->also[f->nalso - 1], m->d.items[i].path) != 0)
+			f->also[f->nalso++] = m->d.items[i].path;
+	return ST_OK;
+}
+
+/* Files that only hands staged, before the last step too: until then the merge had left them as
+ * they are in `target`. */
+static void name_left(struct st_step_files *f, const struct st_merging *m,
+		      const struct st_index *target)
+{
+	for (size_t i = 0; i < m->nstaged; i++) {
+		const struct st_merge_staged *s = &m->staged[i];
+		const struct st_stage_row *row = st_index_find(target, s->path, s->path_len, NULL);
+
+		if (row ? st_oid_eq(&row->id, &s->id) : st_oid_is_zero(&s->id))
+			f->left[f->nleft++] = s->path;
+	}
+}
+
 static int take_back(struct st_txn *t, struct st_merging *m, strata_checkout_result *res,
 		     struct st_err *e)
 {
 	struct st_step_files f = { .force = true, .last = true };
 	struct st_index target, cut;
-	int rc;
+	int rc = name_files(&f, m, e);
 
-	f.also = st_calloc(m->d.nitems, sizeof(*f.also), e);
-	if (!f.also)
-		return e->code;
-	for (size_t i = 0; i < m->d.nitems; i++)
-		if (!f.nalso || strcmp(f.also[f.nalso - 1], m->d.items[i].path) != 0)
-			f.also[f.nalso++] = m->d.items[i].path;
 	st_index_init(&target);
 	st_index_init(&cut);
-	rc = st_rewind_index(t->r, &m->before, &target, e);
+	if (rc == ST_OK)
+		rc = st_rewind_index(t->r, &m->before, &target, e);
 	if (rc == ST_OK)
 		rc = st_rewind_index(t->r, &m->after, &cut, e);
+	if (rc == ST_OK)
+		name_left(&f, m, &target);
 	if (rc == ST_OK && st_merging_cut(m, &t->index))
 		f.cut = &cut;
 	else
@@ -165,6 +188,7 @@ static int take_back(struct st_txn *t, struct st_merging *m, strata_checkout_res
 		rc = st_merging_drop(t->r, e);
 	st_index_release(&cut);
 	st_index_release(&target);
+	free(f.left);
 	free(f.also);
 	return rc;
 }

@@ -73,6 +73,9 @@ struct st_step_files {
 	/* What the merge made of the index: what is as `target` has it there, and not named by
 	 * `also`, is left alone, whatever became of it since. NULL: all is the merge's. */
 	const struct st_index *made;
+	/* So is what these name. */
+	const char **left;
+	size_t nleft;
 	struct st_marked *marked;
 	size_t nmarked;
 	bool last; /* m is not saved once more afterwards */

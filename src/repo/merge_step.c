@@ -15,12 +15,17 @@ struct step {
 	struct st_index now, target; /* what this touches, of the index and of what it becomes */
 };
 
-static bool is_named(const struct st_step_files *f, const char *path)
+static bool is_among(const char *const *paths, size_t n, const char *path)
 {
-	for (size_t i = 0; i < f->nalso; i++)
-		if (strcmp(f->also[i], path) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(paths[i], path) == 0)
 			return true;
 	return false;
+}
+
+static bool is_named(const struct st_step_files *f, const char *path)
+{
+	return is_among(f->also, f->nalso, path);
 }
 
 /* A step that was cut off may have written what it was to make of the file. */
@@ -37,8 +42,9 @@ static bool is_in_doubt(const struct step *s, const struct st_step_files *f,
 static bool is_foreign(const struct st_step_files *f, const struct st_index *target,
 		       const char *path, size_t len)
 {
-	return f->made && same_row(st_index_find(f->made, path, len, NULL),
-				   st_index_find(target, path, len, NULL));
+	return is_among(f->left, f->nleft, path) ||
+	       (f->made && same_row(st_index_find(f->made, path, len, NULL),
+				    st_index_find(target, path, len, NULL)));
 }
 
 /* The rows of `from` that differ in `other`, are named, or are in doubt. */

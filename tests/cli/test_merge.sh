@@ -964,6 +964,20 @@ foreign() {
 ?? n' strata status -s
 	out 'mine
 new' cat k n
+	# nor does it become the merge's when something is decided
+	echo more >n
+	rc 1 strata merge -q side
+	echo staged >k && strata add -q k n && echo mine >k
+	strata resolve -q t --theirs
+	rm n && strata rm -q --cached n && echo 2 >o && strata add -q o
+	strata resolve -q '*' --ours
+	echo newer >o
+	strata merge -q --abort
+	out ' M k
+?? o' strata status -s
+	out 'mine
+newer' cat k o
+	strata fsck
 }
 
 # A kill between the publication and the removal of the state leaves the state: it is over.
