@@ -17,7 +17,7 @@ typedef struct strata_tensor_counts {
 } strata_tensor_counts;
 
 enum strata_add_flags {
-	STRATA_ADD_ALL = 1,	     /* -A: removals too, the whole tree when no path is given */
+	STRATA_ADD_ALL = 1,	     /* -A: the whole tree when no path is given */
 	STRATA_ADD_UPDATE = 2,	     /* -u: tracked files only */
 	STRATA_ADD_DRY_RUN = 4,	     /* -n */
 	STRATA_ADD_FORCE = 8,	     /* -f: ignored files too */

@@ -14,6 +14,25 @@ summary() {
 	out 'A  note' strata status -s
 }
 
+removals() {
+	repo
+	mkdir d
+	echo 1 >a
+	echo 2 >d/b
+	echo 3 >d/c
+	strata add .
+	strata commit -q -m one
+	rm a d/b
+	match '^staged 0 files; 1 removed$' strata add d
+	out ' D a
+D  d/b' strata status -s
+	match '^staged 0 files; 1 removed$' strata add a
+	strata reset
+	match '^staged 0 files; 2 removed$' strata add .
+	out 'D  a
+D  d/b' strata status -s
+}
+
 dry_run() {
 	repo
 	echo 1 >a
@@ -182,6 +201,7 @@ A  mapped' strata status -s
 }
 
 it 'says what it staged, and nothing of what it knew' summary
+it 'stages the removal of what is gone' removals
 it '-n lists and stages nothing' dry_run
 it '-u stages tracked files and removals' update
 it '-v lists, -q is silent' verbose
