@@ -53,7 +53,11 @@ struct coming {
 	struct st_map base_names;
 	struct roll roll[ST_THREE_SIDES];
 	const struct st_operand *in[ST_THREE_SIDES];
-	struct st_operand head; /* of a tensor that grew: what it has of the base's rows */
+	/* Where only the old rows are decided about: those, and the tensors that in stood for. */
+	struct st_operand head[ST_THREE_SIDES], base_head;
+	const struct st_operand *all[ST_THREE_SIDES];
+	uint64_t head_shape[2];
+	bool heads;
 	struct st_fate fate;
 	int (*cb)(void *arg, const struct st_fate *f, struct st_err *e);
 	void *arg;
@@ -86,12 +90,8 @@ static bool grew(const struct st_operand *base, const struct st_operand *x)
 static bool tied(const struct coming *k, size_t side)
 {
 	const struct st_three *t = k->t;
-	const struct st_operand *x = k->in[side];
+	const struct st_operand *x = k->heads ? k->all[side] : k->in[side];
 
-	if (x == &k->head) {
-		x = k->fate.rows;
-		side = k->fate.rows_side;
-	}
 	return x && t->tied && t->tied[side] && t->tied[side][x - t->sides[side]->t];
 }
 
@@ -158,8 +158,6 @@ static void take(struct coming *k, size_t side)
 	k->fate.side = side;
 }
 
-static void decide_values(struct coming *k, const struct st_operand *base);
-
 /* The one tensor with more rows than the base that all sides with more have; NULL: none. */
 static const struct st_operand *grown(const struct coming *k, const struct st_operand *base,
 				      size_t *side)
@@ -182,36 +180,27 @@ static const struct st_operand *grown(const struct coming *k, const struct st_op
 	return found;
 }
 
-/* Rows that were added come along, and the base's are decided as if there were no others. */
-static int decide_rows(struct coming *k, const struct st_operand *base,
-		       const struct st_operand *rows, size_t side, struct st_err *e)
+/* Can rows from `kept` on be one side's, and those before them be decided about? */
+static bool can_part(const struct coming *k, const struct st_operand *base, uint64_t kept,
+		     size_t side)
 {
-	const struct st_three *t = k->t;
-	const struct st_operand *in[ST_THREE_SIDES];
-	int rc;
+	if (!k->t->head || !base->shape[0] || base->nbytes % base->shape[0] ||
+	    kept > base->shape[0])
+		return false;
+	for (size_t i = 0; i < k->t->n; i++) {
+		const struct st_operand *x = k->in[i];
 
-	k->head = *rows;
-	k->head.shape = base->shape;
-	k->head.nbytes = base->nbytes;
-	rc = t->head(t->head_arg, side, rows, base->nbytes, &k->head.id, e);
-	if (rc != ST_OK)
-		return rc;
-	memcpy(in, k->in, sizeof(in));
-	for (size_t i = 0; i < t->n; i++)
-		if (in[i]->shape[0] != base->shape[0])
-			k->in[i] = &k->head;
-	k->fate.rows = rows;
-	k->fate.rows_side = side;
-	decide_values(k, base);
-	memcpy(k->in, in, sizeof(in));
-	return ST_OK;
+		if (!grew(base, x) || x->dtype != base->dtype ||
+		    (i != side && x->shape[0] != base->shape[0]))
+			return false;
+	}
+	return true;
 }
 
 /* What the base and all sides have. */
-static void decide_values(struct coming *k, const struct st_operand *base)
+static void decide_values(struct coming *k, const struct st_operand *base, bool tie)
 {
 	const struct st_three *t = k->t;
-	bool tie = t->base_tied && t->base_tied[base - t->base->t];
 	bool any = false, differ = false;
 	size_t who = 0;
 
@@ -230,12 +219,105 @@ static void decide_values(struct coming *k, const struct st_operand *base)
 		take(k, who);
 }
 
+/* x without the rows that came. */
+static int cut(struct coming *k, struct st_operand *out, const struct st_operand *x, size_t side,
+	       struct st_err *e)
+{
+	const struct st_three *t = k->t;
+	uint64_t bytes = k->fate.head;
+
+	*out = *x;
+	out->shape = k->head_shape;
+	out->nbytes = bytes;
+	return x->shape[0] == k->fate.kept ? ST_OK :
+					     t->head(t->head_arg, side, x, bytes, &out->id, e);
+}
+
+static int cut_all(struct coming *k, const struct st_operand *base, struct st_err *e)
+{
+	int rc = cut(k, &k->base_head, base, ST_THREE_BASE, e);
+
+	for (size_t i = 0; rc == ST_OK && i < k->t->n; i++) {
+		const struct st_operand *x = k->all[i];
+		size_t o = 0;
+
+		while (o < i && !same(k->all[o], x))
+			o++;
+		if (o < i)
+			k->head[i] = k->head[o];
+		else if (same(x, base))
+			k->head[i] = k->base_head;
+		else
+			rc = cut(k, &k->head[i], x, i, e);
+		k->in[i] = &k->head[i];
+		k->fate.idle[i] = rc == ST_OK && same(&k->head[i], &k->base_head);
+	}
+	return rc;
+}
+
+/* Rows that one side has for itself come along, and those before are decided as if there were no
+ * others. */
+static int decide_rows(struct coming *k, const struct st_operand *base, uint64_t kept, size_t side,
+		       struct st_err *e)
+{
+	const struct st_three *t = k->t;
+	int rc;
+
+	memcpy(k->all, k->in, sizeof(k->all));
+	k->fate.rows = k->in[side];
+	k->fate.rows_side = side;
+	k->fate.kept = kept;
+	k->fate.head = kept == base->shape[0] ? base->nbytes : base->nbytes / base->shape[0] * kept;
+	memcpy(k->head_shape, base->shape, base->ndim * sizeof(*k->head_shape));
+	k->head_shape[0] = kept;
+	rc = cut_all(k, base, e);
+	k->heads = true;
+	if (rc == ST_OK)
+		decide_values(k, &k->base_head, t->base_tied && t->base_tied[base - t->base->t]);
+	k->heads = false;
+	memcpy(k->in, k->all, sizeof(k->all));
+	return rc;
+}
+
+static int ask_tokens(const struct coming *k, const struct st_operand *base,
+		      struct st_three_tokens *out, struct st_err *e)
+{
+	const struct st_three *t = k->t;
+
+	*out = (struct st_three_tokens){ 0 };
+	return t->tokens ? t->tokens(t->tokens_arg, base, k->in, out, e) : ST_OK;
+}
+
+/* All sides have it, and some changed it, perhaps to different things. */
+static int decide_shared(struct coming *k, const struct st_operand *base, bool differ,
+			 struct st_err *e)
+{
+	const struct st_three *t = k->t;
+	struct st_three_tokens own;
+	size_t side = 0;
+	int rc = ask_tokens(k, base, &own, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (own.mixed || (differ && own.kept && !can_part(k, base, own.kept, own.side))) {
+		/* whatever the methods: no row is made of two tokens' */
+		conflict(k, ST_CONFLICT_VOCABULARY);
+		return ST_OK;
+	}
+	if (differ && own.kept)
+		return decide_rows(k, base, own.kept, own.side, e);
+	if (differ && t->head && grown(k, base, &side))
+		return decide_rows(k, base, base->shape[0], side, e);
+	decide_values(k, base, t->base_tied && t->base_tied[base - t->base->t]);
+	return ST_OK;
+}
+
 /* What the base has, as the sides have it. */
 static int decide_kept(struct coming *k, const struct st_operand *base, struct st_err *e)
 {
-	const struct st_operand *rows, *renamed = NULL, *changed = NULL;
+	const struct st_operand *renamed = NULL, *changed = NULL;
+	const struct st_three *t = k->t;
 	bool gone = false, names_differ = false, differ = false;
-	size_t side = 0;
 
 	for (size_t i = 0; i < k->t->n; i++) {
 		const struct st_operand *x = k->in[i];
@@ -262,10 +344,10 @@ static int decide_kept(struct coming *k, const struct st_operand *base, struct s
 		conflict(k, ST_CONFLICT_DELETE_MODIFY);
 	else if (gone)
 		k->fate.outcome = ST_MERGE_GONE;
-	else if (differ && k->t->head && (rows = grown(k, base, &side)) != NULL)
-		return decide_rows(k, base, rows, side, e);
+	else if (changed)
+		return decide_shared(k, base, differ, e);
 	else
-		decide_values(k, base);
+		decide_values(k, base, t->base_tied && t->base_tied[base - t->base->t]);
 	return ST_OK;
 }
 
@@ -280,33 +362,42 @@ static bool taken(const struct coming *k, const char *name, size_t len)
 	return false;
 }
 
-static void decide_added(struct coming *k)
+static int decide_added(struct coming *k, struct st_err *e)
 {
 	const struct st_operand *first = NULL;
+	struct st_three_tokens own;
+	bool differ = false;
 	size_t who = 0;
+	int rc = ST_OK;
 
 	if (taken(k, k->fate.name, k->fate.len)) {
 		k->fate.outcome = ST_MERGE_CONFLICT;
 		k->fate.conflict = ST_CONFLICT_ADD_ADD;
-		return;
+		return ST_OK;
 	}
 	for (size_t i = 0; i < k->t->n; i++) {
 		if (!k->in[i])
 			continue;
-		if (first && !same(first, k->in[i])) {
-			conflict(k, ST_CONFLICT_ADD_ADD);
-			return;
-		}
+		differ = differ || (first && !same(first, k->in[i]));
 		if (!first)
 			who = i;
 		first = first ? first : k->in[i];
 	}
-	take(k, who);
+	if (!differ) {
+		take(k, who);
+		return ST_OK;
+	}
+	rc = ask_tokens(k, NULL, &own, e);
+	if (rc == ST_OK)
+		conflict(k, own.mixed ? ST_CONFLICT_VOCABULARY : ST_CONFLICT_ADD_ADD);
+	return rc;
 }
 
 static int emit(struct coming *k, const struct st_operand *base, const struct st_operand *called,
 		struct st_err *e)
 {
+	int rc;
+
 	k->fate = (struct st_fate){
 		.name = called->name, .len = called->name_len, .base = base, .sides = k->in
 	};
@@ -316,11 +407,8 @@ static int emit(struct coming *k, const struct st_operand *base, const struct st
 			k->fate.len = k->in[i]->name_len;
 			break;
 		}
-	if (!base)
-		decide_added(k);
-	else if (decide_kept(k, base, e) != ST_OK)
-		return e->code;
-	return k->cb(k->arg, &k->fate, e);
+	rc = base ? decide_kept(k, base, e) : decide_added(k, e);
+	return rc == ST_OK ? k->cb(k->arg, &k->fate, e) : rc;
 }
 
 /* ---- pairing ---- */

@@ -7,8 +7,8 @@
  * memory with another one where the base does not, or the other way round. What nobody
  * changed, what one side changed, and what all that changed it made the same needs no decision.
  * One that was given a name which another side gave to something else is one removed and one added.
- * Rows that one side alone appended (a vocabulary that grew) are added to whatever becomes of the
- * others.
+ * Rows that one side alone appended, or gave to new tokens (a vocabulary that grew) are added to
+ * whatever becomes of the others.
  */
 #ifndef ST_MERGE_THREE_H
 #define ST_MERGE_THREE_H
@@ -46,7 +46,15 @@ bool st_conflict_parse(const char *name, enum st_conflict *out);
 /* Could a method join what differs? */
 bool st_conflict_blends(enum st_conflict c);
 
-#define ST_THREE_SIDES 16 /* most lines that come together, ours included */
+#define ST_THREE_SIDES 16      /* most lines that come together, ours included */
+#define ST_THREE_BASE SIZE_MAX /* the number of a side, of the base */
+
+struct st_three_tokens { /* what the rows of a tensor are of, where they are of tokens */
+	bool mixed;	 /* of one row the sides do not all mean the same */
+	/* Else: rows from `kept` on are of tokens that only `side` has; 0: there are none. */
+	uint64_t kept;
+	size_t side;
+};
 
 struct st_three {
 	const struct st_side *base; /* NULL: there is none */
@@ -57,12 +65,18 @@ struct st_three {
 	const bool *base_tied;
 	const bool *const *tied;
 	/*
-	 * The id of the first `bytes` of tensor x of a side: its old rows, where it has more than
-	 * the base. NULL: rows that were added make a conflict.
+	 * The id of the first `bytes` of tensor x of a side, or of ST_THREE_BASE: its old rows.
+	 * NULL: rows that were added make a conflict.
 	 */
 	int (*head)(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
 		    struct st_oid *id, struct st_err *e);
 	void *head_arg;
+	/* Of a tensor that some side changed or added; base NULL: absent, sides: all that are not
+	 * NULL have it. out is zero. NULL: no rows are of tokens. */
+	int (*tokens)(void *arg, const struct st_operand *base,
+		      const struct st_operand *const *sides, struct st_three_tokens *out,
+		      struct st_err *e);
+	void *tokens_arg;
 	/* Does a rule name a method for this tensor? NULL: none does. */
 	bool (*rule)(void *arg, const char *name, size_t len);
 	void *rule_arg;
@@ -78,10 +92,13 @@ struct st_fate {
 	size_t len;
 	const struct st_operand *base;	       /* NULL: absent */
 	const struct st_operand *const *sides; /* n of them; NULL: absent */
-	/* NULL, or the tensor whose rows behind the base's the result has as well, being of its
-	 * shape; all else is about the base's rows. rows_side: whose it is. */
+	/* NULL, or the tensor whose rows from `kept` on (behind `head` bytes) the result has, being
+	 * of its shape; all else is about the rows before them. rows_side: whose it is. idle: the
+	 * sides that have those as the base has them. */
 	const struct st_operand *rows;
 	size_t rows_side;
+	uint64_t kept, head;
+	bool idle[ST_THREE_SIDES];
 };
 
 /*

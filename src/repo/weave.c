@@ -353,6 +353,22 @@ static int weave_inside(struct st_weave *w, const struct st_strand *s, struct st
 	return st_weave_whole(w, s, s->base ? ST_CONFLICT_BINARY : ST_CONFLICT_ADD_ADD, e);
 }
 
+/* One side changed it, but is it a model with rows that are of other tokens on the other sides? */
+static int is_misread(struct st_weave *w, const struct st_strand *s, bool *yes, struct st_err *e)
+{
+	bool models = false, files = false;
+	int rc;
+
+	*yes = s->base != NULL;
+	for (size_t i = 0; i < w->n; i++)
+		*yes = *yes && s->side[i];
+	rc = *yes ? st_weave_tokens_mixed(w, s->path, yes, e) : ST_OK;
+	if (rc == ST_OK && *yes)
+		rc = look(w, s, &models, &files, e);
+	*yes = *yes && models && files;
+	return rc;
+}
+
 static uint32_t mode_of(const struct st_weave *w, const struct st_strand *s)
 {
 	uint32_t mode = s->base ? s->base->mode : ST_MODE_FILE;
@@ -366,7 +382,7 @@ static uint32_t mode_of(const struct st_weave *w, const struct st_strand *s)
 int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 {
 	const struct st_stage_row *changed = NULL;
-	bool any = false, differ = false, gone = false, modified = false;
+	bool any = false, differ = false, gone = false, modified = false, misread;
 	int rc = st_check_cancel(&w->r->ctx, e);
 
 	if (rc != ST_OK || (w->wanted && !w->wanted(w->wanted_arg, s->path)))
@@ -385,8 +401,11 @@ int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 	}
 	if (!any)
 		return st_weave_take(w, s, s->side[0], e);
-	if (!differ && !st_weave_renumbers(w, s))
-		return st_weave_take(w, s, changed, e);
+	if (!differ && !st_weave_renumbers(w, s)) {
+		rc = is_misread(w, s, &misread, e);
+		if (rc != ST_OK || !misread)
+			return rc == ST_OK ? st_weave_take(w, s, changed, e) : rc;
+	}
 	if (st_weave_by_hand(w, s->path))
 		return st_weave_take(
 			w, s,

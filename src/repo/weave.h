@@ -14,6 +14,7 @@
  *	weave_clash.c	a file against a directory
  *	weave_text.c	configurations by key, text by line
  *	weave_vocab.c	vocabularies by token
+ *	weave_tokens.c	which rows of a tensor are of whose tokens
  *	weave_union.c	and the rows of tensors that go with them
  */
 #ifndef ST_REPO_WEAVE_H
@@ -54,9 +55,10 @@ struct st_weave {
 	int (*marked)(void *arg, const char *path, const struct st_buf *text, struct st_err *e);
 	void *marked_arg;
 	struct st_weave_vocab *vocabs; /* those that were asked for */
-	struct st_weave_unit *units;   /* models in shards that several sides changed */
-	struct st_map unit_of;	       /* path of what is merged with the unit -> its number */
-	struct st_map unit_with;       /* path of any file of the unit -> its number */
+	struct st_weave_tokens *tokens;
+	struct st_weave_unit *units; /* models in shards that several sides changed */
+	struct st_map unit_of;	     /* path of what is merged with the unit -> its number */
+	struct st_map unit_with;     /* path of any file of the unit -> its number */
 	size_t nunits;
 	struct st_sewn *sewn;		/* weave_index.c: what their shards have */
 	const struct st_weave_fit *fit; /* weave_index.c: of the index that is made now, or NULL */
@@ -238,6 +240,28 @@ bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s);
 ST_MUST int st_weave_vocab(struct st_weave *w, const char *path, const struct st_weave_vocab **out,
 			   struct st_err *e);
 void st_weave_vocab_release(struct st_weave *w);
+/* The rank of the tokenizer that lies right in that folder of that version; 0: none does. */
+unsigned st_weave_vocab_rank(const struct st_index *x, const char *dir, size_t len);
+/* Adds the tokens of all files of that rank in the folder. */
+ST_MUST int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char *dir,
+				unsigned rank, struct st_vocab *v, struct st_err *e);
+
+/* weave_tokens.c */
+/*
+ * Of a tensor of the model at path (struct st_three; base and sides as there): do the sides mean
+ * other tokens by its rows? model: the base's, NULL: absent. Its rows are tokens' where it has as
+ * many as the base's config.json says, if the model has a tensor of so many; else where it has a
+ * row for every token on every side.
+ */
+ST_MUST int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *model,
+			    const struct st_operand *base, const struct st_operand *const *sides,
+			    struct st_three_tokens *out, struct st_err *e);
+/* May one row be of other tokens on other sides in models of path's folder? */
+ST_MUST int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool *mixed,
+				  struct st_err *e);
+/* Does the base's config.json say that there are so many rows, and some side mean other tokens? */
+ST_MUST int st_weave_token_size(struct st_weave *w, const char *path, uint64_t rows, bool *said,
+				struct st_err *e);
 
 /* weave_write.c */
 struct st_thread { /* a tensor of the result */
@@ -249,10 +273,11 @@ struct st_thread { /* a tensor of the result */
 	const struct st_operand *of;
 	const struct st_side *side;
 	/* NULL, or the tensor whose bytes from `head` on it has, and whose that is; before them all
-	 * else of this holds. */
+	 * else of this holds, and their shape is head_shape. */
 	const struct st_operand *tail;
 	const struct st_side *tail_side;
 	uint64_t head;
+	const uint64_t *head_shape;
 	/* METHOD, UNION: what the inputs are; one of each side, NULL: absent */
 	const struct st_operand *base, **in;
 	const struct st_weave_vocab *vocab; /* UNION */

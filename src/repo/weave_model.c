@@ -27,17 +27,27 @@ static int add_thread(struct st_weaving *k, const char *name, size_t len,
 	return rc;
 }
 
-/* The last thread has the base's rows of what it was made of; the others follow them. */
-static void add_rows(struct st_weaving *k, const struct st_fate *f)
+/* The last thread has the old rows of what it was made of; the others follow them. */
+static int add_rows(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
 {
 	struct st_thread *t = &k->f.v[k->f.n - 1];
+	const struct st_operand *rows = f->rows;
+	uint64_t *shape;
 
-	if (!f->rows || (t->from.how != ST_HOW_METHOD && t->of->shape[0] == f->rows->shape[0]))
-		return;
-	t->op = f->rows;
-	t->tail = f->rows;
+	if (!rows || (t->from.how != ST_HOW_METHOD && st_oid_eq(&t->of->id, &rows->id) &&
+		      st_operand_same_shape(t->of, rows)))
+		return ST_OK;
+	shape = st_arena_alloc(&k->f.w->arena, rows->ndim * sizeof(*shape), e);
+	if (!shape)
+		return e->code;
+	memcpy(shape, rows->shape, rows->ndim * sizeof(*shape));
+	shape[0] = f->kept;
+	t->op = rows;
+	t->tail = rows;
 	t->tail_side = st_weaving_side(k, f->rows_side);
-	t->head = f->base->nbytes;
+	t->head = f->head;
+	t->head_shape = shape;
+	return ST_OK;
 }
 
 static int add_fate(struct st_weaving *k, const struct st_fate *f, const struct st_operand *op,
@@ -45,9 +55,7 @@ static int add_fate(struct st_weaving *k, const struct st_fate *f, const struct 
 {
 	int rc = add_thread(k, f->name, f->len, op, side, e);
 
-	if (rc == ST_OK && op)
-		add_rows(k, f);
-	return rc;
+	return rc == ST_OK && op ? add_rows(k, f, e) : rc;
 }
 
 static int take_from(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
@@ -118,7 +126,8 @@ static int narrow(struct st_weaving *k, struct st_thread *t, struct st_err *e)
  * What several of many sides changed is a matter of those: a side that left the tensor as it was
  * has no say, as it has none where only one side changed it.
  */
-static int leave_out(struct st_weaving *k, struct st_thread *t, struct st_err *e)
+static int leave_out(struct st_weaving *k, const struct st_fate *f, struct st_thread *t,
+		     struct st_err *e)
 {
 	struct st_method_info info;
 	size_t left = k->f.w->n;
@@ -129,7 +138,7 @@ static int leave_out(struct st_weaving *k, struct st_thread *t, struct st_err *e
 	if (strcmp(info.name, "theirs") == 0) /* theirs:model=2 counts sides */
 		return ST_OK;
 	for (size_t i = 0; i < k->f.w->n; i++)
-		if (!t->in[i] || unchanged(t->base, t->in[i])) {
+		if (!t->in[i] || (f->rows ? f->idle[i] : unchanged(t->base, t->in[i]))) {
 			t->in[i] = NULL;
 			left--;
 		}
@@ -157,7 +166,7 @@ static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct 
 	t->seed_name = one == f->sides[who] ? f->name : one->name;
 	t->seed_len = one == f->sides[who] ? f->len : one->name_len;
 	k->f.w->tensors_blended++;
-	return leave_out(k, t, e);
+	return leave_out(k, f, t, e);
 }
 
 /* A method that takes theirs's tensor as it is: of its file nothing needs to be laid out anew. */
@@ -197,9 +206,7 @@ static int blend(struct st_weaving *k, const struct st_fate *f, const struct st_
 	while (!f->sides[who])
 		who++;
 	rc = blend_of(k, f, c, f->sides[who], who, e);
-	if (rc == ST_OK)
-		add_rows(k, f);
-	return rc;
+	return rc == ST_OK ? add_rows(k, f, e) : rc;
 }
 
 /* Where the two sides' rows of one token come together. */
@@ -267,9 +274,7 @@ static int obey(struct st_weaving *k, const struct st_fate *f, const struct st_c
 		rc = f->base ? add_thread(k, f->base->name, f->base->name_len, f->base,
 					  st_diff_side_get(k->f.base), e) :
 			       ST_OK;
-		if (rc == ST_OK && f->base)
-			add_rows(k, f);
-		return rc;
+		return rc == ST_OK && f->base ? add_rows(k, f, e) : rc;
 	case ST_HOW_FROM:
 		return take_from(k, f, c, e);
 	case ST_HOW_METHOD:
@@ -389,7 +394,21 @@ static bool has_rule(void *arg, const char *name, size_t len)
 static int head_id(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
 		   struct st_oid *id, struct st_err *e)
 {
-	return st_weaving_head(st_weaving_side(arg, side), x, bytes, id, e);
+	const struct st_weaving *k = arg;
+
+	return st_weaving_head(side == ST_THREE_BASE ? st_diff_side_get(k->f.base) :
+						       st_weaving_side(k, side),
+			       x, bytes, id, e);
+}
+
+static int find_tokens(void *arg, const struct st_operand *base,
+		       const struct st_operand *const *sides, struct st_three_tokens *out,
+		       struct st_err *e)
+{
+	const struct st_weaving *k = arg;
+
+	return st_weave_tokens(k->f.w, k->f.s->path, k->f.base ? st_diff_side_get(k->f.base) : NULL,
+			       base, sides, out, e);
 }
 
 /* A side without the file has none of the tensors, and no say: it comes only where there is no
@@ -404,6 +423,8 @@ static int weave_tensors(struct st_weaving *k, struct st_err *e)
 			      .tied = tied,
 			      .head = head_id,
 			      .head_arg = k,
+			      .tokens = find_tokens,
+			      .tokens_arg = k,
 			      .rule = has_rule,
 			      .rule_arg = k->f.w };
 

@@ -10,8 +10,7 @@ const char *st_weave_file_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The rank of the tokenizer that lies right in that folder; 0: none does. */
-static unsigned rank_in(const struct st_index *x, const char *dir, size_t len)
+unsigned st_weave_vocab_rank(const struct st_index *x, const char *dir, size_t len)
 {
 	static const char *const names[] = { "tokenizer.json", "vocab.json", "vocab.txt" };
 	char path[4096];
@@ -35,7 +34,7 @@ bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
 
 	for (;;) {
 		*len = n;
-		if (rank_in(&w->sides[0], path, n))
+		if (st_weave_vocab_rank(&w->sides[0], path, n))
 			return true;
 		if (n == 0)
 			return false;
@@ -84,9 +83,8 @@ static int read_one(struct st_weave *w, const struct st_stage_row *row, struct s
 	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", row->path);
 }
 
-/* All files of that rank in the folder. */
-static int read_side(struct st_weave *w, const struct st_index *x, const char *dir, unsigned rank,
-		     struct st_vocab *v, struct st_err *e)
+int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char *dir,
+			unsigned rank, struct st_vocab *v, struct st_err *e)
 {
 	size_t n = strlen(dir);
 	int rc = ST_OK;
@@ -103,13 +101,13 @@ static int read_side(struct st_weave *w, const struct st_index *x, const char *d
 
 static int load(struct st_weave *w, struct st_weave_vocab *v, struct st_err *e)
 {
-	unsigned rank = rank_in(&w->sides[0], v->dir, strlen(v->dir));
-	int rc = read_side(w, &w->base, v->dir, rank, &v->base, e);
+	unsigned rank = st_weave_vocab_rank(&w->sides[0], v->dir, strlen(v->dir));
+	int rc = st_weave_vocab_read(w, &w->base, v->dir, rank, &v->base, e);
 
 	if (rc == ST_OK)
-		rc = read_side(w, &w->sides[0], v->dir, rank, &v->ours, e);
+		rc = st_weave_vocab_read(w, &w->sides[0], v->dir, rank, &v->ours, e);
 	if (rc == ST_OK)
-		rc = read_side(w, &w->sides[1], v->dir, rank, &v->theirs, e);
+		rc = st_weave_vocab_read(w, &w->sides[1], v->dir, rank, &v->theirs, e);
 	return rc == ST_OK ? st_vocab_unite(&v->u, &v->base, &v->ours, &v->theirs, e) : rc;
 }
 

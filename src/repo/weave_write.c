@@ -128,7 +128,7 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 			      .name_len = t->seed_len,
 			      .dtype = t->op->dtype,
 			      .ndim = t->op->ndim,
-			      .shape = t->tail ? t->base->shape : t->op->shape,
+			      .shape = t->tail ? t->head_shape : t->op->shape,
 			      .models = x.in,
 			      .spec = &t->from.spec,
 			      .layer = layer_of(f, t),

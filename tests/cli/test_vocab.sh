@@ -274,6 +274,131 @@ positions() {
 	strata merge -q --replay HEAD
 }
 
+# main and side have 16 rows, padding included: base t0..t9. Tokens of each.
+padded() {
+	repo
+	tokenizer - 16
+	model m.safetensors emb:F32:16,4:1 head:F32:16,4:1 w:F32:16,4:1 v:F32:20,4:1
+	[ "$3" ] || rm config.json
+	strata add . && strata commit -q -m one
+	strata branch side
+	tokenizer - 16 $1
+	model m.safetensors emb:F32:16,4:2 head:F32:16,4:2 w:F32:16,4:1 v:F32:20,4:2
+	[ "$3" ] || rm config.json
+	strata commit -q -a -m two
+	strata switch -q side
+	tokenizer - 16 $2
+	model m.safetensors emb:F32:16,4:3 head:F32:16,4:1 w:F32:16,4:1 v:F32:20,4:3
+	[ "$3" ] || rm config.json
+	strata commit -q -a -m three
+	strata switch -q main
+}
+
+# Tokens that both sides added where the rows were there: no method makes one row of two tokens.
+padding() {
+	padded 'A B' 'C A' config
+	for how in '--method linear' '--rule *=theirs'; do
+		rc 1 strata merge -q side $how
+		[ "$how" != '--method linear' ] || {
+			match '^  vocabulary +m.safetensors::emb +D ' strata status
+			match '^  vocabulary +m.safetensors::head +D ' strata status
+		}
+		match '^  vocabulary +tokenizer.json::added_tokens$' strata status
+		strata resolve -q 'tokenizer*' --vocab union
+		match 'all conflicts are decided' strata status
+		strata merge -q --continue
+		for t in emb head; do
+			same $t 10 HEAD^1 10
+			same $t 11 HEAD^1 11
+			same $t 12 HEAD^2 10 # C
+			same $t 13 HEAD^1 13
+		done
+		match '^  m.safetensors::head  vocabulary  union$' strata show
+		strata merge -q --replay HEAD
+		strata undo -q
+	done
+	strata fsck --full
+}
+
+# Where one side added tokens their rows are its own; the others are a matter of methods.
+padding_of_one() { # ours theirs, the side with tokens and the other one
+	padded "$1" "$2" config
+	strata merge -q side --method "linear:weight=0/1"
+	match '^  m.safetensors::emb  values  linear:' strata show
+	for i in 0 9; do
+		same emb $i HEAD^2 $i
+		same v $i HEAD^2 $i
+	done
+	for i in 10 11 15; do
+		same emb $i "$3" $i
+	done
+	same v 15 HEAD^2 15
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge -q side
+	match '^  values +m.safetensors::emb ' strata status
+	for how in --ours --theirs --base; do
+		strata resolve -q emb v $how
+		strata merge -q --continue
+		for i in 10 15; do
+			same emb $i "$3" $i
+		done
+		case $how in
+		--ours) same emb 9 HEAD^1 9 ;;
+		--theirs) same emb 9 HEAD^2 9 ;;
+		*) same emb 9 HEAD~2 9 ;;
+		esac
+		strata merge -q --replay HEAD
+		strata undo -q
+		rc 1 strata merge -q side
+	done
+	strata fsck --full
+}
+
+# A configuration that does not say how many rows there are: what may be of tokens is a conflict.
+padding_in_doubt() {
+	padded 'A B' '' ''
+	rc 1 strata merge -q side --method linear
+	match '^  vocabulary +m.safetensors::emb ' strata status
+	match '^  vocabulary +m.safetensors::v ' strata status
+	strata merge -q --abort
+	cd .. && rm -rf repo
+	padded 'A B' 'C A' ''
+	rc 1 strata merge -q side --method linear
+	match '^  vocabulary +m.safetensors::v ' strata status
+	strata resolve -q 'tokenizer*' --vocab union
+	match '^  vocabulary +m.safetensors::v ' strata status # it has more rows than the others
+	match '1 of [0-9] conflicts left' strata status
+	strata resolve -q v --theirs
+	strata merge -q --continue
+	same emb 12 HEAD^2 10
+	same v 12 HEAD^2 12
+	strata merge -q --replay HEAD
+}
+
+# Ours did not train its tokens' rows, theirs did.
+padding_untrained() {
+	repo
+	tokenizer - 16
+	model m.safetensors emb:F32:16,4:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	tokenizer - 16 A
+	strata commit -q -a -m two
+	strata switch -q side
+	tokenizer - 16 B
+	model m.safetensors emb:F32:16,4:3
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge -q side
+	match '^  vocabulary +m.safetensors::emb ' strata status
+	strata resolve -q emb --vocab union
+	strata merge -q --continue
+	same emb 10 HEAD^1 10 # A
+	same emb 11 HEAD^2 10 # B
+	strata merge -q --replay HEAD
+}
+
 lines() { # a token a line, in a folder above the model's
 	repo
 	mkdir model
@@ -308,5 +433,10 @@ it 'tokens in common, and rows of none' common
 it 'all of a vocabulary, whatever was decided before' decided_anew
 it 'rows that are of no token' positions
 it 'what no union is made of' union_refused
+it 'tokens of both sides within the padding' padding
+it 'tokens of ours within the padding' padding_of_one 'A B' '' HEAD^1
+it 'tokens of theirs within the padding' padding_of_one '' 'A B' HEAD^2
+it 'rows that may be of tokens' padding_in_doubt
+it 'rows that only one side trained' padding_untrained
 it 'a token a line' lines
 finish

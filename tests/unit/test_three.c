@@ -19,7 +19,8 @@
  * A side is written as "x1 y2" (tensors of one letter, content of one digit), "x1b" (bf16 instead of
  * f32), "x1*" (shares memory), "x1/5" (5 rows instead of 4), "x1|3" (3 columns instead of 2),
  * "x2/5^1" (5 rows, the first 4 of which are the content 1). A fate with rows that come along ends
- * in "+1": those of side 1.
+ * in "+1": those of side 1. The rows of m and r are of other tokens on every side; those of k and s
+ * from the third on are of tokens that only side 1 has.
  */
 struct side {
 	struct st_operand t[MOST];
@@ -111,6 +112,31 @@ static const struct {
 	{ "x1", { "x2/3|3", "x3b" }, "x conflict shape" },
 	{ "x1", { "x2/5", "x1" }, "x ours" },
 	{ "x1", { "x1", "x2/5" }, "x theirs 1" },
+	/* rows of tokens, of which sides mean others: whatever the rule, and who changed it */
+	{ "m1", { "m1", "m1" }, "m ours" },
+	{ "m1", { "m2", "m1" }, "m conflict vocabulary" },
+	{ "m1", { "m1", "m2" }, "m conflict vocabulary" },
+	{ "m1", { "m2", "m2" }, "m conflict vocabulary" },
+	{ "r1", { "r2", "r3" }, "r conflict vocabulary" },
+	{ "r1", { "r2b", "r3" }, "r conflict vocabulary" },
+	{ "r1", { "r2/5^1", "r3" }, "r conflict vocabulary" },
+	{ "r1", { "r2", "" }, "r conflict delete/modify" },
+	{ NULL, { "r2", "r3" }, "r conflict vocabulary" },
+	{ NULL, { "r2", "r2" }, "r ours" },
+	{ NULL, { "r2", "" }, "r ours" },
+	/* and those that are of tokens of one side, which they come along with */
+	{ "k1^5", { "k2^6", "k3^5" }, "k ours +1" },
+	{ "k1^5", { "k2^5", "k3^6" }, "k theirs 1 +1" },
+	{ "k1^5", { "k2^5", "k3^5" }, "k ours +1" },
+	{ "k1^5", { "k2^6", "k3^7" }, "k conflict values +1" },
+	{ "s1^5", { "s2^6", "s3^7" }, "s blend values +1" },
+	{ "k1^5", { "k2^6", "k1^5" }, "k ours" },
+	{ "k1^5", { "k1^5", "k3^6" }, "k theirs 1" },
+	{ "k1^5", { "k2^6", "k3/5^5" }, "k ours +1" },
+	{ "s1^5", { "s2^6", "s3/5^7" }, "s blend values +1" },
+	{ "s1^5", { "s2^6", "s3b^7" }, "s conflict vocabulary" },
+	{ "s1^5", { "s2/5^6", "s3^7" }, "s conflict vocabulary" },
+	{ "s1^5", { "s2^6", "s3^7", "s4^5" }, "s blend values +1" },
 	/* rows that one side appended */
 	{ "x1", { "x2/5", "x3" }, "x conflict values +0" },
 	{ "x1", { "x3", "x2/5" }, "x conflict values +1" },
@@ -203,18 +229,32 @@ static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 	return rc;
 }
 
-/* of tensor x of one of the sides at arg */
+/* of tensor x of the base, or one of the sides behind it, at arg */
 static int head(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
 		struct st_oid *id, struct st_err *e)
 {
-	const struct side *s = (const struct side *)arg + side;
+	const struct side *s = (const struct side *)arg + (side == ST_THREE_BASE ? 0 : side + 1);
 	char content = s->head[x - s->t];
 
 	(void)e;
-	assert_int_equal(bytes, 32);
+	assert_int_equal(bytes, *x->name == 'k' || *x->name == 's' ? 16 : 32);
 	*id = x->id;
 	if (content)
 		memset(id, content, sizeof(*id));
+	return ST_OK;
+}
+
+static int tokens(void *arg, const struct st_operand *base, const struct st_operand *const *sides,
+		  struct st_three_tokens *out, struct st_err *e)
+{
+	char name = base ? *base->name : sides[0] ? *sides[0]->name : *sides[1]->name;
+
+	(void)arg;
+	(void)e;
+	assert_true(!out->mixed && !out->kept);
+	out->mixed = name == 'm' || name == 'r';
+	out->kept = name == 'k' || name == 's' ? 2 : 0;
+	out->side = 1;
 	return ST_OK;
 }
 
@@ -230,18 +270,21 @@ static void outcomes(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct st_side *sides[4];
 		const bool *tied[4];
-		struct side base, s[4];
-		struct st_three t = {
-			.sides = sides, .tied = tied, .rule = rule, .head = head, .head_arg = s
-		};
+		struct side all[5], *base = all, *s = all + 1;
+		struct st_three t = { .sides = sides,
+				      .tied = tied,
+				      .rule = rule,
+				      .head = head,
+				      .head_arg = all,
+				      .tokens = tokens };
 		struct st_err e = { 0 };
 		struct st_buf b;
 
 		st_buf_init(&b, 4096);
 		if (cases[i].base) {
-			parse(&base, cases[i].base);
-			t.base = &base.side;
-			t.base_tied = base.tied;
+			parse(base, cases[i].base);
+			t.base = &base->side;
+			t.base_tied = base->tied;
 		}
 		for (; t.n < 4 && cases[i].side[t.n]; t.n++) {
 			parse(&s[t.n], cases[i].side[t.n]);

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which rows of a tensor are of whose tokens. An embedding with more rows than tokens keeps its
+ * number of rows when tokens come, so that only the tokenizer tells that one row is of one token
+ * here and of another one there.
+ */
+#include "repo/weave.h"
+
+#include "diff/settings.h"
+
+#define CONFIG "config.json"
+#define MOST_CONFIG ((size_t)1 << 20) /* bytes */
+#define MOST_SIZES 8
+
+struct st_weave_tokens { /* of the models of a folder */
+	const char *dir; /* theirs, with the slash; "" */
+	bool any;	 /* is there something to say? */
+	struct st_three_tokens what;
+	uint64_t base_end, end[ST_THREE_SIDES]; /* past the largest id */
+	uint64_t sizes[MOST_SIZES];		/* rows, as the base's configuration says */
+	size_t nsizes;
+	struct st_weave_tokens *next;
+};
+
+/* ---- whose tokens ---- */
+
+struct reading {
+	struct st_weave *w;
+	struct st_weave_tokens *k;
+	const char *dir; /* of the tokenizer */
+	struct st_vocab base, side[ST_THREE_SIDES];
+	bool other[ST_THREE_SIDES]; /* the side has another vocabulary than the base */
+};
+
+static const struct st_stage_row *row_of(const struct st_index *x, const char *dir,
+					 const char *name)
+{
+	char path[4096];
+	size_t n = strlen(dir), m = strlen(name);
+
+	if (n + m >= sizeof(path))
+		return NULL;
+	memcpy(path, dir, n);
+	memcpy(path + n, name, m + 1);
+	return st_index_find(x, path, n + m, NULL);
+}
+
+static bool same_files(const struct st_index *a, const struct st_index *b, const char *dir)
+{
+	static const char *const names[] = { "tokenizer.json", "vocab.json", "added_tokens.json",
+					     "vocab.txt" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const struct st_stage_row *x = row_of(a, dir, names[i]);
+		const struct st_stage_row *y = row_of(b, dir, names[i]);
+
+		if (!x != !y || (x && !st_oid_eq(&x->id, &y->id)))
+			return false;
+	}
+	return true;
+}
+
+/* A tokenizer that cannot be read has no tokens. */
+static int read_tokens(const struct reading *k, const struct st_index *x, struct st_vocab *v,
+		       struct st_err *e)
+{
+	unsigned rank = st_weave_vocab_rank(x, k->dir, strlen(k->dir));
+	struct st_err bad = { 0 };
+	int rc = rank ? st_weave_vocab_read(k->w, x, k->dir, rank, v, &bad) : ST_OK;
+
+	if (rc == ST_EFORMAT || rc == ST_ELIMIT) {
+		st_vocab_release(v);
+		return ST_OK;
+	}
+	if (rc != ST_OK)
+		*e = bad;
+	return rc;
+}
+
+/* Every token of a is one of b, of the same id; what b has besides comes behind them. */
+static bool is_head(const struct st_vocab *a, const struct st_vocab *b)
+{
+	uint64_t id;
+
+	for (size_t i = 0; i < a->n; i++)
+		if (!st_map_get(&b->ids, a->v[i].text, a->v[i].len, &id) || id != a->v[i].id)
+			return false;
+	for (size_t i = 0; i < b->n; i++)
+		if (b->v[i].id < a->end && !st_map_get(&a->ids, b->v[i].text, b->v[i].len, NULL))
+			return false;
+	return true;
+}
+
+static bool same_tokens(const struct st_vocab *a, const struct st_vocab *b)
+{
+	return a->n == b->n && is_head(a, b);
+}
+
+/* The sides that changed it, which `other` names, and what follows. */
+static void compare(struct reading *k)
+{
+	struct st_three_tokens *out = &k->k->what;
+	size_t n = k->w->n, changed = 0, first = 0;
+	bool differ = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!k->other[i])
+			continue;
+		first = changed++ ? first : i;
+		differ = differ || !same_tokens(&k->side[first], &k->side[i]);
+	}
+	if (!changed || (!k->base.n && !differ)) /* the base's rows are of nothing */
+		return;
+	out->mixed = differ || !is_head(&k->base, &k->side[first]) || (changed > 1 && changed < n);
+	out->side = first;
+	out->kept = out->mixed || changed == n ? 0 : k->base.end;
+	k->k->any = out->mixed || out->kept;
+}
+
+static int read_all(struct reading *k, struct st_err *e)
+{
+	struct st_weave *w = k->w;
+	int rc = read_tokens(k, &w->base, &k->base, e);
+
+	for (size_t i = 0; rc == ST_OK && i < w->n; i++) {
+		if (!same_files(&w->base, &w->sides[i], k->dir))
+			rc = read_tokens(k, &w->sides[i], &k->side[i], e);
+		k->other[i] = rc == ST_OK && k->side[i].n && !same_tokens(&k->base, &k->side[i]);
+		k->k->end[i] = k->side[i].n ? k->side[i].end : k->base.end;
+	}
+	k->k->base_end = k->base.end;
+	if (rc == ST_OK)
+		compare(k);
+	return rc;
+}
+
+static bool all_same_files(const struct st_weave *w, const char *dir)
+{
+	bool same = true;
+
+	for (size_t i = 0; same && i < w->n; i++)
+		same = same_files(&w->base, &w->sides[i], dir);
+	return same;
+}
+
+/* ---- how many rows ---- */
+
+static void note_size(struct st_weave_tokens *k, const struct st_setting *x)
+{
+	uint64_t n = 0;
+
+	if (k->nsizes == MOST_SIZES ||
+	    st_vocab_form_of(CONFIG, x->key, x->key_len) != ST_VOCAB_SIZE)
+		return;
+	for (size_t i = 0; i < x->value_len; i++) {
+		if (x->value[i] < '0' || x->value[i] > '9' || n > UINT32_MAX)
+			return;
+		n = 10 * n + (uint64_t)(x->value[i] - '0');
+	}
+	k->sizes[k->nsizes++] = n;
+}
+
+static int read_sizes(struct st_weave *w, struct st_weave_tokens *k, const char *vocab_dir,
+		      struct st_err *e)
+{
+	const struct st_index *x = w->d->nbases ? &w->base : &w->sides[0];
+	const struct st_stage_row *row = row_of(x, k->dir, CONFIG);
+	struct st_err bad = { 0 };
+	struct st_settings s;
+	struct st_buf b;
+	int rc;
+
+	row = row ? row : row_of(x, vocab_dir, CONFIG);
+	if (!row || row->mode == ST_MODE_LINK || row->size > MOST_CONFIG)
+		return ST_OK;
+	st_buf_init(&b, MOST_CONFIG);
+	st_settings_init(&s);
+	rc = st_weave_slurp(w, row, &b, e);
+	/* what is no configuration says nothing */
+	if (rc == ST_OK && st_settings_json(&s, "", b.p, b.len, &bad) == ST_OK)
+		for (size_t i = 0; i < s.n; i++)
+			note_size(k, &s.v[i]);
+	st_settings_release(&s);
+	st_buf_release(&b);
+	return rc;
+}
+
+/* ---- of a folder ---- */
+
+static int load(struct st_weave *w, struct st_weave_tokens *k, const char *vocab_dir,
+		struct st_err *e)
+{
+	struct reading r = { .w = w, .k = k, .dir = vocab_dir };
+	int rc;
+
+	if (all_same_files(w, vocab_dir))
+		return ST_OK;
+	st_vocab_init(&r.base);
+	for (size_t i = 0; i < w->n; i++)
+		st_vocab_init(&r.side[i]);
+	rc = read_all(&r, e);
+	st_vocab_release(&r.base);
+	for (size_t i = 0; i < w->n; i++)
+		st_vocab_release(&r.side[i]);
+	return rc == ST_OK && k->any ? read_sizes(w, k, vocab_dir, e) : rc;
+}
+
+static int find(struct st_weave *w, const char *path, struct st_weave_tokens **out,
+		struct st_err *e)
+{
+	size_t len = (size_t)(st_weave_file_name(path) - path), vocab_len;
+	struct st_weave_tokens *k;
+	const char *vocab_dir;
+	int rc = ST_OK;
+
+	for (k = w->tokens; k; k = k->next)
+		if (strlen(k->dir) == len && memcmp(k->dir, path, len) == 0) {
+			*out = k;
+			return ST_OK;
+		}
+	k = st_arena_alloc(&w->arena, sizeof(*k), e);
+	if (!k)
+		return e->code;
+	*k = (struct st_weave_tokens){ .next = w->tokens };
+	k->dir = st_arena_dup(&w->arena, path, len, e);
+	if (k->dir && st_weave_vocab_dir(w, path, &vocab_len)) {
+		vocab_dir = st_arena_dup(&w->arena, path, vocab_len, e);
+		rc = vocab_dir ? load(w, k, vocab_dir, e) : (int)e->code;
+	}
+	if (rc != ST_OK || !k->dir)
+		return e->code;
+	*out = w->tokens = k;
+	return ST_OK;
+}
+
+int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool *mixed, struct st_err *e)
+{
+	struct st_weave_tokens *k;
+	int rc = find(w, path, &k, e);
+
+	*mixed = rc == ST_OK && k->what.mixed;
+	return rc;
+}
+
+/* ---- of a tensor ---- */
+
+static bool like(const struct st_operand *a, const struct st_operand *b)
+{
+	return a->ndim == b->ndim && a->ndim >= 1 && a->ndim <= 2 &&
+	       (a->ndim == 1 || a->shape[1] == b->shape[1]);
+}
+
+/* A row for every token, on every side. */
+static bool has_rows(const struct st_weave_tokens *k, size_t n, const struct st_operand *base,
+		     const struct st_operand *const *sides)
+{
+	const struct st_operand *first = base;
+
+	if (base && base->ndim && base->shape[0] < k->base_end)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!sides[i])
+			continue;
+		first = first ? first : sides[i];
+		if (!like(first, sides[i]) || sides[i]->shape[0] < k->end[i])
+			return false;
+	}
+	return first != NULL;
+}
+
+static bool is_size(const struct st_weave_tokens *k, uint64_t rows)
+{
+	for (size_t i = 0; i < k->nsizes; i++)
+		if (rows == k->sizes[i] && rows >= k->base_end)
+			return true;
+	return false;
+}
+
+int st_weave_token_size(struct st_weave *w, const char *path, uint64_t rows, bool *said,
+			struct st_err *e)
+{
+	struct st_weave_tokens *k;
+	int rc = find(w, path, &k, e);
+
+	*said = rc == ST_OK && is_size(k, rows);
+	return rc;
+}
+
+int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *model,
+		    const struct st_operand *base, const struct st_operand *const *sides,
+		    struct st_three_tokens *out, struct st_err *e)
+{
+	struct st_weave_tokens *k;
+	bool said = false;
+	int rc = find(w, path, &k, e);
+
+	if (rc != ST_OK || !k->any || !has_rows(k, w->n, base, sides))
+		return rc;
+	*out = k->what;
+	if (!base || is_size(k, base->shape[0]))
+		return ST_OK;
+	for (size_t i = 0; model && !said && i < model->n; i++)
+		said = model->t[i].ndim >= 1 && model->t[i].ndim <= 2 &&
+		       is_size(k, model->t[i].shape[0]);
+	/* Of a tensor that may be another one no rows are told apart: a conflict. */
+	*out = (struct st_three_tokens){ .mixed = !said };
+	return ST_OK;
+}
