@@ -298,6 +298,8 @@ static int patch_rest(struct writing *w, const uint8_t *kind, struct st_err *e)
 		rc = st_patch_prepare(&patch, w->c->ctx, w->c->path, &in, &edits, e);
 		if (rc == ST_OK)
 			rc = st_patch_apply(&patch, w->fd, w->name, e);
+		if (w->c->shared && patch.shared)
+			*w->c->shared = true;
 		st_patch_release(&patch);
 	}
 	free(p.edits);

@@ -31,6 +31,9 @@ struct st_compose { /* all borrowed */
 	 * new file. */
 	int (*fill)(void *arg, size_t i, st_bytes_fn sink, void *sink_arg, struct st_err *e);
 	void *arg;
+	/* May be NULL. Set where tensors share memory and would need other values than that, which
+	 * only shows when they are written. */
+	bool *shared;
 };
 
 /*

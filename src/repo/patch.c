@@ -189,7 +189,9 @@ static int verify(struct st_patch *p, const struct st_source *src, struct st_err
 		if (!edit && st_oid_is_zero(&p->before[k]))
 			continue;
 		rc = st_hash_tensor(p->ctx, src, t, &id, e);
-		if (rc == ST_OK && !st_oid_eq(&id, edit ? &p->ids[edit - 1] : &p->before[k]))
+		p->shared = rc == ST_OK &&
+			    !st_oid_eq(&id, edit ? &p->ids[edit - 1] : &p->before[k]);
+		if (p->shared)
 			rc = st_fail(e, ST_EREFUSED,
 				     edit ? "%s: elements of tensor %s share memory with each "
 					    "other or with another tensor that is replaced: it "

@@ -39,6 +39,7 @@ struct st_patch {
 	struct st_oid *before; /* of in->layout's tensors; zero: overlaps no edit */
 	struct st_run *runs;
 	size_t nruns; /* sorted, disjoint */
+	bool shared;  /* st_patch_apply: tensors that share memory cannot have these values */
 };
 
 /* Everything is borrowed until st_patch_release, which follows a failure too. ST_ENOTFOUND names a

@@ -294,6 +294,9 @@ struct st_fabric {
 	size_t n, cap;
 	size_t pattern; /* the side whose layout and metadata it has */
 	double layers;	/* the model's last layer */
+	/* Set where st_fabric_write is ST_EREFUSED since tensors share memory that cannot have all
+	 * their values: nothing is known about that before. */
+	bool *shared;
 };
 /* Its values are those of one tensor. */
 bool st_fabric_copies(const struct st_thread *t);

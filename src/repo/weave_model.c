@@ -480,12 +480,22 @@ static int weave_inside(struct st_weaving *k, struct st_err *e)
 	return rc;
 }
 
-static int write_all(struct st_weaving *k, struct st_err *e)
+/* *whole: it cannot be, as is found when tensors that share memory are written. */
+static int write_all(struct st_weaving *k, const struct st_weaving_counts *before, bool *whole,
+		     struct st_err *e)
 {
+	struct st_err why = { 0 };
+	bool shared = false;
 	int rc = st_weaving_measure(k, e);
 
-	if (rc == ST_OK)
-		rc = k->f.unit ? st_weave_unit_write(&k->f, e) : st_fabric_write(&k->f, e);
+	if (rc != ST_OK)
+		return rc;
+	k->f.shared = &shared;
+	rc = k->f.unit ? st_weave_unit_write(&k->f, &why) : st_fabric_write(&k->f, &why);
+	if (rc != ST_OK && shared)
+		return st_weaving_refused(k, before, &why, whole, e);
+	if (rc != ST_OK)
+		*e = why;
 	return rc;
 }
 
@@ -502,8 +512,13 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 		   struct st_err *e)
 {
 	struct st_weaving k = { .f = { .w = w, .s = s, .unit = u } };
-	const struct st_weaving_counts before = { w->d->nitems, w->open, w->tensors_taken,
-						  w->tensors_blended };
+	const struct st_weaving_counts before = { .nitems = w->d->nitems,
+						  .ntarget = w->target.nrows,
+						  .ngone = w->gone.nrows,
+						  .open = w->open,
+						  .taken = w->tensors_taken,
+						  .blended = w->tensors_blended,
+						  .sewn = w->sewn };
 	bool whole = was_whole(w, u ? st_weave_unit_path(u) : s->path);
 	int rc = ST_OK;
 
@@ -512,10 +527,10 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 		rc = weave_inside(&k, e);
 	if (rc == ST_OK && !whole)
 		rc = st_weaving_check(&k, &before, &whole, e);
+	if (rc == ST_OK && !whole)
+		rc = write_all(&k, &before, &whole, e);
 	if (rc == ST_OK && whole)
 		rc = u ? st_weave_unit_whole(w, u, e) : st_weave_whole(w, s, ST_CONFLICT_LAYOUT, e);
-	else if (rc == ST_OK)
-		rc = write_all(&k, e);
 	st_weaving_close(&k);
 	return rc;
 }

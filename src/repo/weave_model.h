@@ -48,8 +48,9 @@ static inline const struct st_side *st_weaving_side(const struct st_weaving *k, 
  * where nothing speaks for another one. */
 ST_MUST int st_weaving_pattern(struct st_weaving *k, struct st_err *e);
 struct st_weaving_counts { /* of a weave, before the model */
-	size_t nitems;
+	size_t nitems, ntarget, ngone;
 	uint64_t open, taken, blended;
+	struct st_sewn *sewn;
 };
 /*
  * *whole: no file can be laid out for what the tensors become, so that the file is one conflict.
@@ -57,6 +58,9 @@ struct st_weaving_counts { /* of a weave, before the model */
  */
 ST_MUST int st_weaving_check(struct st_weaving *k, const struct st_weaving_counts *before,
 			     bool *whole, struct st_err *e);
+/* The same, for what st_fabric_check or st_fabric_write failed with. */
+ST_MUST int st_weaving_refused(struct st_weaving *k, const struct st_weaving_counts *before,
+			       const struct st_err *why, bool *whole, struct st_err *e);
 
 /* weave_figures.c: the figures of what is open, ours against theirs. Of tensors with other numbers
  * of rows those rows count that both, and the base, have. */

@@ -82,6 +82,43 @@ static bool shares_memory(const struct st_weaving *k, size_t i)
 	return any;
 }
 
+/* Is a tensor of both sides in memory of its own on one of them only? */
+static int other_memory(const struct st_weaving *k, size_t a, size_t b, bool *yes, struct st_err *e)
+{
+	const struct st_side *x = st_weaving_side(k, a), *y = st_weaving_side(k, b);
+	struct st_map names;
+	int rc = ST_OK;
+
+	*yes = false;
+	if (!shares_memory(k, a) && !shares_memory(k, b))
+		return ST_OK;
+	st_map_init(&names);
+	for (size_t j = 0; rc == ST_OK && j < x->n; j++)
+		rc = st_map_put(&names, x->t[j].name, x->t[j].name_len, j, NULL, NULL, e);
+	for (size_t j = 0; rc == ST_OK && !*yes && j < y->n; j++) {
+		uint64_t at;
+
+		*yes = st_map_get(&names, y->t[j].name, y->t[j].name_len, &at) &&
+		       k->tied[a][at] != k->tied[b][j];
+	}
+	st_map_release(&names);
+	return rc;
+}
+
+/* What shares memory and what the file says besides go together in one file: does another side's
+ * file have what may be wanted of the one, and not what `want` has of the other? */
+static int is_torn(const struct st_weaving *k, size_t want, bool *torn, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	*torn = false;
+	for (size_t i = 0; rc == ST_OK && !*torn && i < k->f.w->n; i++)
+		if (k->f.side[i] && i != want && (i == k->memory || k->said) &&
+		    !same_metadata(&k->parts[i].v[0], &k->parts[want].v[0]))
+			rc = other_memory(k, i, want, torn, e);
+	return rc;
+}
+
 /* Is the result just what the side has, memory that is shared included? */
 static bool is_all_of(const struct st_weaving *k, size_t i)
 {
@@ -92,7 +129,8 @@ static bool is_all_of(const struct st_weaving *k, size_t i)
 int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 {
 	size_t first = 0, want;
-	bool any = false, all = true, differ = false;
+	bool any = false, all = true, differ = false, torn = false;
+	int rc;
 
 	while (!k->f.side[first])
 		first++;
@@ -108,9 +146,11 @@ int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 		any = true;
 	}
 	k->f.pattern = want;
-	if (differ)
-		return settle_metadata(k, &k->f.pattern, e);
-	if (k->memory && k->f.side[k->memory] && fits(k, k->memory, false)) {
+	rc = differ ? ST_OK : is_torn(k, want, &torn, e);
+	if (rc != ST_OK || differ || torn)
+		return rc == ST_OK ? settle_metadata(k, &k->f.pattern, e) : rc;
+	if (k->memory && k->f.side[k->memory] && fits(k, k->memory, false) &&
+	    same_metadata(&k->parts[k->memory].v[0], &k->parts[want].v[0])) {
 		k->f.pattern = k->memory;
 		return ST_OK;
 	}
@@ -137,26 +177,35 @@ static bool is_decided(const struct st_fabric *f)
 	return false;
 }
 
-int st_weaving_check(struct st_weaving *k, const struct st_weaving_counts *before, bool *whole,
-		     struct st_err *e)
+int st_weaving_refused(struct st_weaving *k, const struct st_weaving_counts *before,
+		       const struct st_err *why, bool *whole, struct st_err *e)
 {
 	struct st_weave *w = k->f.w;
-	struct st_err why = { 0 };
-	int rc = k->f.unit ? st_weave_unit_check(&k->f, &why) : st_fabric_check(&k->f, &why);
+	bool refused = why->code == ST_EREFUSED;
 
-	*whole = rc == ST_EREFUSED && !is_decided(&k->f);
-	if (rc == ST_OK)
-		return rc;
+	*whole = refused && !is_decided(&k->f);
 	if (!*whole)
-		return st_fail(e, rc, "%s%s", why.msg,
-			       rc == ST_EREFUSED ? "; or decide all conflicts of the file for one "
-						   "side, or stage a file of your own with 'strata "
-						   "add'" :
-						   "");
+		return st_fail(e, why->code, "%s%s", why->msg,
+			       refused ? "; or decide all conflicts of the file for one side, or "
+					 "stage a file of your own with 'strata add'" :
+					 "");
 	w->d->nitems = before->nitems;
+	w->target.nrows = before->ntarget;
+	w->gone.nrows = before->ngone;
+	w->sewn = before->sewn;
 	w->open = before->open;
 	w->tensors_taken = before->taken;
 	w->tensors_blended = before->blended;
-	st_warn(&w->r->ctx, "%s; or decide for one side's file", why.msg);
+	st_warn(&w->r->ctx, "%s; or decide for one side's file", why->msg);
 	return ST_OK;
+}
+
+int st_weaving_check(struct st_weaving *k, const struct st_weaving_counts *before, bool *whole,
+		     struct st_err *e)
+{
+	struct st_err why = { 0 };
+	int rc = k->f.unit ? st_weave_unit_check(&k->f, &why) : st_fabric_check(&k->f, &why);
+
+	*whole = false;
+	return rc == ST_OK ? ST_OK : st_weaving_refused(k, before, &why, whole, e);
 }

@@ -286,7 +286,8 @@ static int compose(struct sewing *k, int fd, struct st_err *e)
 				.v = k->v,
 				.n = f->n,
 				.fill = fill,
-				.arg = k };
+				.arg = k,
+				.shared = f->shared };
 	struct st_vfile *v;
 	int rc = st_vfile_open(&v, f->w->r, &f->s->side[f->pattern]->id, e);
 

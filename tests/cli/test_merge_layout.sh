@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Merged models in formats that are only written in the place of what is there: .npz.
+# Merged models in formats that are only written in the place of what is there: .npz, .pt.
 . "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
 
 npz() { # FILE [-z] NAME=NUMBERS...: a file of f32 vectors; -z: compressed
@@ -156,10 +156,102 @@ decided_apart() {
 	strata merge -q --replay HEAD
 }
 
+torch() { python3 "$ST_SRC/tests/cli/mktorch.py" m.pt "$@"; }
+
+# the same, of mktorch.py's arguments
+torches() {
+	rm -rf repo && strata init -q repo && cd repo || return 1
+	torch $1 && strata add . && strata commit -q -m base
+	strata branch side
+	torch $2 && strata commit -q -a -m ours
+	cp m.pt ../ours
+	strata switch -q side
+	torch $3 && strata commit -q -a -m theirs
+	cp m.pt ../theirs
+	strata switch -q main
+}
+
+step() {
+	python3 -c 'import re, zipfile
+text = zipfile.ZipFile("m.pt").read("m/data.pkl")
+print(re.search(rb"step.*?K(.)", text, re.S).group(1)[0])'
+}
+
+# A tensor got memory of its own on each side: in either file the other one's would change too.
+memory() {
+	torches 'a=1 f=@a b=2 e=@b' 'a=1 f=5 b=2 e=@b' 'a=1 f=@a b=2 e=6'
+	for how in '' '--method ours'; do
+		rc 1 strata merge side $how
+		grep -q 'tensor "a" shares memory with one that is replaced, .*; or decide for one side' "$t_tmp/err"
+		match '^  layout +m.pt$' strata status
+		[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
+		cmp m.pt ../ours
+		strata resolve -q m.pt --theirs
+		cmp m.pt ../theirs
+		strata resolve -q m.pt --ours
+		cmp m.pt ../ours
+		strata resolve -q m.pt --from side
+		strata merge -q --continue
+		cmp m.pt ../theirs
+		strata merge -q --replay HEAD
+		strata undo -q
+	done
+	rc 1 strata merge side
+	torch a=1 f=5 b=2 e=6 && strata add m.pt
+	strata merge -q --continue
+	out '6 6 6 6' values m.pt::e
+	strata merge -q --replay HEAD
+	strata fsck --full
+	# decided tensor by tensor into what no file can hold
+	cd .. && torches 'a=1 f=@a b=2 e=@b c=3' 'a=1 f=5 b=2 e=@b c=4' 'a=1 f=@a b=2 e=@b c=5'
+	strata merge -q side --rule c=theirs
+	out '5 5 5 5' values m.pt::f
+}
+
+# What is no tensor on one side, and who shares whose memory on the other: neither is lost unsaid.
+memory_and_metadata() {
+	torches 'a=1 b=2 c=3 step=:1' 'a=1 b=2 c=4 step=:2' 'a=1 b=@a c=3 step=:1'
+	rc 1 strata merge -q side
+	match '^  configuration +m.pt::\(metadata\)$' strata status
+	strata resolve -q '*' --theirs
+	out 1 step
+	strata resolve -q '*' --ours
+	out 2 step
+	out '1 1 1 1' values m.pt::b
+	out '4 4 4 4' values m.pt::c
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	cd .. && torches 'a=1 b=2 step=:1' 'a=1 b=@a step=:1' 'a=1 b=2 step=:2'
+	rc 1 strata merge -q side
+	match '^  configuration +m.pt::\(metadata\)$' strata status
+	strata resolve -q '*' --ours
+	cmp m.pt ../ours
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	# with tensors to decide about
+	for side in ours theirs; do
+		cd .. && torches 'a=1 b=@a step=:1' 'a=2 b=@a step=:2' 'a=1 b=4 step=:1'
+		rc 1 strata merge -q side
+		match '^  tied +m.pt::a ' strata status
+		match '^  configuration +m.pt::\(metadata\)$' strata status
+		strata resolve -q '*' --$side
+		cmp m.pt ../$side
+		strata merge -q --continue
+		strata merge -q --replay HEAD
+	done
+	# both did the same
+	cd .. && torches 'a=1 b=2 c=3 step=:1' 'a=1 b=2 c=4 step=:2' 'a=1 b=@a c=3 step=:2'
+	strata merge -q side
+	out 2 step
+	out '4 4 4 4' values m.pt::c
+}
+
 it 'merges what goes into the same places' in_place
 it 'makes a file that cannot be laid out one conflict' both_added
 it 'forgets what rules said about its tensors' ruled
 it 'makes compressed tensors a conflict of their file' compressed
 it 'takes a file of theirs by method, too' by_method
 it 'refuses decisions that no file can hold' decided_apart
+it 'makes memory that each side shares otherwise a conflict of the file' memory
+it 'loses neither shared memory nor what is no tensor' memory_and_metadata
 finish

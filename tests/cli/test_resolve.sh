@@ -79,38 +79,7 @@ joins() {
 	out '' strata diff side
 }
 
-torch() { # FILE NAME=NUMBER|@NAME...: vectors of four; @: of the other one's memory
-	python3 - "$@" <<-'END'
-		import collections, io, pickle, struct, sys, types, zipfile
-		for name in ("torch", "torch._utils"):
-		    sys.modules[name] = types.ModuleType(name)
-		class FloatStorage:
-		    def __init__(self, key): self.key = key
-		def _rebuild_tensor_v2(): pass
-		FloatStorage.__module__ = "torch"
-		_rebuild_tensor_v2.__module__ = "torch._utils"
-		sys.modules["torch"].FloatStorage = FloatStorage
-		sys.modules["torch._utils"]._rebuild_tensor_v2 = _rebuild_tensor_v2
-		class Tensor:
-		    def __init__(self, storage): self.storage = storage
-		    def __reduce__(self):
-		        return _rebuild_tensor_v2, (self.storage, 0, (4,), (1,), False, collections.OrderedDict())
-		class Pickler(pickle.Pickler):
-		    def persistent_id(self, x):
-		        if isinstance(x, FloatStorage): return "storage", FloatStorage, x.key, "cpu", 4
-		made, data = collections.OrderedDict(), {}
-		for name, value in (a.split("=") for a in sys.argv[2:]):
-		    key = made[value[1:]].storage.key if value[0] == "@" else str(len(data))
-		    made[name] = Tensor(FloatStorage(key))
-		    if value[0] != "@": data[key] = struct.pack("<4f", *[float(value)] * 4)
-		out = io.BytesIO()
-		Pickler(out, 2).dump(made)
-		with zipfile.ZipFile(sys.argv[1], "w") as z:
-		    for name, text in [("data.pkl", out.getvalue())] + [("data/" + k, v) for k, v in data.items()]:
-		        z.writestr("m/" + name, text)
-		    z.writestr("m/version", "3\n")
-	END
-}
+torch() { python3 "$ST_SRC/tests/cli/mktorch.py" "$@"; } # FILE NAME=NUMBER|NAME=@NAME...
 
 # What cannot be decided so says what can.
 hints() {
