@@ -27,9 +27,9 @@ struct st_local_files {
 };
 
 /*
- * checkout.c: the working tree, which index now describes, becomes what target says (both sorted);
- * rows of target get stat data. local NULL: refuses to overwrite local changes. With spare only
- * what differs between the two indexes is written.
+ * checkout_plan.c: the working tree, which index now describes, becomes what target says (both
+ * sorted); rows of target get stat data. local NULL: refuses to overwrite local changes. With spare
+ * only what differs between the two indexes is written.
  */
 ST_MUST int st_checkout_index(struct st_repo *r, struct st_index *now, struct st_index *target,
 			      struct st_local_files *local, strata_checkout_result *res,

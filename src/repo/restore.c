@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repo/checkout.h"
+
+static int restore_source(struct st_repo *r, const char *source, unsigned flags, struct st_index *x,
+			  struct st_err *e)
+{
+	struct st_oid commit;
+
+	if (source)
+		return st_checkout_target(r, source, &commit, x, e);
+	if (flags & STRATA_RESTORE_STAGED) {
+		st_index_release(x);
+		return st_head_index(r, x, e);
+	}
+	st_index_release(x);
+	return st_staged_load(r, x, e);
+}
+
+int st_verb_restore(struct st_repo *r, const char *source, const char *const *paths, size_t n,
+		    unsigned flags, strata_checkout_result *res, struct st_err *e)
+{
+	struct st_txn t;
+	struct st_checkout c = { .r = r, .force = true, .res = res };
+	struct st_index target;
+	int rc;
+
+	c.txn = flags & STRATA_RESTORE_STAGED ? &t : NULL; /* else there is no operation */
+	*res = (strata_checkout_result){ 0 };
+	if (n == 0)
+		return st_fail(e, ST_EUSAGE, "name the paths to restore, '.' for all");
+	st_index_init(&target);
+	rc = st_txn_begin(&t, r, "restore", e);
+	if (rc == ST_OK)
+		rc = st_txn_index(&t, e);
+	if (rc == ST_OK)
+		rc = restore_source(r, source, flags, &target, e);
+	if (rc == ST_OK)
+		rc = st_pathspec_new(&c.ps, r, paths, n, e);
+	c.now = &t.index;
+	c.target = &target;
+	if (rc == ST_OK && (flags & STRATA_RESTORE_WORKTREE)) {
+		rc = st_checkout_plan(&c, e);
+		if (rc == ST_OK)
+			rc = st_checkout_carry_out(&c, e);
+	}
+	if (rc == ST_OK && (flags & STRATA_RESTORE_STAGED)) {
+		rc = st_checkout_put_rows(&c, &t.index, true, e);
+		if (rc == ST_OK)
+			rc = st_txn_publish(&t, true, NULL, e);
+	}
+	st_checkout_release(&c);
+	st_index_release(&target);
+	st_txn_end(&t);
+	return rc;
+}
