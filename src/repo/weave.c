@@ -457,35 +457,106 @@ static const struct st_stage_row *find_side(const struct st_weave *w, size_t i, 
 	return &w->sides[i].rows[k - 1];
 }
 
-static int weave_kept(struct st_weave *w, struct renames *x, const struct st_stage_row *base,
-		      struct st_err *e)
+static bool is_renamed(const struct st_stage_row *base, const struct st_stage_row *row)
 {
-	struct st_strand s = { .path = base->path, .base = base };
+	return row && strcmp(row->path, base->path) != 0;
+}
+
+/* A side that did the same as one that renamed the file, and then made another one of its old
+ * name: that one, in again, was added. */
+static void pair_again(const struct st_weave *w, struct renames *x, struct st_strand *s,
+		       struct st_strand *again)
+{
+	const struct st_stage_row *to = NULL, *row;
+	size_t at;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (!to && is_renamed(s->base, s->side[i]))
+			to = s->side[i];
+	for (size_t i = 0; to && i < w->n; i++) {
+		if (!s->side[i] || is_renamed(s->base, s->side[i]) ||
+		    st_oid_eq(&s->side[i]->id, &s->base->id))
+			continue;
+		row = st_index_find(&w->sides[i], to->path, to->path_len, &at);
+		if (!row || x[i].used[at] || !st_oid_eq(&row->id, &s->base->id))
+			continue;
+		x[i].used[at] = true;
+		again->side[i] = s->side[i];
+		s->side[i] = row;
+	}
+}
+
+/* Is the name that side i gave the file that of another one on another side? */
+static bool is_elsewhere(const struct st_weave *w, const struct st_strand *s, size_t i)
+{
+	const struct st_stage_row *row;
+
+	for (size_t o = 0; o < w->n; o++) {
+		row = st_index_find(&w->sides[o], s->side[i]->path, s->side[i]->path_len, NULL);
+		if (o != i && row && row != s->side[o])
+			return true;
+	}
+	return false;
+}
+
+/* A path can be of one file only: what would share it was removed, and the other one added. One
+ * that goes may be what another one counted on. */
+static void part_renamed(const struct st_weave *w, struct renames *x, struct st_strand *s)
+{
+	for (bool parted = true; parted;) {
+		parted = false;
+		for (size_t i = 0; i < w->n; i++)
+			if (is_renamed(s->base, s->side[i]) && is_elsewhere(w, s, i)) {
+				x[i].used[s->side[i] - w->sides[i].rows] = false;
+				s->side[i] = NULL;
+				parted = true;
+			}
+	}
+}
+
+static int weave_pair(struct st_weave *w, struct st_strand *s, struct st_err *e)
+{
 	const char *name = NULL;
 	bool differ = false, gone = false;
 
-	if (st_weave_unit_at(w, base->path))
-		return ST_OK;
 	for (size_t i = 0; i < w->n; i++) {
-		s.side[i] = find_side(w, i, &x[i], base);
-		gone = gone || !s.side[i];
-		if (!s.side[i] || strcmp(s.side[i]->path, base->path) == 0)
+		gone = gone || !s->side[i];
+		if (!is_renamed(s->base, s->side[i]))
 			continue;
-		differ = differ || (name && strcmp(name, s.side[i]->path) != 0);
-		name = name ? name : s.side[i]->path;
+		differ = differ || (name && strcmp(name, s->side[i]->path) != 0);
+		name = name ? name : s->side[i]->path;
 	}
 	if (name)
-		s.path = name;
+		s->path = name;
 	if (name && (differ || gone)) {
-		if (s.side[0])
-			s.path = s.side[0]->path;
-		s.mode = mode_of(w, &s);
-		if (w->wanted && !w->wanted(w->wanted_arg, s.path))
+		if (s->side[0])
+			s->path = s->side[0]->path;
+		s->mode = mode_of(w, s);
+		if (w->wanted && !w->wanted(w->wanted_arg, s->path))
 			return ST_OK;
 		return st_weave_whole(
-			w, &s, differ ? ST_CONFLICT_RENAME_RENAME : ST_CONFLICT_RENAME_DELETE, e);
+			w, s, differ ? ST_CONFLICT_RENAME_RENAME : ST_CONFLICT_RENAME_DELETE, e);
 	}
-	return st_weave_file(w, &s, e);
+	return st_weave_file(w, s, e);
+}
+
+static int weave_kept(struct st_weave *w, struct renames *x, const struct st_stage_row *base,
+		      struct st_err *e)
+{
+	struct st_strand s = { .path = base->path, .base = base }, again = { .path = base->path };
+	bool any = false;
+	int rc;
+
+	if (st_weave_unit_at(w, base->path))
+		return ST_OK;
+	for (size_t i = 0; i < w->n; i++)
+		s.side[i] = find_side(w, i, &x[i], base);
+	pair_again(w, x, &s, &again);
+	part_renamed(w, x, &s);
+	rc = weave_pair(w, &s, e);
+	for (size_t i = 0; i < w->n; i++)
+		any = any || again.side[i];
+	return rc == ST_OK && any ? st_weave_file(w, &again, e) : rc;
 }
 
 static const struct st_stage_row *find_added(const struct st_weave *w, size_t i,
@@ -547,15 +618,31 @@ static int no_item_twice(const struct st_merge_desc *d, struct st_err *e)
 	return ST_OK;
 }
 
+static int no_path_twice(const struct st_index *x, struct st_err *e)
+{
+	struct st_map paths;
+	bool had = false;
+	int rc = ST_OK;
+
+	st_map_init(&paths);
+	for (size_t i = 0; rc == ST_OK && i < x->nrows; i++) {
+		rc = st_map_put(&paths, x->rows[i].path, x->rows[i].path_len, i, &had, NULL, e);
+		if (rc == ST_OK && had)
+			rc = st_fail(e, ST_EREFUSED,
+				     "two files would come to be '%s': rename one of them first, "
+				     "on its branch",
+				     x->rows[i].path);
+	}
+	st_map_release(&paths);
+	return rc;
+}
+
 static int finish(struct st_weave *w, struct st_err *e)
 {
-	size_t n = w->target.nrows;
-	int rc = st_index_sort(&w->target, e);
+	int rc = no_path_twice(&w->target, e);
 
-	if (rc == ST_OK && w->target.nrows != n)
-		rc = st_fail(e, ST_EREFUSED,
-			     "two files would come to have one path: rename one of them first, on "
-			     "its branch");
+	if (rc == ST_OK)
+		rc = st_index_sort(&w->target, e);
 	if (rc == ST_OK)
 		rc = st_weave_clashes(w, e);
 	if (rc == ST_OK)
