@@ -33,7 +33,7 @@ typedef struct strata_merge_options {
 typedef struct strata_merge_result {
 	bool moved;				      /* false: HEAD had everything already */
 	bool made;				      /* a version was made */
-	bool several_bases;			      /* the newest of several counted */
+	bool several_bases;			      /* base is one of several: of all */
 	char base[STRATA_HEX];			      /* what was merged against; "" none */
 	char commit[STRATA_HEX], version[32];	      /* of HEAD now; version "" when it has none */
 	char old_commit[STRATA_HEX], old_version[32]; /* and before; "" on an unborn branch */

@@ -149,7 +149,8 @@ static int show(struct cli *c, const strata_merge_result *r, strata_error *err)
 	human old = human_id(r->old_commit);
 
 	if (r->several_bases)
-		printf("of several versions that both come from the newest counts: %s\n",
+		printf("several versions are the newest that all come from, %s one of them: where "
+		       "they\ndiffer, what one of them changed counts\n",
 		       human_id(r->base).s);
 	if (r->conflicts)
 		return conflicts_show(c, err);

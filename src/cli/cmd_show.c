@@ -238,8 +238,10 @@ struct merged {
 
 static int text_merge(void *arg, const strata_merge_info *i)
 {
-	printf("\nMerged against %s, seed %" PRIu64 "; %s settled\n",
-	       i->nbases ? human_id(i->bases[0]).s : "nothing", i->seed,
+	fputs("\nMerged against ", stdout);
+	for (size_t k = 0; k < i->nbases; k++)
+		printf("%s%s", k ? " and " : "", human_id(i->bases[k]).s);
+	printf("%s, seed %" PRIu64 "; %s settled\n", i->nbases ? "" : "nothing", i->seed,
 	       i->items ? human_number(i->items).s : "nothing had to be");
 	(void)arg;
 	return 0;
@@ -289,6 +291,7 @@ static int json_merge(void *arg, const strata_merge_info *i)
 	jk_text(j, "id", i->id);
 	jk_strings(j, "parents", i->parents, i->nparents);
 	jk_text(j, "base", i->nbases ? i->bases[0] : NULL);
+	jk_strings(j, "bases", i->bases, i->nbases);
 	jk_u64(j, "seed", i->seed);
 	jk_u64(j, "settled", i->items);
 	strata_json_end_object(j);

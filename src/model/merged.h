@@ -39,7 +39,9 @@ struct st_merge_desc {
 	struct st_arena arena;
 	struct st_oid *parents; /* ours first; at least 2 */
 	size_t nparents;
-	struct st_oid *bases; /* the one that counts; none: the lines have no version in common */
+	/* The best versions that all come from: several after merges crosswise, when the base is
+	 * made of them; none: the lines have no version in common. */
+	struct st_oid *bases;
 	size_t nbases;
 	uint64_t seed;		     /* at most 2^53 */
 	bool nonfinite;		     /* inputs that are no number were allowed */

@@ -171,6 +171,32 @@ int st_diff_side_add(struct st_diff_side *s, struct st_dfile *f, struct st_err *
 	return rc;
 }
 
+int st_diff_side_borrow(struct st_diff_side *s, const struct st_diff_side *from, size_t i,
+			bool unlike, struct st_err *e)
+{
+	struct st_operand *op;
+	int rc = st_grow(&s->ops, &s->ops_cap, s->n + 1, e);
+
+	if (rc == ST_OK)
+		rc = st_grow(&s->where, &s->where_cap, s->n + 1, e);
+	if (rc != ST_OK)
+		return rc;
+	op = &s->ops[s->n];
+	*op = from->ops[i];
+	if (unlike) {
+		memset(&op->id, 0, sizeof(op->id));
+		op->ndim = 0;
+		op->nbytes = 0;
+	}
+	rc = st_map_put(&s->names, op->name, op->name_len, s->n, NULL, NULL, e);
+	if (rc != ST_OK)
+		return rc;
+	s->where[s->n++] = from->where[i];
+	s->side.t = s->ops;
+	s->side.n = s->n;
+	return ST_OK;
+}
+
 /* ---- reading ---- */
 
 static int open_span(struct st_source *out, const struct st_source *under, uint64_t off, uint64_t n,

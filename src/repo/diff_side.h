@@ -67,6 +67,12 @@ void st_diff_side_free(struct st_diff_side *s);
 /* All tensors of an opened file, which must stay open. A name that another file had already gets
  * "#2". */
 ST_MUST int st_diff_side_add(struct st_diff_side *s, struct st_dfile *f, struct st_err *e);
+/*
+ * Tensor i of another side, which must outlive s, and whose name s has not yet. unlike: as one that
+ * no tensor is the same as: of zero id, without elements.
+ */
+ST_MUST int st_diff_side_borrow(struct st_diff_side *s, const struct st_diff_side *from, size_t i,
+				bool unlike, struct st_err *e);
 const struct st_side *st_diff_side_get(const struct st_diff_side *s);
 
 /* diff.c: the figures that sums give; not those of rows, rank and histogram */

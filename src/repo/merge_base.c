@@ -97,3 +97,81 @@ int st_merge_bases(struct st_repo *r, const struct st_oid *a, const struct st_oi
 	*n = rc == ST_OK ? o.n : 0;
 	return rc;
 }
+
+/* ---- of several ---- */
+
+static bool is_in(const struct st_oid *v, size_t n, const struct st_oid *id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (st_oid_eq(&v[i], id))
+			return true;
+	return false;
+}
+
+/* Of v, those that lead to no other one. */
+static int keep_best(struct st_repo *r, struct st_oid *v, size_t *n, struct st_err *e)
+{
+	struct st_oid one[2];
+	size_t found;
+	int rc = ST_OK;
+
+	for (size_t i = *n; rc == ST_OK && i > 0; i--)
+		for (size_t k = 0; rc == ST_OK && k < *n; k++) {
+			if (k == i - 1)
+				continue;
+			rc = st_merge_bases(r, &v[i - 1], &v[k], one, 2, &found, e);
+			if (rc != ST_OK || found != 1 || !st_oid_eq(&one[0], &v[i - 1]))
+				continue;
+			(*n)--;
+			memmove(&v[i - 1], &v[i], (*n - (i - 1)) * sizeof(*v));
+			break;
+		}
+	return rc;
+}
+
+/* Those of the commits before, each with one more. */
+static int join_one(struct st_repo *r, struct st_oid *v, size_t *n, const struct st_oid *id,
+		    struct st_err *e)
+{
+	struct st_oid now[ST_BASES_MAX], some[ST_BASES_MAX + 1];
+	size_t nnow = 0, nsome;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < *n; i++) {
+		rc = st_merge_bases(r, &v[i], id, some, ST_BASES_MAX + 1, &nsome, e);
+		for (size_t k = 0; rc == ST_OK && k < nsome; k++) {
+			if (is_in(now, nnow, &some[k]))
+				continue;
+			if (nnow == ST_BASES_MAX)
+				return st_fail(e, ST_ELIMIT,
+					       "the versions have more than %d others that are the "
+					       "newest they all come from",
+					       ST_BASES_MAX);
+			now[nnow++] = some[k];
+		}
+	}
+	if (rc == ST_OK && *n > 1)
+		rc = keep_best(r, now, &nnow, e);
+	memcpy(v, now, nnow * sizeof(*v));
+	*n = nnow;
+	return rc;
+}
+
+int st_merge_bases_of_all(struct st_repo *r, const struct st_oid *ids, size_t n,
+			  struct st_oid **out, size_t *nout, struct st_err *e)
+{
+	struct st_oid *v = st_calloc(ST_BASES_MAX, sizeof(*v), e);
+	int rc = v ? ST_OK : (int)e->code;
+
+	*out = NULL;
+	*nout = v && n ? 1 : 0;
+	if (*nout)
+		v[0] = ids[0];
+	for (size_t i = 1; rc == ST_OK && *nout && i < n; i++)
+		rc = join_one(r, v, nout, &ids[i], e);
+	if (rc == ST_OK)
+		*out = v;
+	else
+		free(v);
+	return rc;
+}

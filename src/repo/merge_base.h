@@ -16,5 +16,10 @@ ST_MUST int st_merge_base_each(struct st_repo *r, const struct st_oid *a, const 
 /* The same into out, which has room for max; *n is how many it got. */
 ST_MUST int st_merge_bases(struct st_repo *r, const struct st_oid *a, const struct st_oid *b,
 			   struct st_oid *out, size_t max, size_t *n, struct st_err *e);
+/* The same of all of n commits: ancestors of each of them. Into *out, to be freed; ST_ELIMIT where
+ * there are more than ST_BASES_MAX. */
+#define ST_BASES_MAX 64
+ST_MUST int st_merge_bases_of_all(struct st_repo *r, const struct st_oid *ids, size_t n,
+				  struct st_oid **out, size_t *nout, struct st_err *e);
 
 #endif

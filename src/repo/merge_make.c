@@ -97,27 +97,22 @@ static int find_base(struct making *k, struct st_err *e)
 {
 	struct st_merge_job *j = k->j;
 	struct st_merge_desc *d = &k->m.d;
-	struct st_oid base = j->head.commit, found[2];
-	size_t n = 1;
-	int rc = ST_OK;
+	struct st_oid *found = NULL;
+	size_t n = 0;
+	int rc = st_merge_bases_of_all(j->r, d->parents, d->nparents, &found, &n, e);
 
-	for (size_t i = 0; rc == ST_OK && n && i < j->n; i++) {
-		rc = st_merge_bases(j->r, &base, &j->ids[i], found, 2, &n, e);
-		if (rc == ST_OK && n > 1)
-			j->res->several_bases = true;
-		base = found[0];
+	if (rc == ST_OK && n) {
+		d->bases = st_arena_alloc(&d->arena, n * sizeof(*d->bases), e);
+		d->nbases = d->bases ? n : 0;
+		if (d->bases)
+			memcpy(d->bases, found, n * sizeof(*d->bases));
+		st_oid_hex(&found[0], j->res->base);
+		j->res->several_bases = n > 1;
+		rc = e->code;
 	}
-	if (rc != ST_OK)
+	free(found);
+	if (rc != ST_OK || n)
 		return rc;
-	if (n) {
-		d->bases = st_arena_alloc(&d->arena, sizeof(base), e);
-		if (!d->bases)
-			return e->code;
-		d->bases[0] = base;
-		d->nbases = 1;
-		st_oid_hex(&base, j->res->base);
-		return ST_OK;
-	}
 	if (j->o->unrelated)
 		return ST_OK;
 	return st_fail(e, ST_EREFUSED,

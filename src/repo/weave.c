@@ -240,7 +240,7 @@ int st_weave_store(struct st_weave *w, const struct st_strand *s, int fd, const 
 
 /* ---- files as wholes ---- */
 
-static bool same_content(const struct st_stage_row *a, const struct st_stage_row *b)
+bool st_weave_same(const struct st_stage_row *a, const struct st_stage_row *b)
 {
 	if (!a || !b)
 		return a == b;
@@ -262,7 +262,7 @@ int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_confli
 	struct st_choice c;
 	int rc;
 
-	if (s->base)
+	if (s->base && !st_weave_baseless(w, s->base))
 		it.base = s->base->id;
 	for (size_t i = 0; i < w->n; i++)
 		if (s->side[i])
@@ -277,6 +277,8 @@ int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_confli
 		row = s->side[c.side];
 		break;
 	case ST_HOW_BASE:
+		if (st_weave_baseless(w, s->base))
+			return st_weave_no_base(s->path, "", 0, e);
 		row = s->base;
 		break;
 	case ST_HOW_HAND:
@@ -382,6 +384,7 @@ static uint32_t mode_of(const struct st_weave *w, const struct st_strand *s)
 int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 {
 	const struct st_stage_row *changed = NULL;
+	const bool baseless = st_weave_baseless(w, s->base);
 	bool any = false, differ = false, gone = false, modified = false, misread;
 	int rc = st_check_cancel(&w->r->ctx, e);
 
@@ -390,9 +393,9 @@ int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 	s->mode = mode_of(w, s);
 	for (size_t i = 0; i < w->n; i++) {
 		/* where there is no base a side without the file has no say */
-		if (same_content(s->side[i], s->base))
+		if (!baseless && st_weave_same(s->side[i], s->base))
 			continue;
-		differ = differ || (any && !same_content(s->side[i], changed));
+		differ = differ || (any && !st_weave_same(s->side[i], changed));
 		if (!any)
 			changed = s->side[i];
 		any = true;
@@ -692,7 +695,9 @@ int st_weave_init(struct st_weave *w, struct st_err *e)
 	st_merge_desc_sort(w->d);
 	w->nknown = w->d->nitems;
 	w->n = w->d->nparents;
-	if (w->d->nbases)
+	if (w->d->nbases > 1)
+		rc = st_weave_bases_load(w, e);
+	else if (w->d->nbases)
 		rc = load(w, &w->d->bases[0], &w->base, e);
 	for (size_t i = 0; rc == ST_OK && i < w->n; i++)
 		rc = load(w, &w->d->parents[i], &w->sides[i], e);
@@ -703,6 +708,7 @@ void st_weave_release(struct st_weave *w)
 {
 	st_weave_vocab_release(w);
 	st_weave_units_release(w);
+	st_weave_bases_release(w);
 	st_ingest_free(w->ingest);
 	st_index_release(&w->base);
 	st_index_release(&w->target);

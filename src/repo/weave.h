@@ -6,6 +6,7 @@
  *
  *	weave.c		which files belong together, and files as wholes
  *	weave_model.c	a model, tensor by tensor
+ *	weave_base.c	the base, where merges crosswise left several
  *	weave_sides.c	its files in each version
  *	weave_pattern.c	what its file in the result is made like
  *	weave_write.c	and a file that this takes
@@ -21,6 +22,7 @@
 #define ST_REPO_WEAVE_H
 
 #include "merge/blend.h"
+#include "merge/keys3.h"
 #include "merge/three.h"
 #include "merge/vocab.h"
 #include "model/merged.h"
@@ -32,6 +34,7 @@ struct st_fabric;
 struct st_keys_text;
 struct st_sewn;
 struct st_thread;
+struct st_weave_bases;
 struct st_weave_fit;
 
 struct st_weave {
@@ -45,7 +48,9 @@ struct st_weave {
 	void *wanted_arg;
 	/* What "by hand" stands for; NULL: nothing is by hand. */
 	const struct st_index *hand;
-	struct st_index base, sides[ST_THREE_SIDES]; /* sorted; sides: n of them */
+	/* Sorted; sides: n of them. base: of several, what st_weave_bases_load says. */
+	struct st_index base, sides[ST_THREE_SIDES];
+	struct st_weave_bases *bases; /* weave_base.c: NULL unless there are several */
 	size_t n;
 	struct st_index target; /* what becomes of it all; sorted at the end */
 	struct st_index gone;	/* files that were wanted and are not in the target */
@@ -96,6 +101,34 @@ struct st_strand { /* a file on all sides */
 ST_MUST int st_weave_init(struct st_weave *w, struct st_err *e);
 ST_MUST int st_weave_run(struct st_weave *w, struct st_err *e);
 void st_weave_release(struct st_weave *w);
+
+/* Are they of one content, or both absent? */
+bool st_weave_same(const struct st_stage_row *a, const struct st_stage_row *b);
+
+/* weave_base.c */
+/*
+ * Fills w->base, of several bases, and w->bases. Of a file for which they have no answer it has
+ * some base's row; st_weave_baseless is true of it then, and no side counts as unchanged.
+ */
+ST_MUST int st_weave_bases_load(struct st_weave *w, struct st_err *e);
+void st_weave_bases_release(struct st_weave *w);
+/* base: of w->base, or NULL */
+bool st_weave_baseless(const struct st_weave *w, const struct st_stage_row *base);
+/* Of several bases: their number, and *all with those that they come from themselves. They are
+ * numbered in one, the bases first. */
+size_t st_weave_nbases(const struct st_weave *w, size_t *all);
+const struct st_index *st_weave_base_at(const struct st_weave *w, size_t i);
+const struct st_stage_row *st_weave_base_row(const struct st_weave *w, size_t i, const char *path);
+/* Of something that all of these have or have not: which base's counts. */
+#define ST_NO_BASE SIZE_MAX
+size_t st_weave_choose(const struct st_weave *w, bool (*same)(void *arg, size_t i, size_t k),
+		       void *arg);
+/* ST_EREFUSED: a tensor, or (len 0) the file, cannot be as the base has it. */
+int st_weave_no_base(const char *path, const char *name, size_t len, struct st_err *e);
+/* A base text for a file without an answer, by key (lang not NULL) or by line, into out, which is
+ * cleared. *found false: that has no answer either. */
+ST_MUST int st_weave_base_text(struct st_weave *w, const char *path, const enum st_keys_lang *lang,
+			       struct st_buf *out, bool *found, struct st_err *e);
 
 /* ST_EUSAGE: how is nothing of the kind. */
 ST_MUST int st_choice_parse(struct st_choice *out, struct st_arena *arena, const char *how,
@@ -151,6 +184,7 @@ struct st_weave_unit {
 	struct st_unit_version base, side[ST_THREE_SIDES];
 	bool apart;	/* its files are merged one by one */
 	size_t pattern; /* the side whose files the result has */
+	bool torn;	/* several bases cut it differently: it is one conflict */
 	bool wanted;	/* the caller's */
 };
 /* All of w, which is loaded. */

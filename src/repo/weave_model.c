@@ -145,6 +145,12 @@ static int leave_out(struct st_weaving *k, const struct st_fate *f, struct st_th
 	return left < k->f.w->n ? narrow(k, t, e) : ST_OK;
 }
 
+/* Several bases have no answer for it. */
+static bool is_baseless(const struct st_fate *f)
+{
+	return f->base && st_oid_is_zero(&f->base->id);
+}
+
 /* like: as which the result is typed and shaped; who: whose memory it is about */
 static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		    const struct st_operand *like, size_t who, struct st_err *e)
@@ -160,7 +166,7 @@ static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct 
 		in[i] = f->sides[i];
 	t = &k->f.v[k->f.n - 1];
 	t->from = *c;
-	t->base = f->base;
+	t->base = is_baseless(f) ? NULL : f->base;
 	t->in = in;
 	one = &st_weaving_side(k, who)->t[k->first[who][one - st_weaving_side(k, who)->t]];
 	t->seed_name = one == f->sides[who] ? f->name : one->name;
@@ -271,6 +277,8 @@ static int obey(struct st_weaving *k, const struct st_fate *f, const struct st_c
 		op = f->sides[who];
 		break;
 	case ST_HOW_BASE:
+		if (is_baseless(f))
+			return st_weave_no_base(k->f.s->path, f->name, f->len, e);
 		rc = f->base ? add_thread(k, f->base->name, f->base->name_len, f->base,
 					  st_diff_side_get(k->f.base), e) :
 			       ST_OK;
@@ -335,6 +343,21 @@ static int by_hand(struct st_weaving *k, const struct st_fate *f, struct st_err 
 	return i < k->f.w->n ? add_fate(k, f, f->sides[i], st_weaving_side(k, i), e) : ST_OK;
 }
 
+/* What a rule says that wants a base where there is none is left to be decided. */
+static enum st_ruled ruled(const struct st_weaving *k, const struct st_fate *f)
+{
+	const struct st_spec *spec = k->f.w->rules && is_baseless(f) ?
+					     st_rules_find(k->f.w->rules, f->name, f->len) :
+					     NULL;
+	struct st_method_info info = { .needs_base = false };
+
+	if (spec)
+		st_method_of(spec, &info);
+	if (info.needs_base)
+		return ST_RULED_NOT;
+	return f->outcome == ST_MERGE_BLEND ? ST_RULED_ANY : ST_RULED_SIDE;
+}
+
 static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
@@ -356,8 +379,7 @@ static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *
 	for (size_t i = 0; i < k->f.w->n; i++)
 		if (f->sides[i])
 			ids[i] = f->sides[i]->id;
-	rc = st_weave_item(k->f.w, &it, f->outcome == ST_MERGE_BLEND ? ST_RULED_ANY : ST_RULED_SIDE,
-			   &c, e);
+	rc = st_weave_item(k->f.w, &it, ruled(k, f), &c, e);
 	if (rc == ST_OK)
 		note_memory(k, f, &c);
 	return rc == ST_OK ? obey(k, f, &c, e) : rc;
@@ -519,7 +541,7 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 						  .taken = w->tensors_taken,
 						  .blended = w->tensors_blended,
 						  .sewn = w->sewn };
-	bool whole = was_whole(w, u ? st_weave_unit_path(u) : s->path);
+	bool whole = (u && u->torn) || was_whole(w, u ? st_weave_unit_path(u) : s->path);
 	int rc = ST_OK;
 
 	st_map_init(&k.open);

@@ -19,8 +19,12 @@ struct st_weaving_other { /* the same model in a version that `from` named */
 	struct st_parts parts;
 };
 
+struct st_weaving_bases; /* weave_sides.c: where several bases differ about the model */
+
 struct st_weaving { /* one model */
 	struct st_fabric f;
+	struct st_weaving_bases *bases; /* NULL: there is one answer */
+	bool no_metadata;		/* what the bases say besides tensors has none */
 	struct st_parts base, parts[ST_THREE_SIDES];
 	bool *tied[ST_THREE_SIDES], *base_tied;
 	size_t *first[ST_THREE_SIDES]; /* of the tensors of one memory: the first one's number */

@@ -139,7 +139,7 @@ int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 		if (!k->f.side[i])
 			continue;
 		all = all && same_metadata(&k->parts[i].v[0], &k->parts[first].v[0]);
-		if (k->f.base && same_metadata(&k->parts[i].v[0], k->base.v))
+		if (k->f.base && !k->no_metadata && same_metadata(&k->parts[i].v[0], k->base.v))
 			continue;
 		differ = differ || (any && !same_metadata(&k->parts[i].v[0], &k->parts[want].v[0]));
 		want = any ? want : i;

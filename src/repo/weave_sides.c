@@ -2,6 +2,13 @@
 /* The files of a model in each version, and which of its tensors share memory. */
 #include "repo/weave_model.h"
 
+struct st_weaving_bases {
+	struct st_parts *v; /* numbered as st_weave_nbases says */
+	bool **tied;
+	struct st_map *names; /* tensor -> its number, of each */
+	size_t n, all;
+};
+
 struct ties {
 	bool *tied;
 	size_t *first, at;
@@ -37,7 +44,8 @@ static int find_ties(const struct st_parts *p, bool **tied, size_t **first, stru
 		return e->code;
 	for (size_t i = 0; rc == ST_OK && i < p->n; i++) {
 		t.seg_off = UINT64_MAX; /* memory is shared within a file */
-		rc = st_vfile_views(p->v[i].v, note_tie, &t, e);
+		if (p->v[i].model)
+			rc = st_vfile_views(p->v[i].v, note_tie, &t, e);
 	}
 	return rc;
 }
@@ -84,6 +92,158 @@ static int open_version(struct st_weaving *k, const struct st_stage_row *row,
 	return open_parts(k->f.w->r, &row, 1, p, e);
 }
 
+/* ---- several bases ---- */
+
+struct choosing {
+	const struct st_weaving_bases *b;
+	const char *name;
+	size_t len;
+};
+
+static const struct st_operand *tensor_of(const struct choosing *x, size_t i, bool *tied)
+{
+	uint64_t at;
+
+	*tied = false;
+	if (!st_map_get(&x->b->names[i], x->name, x->len, &at))
+		return NULL;
+	*tied = x->b->tied[i][at];
+	return &st_diff_side_get(x->b->v[i].side)->t[at];
+}
+
+static bool same_tensor(void *arg, size_t i, size_t k)
+{
+	bool ta, tb;
+	const struct st_operand *a = tensor_of(arg, i, &ta), *b = tensor_of(arg, k, &tb);
+
+	if (!a || !b)
+		return a == b;
+	return a->dtype == b->dtype && st_oid_eq(&a->id, &b->id) && st_operand_same_shape(a, b) &&
+	       ta == tb;
+}
+
+static bool same_metadata(void *arg, size_t i, size_t k)
+{
+	const struct st_weaving_bases *b = arg;
+	size_t na = 0, nb = 0;
+	const char *ta = b->v[i].n ? st_dfile_metadata(b->v[i].v, &na) : NULL;
+	const char *tb = b->v[k].n ? st_dfile_metadata(b->v[k].v, &nb) : NULL;
+
+	if (!ta || !tb)
+		return ta == tb;
+	return na == nb && memcmp(ta, tb, na) == 0;
+}
+
+static int add_tensor(struct st_weaving *k, const struct st_operand *op, struct st_err *e)
+{
+	struct choosing x = { k->bases, op->name, op->name_len };
+	struct st_diff_side *side = k->base.side;
+	size_t at = st_weave_choose(k->f.w, same_tensor, &x);
+	bool open = at == ST_NO_BASE, tied;
+	int rc;
+
+	for (at = open ? 0 : at; open && !tensor_of(&x, at, &tied);)
+		at++;
+	op = tensor_of(&x, at, &tied);
+	if (!op)
+		return ST_OK;
+	rc = st_diff_side_borrow(side, x.b->v[at].side,
+				 (size_t)(op - st_diff_side_get(x.b->v[at].side)->t), open, e);
+	if (rc == ST_OK)
+		k->base_tied[st_diff_side_get(side)->n - 1] = tied && !open;
+	return rc;
+}
+
+/* Of each tensor the base's that counts, or one that none is the same as. */
+static int choose_tensors(struct st_weaving *k, struct st_err *e)
+{
+	const struct st_weaving_bases *b = k->bases;
+	size_t all = 0, at;
+	int rc = st_diff_side_new(&k->base.side, k->f.w->r, &k->f.w->r->ctx, e);
+
+	for (size_t i = 0; i < b->n; i++)
+		all += st_diff_side_get(b->v[i].side)->n;
+	k->base_tied = st_calloc(all, sizeof(*k->base_tied), e);
+	if (!k->base_tied)
+		return e->code;
+	for (size_t i = 0; rc == ST_OK && i < b->n; i++) {
+		const struct st_side *side = st_diff_side_get(b->v[i].side);
+
+		for (size_t j = 0; rc == ST_OK && j < side->n; j++) {
+			const struct st_operand *op = &side->t[j];
+			bool before = false;
+
+			for (size_t o = 0; o < i; o++)
+				before = before ||
+					 st_map_get(&b->names[o], op->name, op->name_len, NULL);
+			if (!before)
+				rc = add_tensor(k, op, e);
+		}
+	}
+	at = st_weave_choose(k->f.w, same_metadata, k->bases);
+	k->no_metadata = at == ST_NO_BASE || !b->v[at].n;
+	k->base.v = k->no_metadata ? NULL : b->v[at].v; /* borrowed */
+	return rc;
+}
+
+static int open_base(struct st_weaving *k, size_t i, struct st_err *e)
+{
+	struct st_weaving_bases *b = k->bases;
+	const struct st_stage_row *row = st_weave_base_row(k->f.w, i, k->f.s->base->path);
+	const struct st_side *side;
+	size_t *first = NULL;
+	int rc = open_parts(k->f.w->r, &row, row ? 1 : 0, &b->v[i], e);
+
+	if (rc == ST_OK)
+		rc = find_ties(&b->v[i], &b->tied[i], &first, e);
+	free(first);
+	side = rc == ST_OK ? st_diff_side_get(b->v[i].side) : NULL;
+	for (size_t j = 0; rc == ST_OK && j < side->n; j++)
+		rc = st_map_put(&b->names[i], side->t[j].name, side->t[j].name_len, j, NULL, NULL,
+				e);
+	return rc;
+}
+
+static int open_bases(struct st_weaving *k, struct st_err *e)
+{
+	struct st_arena *ar = &k->f.w->arena;
+	struct st_weaving_bases *b = st_arena_alloc(ar, sizeof(*b), e);
+	size_t all = 0;
+	int rc = ST_OK;
+
+	if (!b)
+		return e->code;
+	b->n = st_weave_nbases(k->f.w, &all);
+	b->v = st_arena_alloc(ar, all * sizeof(*b->v), e);
+	b->tied = st_arena_alloc(ar, all * sizeof(*b->tied), e);
+	b->names = st_arena_alloc(ar, all * sizeof(*b->names), e);
+	if (!b->v || !b->tied || !b->names)
+		return e->code;
+	b->all = all;
+	k->bases = b;
+	for (size_t i = 0; i < all; i++)
+		st_map_init(&b->names[i]);
+	for (size_t i = 0; rc == ST_OK && i < all; i++)
+		rc = open_base(k, i, e);
+	return rc == ST_OK ? choose_tensors(k, e) : rc;
+}
+
+static void close_bases(struct st_weaving *k)
+{
+	struct st_weaving_bases *b = k->bases;
+
+	if (!b)
+		return;
+	k->base.v = NULL;
+	for (size_t i = 0; i < b->all; i++) {
+		close_parts(&b->v[i]);
+		free(b->tied[i]);
+		st_map_release(&b->names[i]);
+	}
+}
+
+/* ---- all versions ---- */
+
 int st_weaving_open(struct st_weaving *k, struct st_err *e)
 {
 	const struct st_weave_unit *u = k->f.unit;
@@ -91,7 +251,10 @@ int st_weaving_open(struct st_weaving *k, struct st_err *e)
 	size_t *first = NULL;
 	int rc = ST_OK;
 
-	if (u || s->base) {
+	if (!u && st_weave_baseless(k->f.w, s->base)) {
+		rc = open_bases(k, e);
+		k->f.base = k->base.side;
+	} else if (u || s->base) {
 		rc = open_version(k, s->base, u ? &u->base : NULL, &k->base, e);
 		if (rc == ST_OK)
 			rc = find_ties(&k->base, &k->base_tied, &first, e);
@@ -118,6 +281,7 @@ void st_weaving_close(struct st_weaving *k)
 		free(k->tied[i]);
 		free(k->first[i]);
 	}
+	close_bases(k);
 	close_parts(&k->base);
 	free(k->base_tied);
 	free(k->others);

@@ -16,6 +16,7 @@ struct texts {
 	const struct st_strand *s;
 	struct st_buf base, side[ST_THREE_SIDES];
 	size_t n;
+	bool baseless;		/* several bases have no answer for it: it is one conflict */
 	enum st_keys_lang lang; /* of what is merged by key */
 };
 
@@ -146,6 +147,7 @@ static int by_line(struct texts *x, struct st_err *e)
 
 	st_buf_init(&now, 4 * MOST);
 	rc = join_lines(x, &now, &conflicts, e);
+	conflicts += rc == ST_OK && x->baseless;
 	if (rc == ST_OK && conflicts && is_vocabulary(x)) {
 		rc = by_token(x, e);
 	} else if (rc == ST_OK && conflicts) {
@@ -459,6 +461,20 @@ static bool has_keys(struct texts *x)
 	return x->lang == ST_KEYS_YAML || ends(x->s->path, ".json");
 }
 
+/* Of several bases that differ. */
+static int join_bases(struct texts *x, struct st_err *e)
+{
+	bool keys = has_keys(x), found;
+	int rc;
+
+	if (!st_weave_baseless(x->w, x->s->base))
+		return ST_OK;
+	rc = st_weave_base_text(x->w, x->s->base->path, keys ? &x->lang : NULL, &x->base, &found,
+				e);
+	x->baseless = !found;
+	return rc;
+}
+
 int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done, struct st_err *e)
 {
 	struct texts x = { .w = w, .s = s, .n = w->n };
@@ -469,7 +485,9 @@ int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done, str
 	for (size_t i = 0; i < x.n; i++)
 		st_buf_init(&x.side[i], MOST);
 	rc = load(&x, done, e);
-	if (rc == ST_OK && *done && has_keys(&x))
+	if (rc == ST_OK && *done)
+		rc = join_bases(&x, e);
+	if (rc == ST_OK && *done && !x.baseless && has_keys(&x))
 		rc = by_key(&x, &keys, e);
 	if (rc == ST_OK && *done && !keys)
 		rc = by_line(&x, e);

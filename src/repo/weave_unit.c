@@ -248,11 +248,67 @@ static bool choose_pattern(const struct st_weave *w, struct st_weave_unit *u)
 	return false;
 }
 
+/* ---- several bases ---- */
+
+static bool same_version(const struct st_unit_version *a, const struct st_unit_version *b)
+{
+	return same_files(a, b) && st_weave_same(a->index, b->index);
+}
+
+static bool any_baseless(const struct st_weave *w, const struct st_unit_version *v)
+{
+	bool any = st_weave_baseless(w, v->index);
+
+	for (size_t i = 0; i < v->n; i++)
+		any = any || st_weave_baseless(w, v->rows[i]);
+	return any;
+}
+
+static bool all_same(const struct st_weave *w, const struct st_weave_unit *u)
+{
+	for (size_t i = 1; i < w->n; i++)
+		if (!same_version(&u->side[0], &u->side[i]))
+			return false;
+	return true;
+}
+
+/*
+ * *whole: u->base is one base's model with all its files, and the others have nothing to say.
+ * *torn: else tensors do not lie in files of one name in all bases, so that files cannot be looked
+ * at one by one.
+ */
+static int look_bases(struct st_weave *w, struct st_weave_unit *u, bool *whole, bool *torn,
+		      struct st_err *e)
+{
+	size_t all, n = st_weave_nbases(w, &all);
+	struct st_unit_version *v = st_calloc(n, sizeof(*v), e);
+	char format[64] = "";
+	int rc = v ? ST_OK : (int)e->code;
+
+	*whole = *torn = false;
+	for (size_t i = 0; rc == ST_OK && i < n; i++) {
+		bool fits;
+
+		rc = collect(w, st_weave_base_at(w, i), u->name, &v[i], &fits, e);
+		*whole = *whole || same_version(&u->base, &v[i]);
+		if (rc == ST_OK)
+			rc = find_homes(w, &v[i], format, sizeof(format), &fits, e);
+		*torn = *torn || !fits;
+		for (size_t k = 0; k < i; k++)
+			*torn = *torn || moved(&v[k], &v[i]);
+	}
+	*whole = *whole && !any_baseless(w, &u->base);
+	for (size_t i = 0; v && i < n; i++)
+		release_version(&v[i]);
+	free(v);
+	return rc;
+}
+
 /* Several sides changed it. */
 static int look(struct st_weave *w, struct st_weave_unit *u, bool *yes, struct st_err *e)
 {
 	char format[64] = "";
-	bool fits, everywhere = true;
+	bool fits, everywhere = true, whole = true, torn = false;
 	size_t changed = 0;
 	int rc = ST_OK;
 
@@ -265,11 +321,18 @@ static int look(struct st_weave *w, struct st_weave_unit *u, bool *yes, struct s
 		*yes = fits || (!v->n && !v->index);
 		changed += i && *yes && !same_files(&u->base, v);
 	}
-	*yes = *yes && changed > 1;
-	for (size_t i = 0; rc == ST_OK && *yes && i <= w->n; i++)
+	if (rc == ST_OK && *yes && w->bases)
+		rc = look_bases(w, u, &whole, &torn, e);
+	*yes = *yes && (whole ? changed > 1 : !all_same(w, u));
+	for (size_t i = torn; rc == ST_OK && *yes && i <= w->n; i++)
 		rc = find_homes(w, version(u, i), format, sizeof(format), yes, e);
 	if (rc == ST_OK && *yes)
 		u->apart = !everywhere || !choose_pattern(w, u);
+	u->torn = !whole && (torn || !u->apart);
+	if (u->torn) {
+		u->apart = false;
+		u->pattern = 0;
+	}
 	return rc;
 }
 
@@ -568,12 +631,13 @@ static const struct st_oid *id_at(const struct st_index *x, const char *path)
 int st_weave_unit_whole(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)
 {
 	const char *path = st_weave_unit_path(u);
+	const struct st_oid none = { { 0 } };
 	struct st_oid ids[ST_THREE_SIDES];
 	const struct st_merge_item it = { .path = path,
 					  .path_len = strlen(path),
 					  .name = "",
 					  .kind = st_conflict_name(ST_CONFLICT_LAYOUT),
-					  .base = *id_at(&w->base, path),
+					  .base = u->torn ? none : *id_at(&w->base, path),
 					  .sides = ids,
 					  .nsides = w->n };
 	struct st_choice c;
@@ -589,6 +653,8 @@ int st_weave_unit_whole(struct st_weave *w, const struct st_weave_unit *u, struc
 	case ST_HOW_SIDE:
 		return take_version(w, u, &u->side[c.side], e);
 	case ST_HOW_BASE:
+		if (u->torn)
+			return st_weave_no_base(path, "", 0, e);
 		return take_version(w, u, &u->base, e);
 	case ST_HOW_HAND:
 		return take_staged(w, u, e);

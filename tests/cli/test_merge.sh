@@ -563,7 +563,7 @@ say() {
 	strata merge -q s2 s3 --rule a=linear:weight=7/1/0 --rule b=linear:weight=7/0/1
 	model ../want.safetensors a:F32:64:2 b:F32:64:3
 	cmp m.safetensors ../want.safetensors
-	match '"kind":"merge-description","id":"[0-9a-f]{64}","parents":\["[0-9a-f]{64}","[0-9a-f]{64}","[0-9a-f]{64}"\],"base":"[0-9a-f]{64}","seed":0,"settled":2\}' \
+	match '"kind":"merge-description","id":"[0-9a-f]{64}","parents":\["[0-9a-f]{64}","[0-9a-f]{64}","[0-9a-f]{64}"\],"base":"[0-9a-f]{64}","bases":\["[0-9a-f]{64}"\],"seed":0,"settled":2\}' \
 		strata show --json
 	match '"name":"a","type":"values","how":"linear:.*","base":"[0-9a-f]{64}","sides":\["[0-9a-f]{64}","[0-9a-f]{64}","[0-9a-f]{64}"\]\}' \
 		strata show --json
