@@ -165,6 +165,7 @@ static int pick_own(struct st_kmerge *k, const struct st_keys_text *text, struct
 /* What becomes of a value: `text`, or what it is in ours but for cuts inside. */
 struct outcome {
 	bool as_ours;
+	bool own;		  /* nobody's comments belong to it but ours's */
 	struct st_keys_text text; /* p NULL: it goes */
 };
 
@@ -193,12 +194,15 @@ static int ask(struct st_kmerge *k, const struct place *x, bool own, struct outc
 	if (rc != ST_OK)
 		return rc;
 	if (own) {
-		o->as_ours = false;
+		*o = (struct outcome){ .own = true };
 		rc = k->k->own(k->k->arg, path, k->path.len, &base, sides, &o->text, mine, e);
 		return rc == ST_OK && *mine ? pick_own(k, &o->text, e) : rc;
 	}
 	rc = k->k->decide(k->k->arg, path, k->path.len, &base, sides, &from, e);
-	return rc == ST_OK ? take(k, x, from, o, e) : rc;
+	if (rc == ST_OK)
+		rc = take(k, x, from, o, e);
+	o->own = from == 0;
+	return rc;
 }
 
 static int merge_object(struct st_kmerge *k, const struct place *x, struct st_err *e);
@@ -218,10 +222,30 @@ static bool all_are(const struct st_kmerge *k, const struct place *x, enum st_js
 	return true;
 }
 
+/* Did ours lay it out otherwise, in white space or the order of keys? */
+static bool is_relaid(const struct st_kmerge *k, const struct place *x)
+{
+	const struct st_knode *a = x->base, *b = x->side[0];
+
+	return a && b &&
+	       (a->to - a->from != b->to - b->from ||
+		memcmp(k->base.p + a->from, k->side[0].p + b->from, a->to - a->from) != 0);
+}
+
 static bool enters(const struct st_kmerge *k, const struct place *x)
 {
-	return k->lang->always_enters &&
+	return (k->lang->always_enters || is_relaid(k, x)) &&
 	       (all_are(k, x, ST_JSON_OBJECT) || all_are(k, x, ST_JSON_ARRAY));
+}
+
+/* Once it is known what a value of ours that stays becomes. */
+static int join_comments(struct st_kmerge *k, const struct place *x, const struct outcome *o,
+			 struct st_err *e)
+{
+	const bool lines = !o->as_ours && o->text.p && memchr(o->text.p, '\n', o->text.len);
+
+	return k->lang->comments && !o->own ? k->lang->comments(k, x->base, x->side, lines, e) :
+					      ST_OK;
 }
 
 static int settle(struct st_kmerge *k, const struct place *x, struct outcome *o, struct st_err *e)
@@ -246,7 +270,8 @@ static int settle(struct st_kmerge *k, const struct place *x, struct outcome *o,
 	if (rc != ST_OK || mine)
 		return rc;
 	/* one side's, but what it holds may be asked about, or has comments of ours */
-	if (any && ((k->k->own && all_are(k, x, ST_JSON_OBJECT)) || enters(k, x)))
+	if ((any && k->k->own && all_are(k, x, ST_JSON_OBJECT)) ||
+	    ((any || k->lang->comments) && enters(k, x)))
 		differ = true;
 	if (!differ)
 		return take(k, x, who, o, e);
@@ -275,6 +300,8 @@ static int merge_array(struct st_kmerge *k, const struct place *x, struct st_err
 			rc = settle(k, &p, &o, e);
 		if (rc == ST_OK && !o.as_ours)
 			rc = k->lang->replace(k, p.side[0], o.text.p ? &o.text : &null, e);
+		if (rc == ST_OK)
+			rc = join_comments(k, &p, &o, e);
 		p.base = st_kdoc_after(&k->base, p.base);
 		for (size_t i = 0; i < k->k->n; i++)
 			p.side[i] = st_kdoc_after(&k->side[i], p.side[i]);
@@ -333,6 +360,8 @@ static int merge_ours(struct st_kmerge *k, const struct place *x, struct st_kobj
 			break;
 		if (o.as_ours || o.text.p)
 			rc = keep(k, j, c, &o, e);
+		if (rc == ST_OK && (o.as_ours || o.text.p))
+			rc = join_comments(k, &p, &o, e);
 	}
 	k->path.len = len;
 	return rc;

@@ -70,6 +70,10 @@ struct st_klang {
 			       const struct st_keys_text *text, struct st_err *e);
 	/* Members of ours go, and others come. */
 	ST_MUST int (*members)(struct st_kmerge *k, const struct st_kobject *o, struct st_err *e);
+	/* NULL, or: the comments of a value of ours that stays become those of all sides. lines: it
+	 * becomes one of several lines. */
+	ST_MUST int (*comments)(struct st_kmerge *k, const struct st_knode *base,
+				const struct st_knode *const *sides, bool lines, struct st_err *e);
 	/* One-sided changes go in key by key too, so that ours's comments stay. */
 	bool always_enters;
 	bool checked; /* the result is read again before it counts */

@@ -468,9 +468,156 @@ static int yaml_members(struct st_kmerge *k, const struct st_kobject *o, struct 
 	return rc;
 }
 
+/* ---- comments ---- */
+
+struct remark {
+	size_t from, to;	  /* what is cut where it changes */
+	struct st_keys_text text; /* without the blanks around it; p NULL: there is none */
+};
+
+/* Behind a value of one line, or a key whose value begins below. False: something else is there. */
+static bool beside(const struct st_kdoc *d, const struct st_knode *x, struct remark *r)
+{
+	size_t at = is_block(x) ? x->sign : end_of(x), end = eol(d, at);
+
+	*r = (struct remark){ .from = at, .to = end };
+	if (x->inner || (is_block(x) && !below(d, x)) || memchr(d->p + x->sign, '\n', at - x->sign))
+		return false;
+	at += strspn(d->p + at, " ");
+	if (at >= end)
+		return true;
+	while (end > at && d->p[end - 1] == ' ')
+		end--;
+	r->text = (struct st_keys_text){ d->p + at, end - at };
+	return d->p[at] == '#' && at > r->from;
+}
+
+/* The lines above a key or dash, at the top of the file all of them. */
+static bool above(const struct st_kdoc *d, const struct st_knode *x, struct remark *r)
+{
+	size_t end = line_of(d, x->key_from), at;
+	bool first = x == st_kdoc_child(d, d->v);
+
+	*r = (struct remark){ .from = first ? 0 : lead(d, x), .to = end };
+	r->text = (struct st_keys_text){ d->p + r->from, end - r->from };
+	if (!r->text.len)
+		r->text.p = NULL;
+	for (at = r->from; at < end; at = eol(d, at) + 1) {
+		size_t n = spaces(d, at);
+
+		if (d->p[at + n] != '#' && d->p[at + n] != '\n')
+			return false;
+	}
+	return !x->inner && !x->compact;
+}
+
+static bool same_text(const struct st_keys_text *a, const struct st_keys_text *b)
+{
+	return a->len == b->len && (!a->len || memcmp(a->p, b->p, a->len) == 0);
+}
+
+static bool has_line(const struct st_keys_text *t, const char *p, size_t n)
+{
+	const char *at = t->p, *end = at + t->len;
+
+	while (t->len && at < end) {
+		const char *lf = memchr(at, '\n', (size_t)(end - at));
+		size_t len = (size_t)((lf ? lf : end) - at);
+
+		if (len == n && memcmp(at, p, n) == 0)
+			return true;
+		at += len + 1;
+	}
+	return false;
+}
+
+/* Both changed it: ours's, and what is new in theirs's. */
+static int add_remark(struct st_buf *b, const struct st_keys_text *base,
+		      const struct st_keys_text *t, bool lines, struct st_err *e)
+{
+	const struct st_keys_text now = { b->p, b->len };
+	const char *at = t->p, *end = at + t->len;
+	struct st_buf more;
+	int rc = ST_OK;
+
+	if (!lines) {
+		if (b->len && t->len)
+			rc = st_buf_addch(b, ' ', e);
+		return rc == ST_OK ? st_buf_add(b, t->p, t->len, e) : rc;
+	}
+	st_buf_init(&more, MOST);
+	while (rc == ST_OK && t->len && at < end) {
+		const char *lf = memchr(at, '\n', (size_t)(end - at));
+		size_t len = (size_t)((lf ? lf : end) - at);
+
+		if (len && !has_line(&now, at, len) && !has_line(base, at, len))
+			rc = st_buf_add(&more, at, len + 1, e);
+		at += len + 1;
+	}
+	if (rc == ST_OK)
+		rc = st_buf_add(b, more.p, more.len, e);
+	st_buf_release(&more);
+	return rc;
+}
+
+typedef bool remark_fn(const struct st_kdoc *d, const struct st_knode *x, struct remark *r);
+
+static int join_remarks(struct st_kmerge *k, const struct st_knode *base,
+			const struct st_knode *const *sides, remark_fn *find, struct st_err *e)
+{
+	bool lines = find == above;
+	struct remark ours, was = { 0 }, theirs;
+	struct st_buf b;
+	const char *p;
+	int rc;
+
+	if (!find(&k->side[0], sides[0], &ours))
+		return ST_OK;
+	if (base && !find(&k->base, base, &was))
+		return ST_OK;
+	st_buf_init(&b, MOST);
+	rc = st_buf_add(&b, ours.text.p, ours.text.len, e);
+	for (size_t i = 1; rc == ST_OK && i < k->k->n; i++) {
+		const struct st_keys_text now = { b.p, b.len };
+
+		if (!sides[i] || !find(&k->side[i], sides[i], &theirs) ||
+		    (lines && sides[i]->col != sides[0]->col) ||
+		    same_text(&theirs.text, &was.text) || same_text(&theirs.text, &now))
+			continue;
+		if (!same_text(&now, &was.text)) {
+			rc = add_remark(&b, &was.text, &theirs.text, lines, e);
+			continue;
+		}
+		st_buf_clear(&b);
+		rc = st_buf_add(&b, theirs.text.p, theirs.text.len, e);
+	}
+	if (rc == ST_OK && !same_text(&ours.text, &(struct st_keys_text){ b.p, b.len })) {
+		const char *head = lines || !b.len ? "" : ours.text.len ? NULL : "  ";
+
+		if (!head) /* where it was */
+			ours.from = (size_t)((const char *)ours.text.p - k->side[0].p);
+		if (head && *head)
+			rc = put(k, ours.from, ours.from, head, "", 0, 0, e);
+		p = st_arena_dup(&k->arena, b.p, b.len, e);
+		if (rc == ST_OK)
+			rc = p ? st_kcut(k, ours.from, ours.to, p, b.len, e) : (int)e->code;
+	}
+	st_buf_release(&b);
+	return rc;
+}
+
+static int yaml_comments(struct st_kmerge *k, const struct st_knode *base,
+			 const struct st_knode *const *sides, bool lines, struct st_err *e)
+{
+	int rc = lines ? ST_OK : join_remarks(k, base, sides, beside, e);
+
+	return rc == ST_OK ? join_remarks(k, base, sides, above, e) : rc;
+}
+
 const struct st_klang st_klang_yaml = { .read = yaml_read,
 					.text = yaml_text,
 					.replace = yaml_replace,
 					.members = yaml_members,
+					.comments = yaml_comments,
 					.always_enters = true,
 					.checked = true };

@@ -766,6 +766,27 @@ yamls() {
 	strata fsck --full
 }
 
+# what a side changed besides values: where things stand, and comments
+laid_out() {
+	repo
+	echo '{"a":1,"b":2}' >c.json && printf 'lr: 1 # base\nwd: 2 # base\n' >c.yaml
+	strata add -q . && strata commit -q -m base
+	strata branch side
+	printf '{\n  "b": 2,\n  "a": 1\n}\n' >c.json && printf 'lr: 5 # base\nwd: 2 # of ours\n' >c.yaml
+	strata commit -q -a -m ours
+	strata switch -q side
+	echo '{"a":1,"b":3}' >c.json && printf 'lr: 1 # tuned on A\nwd: 3 # of theirs\n' >c.yaml
+	strata commit -q -a -m theirs
+	strata switch -q main && strata merge -q side
+	out '{
+  "b": 3,
+  "a": 1
+}
+lr: 5 # tuned on A
+wd: 3 # of ours # of theirs' cat c.json c.yaml
+	strata merge -q --replay HEAD
+}
+
 replays() {
 	models
 	rc 2 strata merge --replay v2
@@ -1058,6 +1079,7 @@ it 'also where HEAD only goes forward' asked_forward
 it 'in a folder of its own' asked_folder
 it 'configurations by key' keys
 it 'YAML by key' yamls
+it 'layout and comments' laid_out
 it 'done over, byte for byte' replays
 it 'and what was staged besides' by_the_way
 finish
