@@ -312,7 +312,8 @@ class Repo:
                 elif must and (i != h or w != h):
                     must = None
                 allowed[path] = (t,) if w == h == i else (t, w)
-        if must and any(tangled(p, differing(head, files)) for p in tree if p not in head):
+        written = files if force else differing(head, files)
+        if must and any(tangled(p, written) for p in tree if p not in head):
             must = None
         index = {p: what for p, what in index.items() if what}
         if must and any(tangled(p, index) for p in index):
