@@ -356,8 +356,13 @@ static void put_staged(struct st_jw *w, const struct st_merging *m)
 	st_jw_array(w);
 	for (size_t i = 0; i < m->nstaged; i++) {
 		st_jw_object(w);
+		put_flag(w, "hand", m->staged[i].hand);
 		st_jw_key(w, "id");
 		put_maybe(w, &m->staged[i].id);
+		if (m->staged[i].has_mode) {
+			st_jw_key(w, "mode");
+			st_jw_u64(w, m->staged[i].mode);
+		}
 		st_jw_name(w, "path", m->staged[i].path, m->staged[i].path_len);
 		st_jw_close_object(w);
 	}
@@ -398,6 +403,15 @@ int st_merging_encode(struct st_buf *out, const struct st_merging *m, struct st_
 	return e->code;
 }
 
+static unsigned get_mode(struct st_canon *c)
+{
+	uint64_t mode = st_canon_u64(c);
+
+	if (mode > 2)
+		st_canon_fail(c, "no mode before");
+	return (unsigned)mode;
+}
+
 static void get_staged(struct st_canon *c, struct st_merging *m)
 {
 	st_canon_need(c, "staged");
@@ -408,8 +422,12 @@ static void get_staged(struct st_canon *c, struct st_merging *m)
 
 		*s = (struct st_merge_staged){ 0 };
 		st_canon_object(c);
+		s->hand = get_flag(c, "hand");
 		st_canon_need(c, "id");
 		get_maybe(c, &s->id);
+		s->has_mode = st_canon_key(c, "mode");
+		if (s->has_mode)
+			s->mode = get_mode(c);
 		s->path = st_canon_name(c, "path", &s->path_len);
 		st_canon_close(c);
 	}

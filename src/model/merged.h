@@ -69,6 +69,9 @@ struct st_merge_staged { /* a file of which something is open, as it was staged 
 	const char *path;
 	size_t path_len;
 	struct st_oid id; /* zero: absent */
+	bool has_mode;
+	unsigned mode; /* as a tree has it: 0 to 2 */
+	bool hand;     /* somebody staged it, be it as it was */
 };
 
 struct st_merging {

@@ -22,6 +22,9 @@ struct settling {
 	struct st_map paths;   /* of files to make */
 	struct st_map folders; /* of vocabularies that are joined */
 	struct st_map roots;   /* of those files: what is decided together with them */
+	struct st_map staged;  /* files that were staged by hand, */
+	struct st_map spared;  /* of those what a pattern matches, */
+	struct st_map kept;    /* and what stays so */
 	const char **was;      /* of each item: how it was decided before */
 	const char **own;      /* files that hold the merge's markers, and nothing else */
 	size_t nown;
@@ -122,14 +125,37 @@ static bool applies(const struct settling *s, const struct st_merge_item *it, bo
 	return it->name_len && st_conflict_blends(kind);
 }
 
-/* A file with conflicts that was staged by hand is settled as a whole, or not at all. */
+/* ---- what was staged by hand ---- */
+
+/* It is decided anew only by its own path. */
+static bool is_named(const struct settling *s, const char *path)
+{
+	for (size_t i = 0; i < s->nglobs; i++)
+		if (strcmp(s->globs[i], path) == 0)
+			return true;
+	return false;
+}
+
+static bool is_hand(const char *how)
+{
+	return how && strcmp(how, "by hand") == 0;
+}
+
+static bool is_staged(const struct settling *s, const char *path)
+{
+	return st_map_get(&s->staged, path, strlen(path), NULL);
+}
+
+/* And as a whole. */
 static int check_hands(const struct settling *s, struct st_err *e)
 {
 	for (size_t i = 0; i < s->m.d.nitems; i++) {
 		const struct st_merge_item *x = &s->m.d.items[i];
 
-		if (x->how == s->was[i] && x->how && strcmp(x->how, "by hand") == 0 &&
-		    st_map_get(&s->paths, x->path, x->path_len, NULL))
+		if (!st_map_get(&s->paths, x->path, x->path_len, NULL))
+			continue;
+		if (is_hand(x->how) ||
+		    (!is_named(s, x->path) && (is_hand(s->was[i]) || is_staged(s, x->path))))
 			return st_fail(e, ST_EREFUSED,
 				       "'%s' was settled by hand with 'strata add': its conflicts "
 				       "can only be decided all at once, as in strata resolve '%s' "
@@ -139,10 +165,19 @@ static int check_hands(const struct settling *s, struct st_err *e)
 	return ST_OK;
 }
 
+static int say_spared(const char *glob, const struct st_merge_item *it, struct st_err *e)
+{
+	return st_fail(e, ST_EREFUSED,
+		       "what '%s' matches was staged by hand and stays so: a path by itself, as in "
+		       "strata resolve '%s' --ours, decides it anew",
+		       glob, it->path);
+}
+
 static int match(struct settling *s, const char *glob, const char *how, struct st_err *e)
 {
+	bool yes, pattern = strpbrk(glob, "*?[") != NULL;
+	const struct st_merge_item *spared = NULL;
 	size_t hits = 0, done = 0;
-	bool yes;
 	int rc = ST_OK;
 
 	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++) {
@@ -152,7 +187,13 @@ static int match(struct settling *s, const char *glob, const char *how, struct s
 		if (rc != ST_OK || !yes)
 			continue;
 		hits++;
-		if (!applies(s, it, strpbrk(glob, "*?[") == NULL))
+		if (pattern && !is_named(s, it->path) &&
+		    (is_hand(it->how) || is_staged(s, it->path))) {
+			spared = it;
+			rc = st_map_put(&s->spared, it->path, it->path_len, 1, NULL, NULL, e);
+			continue;
+		}
+		if (!applies(s, it, !pattern))
 			continue;
 		done++;
 		rc = settle_one(s, it, how, e);
@@ -160,6 +201,8 @@ static int match(struct settling *s, const char *glob, const char *how, struct s
 	if (rc == ST_OK && !hits)
 		rc = st_fail(e, ST_ENOTFOUND,
 			     "'%s' matches no conflict: 'strata status' lists them", glob);
+	if (rc == ST_OK && !done && spared)
+		rc = say_spared(glob, spared, e);
 	if (rc == ST_OK && !done)
 		rc = st_fail(e, ST_EREFUSED,
 			     s->choice.how == ST_HOW_UNION ?
@@ -415,15 +458,114 @@ static int want_others(struct settling *s, struct st_err *e)
 	return rc;
 }
 
-static bool is_wanted(void *arg, const char *path)
+static bool is_remade(const struct settling *s, const char *path)
 {
-	const struct settling *s = arg;
 	const struct st_weave_unit *u = st_weave_unit_at(&s->w, path);
 	size_t len;
 	const char *root = st_weave_root(&s->w, path, &len);
 
 	return st_map_get(&s->roots, root, len, NULL) || (u && u->wanted) ||
 	       (s->folders.count && st_vocab_file(st_weave_file_name(path)) && in_folder(s, path));
+}
+
+static bool is_wanted(void *arg, const char *path)
+{
+	return is_remade(arg, path);
+}
+
+static bool is_kept(const struct settling *s, const char *path)
+{
+	return st_map_get(&s->kept, path, strlen(path), NULL);
+}
+
+/* Is that the conflict of a model whose files are one version's, decided anew? */
+static bool is_layout(const struct settling *s, const struct st_weave_unit *u, size_t i)
+{
+	const struct st_merge_item *x = &s->m.d.items[i];
+
+	return !u->apart && !x->name_len && x->how != s->was[i] &&
+	       strcmp(x->kind, st_conflict_name(ST_CONFLICT_LAYOUT)) == 0 &&
+	       strcmp(x->path, st_weave_unit_path(u)) == 0;
+}
+
+/* All files of a model that is one version's are. That somebody staged them, with the index, was
+ * the decision before: without the index it is none. */
+static int find_layout(struct settling *s, const char *path, bool *anew, struct st_err *e)
+{
+	const struct st_weave_unit *u = st_weave_unit_with(&s->w, path);
+
+	*anew = is_named(s, path);
+	for (size_t i = 0; u && !*anew && i < s->m.d.nitems; i++) {
+		if (!is_layout(s, u, i))
+			continue;
+		if (!is_hand(s->was[i]))
+			return st_fail(e, ST_EREFUSED,
+				       "'%s' was staged by hand, and deciding '%s' makes all files "
+				       "of its model anew: 'strata restore --staged --worktree %s' "
+				       "takes it back first, or stage the others and the index too",
+				       path, s->m.d.items[i].path, path);
+		*anew = true;
+	}
+	return ST_OK;
+}
+
+/* An index that was staged by hand, and fits, goes on fitting. */
+static int find_fitted(struct settling *s, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < s->w.nunits; i++) {
+		struct st_weave_unit *u = &s->w.units[i];
+		const char *path = st_weave_unit_index(&s->w, u);
+		const struct st_stage_row *row =
+			path && is_kept(s, path) ?
+				st_index_find(&s->t.index, path, strlen(path), NULL) :
+				NULL;
+
+		if (row)
+			rc = st_weave_index_right(&s->w, u, row, &u->fitted, e);
+	}
+	return rc;
+}
+
+/* What was staged by hand and stays so, as long as nothing is said to be made yet. */
+static int find_kept(struct settling *s, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < s->m.nstaged; i++) {
+		const struct st_merge_staged *x = &s->m.staged[i];
+		bool anew = true;
+
+		if (is_staged(s, x->path))
+			rc = find_layout(s, x->path, &anew, e);
+		if (rc == ST_OK && !anew)
+			rc = st_map_put(&s->kept, x->path, x->path_len, 1, NULL, NULL, e);
+	}
+	return rc == ST_OK ? find_fitted(s, e) : rc;
+}
+
+/* Is the row of the index to come the one that was made? */
+static bool is_made(const struct settling *s, const char *path)
+{
+	const struct st_weave_unit *u = st_weave_unit_at(&s->w, path);
+	const char *index = u && u->fitted ? st_weave_unit_index(&s->w, u) : NULL;
+
+	return is_remade(s, path) &&
+	       (!is_kept(s, path) || (index && strcmp(index, path) == 0 &&
+				      st_index_find(&s->w.target, path, strlen(path), NULL)));
+}
+
+static int check_way(const struct settling *s, const struct st_index *out, struct st_err *e)
+{
+	for (size_t i = 0; i < out->nrows; i++)
+		if (is_kept(s, out->rows[i].path) && st_index_excludes(out, &out->rows[i]))
+			return st_fail(e, ST_EREFUSED,
+				       "'%s' was staged by hand and is in the way of what was "
+				       "decided, a file here and a directory there: 'strata mv' it "
+				       "elsewhere first",
+				       out->rows[i].path);
+	return ST_OK;
 }
 
 /* The index with the files that were made anew. */
@@ -433,22 +575,67 @@ static int join(struct settling *s, struct st_index *out, struct st_err *e)
 	int rc = ST_OK;
 
 	for (size_t i = 0; rc == ST_OK && i < now->nrows; i++)
-		if (!is_wanted(s, now->rows[i].path))
+		if (!is_made(s, now->rows[i].path))
 			rc = st_index_add(out, &now->rows[i], e);
-	for (size_t i = 0; rc == ST_OK && i < made->nrows; i++)
-		rc = st_index_add(out, &made->rows[i], e);
-	return rc == ST_OK ? st_index_sort(out, e) : rc;
+	for (size_t i = 0; rc == ST_OK && i < made->nrows; i++) {
+		const struct st_stage_row *x = &made->rows[i];
+		struct st_stage_row row =
+			st_merging_made(&s->m, st_index_find(now, x->path, x->path_len, NULL), x);
+
+		if (is_made(s, x->path))
+			rc = st_index_add(out, &row, e);
+	}
+	if (rc == ST_OK)
+		rc = st_index_sort(out, e);
+	return rc == ST_OK ? check_way(s, out, e) : rc;
 }
 
-/* What was staged by hand of files that are made anew is gone. */
-static void forget_remade(struct settling *s)
+/* Of files that are made anew that is what the merge staged. */
+static void note_remade(struct settling *s)
 {
-	size_t kept = 0;
+	for (size_t i = 0; i < s->m.nstaged; i++) {
+		struct st_merge_staged *x = &s->m.staged[i];
+		const struct st_stage_row *row =
+			st_index_find(&s->w.target, x->path, x->path_len, NULL);
 
-	for (size_t i = 0; i < s->m.nstaged; i++)
-		if (!is_wanted(s, s->m.staged[i].path))
-			s->m.staged[kept++] = s->m.staged[i];
-	s->m.nstaged = kept;
+		if (!is_remade(s, x->path) || is_kept(s, x->path))
+			continue;
+		*x = (struct st_merge_staged){ .path = x->path, .path_len = x->path_len };
+		if (row) {
+			x->id = row->id;
+			x->has_mode = true;
+			x->mode = row->mode;
+		}
+	}
+}
+
+/* Does what was staged of the file belong to a vocabulary that was decided? */
+static bool is_of_vocab(const struct settling *s, const char *path)
+{
+	bool of = st_vocab_file(st_weave_file_name(path));
+
+	for (size_t i = 0; !of && i < s->m.d.nitems; i++)
+		of = strcmp(s->m.d.items[i].path, path) == 0 &&
+		     strcmp(s->m.d.items[i].kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) == 0;
+	return of && s->folders.count && in_folder(s, path);
+}
+
+/* What a pattern, or what belongs together, would have made anew. */
+static void say_kept(const struct settling *s)
+{
+	for (size_t i = 0; i < s->t.index.nrows; i++) {
+		const struct st_stage_row *x = &s->t.index.rows[i];
+
+		if (!is_kept(s, x->path))
+			continue;
+		if (is_of_vocab(s, x->path))
+			st_warn(&s->r->ctx,
+				"%s was staged by hand and stays so: see that it fits the "
+				"vocabulary",
+				x->path);
+		else if (st_map_get(&s->spared, x->path, x->path_len, NULL))
+			st_warn(&s->r->ctx, "%s was staged by hand and stays so", x->path);
+	}
 }
 
 static int make_files(struct settling *s, struct st_err *e)
@@ -464,9 +651,12 @@ static int make_files(struct settling *s, struct st_err *e)
 				  .t = &s->t,
 				  .d = &s->m.d,
 				  .hand = &s->t.index,
+				  .hands = &s->kept,
 				  .wanted = is_wanted,
 				  .wanted_arg = s };
 	rc = st_weave_init(&s->w, e);
+	if (rc == ST_OK)
+		rc = find_kept(s, e);
 	if (rc == ST_OK)
 		rc = part_others(s, e);
 	if (rc == ST_OK)
@@ -478,12 +668,14 @@ static int make_files(struct settling *s, struct st_err *e)
 	if (rc == ST_OK)
 		rc = join(s, &target, e);
 	if (rc == ST_OK)
-		forget_remade(s);
+		note_remade(s);
 	if (rc == ST_OK)
 		rc = st_merging_stage(&s->m, &target, e);
 	snprintf(why, sizeof(why), "resolve %.150s", s->globs[0]);
 	if (rc == ST_OK)
 		rc = st_merge_step(&s->t, &s->m, &target, &f, why, &res, e);
+	if (rc == ST_OK)
+		say_kept(s);
 	st_index_release(&target);
 	return rc;
 }
@@ -505,6 +697,8 @@ static int settle(struct settling *s, struct st_err *e)
 	if (rc == ST_OK)
 		rc = st_merging_note(s->r, &s->m, &s->t.index, e);
 	if (rc == ST_OK)
+		rc = st_merging_hands(&s->m, &s->t.index, &s->staged, e);
+	if (rc == ST_OK)
 		rc = say_how(s, e);
 	if (rc == ST_OK)
 		rc = choose(s, e);
@@ -524,6 +718,9 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 	st_map_init(&s.paths);
 	st_map_init(&s.folders);
 	st_map_init(&s.roots);
+	st_map_init(&s.staged);
+	st_map_init(&s.spared);
+	st_map_init(&s.kept);
 	rc = settle(&s, e);
 	*settled = s.settled;
 	*open = 0;
@@ -536,6 +733,9 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 	st_map_release(&s.paths);
 	st_map_release(&s.folders);
 	st_map_release(&s.roots);
+	st_map_release(&s.staged);
+	st_map_release(&s.spared);
+	st_map_release(&s.kept);
 	st_buf_release(&s.how);
 	free(s.was);
 	free(s.own);

@@ -154,30 +154,88 @@ int st_merging_gate(struct st_repo *r, const char *verb, const struct st_index *
 
 /* ---- what is open ---- */
 
-static const struct st_merge_staged *staged_of(const struct st_merging *m,
-					       const struct st_merge_item *it)
+static int by_path(const void *pa, const void *pb)
 {
-	for (size_t i = 0; i < m->nstaged; i++)
-		if (m->staged[i].path_len == it->path_len &&
-		    memcmp(m->staged[i].path, it->path, it->path_len) == 0)
-			return &m->staged[i];
-	return NULL;
+	const struct st_merge_staged *a = pa, *b = pb;
+	size_t n = a->path_len < b->path_len ? a->path_len : b->path_len;
+	int c = memcmp(a->path, b->path, n);
+
+	return c ? c : (a->path_len > b->path_len) - (a->path_len < b->path_len);
 }
 
-/* Was it staged by hand? */
+static struct st_merge_staged *staged_of(const struct st_merging *m, size_t n, const char *path,
+					 size_t len)
+{
+	const struct st_merge_staged key = { .path = path, .path_len = len };
+
+	return n ? bsearch(&key, m->staged, n, sizeof(key), by_path) : NULL;
+}
+
+static const struct st_stage_row *row_of(const struct st_merge_staged *s, const struct st_index *x)
+{
+	return st_index_find(x, s->path, s->path_len, NULL);
+}
+
+/* Was it staged by hand? A mode alone settles nothing. */
+static bool is_rewritten(const struct st_merge_staged *s, const struct st_index *x)
+{
+	const struct st_stage_row *row = row_of(s, x);
+
+	if (s->hand || !row)
+		return s->hand || !st_oid_is_zero(&s->id);
+	return !st_oid_eq(&row->id, &s->id) ||
+	       (s->has_mode && (s->mode == ST_MODE_LINK) != (row->mode == ST_MODE_LINK));
+}
+
+static bool is_remoded(const struct st_merge_staged *s, const struct st_stage_row *row)
+{
+	return row && s->has_mode && s->mode != row->mode && s->mode != ST_MODE_LINK &&
+	       row->mode != ST_MODE_LINK;
+}
+
 static bool is_otherwise(const struct st_merge_staged *s, const struct st_index *x)
 {
-	const struct st_stage_row *row = st_index_find(x, s->path, s->path_len, NULL);
+	return is_rewritten(s, x) || is_remoded(s, row_of(s, x));
+}
 
-	return row ? !st_oid_eq(&row->id, &s->id) : !st_oid_is_zero(&s->id);
+const struct st_merge_staged *st_merging_hand(const struct st_merging *m, const struct st_index *x,
+					      const char *path, size_t len)
+{
+	const struct st_merge_staged *s = staged_of(m, m->nstaged, path, len);
+
+	return s && is_otherwise(s, x) ? s : NULL;
+}
+
+struct st_stage_row st_merging_made(const struct st_merging *m, const struct st_stage_row *now,
+				    const struct st_stage_row *made)
+{
+	const struct st_merge_staged *s = staged_of(m, m->nstaged, made->path, made->path_len);
+	struct st_stage_row row = *made;
+
+	if (s && is_remoded(s, now) && made->mode != ST_MODE_LINK)
+		row.mode = now->mode;
+	return row;
+}
+
+int st_merging_hands(const struct st_merging *m, const struct st_index *x, struct st_map *paths,
+		     struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < m->nstaged; i++)
+		if (is_rewritten(&m->staged[i], x))
+			rc = st_map_put(paths, m->staged[i].path, m->staged[i].path_len, 1, NULL,
+					NULL, e);
+	return rc;
 }
 
 bool st_merging_settled(const struct st_merging *m, const struct st_merge_item *it,
 			const struct st_index *x)
 {
-	const struct st_merge_staged *s = it->how ? NULL : staged_of(m, it);
+	const struct st_merge_staged *s =
+		it->how ? NULL : staged_of(m, m->nstaged, it->path, it->path_len);
 
-	return it->how || (s && is_otherwise(s, x));
+	return it->how || (s && is_rewritten(s, x));
 }
 
 size_t st_merging_open(const struct st_merging *m, const struct st_index *x)
@@ -194,20 +252,6 @@ void st_merging_take_hands(struct st_merging *m, const struct st_index *x)
 	for (size_t i = 0; i < m->d.nitems; i++)
 		if (!m->d.items[i].how && st_merging_settled(m, &m->d.items[i], x))
 			m->d.items[i].how = "by hand";
-}
-
-static int by_path(const void *pa, const void *pb)
-{
-	const struct st_merge_staged *a = pa, *b = pb;
-	size_t n = a->path_len < b->path_len ? a->path_len : b->path_len;
-	int c = memcmp(a->path, b->path, n);
-
-	return c ? c : (a->path_len > b->path_len) - (a->path_len < b->path_len);
-}
-
-static bool is_noted(const struct st_merging *m, size_t n, const struct st_merge_staged *x)
-{
-	return n && bsearch(x, m->staged, n, sizeof(*x), by_path);
 }
 
 static void sort_staged(struct st_merging *m)
@@ -237,9 +281,12 @@ int st_merging_stage(struct st_merging *m, const struct st_index *x, struct st_e
 			continue;
 		last = it;
 		row = st_index_find(x, it->path, it->path_len, NULL);
-		if (row)
+		if (row) {
 			s.id = row->id;
-		if (is_noted(m, kept, &s))
+			s.has_mode = true;
+			s.mode = row->mode;
+		}
+		if (staged_of(m, kept, s.path, s.path_len))
 			continue;
 		rc = st_grow(&m->staged, &m->staged_cap, m->nstaged + 1, e);
 		if (rc == ST_OK)
@@ -263,10 +310,13 @@ static int note_besides(void *arg, const struct st_tree_change *c, struct st_err
 	struct st_merge_staged x = { .path = c->path, .path_len = strlen(c->path) };
 	int rc;
 
-	if (is_noted(m, k->known, &x))
+	if (staged_of(m, k->known, x.path, x.path_len))
 		return ST_OK;
-	if (c->a && !(c->b && st_oid_eq(&c->a->id, &c->b->id)))
+	if (c->a) {
 		x.id = c->a->id;
+		x.has_mode = true;
+		x.mode = c->a->mode;
+	}
 	rc = st_grow(&m->staged, &m->staged_cap, m->nstaged + 1, e);
 	x.path = rc == ST_OK ? st_arena_dup(&m->d.arena, c->path, x.path_len, e) : NULL;
 	if (x.path)

@@ -30,6 +30,17 @@ ST_MUST int st_merging_drop(struct st_repo *r, struct st_err *e);
  * would break. Removes, durably, what is left of one that has ended. */
 ST_MUST int st_merging_gate(struct st_repo *r, const char *verb, const struct st_index *x,
 			    struct st_err *e);
+/* What was staged by hand: the row of a file, as the merge staged it, that the index has otherwise
+ * or that somebody staged as it was; NULL: none. st_merging_note comes first. */
+const struct st_merge_staged *st_merging_hand(const struct st_merging *m, const struct st_index *x,
+					      const char *path, size_t len);
+/* The paths of those of which more than the mode is otherwise. */
+ST_MUST int st_merging_hands(const struct st_merging *m, const struct st_index *x,
+			     struct st_map *paths, struct st_err *e);
+/* A row that was made of a file whose row was `now`, for the index to come: a mode that was staged
+ * by hand stays. */
+struct st_stage_row st_merging_made(const struct st_merging *m, const struct st_stage_row *now,
+				    const struct st_stage_row *made);
 /* Was the last step cut off, the index being that? */
 bool st_merging_cut(const struct st_merging *m, const struct st_index *x);
 /* ST_EREFUSED, saying what to do, when it was, or when the merge was being taken back. */

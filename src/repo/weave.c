@@ -297,11 +297,13 @@ int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_confli
 	return rc == ST_OK ? st_weave_take(w, s, row, e) : rc;
 }
 
-/* An item of the file was settled by staging the file: then it is as it was staged. */
+/* The file was staged, which settled items of it if it has some: then it is as it was staged. */
 bool st_weave_by_hand(const struct st_weave *w, const char *path)
 {
 	size_t n = strlen(path);
 
+	if (w->hands && st_map_get(w->hands, path, n, NULL))
+		return true;
 	for (size_t i = 0; i < w->nknown; i++) {
 		const struct st_merge_item *x = &w->d->items[i];
 

@@ -48,6 +48,7 @@ struct st_weave {
 	void *wanted_arg;
 	/* What "by hand" stands for; NULL: nothing is by hand. */
 	const struct st_index *hand;
+	const struct st_map *hands; /* files of it that are by hand, besides items; may be NULL */
 	/* Sorted; sides: n of them. base: of several, what st_weave_bases_load says. */
 	struct st_index base, sides[ST_THREE_SIDES];
 	struct st_weave_bases *bases; /* weave_base.c: NULL unless there are several */
@@ -186,6 +187,7 @@ struct st_weave_unit {
 	size_t pattern; /* the side whose files the result has */
 	bool torn;	/* several bases cut it differently: it is one conflict */
 	bool wanted;	/* the caller's */
+	bool fitted;	/* the caller's: its index, which is by hand, is to fit even so */
 };
 /* All of w, which is loaded. */
 ST_MUST int st_weave_units(struct st_weave *w, struct st_err *e);
@@ -195,6 +197,8 @@ struct st_weave_unit *st_weave_unit_at(const struct st_weave *w, const char *pat
 /* The unit that path is a file of; NULL: none. */
 struct st_weave_unit *st_weave_unit_with(const struct st_weave *w, const char *path);
 ST_MUST int st_weave_unit(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e);
+/* The path of the result's index; NULL: it has none. */
+const char *st_weave_unit_index(const struct st_weave *w, const struct st_weave_unit *u);
 /* The path in the conflict that a unit is whose files cannot be laid out: it is one version's, with
  * all its files, until and once that is decided. */
 const char *st_weave_unit_path(const struct st_weave_unit *u);

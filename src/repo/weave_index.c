@@ -518,7 +518,7 @@ int st_weave_fit_row(struct st_weave *w, const struct st_strand *s, const struct
 	st_buf_init(&text, ST_SHARD_INDEX_MAX);
 	st_buf_init(&out, 4 * ST_SHARD_INDEX_MAX);
 	if (row->mode != ST_MODE_LINK && row->size <= ST_SHARD_INDEX_MAX &&
-	    !st_weave_by_hand(w, s->path))
+	    (f->u->fitted || !st_weave_by_hand(w, s->path)))
 		rc = st_weave_slurp(w, row, &text, e);
 	if (rc == ST_OK && text.len)
 		rc = fit_text(w, f, row, &text, &out, &right, e);
@@ -548,9 +548,17 @@ static void end(struct st_weave *w, struct st_weave_fit *f)
 	st_map_release(&f->at);
 }
 
+/* The index as it was staged by hand. */
+static const struct st_stage_row *staged(const struct st_weave *w, const struct st_weave_unit *u,
+					 const char *path)
+{
+	return u->fitted && w->hand ? st_index_find(w->hand, path, strlen(path), NULL) : NULL;
+}
+
 int st_weave_index_apart(struct st_weave *w, const struct st_weave_unit *u, struct st_strand *s,
 			 struct st_err *e)
 {
+	const struct st_stage_row *hand = staged(w, u, s->path);
 	struct st_weave_fit f;
 	int rc = begin(w, &f, u, e);
 
@@ -559,8 +567,10 @@ int st_weave_index_apart(struct st_weave *w, const struct st_weave_unit *u, stru
 		rc = find_files(w, &f, e);
 		w->fit = rc != ST_OK || same_everywhere(w, &f) ? NULL : &f;
 	}
+	if (hand)
+		s->mode = hand->mode;
 	if (rc == ST_OK)
-		rc = st_weave_file(w, s, e);
+		rc = hand ? st_weave_take(w, s, hand, e) : st_weave_file(w, s, e);
 	end(w, &f);
 	return rc;
 }
@@ -610,12 +620,14 @@ static int list_threads(struct st_weave *w, struct st_weave_fit *f, const struct
 int st_weave_index(const struct st_fabric *all, struct st_err *e)
 {
 	const struct st_weave_unit *u = all->unit;
-	const struct st_stage_row *row = u->side[u->pattern].index;
+	const struct st_stage_row *row = u->side[u->pattern].index, *hand;
 	struct st_weave_fit f;
 	int rc;
 
 	if (!row)
 		return ST_OK;
+	hand = staged(all->w, u, row->path);
+	row = hand ? hand : row;
 	rc = begin(all->w, &f, u, e);
 	if (rc == ST_OK)
 		rc = list_threads(all->w, &f, all, e);

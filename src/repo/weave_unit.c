@@ -568,6 +568,16 @@ int st_weave_unit_write(const struct st_fabric *f, struct st_err *e)
 
 /* ---- one version's ---- */
 
+const char *st_weave_unit_index(const struct st_weave *w, const struct st_weave_unit *u)
+{
+	if (!u->apart)
+		return u->side[u->pattern].index ? u->side[u->pattern].index->path : NULL;
+	for (size_t i = 0; i < w->n; i++)
+		if (u->side[i].index)
+			return u->side[i].index->path;
+	return NULL;
+}
+
 const char *st_weave_unit_path(const struct st_weave_unit *u)
 {
 	return u->side[0].index ? u->side[0].index->path : u->side[0].rows[0]->path;

@@ -843,7 +843,8 @@ by_the_way() {
 	cp ../k k && strata add k
 	model m.safetensors a:F32:64:9 b:F32:64:9 c:F32:64:9 d:F32:64:9
 	strata add m.safetensors
-	strata resolve -q b --theirs
+	rc 7 strata resolve -q b --theirs
+	strata resolve -q m.safetensors --theirs
 	strata merge -q --continue
 	match '^Merged against .*; 1 settled$' strata show
 	strata merge -q --replay HEAD

@@ -589,6 +589,94 @@ cut_by_hand() { # the same where the model was cut anew
 	strata fsck --full
 }
 
+# What was staged by hand stays when other conflicts of the model are decided, and the index fits.
+others_by_hand() {
+	begin two 1 1 1 1 three 3 1 3 1 two 2 1 2 1
+	rc 1 strata merge -q side
+	model "$(part 3 3)" d:F32:16:9 z:F32:5:9 --meta format=pt
+	cp "$(part 3 3)" ../hand
+	strata add "$(part 3 3)"
+	for t_how in 'a --theirs' '* --ours' 'c --theirs' '* --theirs'; do
+		set -f
+		strata resolve -q $t_how
+		set +f
+		cmp ../hand "$(part 3 3)"
+		right
+		match '"z": "model-00003-of-00003' cat model.safetensors.index.json
+	done
+	same_tensor "$(part 1 3)" ../theirs/"$(part 1 3)" a
+	same_tensor "$(part 2 3)" ../theirs/"$(part 2 3)" c
+	strata merge -q --continue
+	cmp ../hand "$(part 3 3)"
+	out '' strata status -s
+	match '^  model-00003-of-00003.safetensors  staged  by hand$' strata show
+	strata merge -q --replay HEAD
+	# staged when all is decided
+	strata undo -q
+	rc 1 strata merge -q side
+	strata resolve -q '*' --theirs
+	cp ../hand "$(part 3 3)" && chmod +x "$(part 3 3)" && strata add "$(part 3 3)"
+	strata merge -q --continue
+	cmp ../hand "$(part 3 3)"
+	[ -x "$(part 3 3)" ]
+	right
+	match '"z": "model-00003-of-00003' cat model.safetensors.index.json
+	out '' strata status -s
+	strata merge -q --replay HEAD
+	# removed
+	strata undo -q
+	rc 1 strata merge -q side
+	strata rm -q -f "$(part 3 3)"
+	strata resolve -q a --ours
+	[ ! -e "$(part 3 3)" ]
+	right
+	strata resolve -q c --ours
+	strata merge -q --continue
+	[ ! -e "$(part 3 3)" ]
+	strata merge -q --replay HEAD
+}
+
+with_mine() { # another key, by hand
+	sed 's/"total_size"/"mine": "hand", &/' model.safetensors.index.json >../index
+	cp ../index model.safetensors.index.json
+	strata add model.safetensors.index.json
+}
+
+# So does an index, which goes on fitting where it did.
+index_and_others() {
+	begin two 1 1 1 1 three 3 1 3 1 two 2 1 2 1
+	rc 1 strata merge -q side
+	with_mine
+	strata resolve -q '*' --theirs
+	cmp ../index model.safetensors.index.json
+	strata merge -q --continue
+	cmp ../index model.safetensors.index.json
+	strata merge -q --replay HEAD
+	rm -rf ../repo ../ours ../theirs && cd .. && sides shrunk_d other_d
+	rc 1 strata merge -q side
+	with_mine
+	for t_how in theirs ours theirs; do
+		strata resolve -q d --$t_how
+		match '"mine": "hand", "total_size": '$([ $t_how = ours ] && echo 672 || echo 704)',?$' \
+			cat model.safetensors.index.json
+		right
+	done
+	strata merge -q --continue
+	match '"mine": "hand"' cat model.safetensors.index.json
+	right
+	strata merge -q --replay HEAD
+	# one that does not fit is as it was meant
+	strata undo -q
+	rc 1 strata merge -q side
+	echo '{"weight_map": {"mine": "model-00002-of-00002.safetensors"}}' >model.safetensors.index.json
+	cp model.safetensors.index.json ../index
+	strata add model.safetensors.index.json
+	strata resolve -q d --theirs
+	cmp ../index model.safetensors.index.json
+	strata merge -q --continue
+	cmp ../index model.safetensors.index.json
+}
+
 # ---- shards of a format that is only written in the place of what is there ----
 
 npz() { # FILE NAME=NUMBERS...: f32 vectors
@@ -716,6 +804,40 @@ layout_by_hand() {
 	strata merge -q --replay HEAD
 }
 
+# All files are one version's: one that was staged by hand alone is in the way of that.
+layout_and_hand() {
+	npzs cut_with_x npz_y
+	rc 1 strata merge -q side
+	npz "$(bin 1 3)" a=9,9
+	cp -r . ../mine
+	strata add "$(bin 1 3)"
+	rc 7 strata resolve pytorch_model.bin.index.json --theirs
+	grep -q "'$(bin 1 3)' was staged by hand, and deciding 'pytorch_model.bin.index.json' makes" "$t_tmp/err"
+	rc 7 strata resolve '*' --base
+	same_model ../mine
+	match '1 of 1 conflict left' strata status
+	strata restore -q --staged --worktree "$(bin 1 3)"
+	strata resolve -q pytorch_model.bin.index.json --theirs
+	same_model ../theirs
+	# with the index it was the decision, which may change
+	strata resolve -q '*' --ours
+	npz "$(bin 1 3)" a=9,9 && strata add "$(bin 1 3)"
+	rc 7 strata resolve '*' --theirs
+	printf ' ' >>pytorch_model.bin.index.json && strata add pytorch_model.bin.index.json
+	rc 7 strata resolve '*' --theirs
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge -q side
+	npz "$(bin 1 3)" a=9,9
+	printf ' ' >>pytorch_model.bin.index.json && strata add pytorch_model.bin.index.json "$(bin 1 3)"
+	match 'all conflicts are decided' strata status
+	strata resolve -q pytorch_model.bin.index.json --theirs
+	same_model ../theirs
+	strata merge -q --abort
+	same_model ../ours
+}
+
 # only values meet a new cut: it can be laid out
 cut_and_values() {
 	npzs cut_with_x npz_values
@@ -770,11 +892,14 @@ it 'a union of vocabularies' united
 it 'three lines' three_lines
 it 'the index of a shard made by hand' index_of_hands
 it 'and without a conflict' hands_besides
+it 'and while others are decided' others_by_hand
 it 'an index made by hand' index_by_hand
+it 'and while others are decided' index_and_others
 it 'no index as long as something is open' index_waits
 it 'a shard made by hand in a new cut, and the index' cut_by_hand
 it 'a new cut that cannot be laid out is one conflict' no_layout
 it 'settled by hand' layout_by_hand
+it 'staged by hand in part' layout_and_hand
 it 'a new cut that can be laid out' cut_and_values
 it 'a shard that cannot be laid out, and the index' one_layout
 finish

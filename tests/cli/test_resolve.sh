@@ -136,6 +136,121 @@ by_hand() {
 	want 3 3 2 3
 }
 
+# Three files with conflicts, k without: a, b of the model, t and u texts.
+texts() {
+	repo
+	model m.safetensors a:F32:64:1 b:F32:64:1
+	echo 1 | tee t u k x >/dev/null
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors a:F32:64:2 b:F32:64:2
+	echo 2 | tee t u >/dev/null
+	strata commit -q -a -m two
+	cp m.safetensors ../ours
+	strata switch -q side
+	model m.safetensors a:F32:64:3 b:F32:64:3
+	echo 3 | tee t u k >/dev/null
+	strata commit -q -a -m three
+	cp m.safetensors ../theirs
+	strata switch -q main
+	rc 1 strata merge -q side
+}
+
+# A pattern leaves alone what was staged by hand, and a name in such a file is refused.
+spares() {
+	texts
+	echo hand >t && echo kk >k && echo new >n
+	strata add t k n
+	strata resolve -q '*' --theirs 2>../said
+	out 'strata: warning: t was staged by hand and stays so' cat ../said
+	out 'hand
+3
+kk
+new' cat t u k n
+	cmp m.safetensors ../theirs
+	rc 7 strata resolve 't*' --ours
+	grep -q "what 't\*' matches was staged by hand and stays so: a path by itself" "$t_tmp/err"
+	# also what was decided before
+	model m.safetensors a:F32:64:9 b:F32:64:9 && strata add m.safetensors
+	cp m.safetensors ../hand
+	for t_glob in a m.safetensors::b 'm*' '[ab]'; do
+		rc 7 strata resolve "$t_glob" --ours
+		cmp m.safetensors ../hand
+	done
+	rc 7 strata resolve u '*m*' --ours
+	strata resolve -q '*' --ours
+	cmp m.safetensors ../hand
+	out 'hand
+2' cat t u
+	# by itself a path is decided, even so
+	strata resolve -q t m.safetensors --ours
+	out 2 cat t
+	cmp m.safetensors ../ours
+	out 'kk
+new' cat k n
+	echo late >t && strata add t
+	strata resolve -q u --theirs
+	out 'late
+3' cat t u
+	strata merge -q --continue
+	out '' strata status -s
+	match '^  t  text  by hand$' strata show
+	match '^  k  staged  by hand$' strata show
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
+# A mode that was staged stays, whatever becomes of the content.
+modes() {
+	texts
+	chmod +x m.safetensors k u
+	strata restore -q t u && chmod +x u
+	strata add -A .
+	match '4 of 4 conflicts left' strata status
+	strata resolve -q a u --theirs
+	[ -x m.safetensors ] && [ -x u ] && [ -x k ]
+	match '2 of 4 conflicts left' strata status
+	strata resolve -q '*' --theirs
+	[ -x m.safetensors ] && [ -x u ] && [ -x k ] && [ ! -x t ]
+	out 3 cat u
+	strata resolve -q u --ours
+	[ -x u ]
+	strata merge -q --continue
+	match '"path":"m.safetensors".*"mode":"exec"' strata ls --json
+	match '"path":"u".*"mode":"exec"' strata ls --json
+	strata merge -q --replay HEAD
+	strata undo -q
+	[ ! -x u ] && [ ! -x m.safetensors ]
+	out '' strata status -s
+}
+
+# A file that was staged where a file is to be.
+in_the_way() {
+	repo
+	echo 1 >d && echo k >k && strata add . && strata commit -q -m one
+	strata branch side
+	rm d && mkdir d && echo f >d/f && strata add -A . && strata commit -q -m directory
+	strata switch -q side
+	echo 2 >d && strata commit -q -a -m two
+	strata switch -q main
+	rc 1 strata merge -q side
+	echo hand >d/g && strata add d/g
+	rc 7 strata resolve d --theirs
+	err "'d/g' was staged by hand and is in the way" strata resolve d --theirs
+	out 'f
+hand' cat d/f d/g
+	strata resolve -q d --ours
+	out 'f
+hand' cat d/f d/g
+	strata mv d/g g
+	strata resolve -q d --theirs
+	out '2
+hand' cat d g
+	strata merge -q --continue
+	out '' strata status -s
+	strata merge -q --replay HEAD
+}
+
 usage() {
 	setup
 	rc 2 strata resolve
@@ -170,6 +285,9 @@ it 'by methods' methods
 it 'what a method cannot join' joins
 it 'says what to do instead' hints
 it 'files settled by hand' by_hand
+it 'a pattern spares them' spares
+it 'a mode that was staged' modes
+it 'what is in the way' in_the_way
 it 'wrong usage' usage
 it 'changes of the file stay' keeps_edits
 finish

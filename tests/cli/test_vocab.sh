@@ -399,6 +399,45 @@ padding_untrained() {
 	strata merge -q --replay HEAD
 }
 
+# What was staged by hand stays, whatever becomes of the vocabulary.
+staged() {
+	both '16 A B' '11 16 B C' 16
+	rc 1 strata merge -q side
+	fails sh -c 'strata status | grep " config.json::"'
+	python3 -c 'if 1:
+	import json
+	c = json.load(open("config.json"))
+	c["mine"] = 1
+	json.dump(c, open("config.json", "w"))'
+	cp config.json ../config
+	strata add config.json
+	for t_how in '--vocab union' '--vocab union --theirs' --theirs --ours '--vocab union'; do
+		strata resolve -q '*' $t_how 2>../said
+		cmp config.json ../config
+	done
+	out 'strata: warning: config.json was staged by hand and stays so: see that it fits the vocabulary' \
+		cat ../said
+	strata merge -q --continue
+	cmp config.json ../config
+	same emb 12 HEAD^2 11
+	out '' strata status -s
+	match '^  config.json  staged  by hand$' strata show
+	strata merge -q --replay HEAD
+	strata undo -q
+	# a model with conflicts
+	rc 1 strata merge -q side
+	model m.safetensors emb:F32:16,4:7 head:F32:16,4:7 w:F32:4,4:7
+	cp m.safetensors ../hand
+	strata add m.safetensors
+	rc 7 strata resolve emb --vocab union
+	strata resolve -q 'tok*' --vocab union 2>../said
+	grep -q 'warning: m.safetensors was staged by hand' ../said
+	cmp m.safetensors ../hand
+	strata merge -q --continue
+	cmp m.safetensors ../hand
+	strata merge -q --replay HEAD
+}
+
 lines() { # a token a line, in a folder above the model's
 	repo
 	mkdir model
@@ -439,4 +478,5 @@ it 'tokens of theirs within the padding' padding_of_one '' 'A B' HEAD^2
 it 'rows that may be of tokens' padding_in_doubt
 it 'rows that only one side trained' padding_untrained
 it 'a token a line' lines
+it 'what was staged by hand' staged
 finish

@@ -114,7 +114,7 @@ static void refuses_what_is_not_so(void **state)
 static void state_round_trip(void **state)
 {
 	struct st_merging m = { 0 }, got;
-	struct st_merge_staged staged = { "m.st", 4, { { 5 } } };
+	struct st_merge_staged staged = { .path = "m.st", .path_len = 4, .id = { { 5 } } };
 	struct st_err e = { 0 };
 	struct st_buf b, again;
 
@@ -134,15 +134,21 @@ static void state_round_trip(void **state)
 	m.nstaged = 1;
 	st_buf_init(&b, 1 << 16);
 	st_buf_init(&again, 1 << 16);
-	for (int i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		m.begun = i & 1;
 		m.aborting = i & 2;
+		staged.hand = i == 1;
+		staged.has_mode = i > 0;
+		staged.mode = i > 0 ? i - 1 : 0;
 		st_buf_clear(&b);
 		st_buf_clear(&again);
 		assert_int_equal(st_merging_encode(&b, &m, &e), ST_OK);
 		assert_int_equal(st_merging_parse(&got, b.p, b.len, &e), ST_OK);
 		assert_int_equal(got.begun, m.begun);
 		assert_int_equal(got.aborting, m.aborting);
+		assert_int_equal(got.staged[0].hand, staged.hand);
+		assert_int_equal(got.staged[0].has_mode, staged.has_mode);
+		assert_int_equal(got.staged[0].mode, staged.mode);
 		assert_null(got.d.items[1].how);
 		assert_true(got.d.items[1].mad == 0.1 && isnan(got.d.items[1].cosine));
 		assert_string_equal(got.accept, "true");
@@ -151,6 +157,11 @@ static void state_round_trip(void **state)
 		assert_memory_equal(b.p, again.p, b.len);
 		st_merging_release(&got);
 	}
+	staged.mode = 3;
+	st_buf_clear(&b);
+	assert_int_equal(st_merging_encode(&b, &m, &e), ST_OK);
+	assert_int_equal(st_merging_parse(&got, b.p, b.len, &e), ST_ECORRUPT);
+	st_err_clear(&e);
 	/* a description has nothing open */
 	assert_int_equal(st_merge_desc_encode(&again, &m.d, &e), ST_EUSAGE);
 	st_buf_release(&b);
