@@ -224,6 +224,22 @@ modes() {
 	out '' strata status -s
 }
 
+# Taking the merge back leaves what it has nothing to do with.
+abort_keeps() {
+	texts
+	echo new >n && echo xx >x && echo kk >k
+	strata add n x k
+	strata resolve -q t --theirs
+	strata resolve -q u --theirs
+	strata merge -q --abort
+	out 'new
+xx
+1
+2' cat n x k t
+	out ' M x
+?? n' sh -c 'strata status -s | sort'
+}
+
 # A file that was staged where a file is to be.
 in_the_way() {
 	repo
@@ -287,6 +303,7 @@ it 'says what to do instead' hints
 it 'files settled by hand' by_hand
 it 'a pattern spares them' spares
 it 'a mode that was staged' modes
+it 'taken back, what was staged besides stays' abort_keeps
 it 'what is in the way' in_the_way
 it 'wrong usage' usage
 it 'changes of the file stay' keeps_edits
