@@ -3,6 +3,7 @@
 #include "repo/stage.h"
 
 #include "base/file.h"
+#include "repo/merge_state.h"
 
 #include <unistd.h>
 
@@ -15,6 +16,8 @@ struct add {
 	struct st_index to_read; /* paths to read */
 	struct st_index gone;	 /* paths to take out */
 	struct st_ingest *ingest;
+	struct st_index settled; /* paths that a merge under way may have conflicts about */
+	bool merging;
 	bool explicit_paths;
 	bool refreshed;
 	size_t new_files;
@@ -122,6 +125,10 @@ static int consider_tracked(struct add *a, struct st_stage_row *row, const struc
 		rc = st_work_check(a->r, row, &state, &refreshed, e);
 		a->refreshed |= refreshed;
 	}
+	/* who names a file means it, be it as it is staged */
+	if (rc == ST_OK && a->merging && state != ST_WORK_MISSING &&
+	    st_pathspec_exact(a->ps, en->path))
+		rc = st_index_add(&a->settled, row, e);
 	if (rc != ST_OK || state == ST_WORK_CLEAN || state == ST_WORK_MISSING)
 		return rc;
 	if (!S_ISREG(en->type) && !S_ISLNK(en->type)) {
@@ -335,6 +342,22 @@ static int merge_rows(struct add *a, struct st_index *now, struct st_err *e)
 	return ST_OK;
 }
 
+/* And so is what is staged otherwise than before. */
+static int find_settled(struct add *a, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && a->merging && i < a->changed.nrows; i++) {
+		const struct st_stage_row *row = &a->changed.rows[i];
+		const struct st_stage_row *was =
+			st_index_find(&a->old, row->path, row->path_len, NULL);
+
+		if (!was || !st_oid_eq(&was->id, &row->id))
+			rc = st_index_add(&a->settled, row, e);
+	}
+	return rc;
+}
+
 static int stage(struct add *a, struct st_txn *t, struct st_err *e)
 {
 	bool changed = a->changed.nrows || a->gone.nrows;
@@ -342,9 +365,6 @@ static int stage(struct add *a, struct st_txn *t, struct st_err *e)
 
 	if (!changed && !a->refreshed)
 		return ST_OK;
-	rc = st_txn_index(t, e);
-	if (rc != ST_OK)
-		return rc;
 	if (!changed) { /* only stat data: worth keeping, not worth an operation */
 		struct st_oid tree = t->index.tree;
 
@@ -355,6 +375,16 @@ static int stage(struct add *a, struct st_txn *t, struct st_err *e)
 	}
 	rc = merge_rows(a, &t->index, e);
 	return rc == ST_OK ? st_txn_publish(t, true, NULL, e) : rc;
+}
+
+static int look_for_merge(struct add *a, struct st_err *e)
+{
+	struct st_merging m;
+	int rc = st_merging_load(a->r, &m, &a->merging, e);
+
+	if (rc == ST_OK && a->merging)
+		st_merging_release(&m);
+	return rc;
 }
 
 static int run(struct add *a, strata_add_result *res, struct st_err *e)
@@ -368,6 +398,8 @@ static int run(struct add *a, strata_add_result *res, struct st_err *e)
 	if (rc == ST_OK)
 		rc = st_staged_load(a->r, &a->old, e);
 	if (rc == ST_OK)
+		rc = look_for_merge(a, e);
+	if (rc == ST_OK)
 		rc = find_changes(a, e);
 	if (rc == ST_OK && !(a->flags & STRATA_ADD_DRY_RUN)) {
 		if (a->to_read.nrows) {
@@ -376,7 +408,14 @@ static int run(struct add *a, strata_add_result *res, struct st_err *e)
 				st_txn_salvage(&t);
 		}
 		if (rc == ST_OK)
+			rc = find_settled(a, e);
+		if (rc == ST_OK &&
+		    (a->changed.nrows || a->gone.nrows || a->refreshed || a->settled.nrows))
+			rc = st_txn_index(&t, e);
+		if (rc == ST_OK)
 			rc = stage(a, &t, e);
+		if (rc == ST_OK && a->settled.nrows)
+			rc = st_merging_mark(a->r, &a->settled, e);
 	}
 	if (rc == ST_OK && res) {
 		st_writer_stats_get(t.w, &ws);
@@ -407,6 +446,7 @@ int st_verb_add(struct st_repo *r, const char *const *paths, size_t n, unsigned 
 	st_index_init(&a.changed);
 	st_index_init(&a.to_read);
 	st_index_init(&a.gone);
+	st_index_init(&a.settled);
 	rc = st_pathspec_new(&a.ps, r, paths, n, e);
 	if (rc == ST_OK)
 		rc = run(&a, res, e);
@@ -415,5 +455,6 @@ int st_verb_add(struct st_repo *r, const char *const *paths, size_t n, unsigned 
 	st_index_release(&a.changed);
 	st_index_release(&a.to_read);
 	st_index_release(&a.gone);
+	st_index_release(&a.settled);
 	return rc;
 }

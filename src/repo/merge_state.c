@@ -296,6 +296,64 @@ int st_merging_stage(struct st_merging *m, const struct st_index *x, struct st_e
 	return rc;
 }
 
+/* ---- who staged it ---- */
+
+static bool is_open(const struct st_merging *m, const struct st_merge_staged *s)
+{
+	for (size_t i = 0; i < m->d.nitems; i++) {
+		const struct st_merge_item *it = &m->d.items[i];
+
+		if (!it->how && it->path_len == s->path_len &&
+		    memcmp(it->path, s->path, s->path_len) == 0)
+			return true;
+	}
+	return false;
+}
+
+int st_merging_mark(struct st_repo *r, const struct st_index *files, struct st_err *e)
+{
+	struct st_merging m;
+	bool there, any = false;
+	int rc = st_merging_load(r, &m, &there, e);
+
+	if (rc != ST_OK || !there)
+		return rc;
+	for (size_t i = 0; i < files->nrows; i++) {
+		struct st_merge_staged *s =
+			staged_of(&m, m.nstaged, files->rows[i].path, files->rows[i].path_len);
+
+		if (!s || s->hand || !is_open(&m, s))
+			continue;
+		s->hand = any = true;
+	}
+	if (any)
+		rc = st_merging_save(r, &m, e);
+	st_merging_release(&m);
+	return rc;
+}
+
+int st_merging_unmark(struct st_repo *r, struct st_pathspec *ps, struct st_err *e)
+{
+	struct st_merging m;
+	bool there, any = false;
+	int rc = st_merging_load(r, &m, &there, e);
+
+	if (rc != ST_OK || !there)
+		return rc;
+	for (size_t i = 0; i < m.nstaged; i++) {
+		struct st_merge_staged *s = &m.staged[i];
+
+		if (!s->hand || !st_pathspec_match(ps, s->path))
+			continue;
+		s->hand = false;
+		any = true;
+	}
+	if (any)
+		rc = st_merging_save(r, &m, e);
+	st_merging_release(&m);
+	return rc;
+}
+
 /* ---- what was staged besides ---- */
 
 struct besides {

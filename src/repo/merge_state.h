@@ -41,6 +41,11 @@ ST_MUST int st_merging_hands(const struct st_merging *m, const struct st_index *
  * by hand stays. */
 struct st_stage_row st_merging_made(const struct st_merging *m, const struct st_stage_row *now,
 				    const struct st_stage_row *made);
+/* Somebody staged these files: conflicts about them are settled so, even where they are as the
+ * merge had them. The index is locked. */
+ST_MUST int st_merging_mark(struct st_repo *r, const struct st_index *files, struct st_err *e);
+/* And took that back. */
+ST_MUST int st_merging_unmark(struct st_repo *r, struct st_pathspec *ps, struct st_err *e);
 /* Was the last step cut off, the index being that? */
 bool st_merging_cut(const struct st_merging *m, const struct st_index *x);
 /* ST_EREFUSED, saying what to do, when it was, or when the merge was being taken back. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/checkout.h"
+#include "repo/merge_state.h"
 
 static int restore_source(struct st_repo *r, const char *source, unsigned flags, struct st_index *x,
 			  struct st_err *e)
@@ -45,6 +46,8 @@ int st_verb_restore(struct st_repo *r, const char *source, const char *const *pa
 	}
 	if (rc == ST_OK && (flags & STRATA_RESTORE_STAGED)) {
 		rc = st_checkout_put_rows(&c, &t.index, true, e);
+		if (rc == ST_OK)
+			rc = st_merging_unmark(r, c.ps, e);
 		if (rc == ST_OK)
 			rc = st_txn_publish(&t, true, NULL, e);
 	}

@@ -200,6 +200,41 @@ new' cat k n
 	strata fsck --full
 }
 
+# Who names a file to add means it, also where it is as this branch has it.
+as_ours() {
+	texts
+	strata restore -q u
+	echo 2 >t
+	strata add -A . # says nothing about files that are as they were
+	match '4 of 4 conflicts left' strata status
+	strata add t
+	match '3 of 4 conflicts left' strata status
+	match '^  text +u$' strata status
+	strata restore -q --staged t
+	match '4 of 4 conflicts left' strata status
+	strata add t m.safetensors
+	match '1 of 4 conflicts left' strata status
+	strata resolve -q '*' --theirs
+	out '2
+3' cat t u
+	cmp m.safetensors ../ours
+	rc 7 strata resolve a --theirs
+	strata merge -q --continue
+	match '^  t  text  by hand$' strata show
+	strata merge -q --replay HEAD
+	cmp m.safetensors ../ours
+	# staged otherwise, and as it was again
+	strata undo -q
+	rc 1 strata merge -q side
+	strata restore -q u
+	echo 9 >t && strata add -A t && echo 2 >t && strata add -u
+	match '^  text +u$' strata status
+	fails grep -q '^  text  *t$' "$t_tmp/out"
+	strata merge -q --abort
+	out '' strata status -s
+	out 2 cat t
+}
+
 # A mode that was staged stays, whatever becomes of the content.
 modes() {
 	texts
@@ -302,6 +337,7 @@ it 'what a method cannot join' joins
 it 'says what to do instead' hints
 it 'files settled by hand' by_hand
 it 'a pattern spares them' spares
+it 'added as this branch has it' as_ours
 it 'a mode that was staged' modes
 it 'taken back, what was staged besides stays' abort_keeps
 it 'what is in the way' in_the_way
