@@ -42,10 +42,11 @@ const struct cli_doc doc_resolve = {
 		"only the other one has come behind them. Rows that both changed are this branch's,\n"
 		"or as --theirs or --method says.\n"
 		"\n"
-		"A file that was edited instead is decided by 'strata add'.\n"
+		"A file that was edited instead is decided by 'strata add', and stays as it was\n"
+		"staged, as do files without conflicts: only its own path decides it anew.\n"
 		"\n"
 		"Exit status 7: no merge is under way, or a file that would be written has\n"
-		"changes.",
+		"changes, or was staged by hand.",
 	.examples = "strata resolve 'layers.*' --theirs\n"
 		    "these tensors as the other branch has them\n"
 		    "strata resolve '*' --method linear\n"
