@@ -85,5 +85,9 @@ ST_MUST int st_vocab_text(enum st_vocab_form form, const struct st_vocab_union *
  * number besides the lists above. ST_EFORMAT: it is no JSON object. */
 ST_MUST int st_vocab_refs(const struct st_vocab_union *u, const struct st_vocab_text *text,
 			  struct st_buf *out, struct st_err *e);
+/* vocab_refs.c: appends a config.json whose every vocab_size from `least` on has room for the
+ * union. ST_EFORMAT: it is no JSON. */
+ST_MUST int st_vocab_sizes(const struct st_vocab_union *u, uint64_t least,
+			   const struct st_vocab_text *text, struct st_buf *out, struct st_err *e);
 
 #endif

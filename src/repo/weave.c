@@ -383,6 +383,14 @@ static uint32_t mode_of(const struct st_weave *w, const struct st_strand *s)
 	return mode;
 }
 
+/* What one side made of it. */
+static int take_one(struct st_weave *w, const struct st_strand *s, const struct st_stage_row *row,
+		    struct st_err *e)
+{
+	return row && st_weave_resizes(w, s->path) ? st_weave_resized(w, s, row, e) :
+						     st_weave_take(w, s, row, e);
+}
+
 int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 {
 	const struct st_stage_row *changed = NULL;
@@ -405,11 +413,11 @@ int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 		modified = modified || s->side[i];
 	}
 	if (!any)
-		return st_weave_take(w, s, s->side[0], e);
+		return take_one(w, s, s->side[0], e);
 	if (!differ && !st_weave_renumbers(w, s)) {
 		rc = is_misread(w, s, &misread, e);
 		if (rc != ST_OK || !misread)
-			return rc == ST_OK ? st_weave_take(w, s, changed, e) : rc;
+			return rc == ST_OK ? take_one(w, s, changed, e) : rc;
 	}
 	if (st_weave_by_hand(w, s->path))
 		return st_weave_take(

@@ -258,6 +258,9 @@ ST_MUST int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *d
 			  struct st_err *e);
 ST_MUST int st_weave_store_text(struct st_weave *w, const struct st_strand *s,
 				const struct st_buf *text, struct st_err *e);
+/* The row of a file that st_weave_resizes, with room for all tokens. */
+ST_MUST int st_weave_resized(struct st_weave *w, const struct st_strand *s,
+			     const struct st_stage_row *row, struct st_err *e);
 
 /* weave_vocab.c */
 struct st_weave_vocab {	 /* of the nearest folder, upward, that has a tokenizer in ours */
@@ -274,6 +277,8 @@ bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
 bool st_weave_united(const struct st_weave *w, const char *path);
 /* Does a side change ids in the file that a vocabulary that is joined changes again? */
 bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s);
+/* Does it say how many rows there are, of a vocabulary that is joined? */
+bool st_weave_resizes(const struct st_weave *w, const char *path);
 /* ST_EREFUSED: there is none, or more than two versions are merged. Owned by w. */
 ST_MUST int st_weave_vocab(struct st_weave *w, const char *path, const struct st_weave_vocab **out,
 			   struct st_err *e);

@@ -8,7 +8,8 @@
 
 #include <unistd.h>
 
-#define MOST ((size_t)64 << 20)	    /* bytes of one text */
+#define MOST ((size_t)64 << 20) /* bytes of one text */
+#define MOST_CONFIG ((size_t)1 << 20)
 #define MOST_YAML ((size_t)1 << 20) /* which is read several times; larger is by line */
 
 struct texts {
@@ -397,6 +398,53 @@ static int renumber_refs(struct texts *x, struct st_err *e)
 	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", x->s->path);
 }
 
+/* *text with room for all tokens of a vocabulary that is joined. What is no JSON stays. */
+static int resize(struct st_weave *w, const char *path, struct st_buf *text, bool *differs,
+		  struct st_err *e)
+{
+	const struct st_vocab_text was = { text->p, text->len };
+	const struct st_weave_vocab *v;
+	struct st_err bad = { 0 };
+	struct st_buf out, t = *text;
+	int rc = st_weave_vocab(w, path, &v, e);
+
+	*differs = false;
+	if (rc != ST_OK)
+		return rc;
+	st_buf_init(&out, 4 * MOST);
+	rc = st_vocab_sizes(&v->u, v->ours.end < v->theirs.end ? v->ours.end : v->theirs.end, &was,
+			    &out, &bad);
+	*differs = rc == ST_OK && (out.len != t.len || memcmp(out.p, t.p, t.len) != 0);
+	if (*differs) {
+		*text = out;
+		out = t;
+	}
+	st_buf_release(&out);
+	if (rc == ST_OK || rc == ST_EFORMAT)
+		return ST_OK;
+	*e = bad;
+	return rc;
+}
+
+int st_weave_resized(struct st_weave *w, const struct st_strand *s, const struct st_stage_row *row,
+		     struct st_err *e)
+{
+	bool differs = false;
+	struct st_buf b;
+	int rc;
+
+	if (row->mode == ST_MODE_LINK || !row->size || row->size > MOST_CONFIG)
+		return st_weave_take(w, s, row, e);
+	st_buf_init(&b, MOST_CONFIG);
+	rc = st_weave_slurp(w, row, &b, e);
+	if (rc == ST_OK)
+		rc = resize(w, s->path, &b, &differs, e);
+	if (rc == ST_OK)
+		rc = differs ? st_weave_store_text(w, s, &b, e) : st_weave_take(w, s, row, e);
+	st_buf_release(&b);
+	return rc;
+}
+
 /* *done false: it is not of that language, or not on every side. */
 static int by_key(struct texts *x, bool *done, struct st_err *e)
 {
@@ -408,6 +456,7 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 			     .arg = x,
 			     .lang = x->lang };
 	struct st_buf out;
+	bool resized;
 	int rc = renumber_refs(x, e);
 
 	if (rc != ST_OK)
@@ -427,6 +476,8 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 		return ST_OK;
 	st_buf_init(&out, 4 * MOST);
 	rc = st_keys_merge(&k, &out, e);
+	if (rc == ST_OK && out.len && st_weave_resizes(x->w, x->s->path))
+		rc = resize(x->w, x->s->path, &out, &resized, e);
 	if (rc == ST_EFORMAT || (rc == ST_ELIMIT && x->lang == ST_KEYS_YAML)) {
 		st_err_clear(e);
 		*done = false;

@@ -68,6 +68,15 @@ bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s)
 	       st_vocab_file(file) && st_weave_united(w, s->path);
 }
 
+bool st_weave_resizes(const struct st_weave *w, const char *path)
+{
+	static const char key[] = "vocab_size";
+
+	return w->n == 2 &&
+	       st_vocab_form_of(st_weave_file_name(path), key, strlen(key)) == ST_VOCAB_SIZE &&
+	       st_weave_united(w, path);
+}
+
 static int read_one(struct st_weave *w, const struct st_stage_row *row, struct st_vocab *v,
 		    struct st_err *e)
 {

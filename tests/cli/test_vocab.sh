@@ -376,6 +376,24 @@ padding_in_doubt() {
 	strata merge -q --replay HEAD
 }
 
+# More tokens than the padding has room for: the configuration follows, which nobody changed.
+padding_overflows() {
+	padded 'A B C D' 'E F G' config
+	rc 1 strata merge -q side
+	strata resolve -q emb --vocab union
+	match '^ "vocab_size": 17$' cat config.json
+	strata resolve -q emb --theirs
+	match '"vocab_size": 16' cat config.json
+	strata resolve -q emb --vocab union
+	strata resolve -q v --ours # it has no rows of tokens
+	strata merge -q --continue
+	same emb 13 HEAD^1 13 # D
+	same emb 16 HEAD^2 12 # G
+	match '"vocab_size": 17' strata cat HEAD:config.json
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
 # Ours did not train its tokens' rows, theirs did.
 padding_untrained() {
 	repo
@@ -473,6 +491,7 @@ it 'all of a vocabulary, whatever was decided before' decided_anew
 it 'rows that are of no token' positions
 it 'what no union is made of' union_refused
 it 'tokens of both sides within the padding' padding
+it 'tokens that the padding has no room for' padding_overflows
 it 'tokens of ours within the padding' padding_of_one 'A B' '' HEAD^1
 it 'tokens of theirs within the padding' padding_of_one '' 'A B' HEAD^2
 it 'rows that may be of tokens' padding_in_doubt

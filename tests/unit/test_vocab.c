@@ -304,11 +304,55 @@ static void refs(void **state)
 	st_vocab_union_release(&u);
 }
 
+/* The union has 5 tokens; sizes from 2 on had room for those of a side. */
+static void sizes(void **state)
+{
+	static const struct {
+		const char *text, *want; /* NULL: ST_EFORMAT */
+	} cases[] = {
+		{ "{'vocab_size':3}", "{'vocab_size':5}" },
+		{ "{'a':[1], 'vocab_size': 4 ,'b':{'vocab_size':2}}",
+		  "{'a':[1], 'vocab_size': 5 ,'b':{'vocab_size':5}}" },
+		{ "{'vocab_size':1}", "{'vocab_size':1}" },
+		{ "{'vocab_size':5}", "{'vocab_size':5}" },
+		{ "{'vocab_size':4.0,'x':3,'y':[{'vocab_size':3}]}",
+		  "{'vocab_size':4.0,'x':3,'y':[{'vocab_size':3}]}" },
+		{ "{'vocab_size':'3'}", "{'vocab_size':'3'}" },
+		{ "{'vocab_size':99999999999999999999}", "{'vocab_size':99999999999999999999}" },
+		{ "[3]", "[3]" },
+		{ "{'vocab_size':3", NULL },
+		{ "{'vocab_size':3}}", NULL },
+	};
+	char quoted[2][300];
+	struct st_vocab_union u;
+
+	(void)state;
+	unite(&u, "{\"t\":0}", "{\"t\":0,\"x\":1,\"s\":2}", "{\"t\":0,\"y\":1,\"s\":2,\"z\":3}");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct st_vocab_text text = { quoted[0], strlen(cases[i].text) };
+		struct st_err e = { 0 };
+		struct st_buf b;
+		int rc;
+
+		quote(quoted[0], sizeof(quoted[0]), cases[i].text);
+		quote(quoted[1], sizeof(quoted[1]), cases[i].want ? cases[i].want : "");
+		st_buf_init(&b, 4096);
+		rc = st_vocab_sizes(&u, 2, &text, &b, &e);
+		if (rc != (cases[i].want ? ST_OK : ST_EFORMAT))
+			fail_msg("case %zu: %d %s", i, rc, e.msg);
+		if (rc == ST_OK &&
+		    (b.len != strlen(quoted[1]) || memcmp(b.p, quoted[1], b.len) != 0))
+			fail_msg("case %zu: %.*s", i, (int)b.len, (const char *)b.p);
+		st_buf_release(&b);
+	}
+	st_vocab_union_release(&u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forms), cmocka_unit_test(reads), cmocka_unit_test(unions),
-		cmocka_unit_test(texts), cmocka_unit_test(refs),
+		cmocka_unit_test(texts), cmocka_unit_test(refs),  cmocka_unit_test(sizes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
