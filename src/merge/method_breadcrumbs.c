@@ -14,8 +14,8 @@
 
 static const struct st_method_param params[] = {
 	ST_TASKVEC_DENSITY(0.9),
-	{ "elect", 0, 0, 1, false, "1: with election of signs" },
-	{ "gamma", 0.01, 0, 1, true, "share of elements, the largest, that go" },
+	{ "elect", 0, 0, 1, ST_WHOLE, "1: with election of signs" },
+	{ "gamma", 0.01, 0, 1, ST_PER_MODEL, "share of elements, the largest, that go" },
 	ST_TASKVEC_NORMALIZE(0),
 	ST_TASKVEC_SCALE,
 	ST_TASKVEC_WEIGHT,

@@ -15,8 +15,9 @@
 
 static const struct st_method_param params[] = {
 	ST_TASKVEC_DENSITY(0.5),
-	{ "elect", 1, 0, 1, false, "0: without election of signs" },
-	{ "epsilon", 0.1, 0, 0.5, true, "how far the share goes with the rank, to either side" },
+	{ "elect", 1, 0, 1, ST_WHOLE, "0: without election of signs" },
+	{ "epsilon", 0.1, 0, 0.5, ST_PER_MODEL,
+	  "how far the share goes with the rank, to either side" },
 	ST_TASKVEC_NORMALIZE(1),
 	ST_TASKVEC_SCALE,
 	ST_TASKVEC_WEIGHT,

@@ -11,7 +11,7 @@
 #include <math.h>
 
 static const struct st_method_param params[] = {
-	{ "weight", 1, 0, INFINITY, true, "samples that each model saw" },
+	{ "weight", 1, 0, INFINITY, ST_PER_MODEL, "samples that each model saw" },
 };
 
 static int plan(struct st_job *j, struct st_err *e)

@@ -12,8 +12,8 @@
 #include <math.h>
 
 static const struct st_method_param params[] = {
-	{ "floor", 0, 0, INFINITY, false, "what an information is at least" },
-	{ "weight", 1, 0, INFINITY, true, "of each model" },
+	{ "floor", 0, 0, INFINITY, ST_ONE, "what an information is at least" },
+	{ "weight", 1, 0, INFINITY, ST_PER_MODEL, "of each model" },
 };
 
 struct fisher {

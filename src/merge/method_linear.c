@@ -11,8 +11,8 @@
 #include <math.h>
 
 static const struct st_method_param params[] = {
-	{ "normalize", 1, 0, 1, false, "1: divide by the sum of the weights" },
-	{ "weight", 1, -INFINITY, INFINITY, true, "of each model" },
+	{ "normalize", 1, 0, 1, ST_WHOLE, "1: divide by the sum of the weights" },
+	{ "weight", 1, -INFINITY, INFINITY, ST_PER_MODEL, "of each model" },
 };
 
 static int plan(struct st_job *j, struct st_err *e)

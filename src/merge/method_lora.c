@@ -14,7 +14,7 @@
 #include "diff/pair.h"
 
 static const struct st_method_param params[] = {
-	{ "scale", 1, -INFINITY, INFINITY, true, "of each adapter, as alpha / r" },
+	{ "scale", 1, -INFINITY, INFINITY, ST_PER_MODEL, "of each adapter, as alpha / r" },
 };
 
 struct adapter {

@@ -12,8 +12,8 @@
 #include <math.h>
 
 static const struct st_method_param params[] = {
-	{ "parallel", 0.9995, 0, 1, false, "cosine from which on it is linear" },
-	{ "t", 0.5, 0, 1, false, "way from the first model to the second" },
+	{ "parallel", 0.9995, 0, 1, ST_ONE, "cosine from which on it is linear" },
+	{ "t", 0.5, 0, 1, ST_ONE, "way from the first model to the second" },
 };
 
 struct slerp {

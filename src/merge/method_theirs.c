@@ -3,7 +3,8 @@
 #include "merge/method.h"
 
 static const struct st_method_param params[] = {
-	{ "model", 1, 1, ST_SPEC_VALUES - 1, false, "which, where there are several: 1 the first" },
+	{ "model", 1, 1, ST_SPEC_VALUES - 1, ST_WHOLE,
+	  "which, where there are several: 1 the first" },
 };
 
 static int choose(const struct st_job *j)

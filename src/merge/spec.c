@@ -101,6 +101,17 @@ static int out_of_range(const struct st_method *m, const struct st_method_param 
 		       *least && *most ? " and at most " : (*most ? "at most " : ""), most, given);
 }
 
+static int not_whole(const struct st_method *m, const struct st_method_param *row, double v,
+		     struct st_err *e)
+{
+	char given[ST_REAL_TEXT];
+
+	if (st_real_text(given, v, e) != ST_OK)
+		return e->code;
+	return st_fail(e, ST_EUSAGE, "%s of method '%s' is %s, not %s", row->name, m->info.name,
+		       row->most == 1 ? "0 or 1" : "a whole number", given);
+}
+
 /* Splits at `mark`; *end is where the part ends, *next where the next begins or NULL. */
 static void part(const char *s, const char *stop, const char *mark, const char **end,
 		 const char **next)
@@ -133,9 +144,12 @@ static int parse_values(struct st_param *p, const struct st_method *m,
 	}
 	if (rc != ST_OK)
 		return st_wrap(e, "%s of method '%s'", row->name, m->info.name);
-	if (p->n > 1 && !p->layered && !row->per_model)
-		return st_fail(e, ST_EUSAGE, "%s of method '%s' is one for all models", row->name,
-			       m->info.name);
+	for (size_t i = 0; row->kind == ST_WHOLE && i < p->n; i++)
+		if (p->v[i] != floor(p->v[i]))
+			return not_whole(m, row, p->v[i], e);
+	if (p->n > 1 && (row->kind == ST_WHOLE || (!p->layered && row->kind == ST_ONE)))
+		return st_fail(e, ST_EUSAGE, "%s of method '%s' is one for all models%s", row->name,
+			       m->info.name, p->layered ? " and layers" : "");
 	return ST_OK;
 }
 
@@ -276,6 +290,19 @@ int st_spec_check_models(const struct st_spec *s, size_t nmodels, struct st_err 
 				       s->method->info.name, p->n, nmodels);
 	}
 	return ST_OK;
+}
+
+int st_spec_check_choice(const struct st_spec *s, size_t nmodels, struct st_err *e)
+{
+	size_t model;
+
+	if (strcmp(s->method->info.name, "theirs") != 0)
+		return ST_OK;
+	model = (size_t)st_spec_value(s, "model", 0, NAN);
+	return model < nmodels ? ST_OK :
+				 st_fail(e, ST_EUSAGE,
+					 "model of method 'theirs' is %zu, but %zu other%s merged",
+					 model, nmodels - 1, nmodels == 2 ? " is" : "s are");
 }
 
 /* ---- text ---- */

@@ -44,10 +44,15 @@ bool st_method_at(size_t i, struct st_method_info *out);
 void st_method_of(const struct st_spec *s, struct st_method_info *out);
 
 /* Parameter i of a method; false past the end. */
+enum st_param_kind {
+	ST_ONE,	      /* for all models */
+	ST_PER_MODEL, /* may have one value a model */
+	ST_WHOLE      /* a whole number, for all models and layers */
+};
 struct st_method_param {
 	const char *name;
 	double dflt, least, most;
-	bool per_model; /* may have one value a model */
+	enum st_param_kind kind;
 	const char *about;
 };
 bool st_method_param_at(const struct st_method *m, size_t i, struct st_method_param *out);
@@ -67,6 +72,8 @@ ST_MUST int st_spec_text(const struct st_spec *s, struct st_buf *out, struct st_
 double st_spec_value(const struct st_spec *s, const char *name, size_t model, double layer);
 /* ST_EUSAGE: a parameter has one value a model, and not for so many. */
 ST_MUST int st_spec_check_models(const struct st_spec *s, size_t nmodels, struct st_err *e);
+/* ST_EUSAGE: of so many models in all, ours counted, it takes one that is not there. */
+ST_MUST int st_spec_check_choice(const struct st_spec *s, size_t nmodels, struct st_err *e);
 
 struct st_rule {
 	const char *glob;

@@ -61,21 +61,22 @@ double st_taskvec_draw(uint64_t key, uint64_t element);
 /* From (seed, tensor's name, model's place): the first 8 bytes of their BLAKE3. */
 uint64_t st_taskvec_key(const struct st_job *j, size_t model);
 
-#define ST_TASKVEC_WEIGHT                                               \
-	{                                                               \
-		"weight", 1, -INFINITY, INFINITY, true, "of each model" \
+#define ST_TASKVEC_WEIGHT                                                       \
+	{                                                                       \
+		"weight", 1, -INFINITY, INFINITY, ST_PER_MODEL, "of each model" \
 	}
-#define ST_TASKVEC_SCALE                                                               \
-	{                                                                              \
-		"scale", 1, -INFINITY, INFINITY, false, "of what is added to the base" \
+#define ST_TASKVEC_SCALE                                                                \
+	{                                                                               \
+		"scale", 1, -INFINITY, INFINITY, ST_ONE, "of what is added to the base" \
 	}
-#define ST_TASKVEC_NORMALIZE(dflt)                                                               \
-	{                                                                                        \
-		"normalize", dflt, 0, 1, false, "1: divide by the sum of the weights that count" \
+#define ST_TASKVEC_NORMALIZE(dflt)                                       \
+	{                                                                \
+		"normalize", dflt, 0, 1, ST_WHOLE,                       \
+			"1: divide by the sum of the weights that count" \
 	}
-#define ST_TASKVEC_DENSITY(dflt)                                           \
-	{                                                                  \
-		"density", dflt, 0, 1, true, "share of elements that stay" \
+#define ST_TASKVEC_DENSITY(dflt)                                                   \
+	{                                                                          \
+		"density", dflt, 0, 1, ST_PER_MODEL, "share of elements that stay" \
 	}
 
 #endif

@@ -247,13 +247,18 @@ static int check_none(struct st_repo *r, struct st_err *e)
 }
 
 /* Also where nothing is to be joined: a wrong method is wrong on every day. */
-static int check_methods(struct st_repo *r, const strata_merge_options *o, struct st_err *e)
+static int check_methods(struct st_repo *r, size_t n, const strata_merge_options *o,
+			 struct st_err *e)
 {
 	struct st_rules rules;
 	int rc;
 
 	st_rules_init(&rules);
 	rc = st_merge_rules(r, o->method, o->rules, o->nrules, &rules, e);
+	if (rc == ST_OK && o->method)
+		rc = st_spec_check_choice(&rules.dflt, n + 1, e);
+	for (size_t i = 0; rc == ST_OK && i < o->nrules; i++)
+		rc = st_spec_check_choice(&rules.v[i].spec, n + 1, e);
 	st_rules_release(&rules);
 	return rc;
 }
@@ -268,7 +273,7 @@ int st_verb_merge(struct st_repo *r, const char *const *revs, size_t n,
 	if (rc == ST_OK)
 		rc = check_none(r, e);
 	if (rc == ST_OK)
-		rc = check_methods(r, o, e);
+		rc = check_methods(r, n, o, e);
 	return rc == ST_OK ? run(&j, revs, n, e) : rc;
 }
 

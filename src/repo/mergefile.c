@@ -28,6 +28,8 @@ static int check_spec(const struct run *x, const struct st_spec *s, struct st_er
 	struct st_method_info info;
 	int rc = st_spec_check_models(s, x->o->nmodels, e);
 
+	if (rc == ST_OK)
+		rc = st_spec_check_choice(s, x->o->nmodels, e);
 	st_method_of(s, &info);
 	if (rc != ST_OK)
 		return rc;

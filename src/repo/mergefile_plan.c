@@ -138,23 +138,6 @@ static const char *method_name(const struct st_spec *s)
 	return info.name;
 }
 
-/* Methods that take a whole tensor, whatever its type. */
-static int choose(struct planning *g, bool *chosen, struct st_err *e)
-{
-	const char *name = g->spec ? method_name(g->spec) : "";
-	double theirs = strcmp(name, "theirs") == 0 ? st_spec_value(g->spec, "model", 0, NAN) : 0;
-
-	*chosen = true;
-	if (strcmp(name, "ours") == 0)
-		return take(g, 0, e);
-	if (strcmp(name, "theirs") == 0 && theirs < (double)g->m->nmodels)
-		return take(g, (size_t)theirs, e);
-	if (strcmp(name, "base") == 0 && g->m->base)
-		return take_base(g, e);
-	*chosen = false;
-	return ST_OK;
-}
-
 /* The factors or Fisher diagonals that belong to the tensor. */
 static int add_extra(struct planning *g, struct st_mf_out *t, struct st_err *e)
 {
@@ -190,11 +173,43 @@ static int blend(struct planning *g, struct st_err *e)
 	t->nin = g->m->nmodels;
 	t->spec = g->spec;
 	t->layer = st_mf_layer(&g->layers, g->name, g->len);
-	if (g->m->base && g->base != ST_MF_NONE)
+	if (g->m->base && g->base != ST_MF_NONE &&
+	    st_operand_same_shape(operand(g, 0), &g->m->base->side->t[g->base]))
 		t->base = (struct st_mf_ref){ g->m->base, g->base };
 	if (strcmp(method_name(g->spec), "fisher") == 0 && add_extra(g, t, e) != ST_OK)
 		return e->code;
 	return tell(g, ST_MF_BLEND, 0, NULL, e);
+}
+
+/* Has ours it in another type, to which this can be cast? */
+static bool casts(const struct planning *g, const struct st_operand *from)
+{
+	for (size_t k = 0; k < g->m->nmodels; k++)
+		if (g->at[k] == ST_MF_NONE || !st_operand_same_shape(from, operand(g, k)))
+			return false;
+	return from->dtype != operand(g, 0)->dtype;
+}
+
+/* Methods that take a whole tensor, whatever its type. */
+static int choose(struct planning *g, bool *chosen, struct st_err *e)
+{
+	const char *name = g->spec ? method_name(g->spec) : "";
+	size_t theirs =
+		strcmp(name, "theirs") == 0 ? (size_t)st_spec_value(g->spec, "model", 0, NAN) : 0;
+
+	*chosen = true;
+	if (strcmp(name, "ours") == 0)
+		return take(g, 0, e);
+	if (theirs)
+		return g->at[theirs] != ST_MF_NONE && casts(g, operand(g, theirs)) ?
+			       blend(g, e) :
+			       take(g, theirs, e);
+	if (strcmp(name, "base") == 0 && g->m->base)
+		return g->base != ST_MF_NONE && casts(g, &g->m->base->side->t[g->base]) ?
+			       blend(g, e) :
+			       take_base(g, e);
+	*chosen = false;
+	return ST_OK;
 }
 
 /* ---- which ---- */

@@ -198,6 +198,9 @@ static int blend(struct st_weaving *k, const struct st_fate *f, const struct st_
 	size_t who = 0, side;
 	int rc;
 
+	rc = st_spec_check_choice(&c->spec, k->f.w->n, e);
+	if (rc != ST_OK)
+		return rc;
 	if (!can_join(k, f))
 		return st_fail(
 			e, ST_EREFUSED, "tensor %s of '%s' is a conflict of %s: %s",

@@ -181,6 +181,12 @@ by_rule() {
 	cmp m.safetensors ../main.safetensors
 	rc 2 strata merge side --rule 'b=nonsense'
 	rc 2 strata merge side --method linear:weight=x
+	err "model of method 'theirs' is 2, but 1 other is merged" strata merge side --method theirs:model=2
+	err "model of method 'theirs' is 2, but 1 other is merged" strata merge side --rule b=theirs:model=2
+	err "normalize of method 'linear' is 0 or 1, not 0.5" strata merge side --method linear:normalize=0.5
+	err "model of method 'theirs' is 5, but 1 other is merged" \
+		sh -c 'strata config merge.method theirs:model=5 && strata merge side'
+	strata config --unset merge.method
 	strata merge -q side --rule 'b=theirs'
 	model ../want.safetensors a:F32:64:2 b:F32:64:3 c:F32:64:4 d:F32:64:1
 	cmp m.safetensors ../want.safetensors

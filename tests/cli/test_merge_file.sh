@@ -102,9 +102,42 @@ conflicts() {
 	grep -qx '{"kind":"summary","output":"m.safetensors","kept":1,"taken":0,"merged":0,"removed":0,"conflicts":4,"bytes":0}' got
 	[ ! -e m.safetensors ]
 	strata merge-file -q --base base.safetensors a.safetensors b.safetensors --method theirs -o m.safetensors
-	for t_name in w d s t n; do
+	for t_name in w d s n; do
 		same_tensor m.safetensors b.safetensors $t_name
 	done
+}
+
+# theirs and base in ours's type, with a base and without, as a merge in a repository makes it
+whose_type() {
+	model base.safetensors t:F32:8:4
+	model a.safetensors t:BF16:8:14
+	model b.safetensors t:F16:8:24
+	model c.safetensors t:F32:8:34
+	repo
+	cp ../base.safetensors m.safetensors
+	strata add -q . && strata commit -q -m base
+	strata branch side && cp ../a.safetensors m.safetensors && strata commit -q -a -m a
+	strata switch -q side && cp ../b.safetensors m.safetensors && strata commit -q -a -m b
+	strata switch -q main && strata merge -q side --method theirs
+	strata merge-file -q --base ../base.safetensors ../a.safetensors ../b.safetensors --method theirs -o ../m.safetensors
+	cmp m.safetensors ../m.safetensors
+	match ' bf16 ' strata ls --tensors HEAD:m.safetensors
+	cd ..
+	strata merge-file -q a.safetensors b.safetensors --method theirs -o n.safetensors
+	cmp m.safetensors n.safetensors
+	strata merge-file -q a.safetensors b.safetensors c.safetensors --method theirs:model=2 -o n.safetensors
+	match '"dtype":"BF16"' head -c 100 n.safetensors
+	rm n.safetensors
+	strata merge-file -q --base base.safetensors a.safetensors b.safetensors --method base -o n.safetensors
+	match '"dtype":"BF16"' head -c 100 n.safetensors
+	# there is no such model
+	err "model of method 'theirs' is 2, but 1 other is merged" \
+		strata merge-file a.safetensors b.safetensors --method theirs:model=2 -o o.safetensors
+	err "model of method 'theirs' is 3, but 2 others are merged" \
+		strata merge-file a.safetensors b.safetensors c.safetensors --method ours --rule 'x=theirs:model=3' -o o.safetensors
+	err "model of method 'theirs' is a whole number, not 1.5" \
+		strata merge-file a.safetensors b.safetensors --method theirs:model=1.5 -o o.safetensors
+	[ ! -e o.safetensors ]
 }
 
 architectures() {
@@ -244,6 +277,7 @@ it 'settles one-sided changes bit for bit and asks about the rest' three_way
 it 'rules and methods decide' choosing
 it 'writes a layout of its own where tensors were added, removed or changed' other_layout
 it 'names each kind of conflict' conflicts
+it 'has the types of ours' whose_type
 it 'refuses models that do not go together, and damaged ones' architectures
 it 'merges shards and directories into a new directory' sharded
 it 'replaces atomically and removes what a killed one left' leftovers

@@ -103,6 +103,14 @@ static void refused(void **state)
 		{ "linear:normalize=2", "normalize of method 'linear' is at least 0 and at most 1, "
 					"not 2" },
 		{ "linear:normalize=0/1", "normalize of method 'linear' is one for all models" },
+		{ "linear:normalize=0..1",
+		  "normalize of method 'linear' is one for all models and layers" },
+		{ "linear:normalize=0.5", "normalize of method 'linear' is 0 or 1, not 0.5" },
+		{ "della:elect=1e-3", "elect of method 'della' is 0 or 1, not 0.001" },
+		{ "ties:normalize=0.5", "normalize of method 'ties' is 0 or 1, not 0.5" },
+		{ "theirs:model=1.5", "model of method 'theirs' is a whole number, not 1.5" },
+		{ "theirs:model=1..2",
+		  "model of method 'theirs' is one for all models and layers" },
 		{ "fedavg:weight=-1", "weight of method 'fedavg' is at least 0, not -1" },
 		{ "ours:weight=1", "no parameter 'weight' of method 'ours', which has none" },
 	};
@@ -133,6 +141,32 @@ static void too_many(void **state)
 	memcpy(text + strlen(text), "/1", 3);
 	assert_int_equal(st_spec_parse(&s, &f->arena, text, &f->err), ST_EUSAGE);
 	assert_string_equal(f->err.msg, "weight of method 'linear' has more than 64 values");
+}
+
+static void no_model(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t nmodels;
+		const char *message; /* NULL: it is there */
+	} rows[] = {
+		{ "theirs", 2, NULL },
+		{ "theirs:model=2", 3, NULL },
+		{ "linear", 1, NULL },
+		{ "theirs:model=2", 2, "model of method 'theirs' is 2, but 1 other is merged" },
+		{ "theirs:model=63", 3, "model of method 'theirs' is 63, but 2 others are merged" },
+	};
+	struct fixture *f = *state;
+	struct st_spec s;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		st_err_clear(&f->err);
+		assert_int_equal(st_spec_parse(&s, &f->arena, rows[i].text, &f->err), ST_OK);
+		assert_int_equal(st_spec_check_choice(&s, rows[i].nmodels, &f->err),
+				 rows[i].message ? ST_EUSAGE : ST_OK);
+		if (rows[i].message)
+			assert_string_equal(f->err.msg, rows[i].message);
+	}
 }
 
 static void values(void **state)
@@ -184,6 +218,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(texts, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(values, setup, teardown),
 		cmocka_unit_test_setup_teardown(table, setup, teardown),
 	};
