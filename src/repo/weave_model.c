@@ -432,6 +432,8 @@ static int find_tokens(void *arg, const struct st_operand *base,
 {
 	const struct st_weaving *k = arg;
 
+	if (base && st_oid_is_zero(&base->id)) /* which has no rows, either */
+		base = NULL;
 	return st_weave_tokens(k->f.w, k->f.s->path, k->f.base ? st_diff_side_get(k->f.base) : NULL,
 			       base, sides, out, e);
 }
