@@ -483,7 +483,7 @@ static bool beside(const struct st_kdoc *d, const struct st_knode *x, struct rem
 	*r = (struct remark){ .from = at, .to = end };
 	if (x->inner || (is_block(x) && !below(d, x)) || memchr(d->p + x->sign, '\n', at - x->sign))
 		return false;
-	at += strspn(d->p + at, " ");
+	at += spaces(d, at);
 	if (at >= end)
 		return true;
 	while (end > at && d->p[end - 1] == ' ')
