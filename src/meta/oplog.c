@@ -230,6 +230,22 @@ static bool padding_clear(const uint8_t *p, size_t len)
 	return true;
 }
 
+/* What follows a record's header at off, into r. *there false: a torn tail that is being cut off
+ * shrank under us. */
+static int read_rest(struct reader *r, uint64_t off, size_t rest, bool *there, struct st_err *e)
+{
+	size_t got = 0;
+	int rc;
+
+	st_buf_clear(&r->payload);
+	rc = st_buf_room(&r->payload, rest, e);
+	if (rc == ST_OK)
+		rc = st_pread_some(r->l->fd, r->payload.p, rest, off + REC_HEAD, &got, r->l->path,
+				   e);
+	*there = rc == ST_OK && got == rest;
+	return rc;
+}
+
 /* The record after pos into rec, its payload into r. Only reading can fail: a bad record is not
  * sound. */
 static int read_record(struct reader *r, const struct st_oplog_pos *pos, struct record *rec,
@@ -239,6 +255,7 @@ static int read_record(struct reader *r, const struct st_oplog_pos *pos, struct 
 	uint8_t head[REC_HEAD];
 	size_t got, rest;
 	struct head h;
+	bool there;
 	int rc;
 
 	*rec = (struct record){ 0 };
@@ -249,13 +266,9 @@ static int read_record(struct reader *r, const struct st_oplog_pos *pos, struct 
 	    record_size(h.len) > r->size - off)
 		return rc;
 	rest = (size_t)record_size(h.len) - REC_HEAD;
-	st_buf_clear(&r->payload);
-	rc = st_buf_room(&r->payload, rest, e);
-	if (rc == ST_OK)
-		rc = st_pread_some(r->l->fd, r->payload.p, rest, off + REC_HEAD, &got, r->l->path,
-				   e);
-	if (rc != ST_OK || got < rest)
-		return rc; /* a torn tail that is being cut off may shrink under us */
+	rc = read_rest(r, off, rest, &there, e);
+	if (rc != ST_OK || !there)
+		return rc;
 	rec->whole = true;
 	rec->at = (struct st_oplog_pos){ .seq = h.seq, .end = off + REC_HEAD + rest };
 	chain(&rec->at.hash, &pos->hash, h.seq, r->payload.p, h.len);
@@ -301,19 +314,16 @@ static int read_headless(struct reader *r, const struct st_oplog_pos *pos, uint6
 			 struct record *rec, struct st_err *e)
 {
 	uint64_t off = end_of(pos), size = end - off;
-	size_t rest, room, got;
+	size_t rest, room;
+	bool there;
 	int rc;
 
 	if (size <= REC_HEAD + ST_HASH_LEN || size % 8 || size > record_size(ST_OP_BYTES))
 		return ST_OK;
 	rest = (size_t)size - REC_HEAD;
 	room = rest - ST_HASH_LEN;
-	st_buf_clear(&r->payload);
-	rc = st_buf_room(&r->payload, rest, e);
-	if (rc == ST_OK)
-		rc = st_pread_some(r->l->fd, r->payload.p, rest, off + REC_HEAD, &got, r->l->path,
-				   e);
-	if (rc != ST_OK || got < rest)
+	rc = read_rest(r, off, rest, &there, e);
+	if (rc != ST_OK || !there)
 		return rc;
 	rec->at = (struct st_oplog_pos){ .seq = pos->seq + 1, .end = end };
 	for (size_t len = room; !rec->sound && len > 0 && len + 8 > room; len--) {
