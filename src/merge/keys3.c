@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "merge/keys_doc.h"
 
+#include "merge/lines3.h"
 #include "tensor/quote.h"
 
 /* ---- reading ---- */
@@ -238,13 +239,64 @@ static bool enters(const struct st_kmerge *k, const struct place *x)
 	       (all_are(k, x, ST_JSON_OBJECT) || all_are(k, x, ST_JSON_ARRAY));
 }
 
+static bool equal(const struct st_keys_text *a, const struct st_keys_text *b)
+{
+	return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
+}
+
+/* By line, if that is without a conflict and says what the side `who` does. */
+static int by_line(struct st_kmerge *k, const struct place *x, size_t who,
+		   const struct st_keys_text *base, const struct st_keys_text *sides,
+		   struct outcome *o, struct st_err *e)
+{
+	struct st_text t[3] = { { base->p, base->len, "" },
+				{ sides[0].p, sides[0].len, "" },
+				{ sides[1].p, sides[1].len, "" } };
+	struct st_kdoc doc = { 0 };
+	struct st_err no = { 0 };
+	struct st_buf b;
+	size_t conflicts = 0;
+	int rc;
+
+	st_buf_init(&b, 2 * (base->len + sides[0].len + sides[1].len) + 1024);
+	rc = st_lines_merge(&t[0], &t[1], &t[2], &b, &conflicts, e);
+	if (rc == ST_OK && !conflicts && b.len &&
+	    k->lang->read(&doc, &(struct st_keys_text){ b.p, b.len }, &no) == ST_OK &&
+	    same(&doc, &doc.v[0], &k->side[who], x->side[who])) {
+		o->as_ours = false;
+		o->text = (struct st_keys_text){ st_arena_dup(&k->arena, b.p, b.len, e), b.len };
+		rc = e->code;
+	}
+	free_doc(&doc);
+	st_buf_release(&b);
+	return rc;
+}
+
+/* One side changed the value, of several lines, and another what is said in it. */
+static int join_lines(struct st_kmerge *k, const struct place *x, size_t who, struct outcome *o,
+		      struct st_err *e)
+{
+	struct st_keys_text base, sides[ST_THREE_SIDES];
+	int rc;
+
+	if (!k->lang->comments || k->k->n != 2 || !x->base || !x->side[0] || !x->side[1])
+		return ST_OK;
+	rc = text_of(k, &k->base, x->base, &base, e);
+	for (size_t i = 0; rc == ST_OK && i < 2; i++)
+		rc = text_of(k, &k->side[i], x->side[i], &sides[i], e);
+	if (rc != ST_OK || !base.len || *(const char *)base.p != '\n' || equal(&base, &sides[0]) ||
+	    equal(&base, &sides[1]) || equal(&sides[0], &sides[1]))
+		return rc;
+	return by_line(k, x, who, &base, sides, o, e);
+}
+
 /* Once it is known what a value of ours that stays becomes. */
 static int join_comments(struct st_kmerge *k, const struct place *x, const struct outcome *o,
 			 struct st_err *e)
 {
-	const bool lines = !o->as_ours && o->text.p && memchr(o->text.p, '\n', o->text.len);
+	const struct st_keys_text *text = o->as_ours ? NULL : &o->text;
 
-	return k->lang->comments && !o->own ? k->lang->comments(k, x->base, x->side, lines, e) :
+	return k->lang->comments && !o->own ? k->lang->comments(k, x->base, x->side, text, e) :
 					      ST_OK;
 }
 
@@ -273,8 +325,10 @@ static int settle(struct st_kmerge *k, const struct place *x, struct outcome *o,
 	if ((any && k->k->own && all_are(k, x, ST_JSON_OBJECT)) ||
 	    ((any || k->lang->comments) && enters(k, x)))
 		differ = true;
-	if (!differ)
-		return take(k, x, who, o, e);
+	if (!differ) {
+		rc = take(k, x, who, o, e);
+		return rc == ST_OK && any ? join_lines(k, x, who, o, e) : rc;
+	}
 	*o = (struct outcome){ .as_ours = true };
 	if (all_are(k, x, ST_JSON_OBJECT))
 		return merge_object(k, x, e);

@@ -70,10 +70,11 @@ struct st_klang {
 			       const struct st_keys_text *text, struct st_err *e);
 	/* Members of ours go, and others come. */
 	ST_MUST int (*members)(struct st_kmerge *k, const struct st_kobject *o, struct st_err *e);
-	/* NULL, or: the comments of a value of ours that stays become those of all sides. lines: it
-	 * becomes one of several lines. */
+	/* NULL, or: the comments of a value of ours that stays become those of all sides. text:
+	 * what it becomes; NULL: what it is. */
 	ST_MUST int (*comments)(struct st_kmerge *k, const struct st_knode *base,
-				const struct st_knode *const *sides, bool lines, struct st_err *e);
+				const struct st_knode *const *sides,
+				const struct st_keys_text *text, struct st_err *e);
 	/* One-sided changes go in key by key too, so that ours's comments stay. */
 	bool always_enters;
 	bool checked; /* the result is read again before it counts */

@@ -66,6 +66,12 @@ static size_t end_of(const struct st_knode *x)
 	return x->to > x->sign ? x->to : x->sign;
 }
 
+/* Of a value's text: a comment behind the last member of a block is within the block. */
+static size_t tail(const struct st_kdoc *d, const struct st_knode *x)
+{
+	return is_block(x) ? eol(d, x->to) : x->to;
+}
+
 /* Of a member's lines: comments right above belong to it, but at the top of the file. */
 static size_t lead(const struct st_kdoc *d, const struct st_knode *x)
 {
@@ -285,7 +291,7 @@ static int indent(struct st_buf *out, const char *p, size_t len, size_t n, struc
 static int yaml_text(struct st_kmerge *k, const struct st_kdoc *d, const struct st_knode *x,
 		     struct st_keys_text *out, struct st_err *e)
 {
-	size_t from = x->from, by = x->col;
+	size_t from = x->from, to = tail(d, x), by = x->col;
 	struct st_buf b;
 	int rc = ST_OK;
 
@@ -298,7 +304,7 @@ static int yaml_text(struct st_kmerge *k, const struct st_kdoc *d, const struct 
 			rc = st_buf_addch(&b, '\n', e);
 	}
 	if (rc == ST_OK)
-		rc = outdent(&b, d->p + from, x->to - from, by, e);
+		rc = outdent(&b, d->p + from, to - from, by, e);
 	if (rc == ST_OK) {
 		out->p = st_arena_dup(&k->arena, b.p, b.len, e);
 		out->len = b.len;
@@ -336,20 +342,20 @@ static int put_compact(struct st_kmerge *k, const struct st_knode *x, const stru
 
 	if (t->len < 2 || strchr("# \n", p[1]))
 		return odd("a value that does not go behind a dash", e);
-	return put(k, x->from, x->to, "", p + 1, t->len - 1, x->from - line_of(d, x->from), e);
+	return put(k, x->from, tail(d, x), "", p + 1, t->len - 1, x->from - line_of(d, x->from), e);
 }
 
 /* A block collection of ours, below its key or dash. */
 static int replace_below(struct st_kmerge *k, const struct st_knode *x,
 			 const struct st_keys_text *t, bool lines, struct st_err *e)
 {
-	size_t at = eol(&k->side[0], x->sign);
+	size_t at = eol(&k->side[0], x->sign), end = tail(&k->side[0], x);
 	int rc;
 
 	if (lines)
-		return put(k, at, x->to, "", t->p, t->len, x->content, e);
+		return put(k, at, end, "", t->p, t->len, x->content, e);
 	rc = t->len ? put(k, x->sign, x->sign, " ", t->p, t->len, x->col, e) : ST_OK;
-	return rc == ST_OK ? st_kcut(k, at, x->to, "", 0, e) : rc;
+	return rc == ST_OK ? st_kcut(k, at, end, "", 0, e) : rc;
 }
 
 /* A scalar of ours, or a value in brackets, or nothing. */
@@ -380,7 +386,7 @@ static int yaml_replace(struct st_kmerge *k, const struct st_knode *x, const str
 	bool lines = t->len && *p == '\n';
 
 	if (is_root(d, x))
-		return lines ? put(k, x->from, x->to, "", p + 1, t->len - 1, x->content, e) :
+		return lines ? put(k, x->from, tail(d, x), "", p + 1, t->len - 1, x->content, e) :
 			       odd("a text that is one value", e);
 	if (x->inner)
 		return t->len && x->to > x->from && !memchr(p, '\n', t->len) ?
@@ -390,7 +396,8 @@ static int yaml_replace(struct st_kmerge *k, const struct st_knode *x, const str
 		return replace_plain(k, x, t, lines, e);
 	if (below(d, x))
 		return replace_below(k, x, t, lines, e);
-	return lines ? put_compact(k, x, t, e) : put(k, x->from, x->to, "", p, t->len, x->col, e);
+	return lines ? put_compact(k, x, t, e) :
+		       put(k, x->from, tail(d, x), "", p, t->len, x->col, e);
 }
 
 /* The lines of a member of another side, as if they stood alone. */
@@ -472,8 +479,15 @@ static int yaml_members(struct st_kmerge *k, const struct st_kobject *o, struct 
 
 struct remark {
 	size_t from, to;	  /* what is cut where it changes */
-	struct st_keys_text text; /* without the blanks around it; p NULL: there is none */
+	struct st_keys_text text; /* without the blanks around it; len 0: there is none */
 };
+
+/* Are there line feeds with no place for a comment of the whole: "- a: 1", or texts like "|"? */
+static bool is_spread(const struct st_kdoc *d, const struct st_knode *x)
+{
+	return is_block(x) ? !below(d, x) :
+			     memchr(d->p + x->sign, '\n', end_of(x) - x->sign) != NULL;
+}
 
 /* Behind a value of one line, or a key whose value begins below. False: something else is there. */
 static bool beside(const struct st_kdoc *d, const struct st_knode *x, struct remark *r)
@@ -481,33 +495,38 @@ static bool beside(const struct st_kdoc *d, const struct st_knode *x, struct rem
 	size_t at = is_block(x) ? x->sign : end_of(x), end = eol(d, at);
 
 	*r = (struct remark){ .from = at, .to = end };
-	if (x->inner || (is_block(x) && !below(d, x)) || memchr(d->p + x->sign, '\n', at - x->sign))
+	if (is_spread(d, x)) {
+		r->from = is_block(x) ? tail(d, x) : at;
+		r->to = eol(d, r->from);
+		return true;
+	}
+	if (x->inner)
 		return false;
 	at += spaces(d, at);
 	if (at >= end)
 		return true;
 	while (end > at && d->p[end - 1] == ' ')
 		end--;
+	if (d->p[at] != '#' || at == r->from)
+		return false;
 	r->text = (struct st_keys_text){ d->p + at, end - at };
-	return d->p[at] == '#' && at > r->from;
+	return true;
 }
 
 /* The lines above a key or dash, at the top of the file all of them. */
 static bool above(const struct st_kdoc *d, const struct st_knode *x, struct remark *r)
 {
-	size_t end = line_of(d, x->key_from), at;
+	size_t end = line_of(d, x->key_from);
 	bool first = x == st_kdoc_child(d, d->v);
 
 	*r = (struct remark){ .from = first ? 0 : lead(d, x), .to = end };
-	r->text = (struct st_keys_text){ d->p + r->from, end - r->from };
-	if (!r->text.len)
-		r->text.p = NULL;
-	for (at = r->from; at < end; at = eol(d, at) + 1) {
+	for (size_t at = r->from; at < end; at = eol(d, at) + 1) {
 		size_t n = spaces(d, at);
 
 		if (d->p[at + n] != '#' && d->p[at + n] != '\n')
 			return false;
 	}
+	r->text = (struct st_keys_text){ d->p + r->from, end - r->from };
 	return !x->inner && !x->compact;
 }
 
@@ -562,28 +581,75 @@ static int add_remark(struct st_buf *b, const struct st_keys_text *base,
 
 typedef bool remark_fn(const struct st_kdoc *d, const struct st_knode *x, struct remark *r);
 
+/* False: there can be none. Lines come as they would be at the left margin. */
+static bool find_remark(struct st_kmerge *k, const struct st_kdoc *d, const struct st_knode *x,
+			remark_fn *find, struct remark *r, struct st_err *e)
+{
+	struct st_buf b;
+	size_t n;
+
+	*r = (struct remark){ 0 };
+	if (!x || !find(d, x, r))
+		return false;
+	if (find != above || !x->col || !r->text.len)
+		return true;
+	n = spaces(d, r->from);
+	n = n < x->col ? n : x->col;
+	st_buf_init(&b, MOST);
+	if (outdent(&b, d->p + r->from + n, r->text.len - n, x->col, e) == ST_OK)
+		r->text = (struct st_keys_text){ st_arena_dup(&k->arena, b.p, b.len, e), b.len };
+	st_buf_release(&b);
+	return e->code == ST_OK;
+}
+
+/* The remark of ours becomes b. */
+static int put_remark(struct st_kmerge *k, const struct st_knode *x, const struct remark *ours,
+		      const struct st_buf *b, bool lines, struct st_err *e)
+{
+	const struct st_kdoc *d = &k->side[0];
+	size_t from = ours->from;
+	struct st_buf text;
+	int rc = ST_OK;
+
+	st_buf_init(&text, MOST);
+	if (!lines && b->len && ours->text.len)
+		from = (size_t)((const char *)ours->text.p - d->p); /* where it was */
+	else if (!lines && b->len)
+		rc = st_buf_addstr(&text, "  ", e);
+	for (size_t i = 0; rc == ST_OK && lines && b->len && i < x->col; i++)
+		rc = st_buf_addch(&text, ' ', e);
+	if (rc == ST_OK)
+		rc = indent(&text, (const char *)b->p, b->len, lines ? x->col : 0, e);
+	if (rc == ST_OK)
+		rc = put(k, from, ours->to, "", (const char *)text.p, text.len, 0, e);
+	st_buf_release(&text);
+	return rc;
+}
+
 static int join_remarks(struct st_kmerge *k, const struct st_knode *base,
 			const struct st_knode *const *sides, remark_fn *find, struct st_err *e)
 {
 	bool lines = find == above;
-	struct remark ours, was = { 0 }, theirs;
+	struct remark ours, was, theirs;
 	struct st_buf b;
-	const char *p;
 	int rc;
 
-	if (!find(&k->side[0], sides[0], &ours))
-		return ST_OK;
-	if (base && !find(&k->base, base, &was))
-		return ST_OK;
+	if (!find_remark(k, &k->side[0], sides[0], find, &ours, e))
+		return e->code;
+	if (!find_remark(k, &k->base, base, find, &was, e))
+		was.text.len = 0;
+	if (e->code != ST_OK)
+		return e->code;
 	st_buf_init(&b, MOST);
 	rc = st_buf_add(&b, ours.text.p, ours.text.len, e);
 	for (size_t i = 1; rc == ST_OK && i < k->k->n; i++) {
 		const struct st_keys_text now = { b.p, b.len };
 
-		if (!sides[i] || !find(&k->side[i], sides[i], &theirs) ||
-		    (lines && sides[i]->col != sides[0]->col) ||
-		    same_text(&theirs.text, &was.text) || same_text(&theirs.text, &now))
+		if (!find_remark(k, &k->side[i], sides[i], find, &theirs, e) ||
+		    same_text(&theirs.text, &was.text) || same_text(&theirs.text, &now)) {
+			rc = e->code;
 			continue;
+		}
 		if (!same_text(&now, &was.text)) {
 			rc = add_remark(&b, &was.text, &theirs.text, lines, e);
 			continue;
@@ -591,25 +657,21 @@ static int join_remarks(struct st_kmerge *k, const struct st_knode *base,
 		st_buf_clear(&b);
 		rc = st_buf_add(&b, theirs.text.p, theirs.text.len, e);
 	}
-	if (rc == ST_OK && !same_text(&ours.text, &(struct st_keys_text){ b.p, b.len })) {
-		const char *head = lines || !b.len ? "" : ours.text.len ? NULL : "  ";
-
-		if (!head) /* where it was */
-			ours.from = (size_t)((const char *)ours.text.p - k->side[0].p);
-		if (head && *head)
-			rc = put(k, ours.from, ours.from, head, "", 0, 0, e);
-		p = st_arena_dup(&k->arena, b.p, b.len, e);
-		if (rc == ST_OK)
-			rc = p ? st_kcut(k, ours.from, ours.to, p, b.len, e) : (int)e->code;
-	}
+	if (rc == ST_OK && !same_text(&ours.text, &(struct st_keys_text){ b.p, b.len }))
+		rc = put_remark(k, sides[0], &ours, &b, lines, e);
 	st_buf_release(&b);
 	return rc;
 }
 
 static int yaml_comments(struct st_kmerge *k, const struct st_knode *base,
-			 const struct st_knode *const *sides, bool lines, struct st_err *e)
+			 const struct st_knode *const *sides, const struct st_keys_text *text,
+			 struct st_err *e)
 {
-	int rc = lines ? ST_OK : join_remarks(k, base, sides, beside, e);
+	const char *lf = text && text->len ? memchr(text->p, '\n', text->len) : NULL;
+	bool spread = lf &&
+		      lf != text->p; /* a scalar of several lines: no comment goes behind it */
+	bool inside = is_spread(&k->side[0], sides[0]) && (!text || lf);
+	int rc = spread || inside ? ST_OK : join_remarks(k, base, sides, beside, e);
 
 	return rc == ST_OK ? join_remarks(k, base, sides, above, e) : rc;
 }
