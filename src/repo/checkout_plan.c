@@ -135,9 +135,15 @@ static int look_there(struct st_checkout *c, struct st_stage_row *want,
 	return is_local(c, have, want->path, local, e);
 }
 
-static bool is_own(const struct st_checkout *c, const char *path)
+/* What lay there when it was found to be nobody's; NULL: it was not. */
+static const struct st_seen *own(const struct st_checkout *c, const char *path)
 {
-	return spares(c) && c->local->own && c->local->own(c->local->arg, path);
+	return spares(c) && c->local->own ? c->local->own(c->local->arg, path) : NULL;
+}
+
+static bool is_still(const struct st_seen *own, const struct st_seen *there)
+{
+	return own && (!own->asked || st_seen_same(own, there));
 }
 
 static bool stays(const struct st_checkout *c, const struct st_place *p)
@@ -174,11 +180,12 @@ static int plan_spare(struct st_checkout *c, struct st_stage_row *want,
 {
 	struct st_place p = { .want = want, .have = have };
 	const char *path = want->path;
-	bool own = is_own(c, path), local = false;
+	const struct st_seen *was = own(c, path);
+	bool local = false;
 	char *by = NULL;
 	int rc;
 
-	if (!own && have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode) {
+	if (!was && have && st_oid_eq(&have->id, &want->id) && have->mode == want->mode) {
 		*want = *have; /* with its stat data */
 		want->path = path;
 		return ST_OK;
@@ -186,7 +193,7 @@ static int plan_spare(struct st_checkout *c, struct st_stage_row *want,
 	rc = see(c, &p, path, e);
 	if (rc == ST_OK)
 		rc = look_there(c, want, have, &p.keep, &local, e);
-	local = (local || (p.keep && c->local->exact)) && !own;
+	local = (local || (p.keep && c->local->exact)) && !is_still(was, &p.seen);
 	if (rc == ST_OK && !p.keep && !local)
 		rc = st_write_blocked(c->r->work, path, going, c, &by, e);
 	if (local || by)
@@ -227,7 +234,7 @@ static int plan_remove(struct st_checkout *c, const struct st_stage_row *have, s
 	bool local = false;
 	int rc = see(c, &p, have->path, e);
 
-	if (rc == ST_OK && minds(c) && !is_own(c, have->path))
+	if (rc == ST_OK && minds(c) && !is_still(own(c, have->path), &p.seen))
 		rc = is_local(c, have, have->path, &local, e);
 	if (local)
 		would_lose(c, &p, have->path);
@@ -246,6 +253,8 @@ static int plan_removals(struct st_checkout *c, struct st_err *e)
 
 static const char *what_to_do(const struct st_checkout *c)
 {
+	if (c->local && c->local->how)
+		return c->local->how;
 	if (c->how && !c->untracked)
 		return c->how;
 	if (!c->how && !c->local)

@@ -61,11 +61,13 @@ static int mark_again(struct st_repo *r, struct st_merging *m, struct remarking 
 	return rc;
 }
 
-/* A step that was cut off is done over: what it was to make of the index is stored. */
+/* A step that was cut off is done over: what it was to make of the index is stored. What somebody
+ * wrote into its files since is not. */
 static int go_on(struct st_txn *t, struct st_merging *m, struct st_err *e)
 {
 	bool first = st_oid_eq(&t->index.tree, &m->before);
-	struct st_step_files f = { .force = true };
+	struct st_step_files f = { .how = "move them away, or 'strata restore' those that this "
+					  "branch has; then 'strata merge --continue' goes on" };
 	struct remarking k = { 0 };
 	strata_checkout_result res = { 0 };
 	struct st_index target;
@@ -76,6 +78,8 @@ static int go_on(struct st_txn *t, struct st_merging *m, struct st_err *e)
 	rc = st_rewind_index(t->r, &m->after, &target, e);
 	if (rc == ST_OK && first)
 		rc = mark_again(t->r, m, &k, e);
+	if (rc == ST_OK)
+		rc = st_marked_look(t->r, &t->index, k.v, k.n, e);
 	f.marked = k.v;
 	f.nmarked = k.n;
 	if (rc == ST_OK)
@@ -143,8 +147,8 @@ static int name_files(struct st_step_files *f, const struct st_merging *m, struc
 	if (!f->left)
 		return e->code;
 	for (size_t i = 0; i < m->d.nitems; i++)
-		if (!f->nalso || strcmp(f->also[f->nalso - 1], m->d.items[i].path) != 0)
-			f->also[f->nalso++] = m->d.items[i].path;
+		if (!f->nalso || strcmp(f->also[f->nalso - 1].path, m->d.items[i].path) != 0)
+			f->also[f->nalso++].path = m->d.items[i].path;
 	return ST_OK;
 }
 

@@ -291,8 +291,10 @@ static int begin_merge(struct making *k, struct st_err *e)
 					 .nmarked = k->nmarked };
 	struct st_merge_job *j = k->j;
 	char why[200];
-	int rc = check_clean(k, e);
+	int rc = st_marked_look(j->r, &k->t.index, k->marked, k->nmarked, e);
 
+	if (rc == ST_OK)
+		rc = check_clean(k, e);
 	if (rc == ST_OK)
 		rc = st_merging_stage(&k->m, &k->w.target, e);
 	j->res->conflicts = k->w.open;

@@ -19,14 +19,14 @@ struct settling {
 	struct st_buf how;
 	const char *said; /* that, kept */
 	struct st_choice choice;
-	struct st_map paths;   /* of files to make */
-	struct st_map folders; /* of vocabularies that are joined */
-	struct st_map roots;   /* of those files: what is decided together with them */
-	struct st_map staged;  /* files that were staged by hand, */
-	struct st_map spared;  /* of those what a pattern matches, */
-	struct st_map kept;    /* and what stays so */
-	const char **was;      /* of each item: how it was decided before */
-	const char **own;      /* files that hold the merge's markers, and nothing else */
+	struct st_map paths;	  /* of files to make */
+	struct st_map folders;	  /* of vocabularies that are joined */
+	struct st_map roots;	  /* of those files: what is decided together with them */
+	struct st_map staged;	  /* files that were staged by hand, */
+	struct st_map spared;	  /* of those what a pattern matches, */
+	struct st_map kept;	  /* and what stays so */
+	const char **was;	  /* of each item: how it was decided before */
+	struct st_step_file *own; /* files that hold the merge's markers, and nothing else */
 	size_t nown;
 	size_t at; /* the item whose file is compared */
 	uint64_t settled;
@@ -240,21 +240,13 @@ static bool is_compared(void *arg, const char *path)
 static int compare_marked(void *arg, const char *path, const struct st_buf *text, struct st_err *e)
 {
 	struct settling *s = arg;
-	char *full = st_work_path(s->r, path, e);
-	struct st_err ignored = { 0 };
-	bool away = true;
-	struct st_buf b;
+	struct st_seen seen;
+	bool same;
+	int rc = st_marked_same(s->r, path, text, &same, &seen, e);
 
-	if (!full)
-		return e->code;
-	st_buf_init(&b, text->len + 1);
-	if (st_behind_link(s->r, path, &away, &ignored) == ST_OK && !away &&
-	    st_file_slurp(&b, full, &ignored) == ST_OK && b.len == text->len &&
-	    (b.len == 0 || memcmp(b.p, text->p, b.len) == 0))
-		s->own[s->nown++] = s->m.d.items[s->at].path;
-	st_buf_release(&b);
-	free(full);
-	return ST_OK;
+	if (rc == ST_OK && same)
+		s->own[s->nown++] = (struct st_step_file){ s->m.d.items[s->at].path, seen };
+	return rc;
 }
 
 /* As the file was before it was decided, it is made once more, to compare. */
@@ -303,7 +295,7 @@ static int find_own(struct settling *s, struct st_err *e)
 		if (rc != ST_OK || state == ST_WORK_CLEAN)
 			continue;
 		if (state == ST_WORK_MISSING)
-			s->own[s->nown++] = it->path;
+			s->own[s->nown++] = (struct st_step_file){ it->path, { .asked = true } };
 		else
 			rc = find_marked(s, e);
 		if (rc == ST_OK && s->nown == n)

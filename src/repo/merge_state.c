@@ -131,7 +131,7 @@ static bool is_one_of(const char *verb, const char *const *v, size_t n)
 
 int st_merging_gate(struct st_repo *r, const char *verb, const struct st_index *x, struct st_err *e)
 {
-	static const char *const own[] = { "merge", "resolve" };
+	static const char *const own[] = { "merge", "resolve", "restore files" };
 	static const char *const history[] = { "switch", "revert", "cherry-pick", "rollback",
 					       "undo",	 "redo",   "reset" };
 	struct st_merging m;

@@ -77,11 +77,17 @@ ST_MUST int st_merging_take_staged(struct st_repo *r, struct st_merging *m,
 struct st_marked {
 	const char *path; /* of a file that is there: it keeps its mode */
 	struct st_buf text;
+	struct st_seen seen; /* what lay there when it held nothing of anybody's; */
+	bool left;	     /* or there was something, which stays */
+};
+struct st_step_file {
+	const char *path;
+	struct st_seen seen; /* what lay there when that was the merge's own; or not asked */
 };
 struct st_step_files {
 	bool exact; /* so that it can be taken back: st_local_files */
 	bool force; /* changes in the files that this writes are lost, which the operation says */
-	const char **also; /* files that are written even where the index is as it was */
+	struct st_step_file *also; /* files that are written even where the index is as it was */
 	size_t nalso;
 	/* What a step before was to make of the index and has not: its files, some of which may be
 	 * there, are written too. NULL: none. */
@@ -92,10 +98,17 @@ struct st_step_files {
 	/* So is what these name. */
 	const char **left;
 	size_t nleft;
-	struct st_marked *marked;
+	struct st_marked *marked; /* looked at by st_marked_look */
 	size_t nmarked;
-	bool last; /* m is not saved once more afterwards */
+	const char *how; /* NULL, or what to do about files that refuse it */
+	bool last;	 /* m is not saved once more afterwards */
 };
+/* Before a step whose index is x: do the files hold what that has, or the texts already? */
+ST_MUST int st_marked_look(struct st_repo *r, const struct st_index *x, struct st_marked *marked,
+			   size_t n, struct st_err *e);
+/* Does the file at path hold that text? *seen is of before it was read. */
+ST_MUST int st_marked_same(struct st_repo *r, const char *path, const struct st_buf *text,
+			   bool *same, struct st_seen *seen, struct st_err *e);
 ST_MUST int st_merge_step(struct st_txn *t, struct st_merging *m, struct st_index *target,
 			  const struct st_step_files *f, const char *why,
 			  strata_checkout_result *res, struct st_err *e);

@@ -3,6 +3,8 @@
 
 #include "repo/rewind.h"
 
+#include "base/file.h"
+
 static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
 {
 	return a && b ? st_oid_eq(&a->id, &b->id) && a->mode == b->mode : a == b;
@@ -23,9 +25,12 @@ static bool is_among(const char *const *paths, size_t n, const char *path)
 	return false;
 }
 
-static bool is_named(const struct st_step_files *f, const char *path)
+static const struct st_step_file *named(const struct st_step_files *f, const char *path)
 {
-	return is_among(f->also, f->nalso, path);
+	for (size_t i = 0; i < f->nalso; i++)
+		if (strcmp(f->also[i].path, path) == 0)
+			return &f->also[i];
+	return NULL;
 }
 
 /* A step that was cut off may have written what it was to make of the file. */
@@ -57,7 +62,7 @@ static int pick(const struct step *s, struct st_index *out, const struct st_inde
 	for (size_t i = 0; rc == ST_OK && i < from->nrows; i++) {
 		const struct st_stage_row *row = &from->rows[i];
 
-		if (is_named(f, row->path) || is_in_doubt(s, f, row) ||
+		if (named(f, row->path) || is_in_doubt(s, f, row) ||
 		    (!same_row(row, st_index_find(other, row->path, row->path_len, NULL)) &&
 		     !is_foreign(f, target, row->path, row->path_len)))
 			rc = st_index_add(out, row, e);
@@ -102,26 +107,90 @@ static int ready(void *arg, struct st_err *e)
 	return rc == ST_OK ? st_merging_save(s->t->r, s->m, e) : rc;
 }
 
-static bool is_own(void *arg, const char *path)
+static const struct st_seen *own(void *arg, const char *path)
 {
 	const struct step *s = arg;
+	const struct st_step_file *x = named(s->f, path);
 
-	return is_named(s->f, path);
+	return x ? &x->seen : NULL;
 }
 
-static int write_text(struct st_repo *r, const struct st_marked *x, const struct st_stage_row *row,
+/* ---- texts with markers ---- */
+
+int st_marked_same(struct st_repo *r, const char *path, const struct st_buf *text, bool *same,
+		   struct st_seen *seen, struct st_err *e)
+{
+	char *full = st_work_path(r, path, e);
+	struct st_err ignored = { 0 };
+	bool away = true;
+	struct st_buf b;
+
+	*same = false;
+	if (!full)
+		return e->code;
+	st_see(seen, full);
+	st_buf_init(&b, text->len + 1);
+	*same = st_behind_link(r, path, &away, &ignored) == ST_OK && !away &&
+		st_file_slurp(&b, full, &ignored) == ST_OK && b.len == text->len &&
+		(b.len == 0 || memcmp(b.p, text->p, b.len) == 0);
+	st_buf_release(&b);
+	free(full);
+	return ST_OK;
+}
+
+static int look(struct st_repo *r, const struct st_index *x, struct st_marked *m, struct st_err *e)
+{
+	struct st_stage_row *row = st_index_find(x, m->path, strlen(m->path), NULL);
+	enum st_work_state state = ST_WORK_CHANGED;
+	bool refreshed = false, same;
+	int rc = st_marked_same(r, m->path, &m->text, &same, &m->seen, e);
+
+	if (rc == ST_OK && !same && row)
+		rc = st_work_check(r, row, &state, &refreshed, e);
+	m->left = !same && state != ST_WORK_CLEAN && state != ST_WORK_MISSING;
+	return rc;
+}
+
+int st_marked_look(struct st_repo *r, const struct st_index *x, struct st_marked *marked, size_t n,
+		   struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < n; i++)
+		rc = look(r, x, &marked[i], e);
+	return rc;
+}
+
+/* What somebody wrote there meanwhile stays. */
+static int write_text(struct st_repo *r, struct st_marked *x, const struct st_stage_row *row,
 		      struct st_err *e)
 {
-	struct st_target t = { .path = x->path, .row = row, .text = &x->text };
-	char *full = st_work_path(r, x->path, e);
+	struct st_target t = { .path = x->path, .row = row, .text = &x->text, .seen = x->seen };
+	char *full = x->left ? NULL : st_work_path(r, x->path, e);
 	struct stat st;
-	int rc = full ? ST_OK : (int)e->code;
 
+	if (!full)
+		return e->code;
 	t.full = full;
-	if (rc == ST_OK)
-		rc = st_write_file(r, &t, NULL, &st, e);
+	if (st_write_file(r, &t, NULL, &st, e) == ST_EREFUSED && st_seen_changed(&x->seen, full)) {
+		st_err_clear(e);
+		x->left = true;
+	}
 	free(full);
-	return rc;
+	return e->code;
+}
+
+static int tell_left(const struct st_step_files *f, struct st_err *e)
+{
+	for (size_t i = 0; i < f->nmarked; i++)
+		if (f->marked[i].left)
+			return st_fail(e, ST_EREFUSED,
+				       "a merge is under way, but '%s' changed meanwhile, and is "
+				       "left as it is, without the lines of both sides: 'strata "
+				       "add' takes it so, 'strata restore' brings back what this "
+				       "branch has",
+				       f->marked[i].path);
+	return ST_OK;
 }
 
 static int write_marked(struct st_repo *r, const struct st_index *target,
@@ -155,7 +224,8 @@ static int run(struct step *s, struct st_index *target, const struct st_step_fil
 	struct st_local_files local = { .spare = !f->force,
 					.refuse = !f->force,
 					.exact = f->exact,
-					.own = is_own,
+					.own = own,
+					.how = f->how,
 					.ready = ready,
 					.arg = s,
 					.txn = t };
@@ -180,7 +250,9 @@ static int run(struct step *s, struct st_index *target, const struct st_step_fil
 		rc = st_txn_publish(t, true, NULL, e);
 	t->op.why = t->op.verb;
 	s->m->begun = true;
-	return rc == ST_OK && !f->last ? st_merging_save(t->r, s->m, e) : rc;
+	if (rc == ST_OK && !f->last)
+		rc = st_merging_save(t->r, s->m, e);
+	return rc == ST_OK ? tell_left(f, e) : rc;
 }
 
 int st_merge_step(struct st_txn *t, struct st_merging *m, struct st_index *target,

@@ -327,6 +327,9 @@ struct st_seen {
 void st_see(struct st_seen *s, const char *full);
 /* Would a write to `full`, or its removal, destroy something that had not been seen? ST_EREFUSED
  * then; path names it. */
+bool st_seen_same(const struct st_seen *a, const struct st_seen *b);
+/* Does something else lie there now? */
+bool st_seen_changed(const struct st_seen *s, const char *full);
 ST_MUST int st_seen_check(const struct st_seen *s, const char *full, const char *path,
 			  struct st_err *e);
 

@@ -30,7 +30,8 @@ int st_verb_restore(struct st_repo *r, const char *source, const char *const *pa
 	if (n == 0)
 		return st_fail(e, ST_EUSAGE, "name the paths to restore, '.' for all");
 	st_index_init(&target);
-	rc = st_txn_begin(&t, r, "restore", e);
+	/* Of files alone: also while a merge that was cut off waits for what lies in its way. */
+	rc = st_txn_begin(&t, r, flags & STRATA_RESTORE_STAGED ? "restore" : "restore files", e);
 	if (rc == ST_OK)
 		rc = st_txn_index(&t, e);
 	if (rc == ST_OK)

@@ -13,9 +13,10 @@ struct st_local_files {
 	/* With spare: a change that makes a file what is wanted is one too: this is to be taken
 	 * back exactly. */
 	bool exact;
-	/* With spare: is what the file holds nobody's, so that it is written whatever the indexes
-	 * say? NULL: none is. */
-	bool (*own)(void *arg, const char *path);
+	/* With spare: where what the file holds is nobody's, so that it is written whatever the
+	 * indexes say, what lay there when that was found out; NULL: it is not. May be NULL. */
+	const struct st_seen *(*own)(void *arg, const char *path);
+	const char *how; /* NULL, or what to do about those that are refused */
 	/* Sees each once that has happened; may be NULL; its result is ignored. */
 	int (*cb)(void *arg, const char *path);
 	/* Nothing stands in the way: called before anything is written. May be NULL. */

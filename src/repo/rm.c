@@ -13,9 +13,20 @@ struct rm {
 	struct st_pathspec *ps;
 	struct st_index head;
 	struct st_txn t;
-	bool *take; /* one a row of t.index */
+	bool *take;	      /* one a row of t.index; */
+	struct st_seen *seen; /* and what lay there before it was looked into */
 	size_t taken;
 };
+
+static int see(struct rm *m, const struct st_stage_row *row, struct st_err *e)
+{
+	char *full = st_work_path(m->r, row->path, e);
+
+	if (full)
+		st_see(&m->seen[row - m->t.index.rows], full);
+	free(full);
+	return e->code;
+}
 
 /* What rm would lose: content that no version has. */
 static int check_row(struct rm *m, struct st_stage_row *row, struct st_err *e)
@@ -27,7 +38,9 @@ static int check_row(struct rm *m, struct st_stage_row *row, struct st_err *e)
 
 	if (m->flags & STRATA_RM_FORCE)
 		return m->flags & STRATA_RM_CACHED ? ST_OK : st_txn_overwrites(&m->t, row, e);
-	rc = st_work_check(m->r, row, &state, &refreshed, e);
+	rc = see(m, row, e);
+	if (rc == ST_OK)
+		rc = st_work_check(m->r, row, &state, &refreshed, e);
 	if (rc != ST_OK)
 		return rc;
 	if ((m->flags & STRATA_RM_CACHED) && !(staged && state == ST_WORK_CHANGED))
@@ -52,7 +65,8 @@ static int choose(struct rm *m, struct st_err *e)
 	int rc = ST_OK;
 
 	m->take = st_calloc(x->nrows, sizeof(*m->take), e);
-	if (!m->take)
+	m->seen = st_calloc(x->nrows, sizeof(*m->seen), e);
+	if (!m->take || !m->seen)
 		return e->code;
 	for (i = 0; rc == ST_OK && i < x->nrows; i++) {
 		if (!st_pathspec_match(m->ps, x->rows[i].path))
@@ -71,14 +85,16 @@ static int choose(struct rm *m, struct st_err *e)
 	return rc == ST_OK ? st_pathspec_unmatched(m->ps, e) : rc;
 }
 
-static int remove_file(struct st_repo *r, const char *path, struct st_err *e)
+static int remove_file(struct st_repo *r, const char *path, const struct st_seen *seen,
+		       struct st_err *e)
 {
 	char *full = st_work_path(r, path, e), *slash;
 	size_t root = strlen(r->work);
 	bool away = false;
 
 	/* What lies behind a link is not the tree's to remove. */
-	if (!full || st_behind_link(r, path, &away, e) != ST_OK || away) {
+	if (!full || st_behind_link(r, path, &away, e) != ST_OK || away ||
+	    st_seen_check(seen, full, path, e) != ST_OK) {
 		free(full);
 		return e->code;
 	}
@@ -90,6 +106,27 @@ static int remove_file(struct st_repo *r, const char *path, struct st_err *e)
 			break;
 	}
 	free(full);
+	return e->code;
+}
+
+/* All but those that somebody changed meanwhile. */
+static int remove_files(struct rm *m, const struct st_index *x, struct st_err *e)
+{
+	struct st_err first = { 0 };
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < x->nrows; i++) {
+		if (!m->take[i])
+			continue;
+		rc = remove_file(m->r, x->rows[i].path, &m->seen[i], e);
+		if (rc == ST_EREFUSED) {
+			first = first.code == ST_OK ? *e : first;
+			st_err_clear(e);
+			rc = ST_OK;
+		}
+	}
+	if (rc == ST_OK)
+		*e = first;
 	return e->code;
 }
 
@@ -114,9 +151,8 @@ static int carry_out(struct rm *m, struct st_err *e)
 	if (m->flags & STRATA_RM_CACHED)
 		m->t.op.why = "rm --cached";
 	rc = st_txn_publish(&m->t, true, NULL, e);
-	for (i = 0; rc == ST_OK && !(m->flags & STRATA_RM_CACHED) && i < old.nrows; i++)
-		if (m->take[i])
-			rc = remove_file(m->r, old.rows[i].path, e);
+	if (rc == ST_OK && !(m->flags & STRATA_RM_CACHED))
+		rc = remove_files(m, &old, e);
 	st_index_release(&old);
 	return rc;
 }
@@ -146,6 +182,7 @@ int st_verb_rm(struct st_repo *r, const char *const *paths, size_t n, unsigned f
 	if (rc == ST_OK && !(flags & STRATA_RM_DRY_RUN))
 		rc = carry_out(&m, e);
 	free(m.take);
+	free(m.seen);
 	st_pathspec_free(m.ps);
 	st_index_release(&m.head);
 	st_txn_end(&m.t);

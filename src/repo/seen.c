@@ -19,15 +19,27 @@ void st_see(struct st_seen *s, const char *full)
 	s->device = (uint64_t)st.st_dev;
 }
 
-int st_seen_check(const struct st_seen *s, const char *full, const char *path, struct st_err *e)
+bool st_seen_same(const struct st_seen *a, const struct st_seen *b)
+{
+	if (!a->there || !b->there)
+		return a->there == b->there;
+	return a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->size == b->size &&
+	       a->inode == b->inode && a->device == b->device;
+}
+
+bool st_seen_changed(const struct st_seen *s, const char *full)
 {
 	struct st_seen now;
 
 	if (!s->asked)
-		return ST_OK;
+		return false;
 	st_see(&now, full);
-	if (!now.there || (s->there && now.mtime_ns == s->mtime_ns && now.ctime_ns == s->ctime_ns &&
-			   now.size == s->size && now.inode == s->inode && now.device == s->device))
+	return now.there && !st_seen_same(s, &now);
+}
+
+int st_seen_check(const struct st_seen *s, const char *full, const char *path, struct st_err *e)
+{
+	if (!st_seen_changed(s, full))
 		return ST_OK;
 	return st_fail(e, ST_EREFUSED,
 		       "'%s' changed meanwhile, and is left as it is: keep that with 'strata add' "

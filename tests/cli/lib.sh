@@ -81,6 +81,16 @@ skip_all() { # reason
 	exit 0
 }
 
+# Someone else does DO at a moment that meddle.c names.
+meddled() { # MOMENT DO command...
+	t_at=$1 t_do=$2
+	shift 2
+	[ -e "$t_tmp/meddle.so" ] ||
+		${CC:-cc} -shared -fPIC -D_GNU_SOURCE -o "$t_tmp/meddle.so" "$t_here/meddle.c"
+	env STRATA_JOBS=1 MEDDLE_AT="$t_at" MEDDLE_DO="$t_do" LD_PRELOAD="$t_tmp/meddle.so" \
+		ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0" "$@"
+}
+
 need() { # tool...
 	for t_tool; do
 		command -v "$t_tool" >/dev/null 2>&1 || skip_all "no $t_tool on this machine"

@@ -1025,7 +1025,7 @@ ended() {
 	# wherever HEAD is back, whatever the way, and whatever comes first
 	strata branch back
 	for t_way in 'undo' 'reset -q --hard HEAD~1' 'switch -q -c other HEAD~1' \
-		'switch -q --detach HEAD~1' 'rollback -q HEAD~1' 'merge --continue' 'add t'; do
+		'switch -q --detach HEAD~1' 'rollback -q HEAD~1' 'merge --continue' 'restore t'; do
 		strata switch -q main && strata reset -q --hard v2
 		rc 1 strata merge -q side
 		strata resolve -q '*' --theirs

@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What is typed into files while merge, resolve and rm work, or after a kill of them, stays.
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+need "${CC:-cc}"
+
+# Lines, keys and values in conflict, and files that only the other branch changed
+clash() {
+	strata init
+	seq 9 >notes
+	printf '{"a": 1}\n' >c.json
+	mkdir d
+	echo 1 >d/x
+	echo 1 >z
+	strata add . && strata commit -q -m base && strata branch side
+	sed -i 's/^5$/ours/' notes
+	echo '{"a": 2}' >c.json
+	strata commit -q -a -m ours && strata switch -q side
+	sed -i 's/^5$/theirs/' notes
+	echo '{"a": 3}' >c.json
+	echo 2 >d/x
+	strata rm -q z
+	echo 1 >new
+	strata add new && strata commit -q -a -m theirs && strata switch -q main
+}
+
+merges() {
+	clash
+	rc 7 meddled 'moved .strata/merge' 'echo typed >>notes' strata merge side
+	grep -q "'notes' changed meanwhile, and is left as it is" "$t_tmp/err"
+	[ "$(tail -n 1 notes)" = typed ] && [ ! -e z ] && [ -e new ]
+	fails grep '<<<<' notes
+	match '^  text  *notes$' strata status
+	# that cannot be decided by pattern before it is staged or gone
+	err "'notes' was changed since" strata resolve notes --ours
+	strata add notes
+	strata resolve c.json --ours
+	strata merge --continue
+	[ "$(tail -n 1 notes)" = typed ]
+	out '' strata status -s
+}
+
+resolves() {
+	clash
+	rc 1 strata merge -q side
+	rc 7 meddled removed 'echo typed >>notes' strata resolve '*' --theirs
+	grep -q "would be overwritten in 1 file: 'notes'" "$t_tmp/err"
+	[ "$(tail -n 1 notes)" = typed ]
+	match '2 of 2 conflicts left' strata status
+	strata restore notes
+	strata resolve '*' --theirs
+	strata merge --continue
+	grep theirs notes
+}
+
+goes_on() {
+	clash
+	rc 137 meddled 'moved /d/x' 'kill -9 $PPID' strata merge side
+	match 'A merge was interrupted' strata status
+	echo typed >>notes
+	echo typed >>d/x
+	echo typed >new
+	rc 7 strata merge --continue
+	grep -q "overwritten in 2 files: 'd/x', 'new'; move them away, or 'strata restore'" "$t_tmp/err"
+	[ "$(cat new)" = typed ]
+	err 'a merge was interrupted' strata restore --staged d/x
+	strata restore d/x
+	mv new ../mine
+	rc 7 strata merge --continue
+	grep -q "'notes' changed meanwhile, and is left as it is" "$t_tmp/err"
+	[ "$(tail -n 1 notes)" = typed ] && [ "$(cat d/x new)" = '2
+1' ]
+	strata add notes
+	strata resolve c.json --ours
+	strata merge --continue
+	out '' strata status -s
+}
+
+removes() {
+	clash
+	rc 7 meddled 'moved .strata/index' 'echo typed >>notes' strata rm notes z
+	grep -q "'notes' changed meanwhile" "$t_tmp/err"
+	[ "$(tail -n 1 notes)" = typed ] && [ ! -e z ]
+	match '^?? notes$' strata status -s
+}
+
+it 'merge leaves what is typed while it writes' merges
+it 'resolve leaves what is typed while files are made' resolves
+it 'merge --continue leaves what was typed after a kill' goes_on
+it 'rm leaves what is typed while it works' removes
+finish
