@@ -364,6 +364,10 @@ static void put_staged(struct st_jw *w, const struct st_merging *m)
 			st_jw_u64(w, m->staged[i].mode);
 		}
 		st_jw_name(w, "path", m->staged[i].path, m->staged[i].path_len);
+		if (m->staged[i].has_mode) {
+			st_jw_key(w, "size");
+			st_jw_u64(w, m->staged[i].size);
+		}
 		st_jw_close_object(w);
 	}
 	st_jw_close_array(w);
@@ -429,6 +433,10 @@ static void get_staged(struct st_canon *c, struct st_merging *m)
 		if (s->has_mode)
 			s->mode = get_mode(c);
 		s->path = st_canon_name(c, "path", &s->path_len);
+		if (s->has_mode) {
+			st_canon_need(c, "size");
+			s->size = st_canon_u64(c);
+		}
 		st_canon_close(c);
 	}
 }

@@ -71,6 +71,7 @@ struct st_merge_staged { /* a file of which something is open, as it was staged 
 	struct st_oid id; /* zero: absent */
 	bool has_mode;
 	unsigned mode; /* as a tree has it: 0 to 2 */
+	uint64_t size; /* of its content; with a mode */
 	bool hand;     /* somebody staged it, be it as it was */
 };
 

@@ -161,7 +161,8 @@ static void name_left(struct st_step_files *f, const struct st_merging *m,
 		const struct st_merge_staged *s = &m->staged[i];
 		const struct st_stage_row *row = st_index_find(target, s->path, s->path_len, NULL);
 
-		if (row ? st_oid_eq(&row->id, &s->id) : st_oid_is_zero(&s->id))
+		if (row ? st_oid_eq(&row->id, &s->id) && (!s->has_mode || s->mode == row->mode) :
+			  st_oid_is_zero(&s->id))
 			f->left[f->nleft++] = s->path;
 	}
 }

@@ -8,12 +8,42 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define SUM (ST_OID_HEX + 2) /* at the file's end: "\n", the BLAKE3 of what is before, "\n" */
+
+static int put_sum(struct st_buf *b, struct st_err *e)
+{
+	char hex[ST_OID_HEX + 1];
+	struct st_oid id;
+
+	st_oid_of(&id, b->p, b->len);
+	st_oid_hex(&id, hex);
+	return st_buf_addf(b, e, "\n%s\n", hex);
+}
+
+static int check_sum(const struct st_buf *b, struct st_err *e)
+{
+	struct st_buf sum;
+	int rc = ST_OK;
+
+	st_buf_init(&sum, b->len + SUM);
+	if (b->len > SUM)
+		rc = st_buf_add(&sum, b->p, b->len - SUM, e);
+	if (rc == ST_OK)
+		rc = put_sum(&sum, e);
+	if (rc == ST_OK && (sum.len != b->len || memcmp(sum.p, b->p, b->len) != 0))
+		rc = st_fail(e, ST_ECORRUPT, "its content does not have the checksum at its end");
+	st_buf_release(&sum);
+	return rc;
+}
+
 /* Nothing is guessed: what the merge had decided, and what it was to write, only this file says. */
 static int parse(struct st_merging *m, const struct st_buf *b, const char *path, struct st_err *e)
 {
 	struct st_err why = { 0 };
-	int rc = st_merging_parse(m, b->p, b->len, &why);
+	int rc = check_sum(b, &why);
 
+	if (rc == ST_OK)
+		rc = st_merging_parse(m, b->p, b->len - SUM, &why);
 	if (rc == ST_OK)
 		return rc;
 	if (st_is_damage(rc))
@@ -35,7 +65,7 @@ static int read_file(struct st_repo *r, struct st_merging *m, bool *there, struc
 	*there = false;
 	if (!path)
 		return e->code;
-	st_buf_init(&b, ST_MERGED_MAX);
+	st_buf_init(&b, ST_MERGED_MAX + SUM);
 	if (access(path, F_OK) == 0) {
 		rc = st_file_slurp(&b, path, e);
 		if (rc == ST_OK)
@@ -82,8 +112,10 @@ int st_merging_save(struct st_repo *r, const struct st_merging *m, struct st_err
 
 	if (!path)
 		return e->code;
-	st_buf_init(&b, ST_MERGED_MAX);
+	st_buf_init(&b, ST_MERGED_MAX + SUM);
 	rc = st_merging_encode(&b, m, e);
+	if (rc == ST_OK)
+		rc = put_sum(&b, e);
 	if (rc == ST_OK)
 		rc = st_file_replace(path, b.p, b.len, true, e);
 	st_buf_release(&b);
@@ -285,6 +317,7 @@ int st_merging_stage(struct st_merging *m, const struct st_index *x, struct st_e
 			s.id = row->id;
 			s.has_mode = true;
 			s.mode = row->mode;
+			s.size = row->size;
 		}
 		if (staged_of(m, kept, s.path, s.path_len))
 			continue;
@@ -332,6 +365,23 @@ int st_merging_mark(struct st_repo *r, const struct st_index *files, struct st_e
 	return rc;
 }
 
+/* Its conflicts that were taken as settled by hand when something else was decided. */
+static bool reopen(struct st_merging *m, const struct st_merge_staged *s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < m->d.nitems; i++) {
+		struct st_merge_item *it = &m->d.items[i];
+
+		if (it->path_len != s->path_len || memcmp(it->path, s->path, s->path_len) != 0 ||
+		    !it->how || strcmp(it->how, "by hand") != 0)
+			continue;
+		it->how = NULL;
+		any = true;
+	}
+	return any;
+}
+
 int st_merging_unmark(struct st_repo *r, struct st_pathspec *ps, struct st_err *e)
 {
 	struct st_merging m;
@@ -343,13 +393,47 @@ int st_merging_unmark(struct st_repo *r, struct st_pathspec *ps, struct st_err *
 	for (size_t i = 0; i < m.nstaged; i++) {
 		struct st_merge_staged *s = &m.staged[i];
 
-		if (!s->hand || !st_pathspec_match(ps, s->path))
+		if (!st_pathspec_match(ps, s->path))
 			continue;
+		any = reopen(&m, s) || s->hand || any;
 		s->hand = false;
-		any = true;
 	}
 	if (any)
 		rc = st_merging_save(r, &m, e);
+	st_merging_release(&m);
+	return rc;
+}
+
+int st_merging_own(struct st_repo *r, struct st_index *out, bool *there, struct st_err *e)
+{
+	struct st_merging m;
+	struct st_index after;
+	int rc = st_merging_load(r, &m, there, e);
+
+	if (rc != ST_OK || !*there)
+		return rc;
+	st_index_init(&after);
+	rc = st_rewind_index(r, &m.after, &after, e);
+	for (size_t i = 0; rc == ST_OK && i < after.nrows; i++) {
+		const struct st_stage_row *row = &after.rows[i];
+
+		if (!staged_of(&m, m.nstaged, row->path, row->path_len))
+			rc = st_index_add(out, row, e);
+	}
+	for (size_t i = 0; rc == ST_OK && i < m.nstaged; i++) {
+		const struct st_merge_staged *s = &m.staged[i];
+		struct st_stage_row row = { .path = s->path,
+					    .path_len = s->path_len,
+					    .mode = s->mode,
+					    .size = s->size,
+					    .id = s->id };
+
+		if (!st_oid_is_zero(&s->id))
+			rc = st_index_add(out, &row, e);
+	}
+	if (rc == ST_OK)
+		rc = st_index_sort(out, e);
+	st_index_release(&after);
 	st_merging_release(&m);
 	return rc;
 }
@@ -374,6 +458,7 @@ static int note_besides(void *arg, const struct st_tree_change *c, struct st_err
 		x.id = c->a->id;
 		x.has_mode = true;
 		x.mode = c->a->mode;
+		x.size = c->a->size;
 	}
 	rc = st_grow(&m->staged, &m->staged_cap, m->nstaged + 1, e);
 	x.path = rc == ST_OK ? st_arena_dup(&m->d.arena, c->path, x.path_len, e) : NULL;

@@ -46,6 +46,8 @@ struct st_stage_row st_merging_made(const struct st_merging *m, const struct st_
 ST_MUST int st_merging_mark(struct st_repo *r, const struct st_index *files, struct st_err *e);
 /* And took that back. */
 ST_MUST int st_merging_unmark(struct st_repo *r, struct st_pathspec *ps, struct st_err *e);
+/* What the merge itself staged, into an empty index. *there false: none is under way. */
+ST_MUST int st_merging_own(struct st_repo *r, struct st_index *out, bool *there, struct st_err *e);
 /* Was the last step cut off, the index being that? */
 bool st_merging_cut(const struct st_merging *m, const struct st_index *x);
 /* ST_EREFUSED, saying what to do, when it was, or when the merge was being taken back. */

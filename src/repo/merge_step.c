@@ -63,9 +63,43 @@ static int pick(const struct step *s, struct st_index *out, const struct st_inde
 		const struct st_stage_row *row = &from->rows[i];
 
 		if (named(f, row->path) || is_in_doubt(s, f, row) ||
-		    (!same_row(row, st_index_find(other, row->path, row->path_len, NULL)) &&
-		     !is_foreign(f, target, row->path, row->path_len)))
+		    (!is_foreign(f, target, row->path, row->path_len) &&
+		     (f->made ||
+		      !same_row(row, st_index_find(other, row->path, row->path_len, NULL)))))
 			rc = st_index_add(out, row, e);
+	}
+	return rc;
+}
+
+/* Is a file that the merge made, and that was unstaged since, as it was made? */
+static int is_orphan(struct step *s, const struct st_step_files *f, const struct st_index *target,
+		     const struct st_stage_row *row, bool *orphan, struct st_err *e)
+{
+	struct st_stage_row probe = *row;
+	enum st_work_state state;
+	bool refreshed = false;
+	int rc;
+
+	*orphan = false;
+	if (st_index_find(&s->t->index, row->path, row->path_len, NULL) ||
+	    st_index_find(target, row->path, row->path_len, NULL) ||
+	    is_foreign(f, target, row->path, row->path_len))
+		return ST_OK;
+	rc = st_work_check(s->t->r, &probe, &state, &refreshed, e);
+	*orphan = rc == ST_OK && state == ST_WORK_CLEAN;
+	return rc;
+}
+
+static int pick_orphans(struct step *s, const struct st_step_files *f,
+			const struct st_index *target, struct st_err *e)
+{
+	bool orphan;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && f->made && i < f->made->nrows; i++) {
+		rc = is_orphan(s, f, target, &f->made->rows[i], &orphan, e);
+		if (rc == ST_OK && orphan)
+			rc = st_index_add(&s->now, &f->made->rows[i], e);
 	}
 	return rc;
 }
@@ -91,6 +125,8 @@ static int pick_all(struct step *s, const struct st_index *target, const struct 
 
 	if (rc == ST_OK)
 		rc = pick_strays(s, f, e);
+	if (rc == ST_OK)
+		rc = pick_orphans(s, f, target, e);
 	if (rc == ST_OK)
 		rc = st_index_sort(&s->now, e);
 	if (rc == ST_OK)

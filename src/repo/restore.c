@@ -6,12 +6,15 @@ static int restore_source(struct st_repo *r, const char *source, unsigned flags,
 			  struct st_err *e)
 {
 	struct st_oid commit;
+	bool there;
+	int rc;
 
 	if (source)
 		return st_checkout_target(r, source, &commit, x, e);
 	if (flags & STRATA_RESTORE_STAGED) {
 		st_index_release(x);
-		return st_head_index(r, x, e);
+		rc = st_merging_own(r, x, &there, e);
+		return rc == ST_OK && !there ? st_head_index(r, x, e) : rc;
 	}
 	st_index_release(x);
 	return st_staged_load(r, x, e);

@@ -85,8 +85,57 @@ removes() {
 	match '^?? notes$' strata status -s
 }
 
+# What was taken out of the index is taken back all the same.
+aborts_all() {
+	clash
+	strata switch -q side && chmod +x d/x && strata commit -q -a -m mode
+	strata switch -q main
+	cp -a . ../was
+	for t_do in 'restore --staged .' 'rm -q --cached new d/x' 'rm -qf d/x' 'rm -q --cached c.json'; do
+		rc 1 strata merge -q side
+		# shellcheck disable=SC2086
+		strata $t_do
+		[ "$t_do" != 'rm -qf d/x' ] || strata resolve -q notes --ours
+		strata merge --abort
+		diff -r -x .strata . ../was
+		fails test -x d/x
+		out '' strata status -s
+	done
+	rc 1 strata merge -q side
+	strata rm -q --cached new
+	echo mine >new
+	strata merge -q --abort
+	out mine cat new
+}
+
+# Unstaging by name takes an add back: what was staged is what the merge staged.
+unstages() {
+	clash
+	strata switch -q side && printf '{"a": 3,\n "b": 3}\n' >c.json && strata commit -q -a -m b
+	strata switch -q main
+	rc 1 strata merge -q side
+	for t_what in c.json .; do
+		echo '{"a": 6, "b": 3}' >c.json
+		strata add c.json
+		match '1 of 2 conflicts left' strata status
+		strata restore --staged $t_what
+		match '2 of 2 conflicts left' strata status
+		strata restore c.json
+		out '{"a":2,"b":3}' sh -c "tr -d '\n ' <c.json; echo"
+	done
+	echo '{"a": 6, "b": 3}' >c.json
+	strata add c.json
+	strata resolve notes --ours
+	strata restore --staged c.json && strata restore c.json
+	strata resolve a --theirs
+	strata merge --continue
+	out '{"a":3,"b":3}' sh -c "strata cat HEAD:c.json | tr -d '\n '; echo"
+}
+
 it 'merge leaves what is typed while it writes' merges
 it 'resolve leaves what is typed while files are made' resolves
 it 'merge --continue leaves what was typed after a kill' goes_on
 it 'rm leaves what is typed while it works' removes
+it 'merge --abort takes back what was unstaged' aborts_all
+it 'restore --staged takes an add back' unstages
 finish

@@ -140,6 +140,7 @@ static void state_round_trip(void **state)
 		staged.hand = i == 1;
 		staged.has_mode = i > 0;
 		staged.mode = i > 0 ? i - 1 : 0;
+		staged.size = i > 0 ? 1 + i : 0;
 		st_buf_clear(&b);
 		st_buf_clear(&again);
 		assert_int_equal(st_merging_encode(&b, &m, &e), ST_OK);
@@ -149,6 +150,7 @@ static void state_round_trip(void **state)
 		assert_int_equal(got.staged[0].hand, staged.hand);
 		assert_int_equal(got.staged[0].has_mode, staged.has_mode);
 		assert_int_equal(got.staged[0].mode, staged.mode);
+		assert_int_equal(got.staged[0].size, staged.size);
 		assert_null(got.d.items[1].how);
 		assert_true(got.d.items[1].mad == 0.1 && isnan(got.d.items[1].cosine));
 		assert_string_equal(got.accept, "true");
