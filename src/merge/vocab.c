@@ -45,13 +45,27 @@ enum st_vocab_form st_vocab_form_of(const char *file, const char *key, size_t le
 	return ends(key, len, "_token_id") ? ST_VOCAB_ID : ST_VOCAB_NONE;
 }
 
-unsigned st_vocab_rank(const char *file)
+const char *st_vocab_table(size_t i)
 {
-	if (strcmp(file, "tokenizer.json") == 0)
-		return 1;
-	if (strcmp(file, "vocab.json") == 0 || strcmp(file, "added_tokens.json") == 0)
-		return 2;
-	return strcmp(file, "vocab.txt") == 0 ? 3 : 0;
+	static const char *const names[] = { "tokenizer.json", "vocab.json", "vocab.txt",
+					     "added_tokens.json" };
+
+	return i < sizeof(names) / sizeof(*names) ? names[i] : NULL;
+}
+
+static const char *table_of(const char *file)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = st_vocab_table(i)); i++)
+		if (strcmp(name, file) == 0)
+			return name;
+	return NULL;
+}
+
+bool st_vocab_is_table(const char *file)
+{
+	return table_of(file) != NULL;
 }
 
 bool st_vocab_file(const char *file)
@@ -62,7 +76,7 @@ bool st_vocab_file(const char *file)
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (strcmp(others[i], file) == 0)
 			return true;
-	return st_vocab_rank(file) != 0;
+	return st_vocab_is_table(file);
 }
 
 /* ---- members ---- */
@@ -251,7 +265,7 @@ static int add(struct st_vocab *v, const char *text, size_t len, uint64_t id, st
 		rc = st_grow(&v->v, &v->cap, v->n + 1, e);
 	if (rc != ST_OK)
 		return rc;
-	v->v[v->n++] = (struct st_token){ own, len, id };
+	v->v[v->n++] = (struct st_token){ own, len, id, v->file };
 	v->end = id >= v->end ? id + 1 : v->end;
 	return ST_OK;
 }
@@ -315,17 +329,50 @@ static int on_tokenizer(void *arg, const struct item *x, struct st_err *e)
 	return ST_OK;
 }
 
-static int read_lines(struct st_vocab *v, const char *p, size_t len, struct st_err *e)
+/* The line at *at, which is moved behind it: as Python reads a text, up to \n, \r\n or \r. */
+static size_t next_line(const char *p, size_t len, size_t *at)
 {
-	uint64_t id = 0;
+	size_t from = *at, n = 0;
+
+	while (from + n < len && p[from + n] != '\n' && p[from + n] != '\r')
+		n++;
+	*at = from + n + 1;
+	if (*at < len && p[from + n] == '\r' && p[*at] == '\n')
+		++*at;
+	return n;
+}
+
+static int number_lines(struct st_map *last, const char *p, size_t len, uint64_t *n,
+			struct st_err *e)
+{
 	int rc = ST_OK;
 
-	for (size_t at = 0, to; rc == ST_OK && at < len; at = to + 1) {
-		const char *nl = memchr(p + at, '\n', len - at);
-
-		to = nl ? (size_t)(nl - p) : len;
-		rc = add(v, p + at, to - at - (to > at && p[to - 1] == '\r'), id++, e);
+	*n = 0;
+	for (size_t at = 0, to; rc == ST_OK && at < len; at = to) {
+		to = at;
+		rc = st_map_put(last, p + at, next_line(p, len, &to), (*n)++, NULL, NULL, e);
 	}
+	return rc;
+}
+
+static int read_lines(struct st_vocab *v, const char *p, size_t len, struct st_err *e)
+{
+	struct st_map last; /* where each token comes last */
+	uint64_t id, lines, line = 0;
+	int rc;
+
+	st_map_init(&last);
+	rc = number_lines(&last, p, len, &lines, e);
+	for (size_t at = 0, to; rc == ST_OK && at < len; at = to) {
+		size_t n;
+
+		to = at;
+		n = next_line(p, len, &to);
+		if (st_map_get(&last, p + at, n, &id) && id == line++)
+			rc = add(v, p + at, n, id, e);
+	}
+	st_map_release(&last);
+	v->end = v->end < lines ? lines : v->end;
 	return rc;
 }
 
@@ -335,6 +382,7 @@ int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t le
 	struct reading k = { .v = v };
 	int rc;
 
+	v->file = table_of(file);
 	st_buf_init(&k.entry.token, len + 1);
 	if (strcmp(file, "tokenizer.json") == 0)
 		rc = each_item(&t, true, on_tokenizer, &k, e);
@@ -345,6 +393,55 @@ int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t le
 	st_buf_release(&k.entry.token);
 	if (rc == ST_OK && v->end > 4 * (uint64_t)v->n + 65536)
 		rc = st_fail(e, ST_ELIMIT, "%zu tokens have ids up to %" PRIu64, v->n, v->end - 1);
+	return rc;
+}
+
+/* ---- several files ---- */
+
+const struct st_token *st_vocab_at(const struct st_vocab *v, uint64_t id)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->v[i].id == id)
+			return &v->v[i];
+	return NULL;
+}
+
+static const struct st_token *find_token(const struct st_vocab *v, const struct st_token *t)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->v[i].len == t->len && memcmp(v->v[i].text, t->text, t->len) == 0)
+			return &v->v[i];
+	return NULL;
+}
+
+int st_vocab_join(struct st_vocab *v, const struct st_vocab *b, const struct st_token **odd,
+		  const struct st_token **was, struct st_err *e)
+{
+	size_t end, at = 0;
+	bool *had;
+	int rc = st_size(v->end, &end, e);
+
+	*odd = *was = NULL;
+	had = rc == ST_OK ? st_calloc(end, sizeof(*had), e) : NULL;
+	if (!had)
+		return e->code;
+	for (size_t i = 0; i < v->n; i++)
+		had[v->v[i].id] = true;
+	for (size_t i = 0; rc == ST_OK && i < b->n; i++) {
+		const struct st_token *t = &b->v[i];
+		uint64_t id;
+		bool there = st_map_get(&v->ids, t->text, t->len, &id);
+
+		if (!*odd && (there ? id != t->id : t->id < end && had[t->id])) {
+			*odd = t;
+			at = (size_t)((there ? find_token(v, t) : st_vocab_at(v, t->id)) - v->v);
+		}
+		v->file = t->file;
+		rc = add(v, t->text, t->len, t->id, e);
+	}
+	v->end = b->end > v->end ? b->end : v->end;
+	*was = *odd ? &v->v[at] : NULL;
+	free(had);
 	return rc;
 }
 

@@ -17,6 +17,7 @@ struct st_token {
 	const char *text;
 	size_t len;
 	uint64_t id;
+	const char *file; /* that says so: st_vocab_table, or NULL */
 };
 
 struct st_vocab {
@@ -24,7 +25,10 @@ struct st_vocab {
 	struct st_map ids; /* token -> id */
 	struct st_token *v;
 	size_t n, cap;
-	uint64_t end; /* past the largest id; at most 4 n + 65536, so that arrays may have it */
+	const char *file; /* of the tokens that are read */
+	/* Past the largest id, and past the last line of a vocab.txt; at most 4 n + 65536, so that
+	 * arrays may have it. */
+	uint64_t end;
 };
 
 enum st_vocab_form {	  /* how a value of a tokenizer's file holds tokens */
@@ -40,19 +44,33 @@ enum st_vocab_form {	  /* how a value of a tokenizer's file holds tokens */
 
 /* Of the value at a key path, as struct st_setting spells it, in a file of that name. */
 enum st_vocab_form st_vocab_form_of(const char *file, const char *key, size_t len);
-/* Which rank a file of that name has as the place where ids are from: 0 none, 1 the first to look
- * at. Files of one rank belong together. */
-unsigned st_vocab_rank(const char *file);
-#define ST_VOCAB_RANKS 3
+/* The names of the files that say which token has which id, those that have all of them first; NULL
+ * behind the last. */
+const char *st_vocab_table(size_t i);
+/* How many of those have all tokens; the others only with one of them. */
+#define ST_VOCAB_WHOLE 3
+/* Is that one of them? */
+bool st_vocab_is_table(const char *file);
 /* Has a file of that name values of the kinds above? */
 bool st_vocab_file(const char *file);
 
 void st_vocab_init(struct st_vocab *v);
 void st_vocab_release(struct st_vocab *v);
-/* Adds the tokens of a file of that name that has a rank. A token that is there keeps its id.
- * ST_EFORMAT, ST_ELIMIT. */
+/*
+ * Adds the tokens of a file of that name, which is a table. A token that is there keeps its id; in
+ * a vocab.txt, where it is the number of the line, one that comes twice has its last one.
+ * ST_EFORMAT, ST_ELIMIT.
+ */
 ST_MUST int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t len,
 			  struct st_err *e);
+/* The first token of v, in its order, of that id; NULL: there is none. It takes a pass over v. */
+const struct st_token *st_vocab_at(const struct st_vocab *v, uint64_t id);
+/*
+ * Adds b's tokens to v. Where they do not agree, a token having two ids or an id two tokens, *odd is
+ * the first such token of b and *was what v says instead; else they are NULL. What v says stays.
+ */
+ST_MUST int st_vocab_join(struct st_vocab *v, const struct st_vocab *b, const struct st_token **odd,
+			  const struct st_token **was, struct st_err *e);
 
 struct st_vocab_union {
 	uint64_t end;	     /* past the largest id */

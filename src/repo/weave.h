@@ -283,11 +283,16 @@ bool st_weave_resizes(const struct st_weave *w, const char *path);
 ST_MUST int st_weave_vocab(struct st_weave *w, const char *path, const struct st_weave_vocab **out,
 			   struct st_err *e);
 void st_weave_vocab_release(struct st_weave *w);
-/* The rank of the tokenizer that lies right in that folder of that version; 0: none does. */
-unsigned st_weave_vocab_rank(const struct st_index *x, const char *dir, size_t len);
-/* Adds the tokens of all files of that rank in the folder. */
+/* The file of that name right in the folder of `len` bytes of dir; NULL: there is none. */
+const struct st_stage_row *st_weave_beside(const struct st_index *x, const char *dir, size_t len,
+					   const char *name);
+/* Adds the tokens of that file of the folder, if it is there. */
+ST_MUST int st_weave_vocab_file(struct st_weave *w, const struct st_index *x, const char *dir,
+				const char *name, struct st_vocab *v, struct st_err *e);
+/* Adds the tokens of a version, of all files in the folder that have some. ST_EREFUSED: they do not
+ * agree; v has them all the same, as the first file has them that does. */
 ST_MUST int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char *dir,
-				unsigned rank, struct st_vocab *v, struct st_err *e);
+				struct st_vocab *v, struct st_err *e);
 
 /* weave_tokens.c */
 /*

@@ -30,29 +30,16 @@ struct reading {
 	const char *dir; /* of the tokenizer */
 	struct st_vocab base, side[ST_THREE_SIDES];
 	bool other[ST_THREE_SIDES]; /* the side has another vocabulary than the base */
+	bool torn;		    /* nobody can tell which token has which id in some version */
 };
-
-static const struct st_stage_row *row_of(const struct st_index *x, const char *dir,
-					 const char *name)
-{
-	char path[4096];
-	size_t n = strlen(dir), m = strlen(name);
-
-	if (n + m >= sizeof(path))
-		return NULL;
-	memcpy(path, dir, n);
-	memcpy(path + n, name, m + 1);
-	return st_index_find(x, path, n + m, NULL);
-}
 
 static bool same_files(const struct st_index *a, const struct st_index *b, const char *dir)
 {
-	static const char *const names[] = { "tokenizer.json", "vocab.json", "added_tokens.json",
-					     "vocab.txt" };
+	const char *name;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const struct st_stage_row *x = row_of(a, dir, names[i]);
-		const struct st_stage_row *y = row_of(b, dir, names[i]);
+	for (size_t i = 0; (name = st_vocab_table(i)); i++) {
+		const struct st_stage_row *x = st_weave_beside(a, dir, strlen(dir), name);
+		const struct st_stage_row *y = st_weave_beside(b, dir, strlen(dir), name);
 
 		if (!x != !y || (x && !st_oid_eq(&x->id, &y->id)))
 			return false;
@@ -60,21 +47,19 @@ static bool same_files(const struct st_index *a, const struct st_index *b, const
 	return true;
 }
 
-/* A tokenizer that cannot be read has no tokens. */
+/* A tokenizer that cannot be read has no tokens. *torn: its files do not agree. */
 static int read_tokens(const struct reading *k, const struct st_index *x, struct st_vocab *v,
-		       struct st_err *e)
+		       bool *torn, struct st_err *e)
 {
-	unsigned rank = st_weave_vocab_rank(x, k->dir, strlen(k->dir));
 	struct st_err bad = { 0 };
-	int rc = rank ? st_weave_vocab_read(k->w, x, k->dir, rank, v, &bad) : ST_OK;
+	int rc = st_weave_vocab_read(k->w, x, k->dir, v, &bad);
 
-	if (rc == ST_EFORMAT || rc == ST_ELIMIT) {
+	*torn = rc == ST_EREFUSED;
+	if (rc == ST_EFORMAT || rc == ST_ELIMIT)
 		st_vocab_release(v);
-		return ST_OK;
-	}
-	if (rc != ST_OK)
+	else if (rc != ST_OK && !*torn)
 		*e = bad;
-	return rc;
+	return e->code;
 }
 
 /* Every token of a is one of b, of the same id; what b has besides comes behind them. */
@@ -107,11 +92,13 @@ static void compare(struct reading *k)
 		if (!k->other[i])
 			continue;
 		first = changed++ ? first : i;
-		differ = differ || !same_tokens(&k->side[first], &k->side[i]);
+		differ = differ || !same_tokens(&k->side[first], &k->side[i]) ||
+			 (k->torn && changed > 1);
 	}
 	if (!changed || (!k->base.n && !differ)) /* the base's rows are of nothing */
 		return;
-	out->mixed = differ || !is_head(&k->base, &k->side[first]) || (changed > 1 && changed < n);
+	out->mixed = differ || k->torn || !is_head(&k->base, &k->side[first]) ||
+		     (changed > 1 && changed < n);
 	out->side = first;
 	out->kept = out->mixed || changed == n ? 0 : k->base.end;
 	k->k->any = out->mixed || out->kept;
@@ -120,12 +107,16 @@ static void compare(struct reading *k)
 static int read_all(struct reading *k, struct st_err *e)
 {
 	struct st_weave *w = k->w;
-	int rc = read_tokens(k, &w->base, &k->base, e);
+	int rc = read_tokens(k, &w->base, &k->base, &k->torn, e);
 
 	for (size_t i = 0; rc == ST_OK && i < w->n; i++) {
+		bool torn = false;
+
 		if (!same_files(&w->base, &w->sides[i], k->dir))
-			rc = read_tokens(k, &w->sides[i], &k->side[i], e);
-		k->other[i] = rc == ST_OK && k->side[i].n && !same_tokens(&k->base, &k->side[i]);
+			rc = read_tokens(k, &w->sides[i], &k->side[i], &torn, e);
+		k->torn = k->torn || torn;
+		k->other[i] = rc == ST_OK && k->side[i].n &&
+			      (torn || !same_tokens(&k->base, &k->side[i]));
 		k->k->end[i] = k->side[i].n ? k->side[i].end : k->base.end;
 	}
 	k->k->base_end = k->base.end;
@@ -164,13 +155,13 @@ static int read_sizes(struct st_weave *w, struct st_weave_tokens *k, const char 
 		      struct st_err *e)
 {
 	const struct st_index *x = w->d->nbases ? &w->base : &w->sides[0];
-	const struct st_stage_row *row = row_of(x, k->dir, CONFIG);
+	const struct st_stage_row *row = st_weave_beside(x, k->dir, strlen(k->dir), CONFIG);
 	struct st_err bad = { 0 };
 	struct st_settings s;
 	struct st_buf b;
 	int rc;
 
-	row = row ? row : row_of(x, vocab_dir, CONFIG);
+	row = row ? row : st_weave_beside(x, vocab_dir, strlen(vocab_dir), CONFIG);
 	if (!row || row->mode == ST_MODE_LINK || row->size > MOST_CONFIG)
 		return ST_OK;
 	st_buf_init(&b, MOST_CONFIG);

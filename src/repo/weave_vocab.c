@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/weave.h"
 
+#include "tensor/quote.h"
+
+#include <inttypes.h>
+
 #define MOST ((size_t)256 << 20) /* bytes of one text */
 
 const char *st_weave_file_name(const char *path)
@@ -10,22 +14,26 @@ const char *st_weave_file_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-unsigned st_weave_vocab_rank(const struct st_index *x, const char *dir, size_t len)
+const struct st_stage_row *st_weave_beside(const struct st_index *x, const char *dir, size_t len,
+					   const char *name)
 {
-	static const char *const names[] = { "tokenizer.json", "vocab.json", "vocab.txt" };
 	char path[4096];
+	size_t n = strlen(name);
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		size_t n = strlen(names[i]);
+	if (len + n >= sizeof(path))
+		return NULL;
+	memcpy(path, dir, len);
+	memcpy(path + len, name, n + 1);
+	return st_index_find(x, path, len + n, NULL);
+}
 
-		if (len + n >= sizeof(path))
-			return 0;
-		memcpy(path, dir, len);
-		memcpy(path + len, names[i], n + 1);
-		if (st_index_find(x, path, len + n, NULL))
-			return st_vocab_rank(names[i]);
-	}
-	return 0;
+/* Is there a file of all tokens right in that folder? */
+static bool has_vocab(const struct st_index *x, const char *dir, size_t len)
+{
+	for (size_t i = 0; i < ST_VOCAB_WHOLE; i++)
+		if (st_weave_beside(x, dir, len, st_vocab_table(i)))
+			return true;
+	return false;
 }
 
 bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
@@ -34,7 +42,7 @@ bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
 
 	for (;;) {
 		*len = n;
-		if (st_weave_vocab_rank(&w->sides[0], path, n))
+		if (has_vocab(&w->sides[0], path, n))
 			return true;
 		if (n == 0)
 			return false;
@@ -64,7 +72,7 @@ bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s)
 {
 	const char *file = st_weave_file_name(s->path);
 
-	return w->n == 2 && s->side[1] && (s->side[0] || st_vocab_rank(file)) &&
+	return w->n == 2 && s->side[1] && (s->side[0] || st_vocab_is_table(file)) &&
 	       st_vocab_file(file) && st_weave_united(w, s->path);
 }
 
@@ -77,46 +85,74 @@ bool st_weave_resizes(const struct st_weave *w, const char *path)
 	       st_weave_united(w, path);
 }
 
-static int read_one(struct st_weave *w, const struct st_stage_row *row, struct st_vocab *v,
-		    struct st_err *e)
+int st_weave_vocab_file(struct st_weave *w, const struct st_index *x, const char *dir,
+			const char *name, struct st_vocab *v, struct st_err *e)
 {
-	struct st_dfile f = { .path = row->path, .has_id = true, .id = row->id, .size = row->size };
+	const struct st_stage_row *row = st_weave_beside(x, dir, strlen(dir), name);
 	struct st_buf b;
 	int rc;
 
+	if (!row || row->mode == ST_MODE_LINK)
+		return ST_OK;
 	st_buf_init(&b, MOST);
-	rc = st_dfile_slurp(&f, w->r, &b, e);
+	rc = st_weave_slurp(w, row, &b, e);
 	if (rc == ST_OK)
-		rc = st_vocab_read(v, st_weave_file_name(row->path), b.p, b.len, e);
+		rc = st_vocab_read(v, name, b.p, b.len, e);
 	st_buf_release(&b);
 	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", row->path);
 }
 
-int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char *dir,
-			unsigned rank, struct st_vocab *v, struct st_err *e)
+static int disagree(const char *dir, const struct st_token *a, const struct st_token *b,
+		    struct st_err *e)
 {
-	size_t n = strlen(dir);
+	struct st_quote qa, qb;
+
+	return st_fail(e, ST_EREFUSED,
+		       "%s%s and %s%s do not agree: token %s has the id %" PRIu64
+		       " in the one, and %s has %" PRIu64 " in the other",
+		       dir, a->file, dir, b->file, st_quote(&qa, a->text, a->len), a->id,
+		       st_quote(&qb, b->text, b->len), b->id);
+}
+
+int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char *dir,
+			struct st_vocab *v, struct st_err *e)
+{
+	const struct st_token *odd, *was;
+	struct st_err why = { 0 };
+	const char *name;
+	struct st_vocab one;
 	int rc = ST_OK;
 
-	for (size_t i = 0; rc == ST_OK && i < x->nrows; i++) {
-		const struct st_stage_row *row = &x->rows[i];
-
-		if (row->path_len > n && memcmp(row->path, dir, n) == 0 &&
-		    row->mode != ST_MODE_LINK && st_vocab_rank(row->path + n) == rank)
-			rc = read_one(w, row, v, e);
+	for (size_t i = 0; rc == ST_OK && (name = st_vocab_table(i)); i++) {
+		st_vocab_init(&one);
+		rc = st_weave_vocab_file(w, x, dir, name, &one, e);
+		if (rc == ST_OK)
+			rc = st_vocab_join(v, &one, &odd, &was, e);
+		if (rc == ST_OK && odd && why.code == ST_OK)
+			(void)disagree(dir, was, odd, &why);
+		st_vocab_release(&one);
 	}
-	return rc;
+	if (rc == ST_OK && why.code != ST_OK)
+		*e = why;
+	return e->code;
+}
+
+static int load_one(struct st_weave *w, const struct st_index *x, const char *dir,
+		    const char *whose, struct st_vocab *v, struct st_err *e)
+{
+	int rc = st_weave_vocab_read(w, x, dir, v, e);
+
+	return rc == ST_OK ? ST_OK : st_wrap(e, "the tokenizer of %s", whose);
 }
 
 static int load(struct st_weave *w, struct st_weave_vocab *v, struct st_err *e)
 {
-	unsigned rank = st_weave_vocab_rank(&w->sides[0], v->dir, strlen(v->dir));
-	int rc = st_weave_vocab_read(w, &w->base, v->dir, rank, &v->base, e);
+	int rc = load_one(w, &w->base, v->dir, "the base", &v->base, e);
 
 	if (rc == ST_OK)
-		rc = st_weave_vocab_read(w, &w->sides[0], v->dir, rank, &v->ours, e);
+		rc = load_one(w, &w->sides[0], v->dir, "ours", &v->ours, e);
 	if (rc == ST_OK)
-		rc = st_weave_vocab_read(w, &w->sides[1], v->dir, rank, &v->theirs, e);
+		rc = load_one(w, &w->sides[1], v->dir, "theirs", &v->theirs, e);
 	return rc == ST_OK ? st_vocab_unite(&v->u, &v->base, &v->ours, &v->theirs, e) : rc;
 }
 

@@ -481,6 +481,72 @@ B' tail -n 2 vocab.txt
 	strata merge -q --replay HEAD
 }
 
+# main and side, as three commands make base, ours and theirs.
+forked() {
+	repo
+	eval "$1"
+	strata add . && strata commit -q -m one
+	strata branch side
+	eval "$2"
+	strata add . && strata commit -q -m two
+	strata switch -q side
+	eval "$3"
+	strata add . && strata commit -q -m three
+	strata switch -q main
+}
+
+tokens() { # number, then more tokens: t0, t1, ..., a line each
+	seq 0 $(($1 - 1)) | sed s/^/t/
+	shift
+	[ $# -eq 0 ] || printf '%s\n' "$@"
+}
+
+ends() { # the merge, joined
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	out '' strata status -s
+}
+
+# The two files of BERT's tokenizer in Python; rows there were before.
+lines_and_added() {
+	forked 'tokens 10 >vocab.txt; echo "{}" >added_tokens.json; model m.safetensors emb:F32:16,4:1' \
+		'echo "{\"A\": 10}" >added_tokens.json; model m.safetensors emb:F32:16,4:2' \
+		'echo "{\"B\": 10}" >added_tokens.json; model m.safetensors emb:F32:16,4:3'
+	rc 1 strata merge -q side --method linear
+	match '^  vocabulary +m.safetensors::emb ' strata status
+	ends
+	out '{"A": 10,"B": 11}' cat added_tokens.json
+	same emb 10 HEAD^1 10
+	same emb 11 HEAD^2 10
+}
+
+# A token that comes twice has its last line, and the next one comes behind all lines.
+lines_twice() { # what ours has behind A: lines that are rows, too
+	forked 'tokens 10 >vocab.txt; model m.safetensors emb:F32:10,4:1' \
+		"tokens 10 A $1 >vocab.txt; model m.safetensors emb:F32:12,4:1" \
+		'tokens 10 B >vocab.txt; model m.safetensors emb:F32:11,4:3'
+	rc 1 strata merge -q side
+	ends
+	out 'B' sed -n 13p vocab.txt
+	same emb 11 HEAD^1 11
+	same emb 12 HEAD^2 10
+}
+
+# Files of one version of which each says something else.
+files_disagree() {
+	forked 'tokens 10 >vocab.txt; model m.safetensors emb:F32:16,4:1' \
+		'tokens 10 A >vocab.txt; model m.safetensors emb:F32:16,4:2' \
+		'tokens 10 B >vocab.txt; echo "{\"C\": 10}" >added_tokens.json
+		model m.safetensors emb:F32:16,4:3'
+	rc 1 strata merge -q side --method linear
+	rc 7 strata resolve '*' --vocab union
+	err 'the tokenizer of theirs: vocab.txt and added_tokens.json do not agree: token "B" has the id 10 in the one, and "C" has 10 in the other' \
+		strata resolve '*' --vocab union
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+}
+
 it 'rows of one side, the old ones of the other' one_side 12,4:1 10,4:2 side main
 it 'and the other way round' one_side 10,4:2 12,4:1 main side
 it 'old rows that both changed' both_changed
@@ -498,4 +564,8 @@ it 'rows that may be of tokens' padding_in_doubt
 it 'rows that only one side trained' padding_untrained
 it 'a token a line' lines
 it 'what was staged by hand' staged
+it 'a token a line, and others in another file' lines_and_added
+it 'a token in two lines' lines_twice t3
+it 'an empty line behind the last token' lines_twice "''"
+it 'files that do not agree' files_disagree
 finish

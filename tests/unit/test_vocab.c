@@ -19,24 +19,24 @@ static void forms(void **state)
 	static const struct {
 		const char *file, *key;
 		enum st_vocab_form form;
-		unsigned rank;
+		bool table;
 	} cases[] = {
-		{ "tokenizer.json", "model.vocab", ST_VOCAB_TOKENS, 1 },
-		{ "tokenizer.json", "added_tokens", ST_VOCAB_ENTRIES, 1 },
-		{ "tokenizer.json", "model.merges", ST_VOCAB_MERGES, 1 },
-		{ "tokenizer.json", "", ST_VOCAB_NONE, 1 },
-		{ "tokenizer.json", "vocab_size", ST_VOCAB_NONE, 1 },
-		{ "vocab.json", "", ST_VOCAB_TOKENS, 2 },
-		{ "vocab.json", "model.vocab", ST_VOCAB_NONE, 2 },
-		{ "added_tokens.json", "", ST_VOCAB_TOKENS, 2 },
-		{ "vocab.txt", "", ST_VOCAB_LINES, 3 },
-		{ "tokenizer_config.json", "added_tokens_decoder", ST_VOCAB_BY_ID, 0 },
-		{ "config.json", "vocab_size", ST_VOCAB_SIZE, 0 },
-		{ "config.json", "text_config.vocab_size", ST_VOCAB_SIZE, 0 },
-		{ "config.json", "my_vocab_size", ST_VOCAB_NONE, 0 },
-		{ "config.json", "pad_token_id", ST_VOCAB_ID, 0 },
-		{ "generation_config.json", "eos_token_id", ST_VOCAB_ID, 0 },
-		{ "other.json", "vocab_size", ST_VOCAB_NONE, 0 },
+		{ "tokenizer.json", "model.vocab", ST_VOCAB_TOKENS, true },
+		{ "tokenizer.json", "added_tokens", ST_VOCAB_ENTRIES, true },
+		{ "tokenizer.json", "model.merges", ST_VOCAB_MERGES, true },
+		{ "tokenizer.json", "", ST_VOCAB_NONE, true },
+		{ "tokenizer.json", "vocab_size", ST_VOCAB_NONE, true },
+		{ "vocab.json", "", ST_VOCAB_TOKENS, true },
+		{ "vocab.json", "model.vocab", ST_VOCAB_NONE, true },
+		{ "added_tokens.json", "", ST_VOCAB_TOKENS, true },
+		{ "vocab.txt", "", ST_VOCAB_LINES, true },
+		{ "tokenizer_config.json", "added_tokens_decoder", ST_VOCAB_BY_ID, false },
+		{ "config.json", "vocab_size", ST_VOCAB_SIZE, false },
+		{ "config.json", "text_config.vocab_size", ST_VOCAB_SIZE, false },
+		{ "config.json", "my_vocab_size", ST_VOCAB_NONE, false },
+		{ "config.json", "pad_token_id", ST_VOCAB_ID, false },
+		{ "generation_config.json", "eos_token_id", ST_VOCAB_ID, false },
+		{ "other.json", "vocab_size", ST_VOCAB_NONE, false },
 	};
 
 	(void)state;
@@ -44,7 +44,7 @@ static void forms(void **state)
 		const char *file = cases[i].file, *key = cases[i].key;
 
 		if (st_vocab_form_of(file, key, strlen(key)) != cases[i].form ||
-		    st_vocab_rank(file) != cases[i].rank)
+		    st_vocab_is_table(file) != cases[i].table)
 			fail_msg("%s %s", file, key);
 		assert_int_equal(st_vocab_file(file), strcmp(file, "other.json") != 0);
 	}
@@ -93,6 +93,9 @@ static void reads(void **state)
 		  "a=0", ST_OK },
 		{ "vocab.txt", "a\nb\r\nc", "a=0 b=1 c=2", ST_OK },
 		{ "vocab.txt", "", "", ST_OK },
+		/* a token that comes twice has its last line */
+		{ "vocab.txt", "a\nb\na\nc\n", "b=1 a=2 c=3", ST_OK },
+		{ "vocab.txt", "a\rb\r\n\n\n", "a=0 b=1 =3", ST_OK },
 	};
 
 	(void)state;
@@ -110,6 +113,54 @@ static void reads(void **state)
 		if (rc == ST_OK && strcmp(got, cases[i].want) != 0)
 			fail_msg("case %zu: %s", i, got);
 		st_vocab_release(&v);
+	}
+}
+
+/* Two files of one tokenizer, the second one's tokens joined to the first one's. */
+static void joins(void **state)
+{
+	static const struct {
+		const char *lines, *added,
+			*want; /* want: the tokens, and where they do not agree */
+		uint64_t end;
+	} cases[] = {
+		{ "a\nb\n", "{\"x\":2}", "a=0 b=1 x=2", 3 },
+		{ "a\nb\n", "{\"b\":1,\"x\":7}", "a=0 b=1 x=7", 8 },
+		{ "a\nb\na\n", "{}", "b=1 a=2", 3 },
+		{ "a\nb\n\n\n", "{}", "a=0 b=1 =3", 4 },
+		{ "b\nb\na\na\n", "{\"x\":2}", "b=1 a=3 x=2", 4 },
+		{ "a\nb\n", "{\"x\":1}", "a=0 b=1 x=1 !x b", 2 },
+		{ "a\nb\n", "{\"a\":1}", "a=0 b=1 !a a", 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct st_token *odd, *was;
+		struct st_err e = { 0 };
+		struct st_vocab v, added;
+		char got[256];
+		size_t n;
+
+		st_vocab_init(&v);
+		st_vocab_init(&added);
+		assert_int_equal(st_vocab_read(&v, "vocab.txt", cases[i].lines,
+					       strlen(cases[i].lines), &e),
+				 ST_OK);
+		assert_int_equal(st_vocab_read(&added, "added_tokens.json", cases[i].added,
+					       strlen(cases[i].added), &e),
+				 ST_OK);
+		assert_int_equal(st_vocab_join(&v, &added, &odd, &was, &e), ST_OK);
+		tell(&v, got, sizeof(got));
+		n = strlen(got);
+		if (odd) {
+			snprintf(got + n, sizeof(got) - n, " !%s %s", odd->text, was->text);
+			assert_string_equal(odd->file, "added_tokens.json");
+			assert_string_equal(was->file, "vocab.txt");
+		}
+		if (strcmp(got, cases[i].want) != 0 || v.end != cases[i].end)
+			fail_msg("case %zu: %s, %" PRIu64, i, got, v.end);
+		st_vocab_release(&v);
+		st_vocab_release(&added);
 	}
 }
 
@@ -223,6 +274,7 @@ static void texts(void **state)
 		{ ST_VOCAB_LINES, "t\nx\ns\n", "t\ny\ns\nz\n", "t\nx\ns\ny\nz\n" },
 		{ ST_VOCAB_LINES, "t\nx\ns", "t\ny", "t\nx\ns\ny\n" },
 		{ ST_VOCAB_LINES, "t\n", "t\ny\n", NULL },
+		{ ST_VOCAB_LINES, "x\ns\nx\n", "t\ny\ns\nz\n", "x\ns\nx\ny\nz\n" },
 	};
 	struct st_vocab_union u;
 
@@ -351,8 +403,9 @@ static void sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forms), cmocka_unit_test(reads), cmocka_unit_test(unions),
-		cmocka_unit_test(texts), cmocka_unit_test(refs),  cmocka_unit_test(sizes),
+		cmocka_unit_test(forms),  cmocka_unit_test(reads), cmocka_unit_test(joins),
+		cmocka_unit_test(unions), cmocka_unit_test(texts), cmocka_unit_test(refs),
+		cmocka_unit_test(sizes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
