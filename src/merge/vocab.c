@@ -398,7 +398,7 @@ int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t le
 
 /* ---- several files ---- */
 
-const struct st_token *st_vocab_at(const struct st_vocab *v, uint64_t id)
+static const struct st_token *at_id(const struct st_vocab *v, uint64_t id)
 {
 	for (size_t i = 0; i < v->n; i++)
 		if (v->v[i].id == id)
@@ -406,10 +406,10 @@ const struct st_token *st_vocab_at(const struct st_vocab *v, uint64_t id)
 	return NULL;
 }
 
-static const struct st_token *find_token(const struct st_vocab *v, const struct st_token *t)
+const struct st_token *st_vocab_find(const struct st_vocab *v, const char *text, size_t len)
 {
 	for (size_t i = 0; i < v->n; i++)
-		if (v->v[i].len == t->len && memcmp(v->v[i].text, t->text, t->len) == 0)
+		if (v->v[i].len == len && memcmp(v->v[i].text, text, len) == 0)
 			return &v->v[i];
 	return NULL;
 }
@@ -434,7 +434,9 @@ int st_vocab_join(struct st_vocab *v, const struct st_vocab *b, const struct st_
 
 		if (!*odd && (there ? id != t->id : t->id < end && had[t->id])) {
 			*odd = t;
-			at = (size_t)((there ? find_token(v, t) : st_vocab_at(v, t->id)) - v->v);
+			at = (size_t)((there ? st_vocab_find(v, t->text, t->len) :
+					       at_id(v, t->id)) -
+				      v->v);
 		}
 		v->file = t->file;
 		rc = add(v, t->text, t->len, t->id, e);
@@ -550,6 +552,22 @@ void st_vocab_union_release(struct st_vocab_union *u)
 	free(u->ours);
 	st_map_release(&u->added);
 	memset(u, 0, sizeof(*u));
+}
+
+int st_vocab_add_new(struct st_vocab *v, const struct st_vocab *theirs,
+		     const struct st_vocab_union *u, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < theirs->n; i++) {
+		const struct st_token *t = &theirs->v[i];
+		uint64_t id;
+
+		v->file = t->file;
+		if (st_map_get(&u->added, t->text, t->len, &id))
+			rc = add(v, t->text, t->len, id, e);
+	}
+	return rc;
 }
 
 /* ---- texts ---- */

@@ -63,11 +63,11 @@ void st_vocab_release(struct st_vocab *v);
  */
 ST_MUST int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t len,
 			  struct st_err *e);
-/* The first token of v, in its order, of that id; NULL: there is none. It takes a pass over v. */
-const struct st_token *st_vocab_at(const struct st_vocab *v, uint64_t id);
+/* NULL: there is none. It takes a pass over v. */
+const struct st_token *st_vocab_find(const struct st_vocab *v, const char *text, size_t len);
 /*
- * Adds b's tokens to v. Where they do not agree, a token having two ids or an id two tokens, *odd is
- * the first such token of b and *was what v says instead; else they are NULL. What v says stays.
+ * Adds b's tokens to v. Where they do not agree, a token having two ids or an id two tokens, *odd
+ * is the first such token of b and *was what v says instead; else they are NULL. What v says stays.
  */
 ST_MUST int st_vocab_join(struct st_vocab *v, const struct st_vocab *b, const struct st_token **odd,
 			  const struct st_token **was, struct st_err *e);
@@ -86,6 +86,9 @@ ST_MUST int st_vocab_unite(struct st_vocab_union *out, const struct st_vocab *ba
 			   const struct st_vocab *ours, const struct st_vocab *theirs,
 			   struct st_err *e);
 void st_vocab_union_release(struct st_vocab_union *u);
+/* Adds the tokens to v that only theirs has, under the union's ids. */
+ST_MUST int st_vocab_add_new(struct st_vocab *v, const struct st_vocab *theirs,
+			     const struct st_vocab_union *u, struct st_err *e);
 
 struct st_vocab_text {
 	const void *p; /* NULL: absent */

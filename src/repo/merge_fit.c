@@ -116,6 +116,8 @@ static int fit(struct fitting *k, struct st_err *e)
 		rc = look(k, &k->w.units[i], &any, e);
 	if (rc == ST_OK && any)
 		rc = make(k, e);
+	if (rc == ST_OK)
+		rc = st_weave_agree(&k->w, &k->t.index, e);
 	st_weave_release(&k->w);
 	return rc;
 }

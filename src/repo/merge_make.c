@@ -190,6 +190,8 @@ static int weave(struct making *k, struct st_err *e)
 	if (rc == ST_OK)
 		rc = st_weave_run(&k->w, e);
 	if (rc == ST_OK)
+		rc = st_weave_agree(&k->w, &k->w.target, e);
+	if (rc == ST_OK)
 		rc = st_merge_rules_used(&k->rules, o->rules, o->nrules, e);
 	return rc;
 }

@@ -355,56 +355,24 @@ static int part_others(struct settling *s, struct st_err *e)
 	return rc;
 }
 
-struct counting { /* rows of a tensor */
-	const struct st_merge_item *it;
-	uint64_t rows; /* UINT64_MAX: it was not found */
-	/* Of a row for each of `end` tokens: the fewest that a tensor of the file has. */
-	uint64_t end, least;
-};
-
-static int count_rows(void *arg, const struct st_view *v, const struct st_segment *seg,
-		      uint64_t seg_off, struct st_err *e)
-{
-	struct counting *k = arg;
-
-	(void)seg;
-	(void)seg_off;
-	(void)e;
-	if (v->ndim && v->ndim <= 2 && v->shape[0] >= k->end && v->shape[0] < k->least)
-		k->least = v->shape[0];
-	if (v->ndim && v->name_len == k->it->name_len &&
-	    memcmp(v->name, k->it->name, v->name_len) == 0)
-		k->rows = v->shape[0];
-	return ST_OK;
-}
-
-/* With fewer rows than tokens a tensor, position embeddings say, is of no vocabulary; with more it
- * may be another one, unless the model has none with fewer, or the configuration says so. */
+/* Of a tensor that only theirs has its own tokens count. */
 static int is_other(struct settling *s, const struct st_merge_item *it, bool *other,
 		    struct st_err *e)
 {
-	const struct st_stage_row *row =
-		st_index_find(&s->w.sides[0], it->path, it->path_len, NULL);
-	struct counting k = { .it = it, .rows = UINT64_MAX, .least = UINT64_MAX };
 	const struct st_weave_vocab *vocab;
-	struct st_vfile *f = NULL;
-	bool said = false;
+	bool theirs = it->nsides > 1 && st_oid_is_zero(&it->sides[0]);
+	const struct st_stage_row *row =
+		st_index_find(&s->w.sides[theirs], it->path, it->path_len, NULL);
 	int rc;
 
 	*other = false;
 	if (!row || !it->name_len)
 		return ST_OK;
 	rc = st_weave_vocab(&s->w, it->path, &vocab, e);
-	k.end = rc == ST_OK ? vocab->ours.end : 0;
-	if (rc == ST_OK)
-		rc = st_vfile_open_model(&f, s->r, row, e);
-	if (rc == ST_OK && f)
-		rc = st_vfile_views(f, count_rows, &k, e);
-	st_vfile_close(f);
-	if (rc == ST_OK && k.rows != k.least)
-		rc = st_weave_token_size(&s->w, it->path, k.rows, &said, e);
-	*other = rc == ST_OK && k.rows != k.least && !said;
-	return rc;
+	return rc == ST_OK ?
+		       st_weave_other_rows(&s->w, row, it,
+					   theirs ? vocab->theirs.end : vocab->ours.end, other, e) :
+		       rc;
 }
 
 /* What belongs to the same vocabulary is joined with it, whatever was decided about it before: the
@@ -659,6 +627,8 @@ static int make_files(struct settling *s, struct st_err *e)
 		rc = st_weave_run(&s->w, e);
 	if (rc == ST_OK)
 		rc = join(s, &target, e);
+	if (rc == ST_OK)
+		rc = st_weave_agree(&s->w, &target, e);
 	if (rc == ST_OK)
 		note_remade(s);
 	if (rc == ST_OK)

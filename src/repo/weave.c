@@ -395,7 +395,7 @@ int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 {
 	const struct st_stage_row *changed = NULL;
 	const bool baseless = st_weave_baseless(w, s->base);
-	bool any = false, differ = false, gone = false, modified = false, misread;
+	bool any = false, differ = false, gone = false, modified = false, misread, clash;
 	int rc = st_check_cancel(&w->r->ctx, e);
 
 	if (rc != ST_OK || (w->wanted && !w->wanted(w->wanted_arg, s->path)))
@@ -414,7 +414,10 @@ int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 	}
 	if (!any)
 		return take_one(w, s, s->side[0], e);
-	if (!differ && !st_weave_renumbers(w, s)) {
+	rc = st_weave_clashes_at(w, s, &clash, e);
+	if (rc != ST_OK)
+		return rc;
+	if (!differ && !clash && !st_weave_renumbers(w, s)) {
 		rc = is_misread(w, s, &misread, e);
 		if (rc != ST_OK || !misread)
 			return rc == ST_OK ? take_one(w, s, changed, e) : rc;

@@ -16,6 +16,7 @@
  *	weave_text.c	configurations by key, text by line
  *	weave_vocab.c	vocabularies by token
  *	weave_tokens.c	which rows of a tensor are of whose tokens
+ *	weave_agree.c	and whether what came out agrees
  *	weave_union.c	and the rows of tensors that go with them
  */
 #ifndef ST_REPO_WEAVE_H
@@ -62,6 +63,7 @@ struct st_weave {
 	void *marked_arg;
 	struct st_weave_vocab *vocabs; /* those that were asked for */
 	struct st_weave_tokens *tokens;
+	struct st_weave_made *texts; /* tables of tokens that were made */
 	struct st_weave_unit *units; /* models in shards that several sides changed */
 	struct st_map unit_of;	     /* path of what is merged with the unit -> its number */
 	struct st_map unit_with;     /* path of any file of the unit -> its number */
@@ -153,7 +155,7 @@ ST_MUST int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum s
 			   struct st_err *e);
 /* Whatever the sides did to it; sets its mode. */
 ST_MUST int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e);
-/* A stored file's bytes. */
+/* A file's bytes, which is stored, or a table of tokens that this weave made. */
 ST_MUST int st_weave_slurp(struct st_weave *w, const struct st_stage_row *row, struct st_buf *out,
 			   struct st_err *e);
 /* The file of that path in a commit; NULL: it has none. Borrowed from w. */
@@ -277,6 +279,10 @@ bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
 bool st_weave_united(const struct st_weave *w, const char *path);
 /* Does a side change ids in the file that a vocabulary that is joined changes again? */
 bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s);
+/* Is it a file of tokens that several sides changed, not in the same way? Whichever of its files
+ * they changed: what one side did to this one belongs to the rest of what that side did. */
+ST_MUST int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes,
+				struct st_err *e);
 /* Does it say how many rows there are, of a vocabulary that is joined? */
 bool st_weave_resizes(const struct st_weave *w, const char *path);
 /* ST_EREFUSED: there is none, or more than two versions are merged. Owned by w. */
@@ -307,8 +313,30 @@ ST_MUST int st_weave_tokens(struct st_weave *w, const char *path, const struct s
 /* May one row be of other tokens on other sides in models of path's folder? */
 ST_MUST int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool *mixed,
 				  struct st_err *e);
+/* Did several sides change which token has which id in the very folder of that file, and not in the
+ * same way? What holds its tokens is a matter of neither keys nor lines then. */
+ST_MUST int st_weave_tokens_clash(struct st_weave *w, const char *path, bool *clash,
+				  struct st_err *e);
+/* Do all versions have the same files right in that folder that say which token has which id? */
+bool st_weave_same_tables(const struct st_weave *w, const char *dir);
 /* Does the base's config.json say that there are so many rows, and some side mean other tokens? */
 ST_MUST int st_weave_token_size(struct st_weave *w, const char *path, uint64_t rows, bool *said,
+				struct st_err *e);
+
+/* weave_agree.c */
+/*
+ * Before a result is kept: do the files of its tokenizers, and the rows of tensors that somebody
+ * decided about, mean the same tokens? x: its files. What is not decided yet, and what was settled
+ * by hand, is not looked at. ST_EREFUSED says what does not agree, and what to do.
+ */
+ST_MUST int st_weave_agree(struct st_weave *w, const struct st_index *x, struct st_err *e);
+/*
+ * Has the tensor rows of something else than tokens? It has where it has fewer than `end`, being
+ * of the model in that row; with more it may be another one, unless the model has none with fewer,
+ * or the configuration says so.
+ */
+ST_MUST int st_weave_other_rows(struct st_weave *w, const struct st_stage_row *row,
+				const struct st_merge_item *it, uint64_t end, bool *other,
 				struct st_err *e);
 
 /* weave_write.c */

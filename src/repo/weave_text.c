@@ -17,8 +17,16 @@ struct texts {
 	const struct st_strand *s;
 	struct st_buf base, side[ST_THREE_SIDES];
 	size_t n;
+	bool clash;		/* a file of tokens that several sides changed */
 	bool baseless;		/* several bases have no answer for it: it is one conflict */
 	enum st_keys_lang lang; /* of what is merged by key */
+};
+
+struct st_weave_made { /* of which nobody can read yet what was stored */
+	struct st_oid id;
+	const void *p;
+	size_t len;
+	struct st_weave_made *next;
 };
 
 int st_weave_slurp(struct st_weave *w, const struct st_stage_row *row, struct st_buf *out,
@@ -26,6 +34,9 @@ int st_weave_slurp(struct st_weave *w, const struct st_stage_row *row, struct st
 {
 	struct st_dfile f = { .path = row->path, .has_id = true, .id = row->id, .size = row->size };
 
+	for (const struct st_weave_made *x = w->texts; x; x = x->next)
+		if (st_oid_eq(&x->id, &row->id))
+			return st_buf_add(out, x->p, x->len, e);
 	return st_dfile_slurp(&f, w->r, out, e);
 }
 
@@ -54,6 +65,20 @@ static int load(struct texts *x, bool *text, struct st_err *e)
 	return rc;
 }
 
+static int note_text(struct st_weave *w, const struct st_buf *text, struct st_err *e)
+{
+	struct st_weave_made *x = st_arena_alloc(&w->arena, sizeof(*x), e);
+
+	if (!x)
+		return e->code;
+	*x = (struct st_weave_made){ .id = w->target.rows[w->target.nrows - 1].id,
+				     .p = st_arena_dup(&w->arena, text->p, text->len, e),
+				     .len = text->len,
+				     .next = w->texts };
+	w->texts = x;
+	return e->code;
+}
+
 int st_weave_store_text(struct st_weave *w, const struct st_strand *s, const struct st_buf *text,
 			struct st_err *e)
 {
@@ -68,6 +93,8 @@ int st_weave_store_text(struct st_weave *w, const struct st_strand *s, const str
 	rc = st_write_full(fd, text->p, text->len, temp, e);
 	if (rc == ST_OK)
 		rc = st_weave_store(w, s, fd, temp, e);
+	if (rc == ST_OK && st_vocab_is_table(st_weave_file_name(s->path)))
+		rc = note_text(w, text, e);
 	close(fd);
 	unlink(temp);
 	free(temp);
@@ -84,11 +111,10 @@ static struct st_text as_text(const struct st_buf *b, const char *label)
 	return (struct st_text){ b->p ? (const void *)b->p : "", b->len, label };
 }
 
-/* A token a line, on both sides. */
+/* A token a line. */
 static bool is_vocabulary(const struct texts *x)
 {
-	return x->n == 2 && x->s->side[0] && x->s->side[1] &&
-	       st_vocab_form_of(st_weave_file_name(x->s->path), "", 0) == ST_VOCAB_LINES;
+	return st_vocab_form_of(st_weave_file_name(x->s->path), "", 0) == ST_VOCAB_LINES;
 }
 
 static int by_token(struct texts *x, struct st_err *e)
@@ -98,9 +124,10 @@ static int by_token(struct texts *x, struct st_err *e)
 	const struct st_weave_vocab *v;
 	struct st_choice c;
 	struct st_buf out;
+	bool united = st_weave_united(x->w, x->s->path);
 	int rc = st_weave_known(x->w, x->s->path, "", 0, &c, e);
 
-	if (rc != ST_OK || c.how != ST_HOW_UNION)
+	if (rc != ST_OK || (c.how != ST_HOW_UNION && (c.how != ST_HOW_OPEN || !united)))
 		return rc == ST_OK ? st_weave_whole(x->w, x->s, ST_CONFLICT_VOCABULARY, e) : rc;
 	st_buf_init(&out, 4 * MOST);
 	rc = st_weave_vocab(x->w, x->s->path, &v, e);
@@ -146,6 +173,8 @@ static int by_line(struct texts *x, struct st_err *e)
 	size_t conflicts;
 	int rc;
 
+	if (is_vocabulary(x) && (x->clash || st_weave_united(x->w, x->s->path)))
+		return by_token(x, e);
 	st_buf_init(&now, 4 * MOST);
 	rc = join_lines(x, &now, &conflicts, e);
 	conflicts += rc == ST_OK && x->baseless;
@@ -297,6 +326,37 @@ static int own_id(struct texts *x, const char *key, size_t len, const struct st_
 		       rc;
 }
 
+/* Lists that all sides have as one are no matter of a decision; others are where several sides
+ * changed them, or anything of the tokens: what each changed belongs to what it changed besides. */
+static bool is_contested(const struct texts *x, enum st_vocab_form form,
+			 const struct st_keys_text *base, const struct st_keys_text *sides)
+{
+	size_t changed = 0, others = 0;
+
+	for (size_t i = 0; i < x->n; i++) {
+		changed += !equal(base, &sides[i]);
+		others += !equal(&sides[0], &sides[i]);
+	}
+	if (x->clash && form != ST_VOCAB_SIZE)
+		return others != 0;
+	return x->n == 2 && others && changed == 2;
+}
+
+/* Of a vocabulary that is joined no list is left to be decided. */
+static int choose_tokens(struct texts *x, const char *key, size_t len,
+			 const struct st_keys_text *base, const struct st_keys_text *sides,
+			 struct st_choice *c, struct st_err *e)
+{
+	int rc = st_weave_known(x->w, x->s->path, len ? key : "", len, c, e);
+
+	if (rc != ST_OK || c->how != ST_HOW_OPEN || !st_weave_united(x->w, x->s->path))
+		return rc == ST_OK ?
+			       choose(x, ST_CONFLICT_VOCABULARY, key, len, base, sides, c, e) :
+			       rc;
+	c->how = ST_HOW_UNION;
+	return ST_OK;
+}
+
 static int own_key(void *arg, const char *key, size_t len, const struct st_keys_text *base,
 		   const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
 		   struct st_err *e)
@@ -304,7 +364,6 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 	struct texts *x = arg;
 	enum st_vocab_form form = st_vocab_form_of(st_weave_file_name(x->s->path), key, len);
 	bool united = st_weave_united(x->w, x->s->path);
-	bool both = !equal(base, &sides[0]) && !equal(&sides[0], &sides[1]);
 	struct st_choice c = { .how = ST_HOW_UNION };
 	int rc;
 
@@ -315,14 +374,16 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 			return rc;
 	}
 	rc = own_from(x, len ? key : "", len, text, mine, e);
-	if (rc != ST_OK || *mine || x->n != 2)
+	if (rc != ST_OK || *mine || form == ST_VOCAB_NONE)
 		return rc;
-	if (form == ST_VOCAB_NONE || equal(base, &sides[1]) || (!united && !both))
-		return ST_OK;
 	if (form == ST_VOCAB_ID)
-		return united ? own_id(x, key, len, base, sides, text, mine, e) : ST_OK;
-	if (both)
-		rc = choose(x, ST_CONFLICT_VOCABULARY, key, len, base, sides, &c, e);
+		return united && !equal(base, &sides[1]) ?
+			       own_id(x, key, len, base, sides, text, mine, e) :
+			       ST_OK;
+	if (is_contested(x, form, base, sides))
+		rc = choose_tokens(x, key, len, base, sides, &c, e);
+	else if (!united || (form == ST_VOCAB_SIZE && equal(base, &sides[1])))
+		return ST_OK;
 	*mine = true;
 	*text = c.how == ST_HOW_BASE ? *base : c.how == ST_HOW_SIDE ? sides[c.side] : sides[0];
 	return rc == ST_OK && c.how == ST_HOW_UNION && sides[1].p ? unite(x, form, sides, text, e) :
@@ -445,6 +506,11 @@ int st_weave_resized(struct st_weave *w, const struct st_strand *s, const struct
 	return rc;
 }
 
+static bool ends_line(const struct st_buf *b)
+{
+	return b->len && b->p[b->len - 1] == '\n';
+}
+
 /* *done false: it is not of that language, or not on every side. */
 static int by_key(struct texts *x, bool *done, struct st_err *e)
 {
@@ -461,7 +527,7 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 
 	if (rc != ST_OK)
 		return rc;
-	if ((x->n == 2 && st_vocab_file(st_weave_file_name(x->s->path))) ||
+	if (((x->n == 2 || x->clash) && st_vocab_file(st_weave_file_name(x->s->path))) ||
 	    st_weave_takes_from(x->w, x->s->path) || x->w->fit)
 		k.own = own_key;
 
@@ -470,7 +536,7 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 						  x->side[i].len };
 	/* what only theirs has is renumbered all the same */
 	if (!sides[0].p && sides[1].p && st_weave_renumbers(x->w, x->s))
-		sides[0] = (struct st_keys_text){ "{}", 2 };
+		sides[0] = (struct st_keys_text){ "{}\n", 2 + ends_line(&x->side[1]) };
 	*done = sides[0].p != NULL;
 	if (!*done)
 		return ST_OK;
@@ -526,22 +592,60 @@ static int join_bases(struct texts *x, struct st_err *e)
 	return rc;
 }
 
+/*
+ * A table of tokens that not all sides have, where several sides changed them, is one side's as a
+ * whole. In a union it has the tokens of the side that made it; *made false: under the union's ids,
+ * as it is made yet.
+ */
+static int lone_table(struct texts *x, bool *made, struct st_err *e)
+{
+	const struct st_strand *s = x->s;
+	struct st_choice c;
+	int rc = st_weave_known(x->w, s->path, "", 0, &c, e);
+	bool joined = x->n == 2 && (c.how == ST_HOW_UNION ||
+				    (c.how == ST_HOW_OPEN && st_weave_united(x->w, s->path)));
+
+	*made = !joined || s->base || s->side[0];
+	if (rc != ST_OK || !*made)
+		return rc;
+	return joined ? st_weave_take(x->w, s, s->base ? NULL : s->side[0], e) :
+			st_weave_whole(x->w, s, ST_CONFLICT_VOCABULARY, e);
+}
+
+static bool is_lone(const struct texts *x)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < x->n; i++)
+		all = all && x->s->side[i];
+	return x->clash && !all && st_vocab_is_table(st_weave_file_name(x->s->path));
+}
+
+static int weave_text(struct texts *x, struct st_err *e)
+{
+	bool keys = false, made = false;
+	int rc = join_bases(x, e);
+
+	if (rc == ST_OK && is_lone(x))
+		rc = lone_table(x, &made, e);
+	if (rc == ST_OK && !made && !x->baseless && has_keys(x))
+		rc = by_key(x, &keys, e);
+	return rc == ST_OK && !made && !keys ? by_line(x, e) : rc;
+}
+
 int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done, struct st_err *e)
 {
 	struct texts x = { .w = w, .s = s, .n = w->n };
-	bool keys = false;
 	int rc;
 
 	st_buf_init(&x.base, MOST);
 	for (size_t i = 0; i < x.n; i++)
 		st_buf_init(&x.side[i], MOST);
 	rc = load(&x, done, e);
+	if (rc == ST_OK)
+		rc = st_weave_clashes_at(w, s, &x.clash, e);
 	if (rc == ST_OK && *done)
-		rc = join_bases(&x, e);
-	if (rc == ST_OK && *done && !x.baseless && has_keys(&x))
-		rc = by_key(&x, &keys, e);
-	if (rc == ST_OK && *done && !keys)
-		rc = by_line(&x, e);
+		rc = weave_text(&x, e);
 	st_buf_release(&x.base);
 	for (size_t i = 0; i < x.n; i++)
 		st_buf_release(&x.side[i]);

@@ -15,6 +15,8 @@
 struct st_weave_tokens { /* of the models of a folder */
 	const char *dir; /* theirs, with the slash; "" */
 	bool any;	 /* is there something to say? */
+	bool own;	 /* the tokenizer is in the very folder */
+	bool clash;	 /* several sides changed their tokens, and not in the same way */
 	struct st_three_tokens what;
 	uint64_t base_end, end[ST_THREE_SIDES]; /* past the largest id */
 	uint64_t sizes[MOST_SIZES];		/* rows, as the base's configuration says */
@@ -95,6 +97,7 @@ static void compare(struct reading *k)
 		differ = differ || !same_tokens(&k->side[first], &k->side[i]) ||
 			 (k->torn && changed > 1);
 	}
+	k->k->clash = differ;
 	if (!changed || (!k->base.n && !differ)) /* the base's rows are of nothing */
 		return;
 	out->mixed = differ || k->torn || !is_head(&k->base, &k->side[first]) ||
@@ -125,7 +128,7 @@ static int read_all(struct reading *k, struct st_err *e)
 	return rc;
 }
 
-static bool all_same_files(const struct st_weave *w, const char *dir)
+bool st_weave_same_tables(const struct st_weave *w, const char *dir)
 {
 	bool same = true;
 
@@ -184,7 +187,7 @@ static int load(struct st_weave *w, struct st_weave_tokens *k, const char *vocab
 	struct reading r = { .w = w, .k = k, .dir = vocab_dir };
 	int rc;
 
-	if (all_same_files(w, vocab_dir))
+	if (st_weave_same_tables(w, vocab_dir))
 		return ST_OK;
 	st_vocab_init(&r.base);
 	for (size_t i = 0; i < w->n; i++)
@@ -215,6 +218,7 @@ static int find(struct st_weave *w, const char *path, struct st_weave_tokens **o
 	*k = (struct st_weave_tokens){ .next = w->tokens };
 	k->dir = st_arena_dup(&w->arena, path, len, e);
 	if (k->dir && st_weave_vocab_dir(w, path, &vocab_len)) {
+		k->own = vocab_len == len;
 		vocab_dir = st_arena_dup(&w->arena, path, vocab_len, e);
 		rc = vocab_dir ? load(w, k, vocab_dir, e) : (int)e->code;
 	}
@@ -230,6 +234,15 @@ int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool *mixed, str
 	int rc = find(w, path, &k, e);
 
 	*mixed = rc == ST_OK && k->what.mixed;
+	return rc;
+}
+
+int st_weave_tokens_clash(struct st_weave *w, const char *path, bool *clash, struct st_err *e)
+{
+	struct st_weave_tokens *k;
+	int rc = find(w, path, &k, e);
+
+	*clash = rc == ST_OK && k->own && k->clash;
 	return rc;
 }
 

@@ -72,8 +72,23 @@ bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s)
 {
 	const char *file = st_weave_file_name(s->path);
 
-	return w->n == 2 && s->side[1] && (s->side[0] || st_vocab_is_table(file)) &&
+	return w->n == 2 && s->side[1] && (s->side[0] || (!s->base && st_vocab_is_table(file))) &&
 	       st_vocab_file(file) && st_weave_united(w, s->path);
+}
+
+int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes, struct st_err *e)
+{
+	static const char decoder[] = "added_tokens_decoder";
+	const char *file = st_weave_file_name(s->path);
+	bool same = true;
+
+	for (size_t i = 1; i < w->n; i++)
+		same = same && st_weave_same(s->side[0], s->side[i]);
+	*yes = false;
+	if (same || (!st_vocab_is_table(file) &&
+		     st_vocab_form_of(file, decoder, strlen(decoder)) == ST_VOCAB_NONE))
+		return ST_OK;
+	return st_weave_tokens_clash(w, s->path, yes, e);
 }
 
 bool st_weave_resizes(const struct st_weave *w, const char *path)

@@ -522,15 +522,15 @@ lines_and_added() {
 }
 
 # A token that comes twice has its last line, and the next one comes behind all lines.
-lines_twice() { # what ours has behind A: lines that are rows, too
+lines_twice() { # what ours has behind A: lines that are rows, too; and how many it has then
 	forked 'tokens 10 >vocab.txt; model m.safetensors emb:F32:10,4:1' \
-		"tokens 10 A $1 >vocab.txt; model m.safetensors emb:F32:12,4:1" \
+		"tokens 10 A $1 >vocab.txt; model m.safetensors emb:F32:$2,4:1" \
 		'tokens 10 B >vocab.txt; model m.safetensors emb:F32:11,4:3'
 	rc 1 strata merge -q side
 	ends
-	out 'B' sed -n 13p vocab.txt
+	out 'B' sed -n "$(($2 + 1))p" vocab.txt
 	same emb 11 HEAD^1 11
-	same emb 12 HEAD^2 10
+	same emb "$2" HEAD^2 10
 }
 
 # Files of one version of which each says something else.
@@ -545,6 +545,144 @@ files_disagree() {
 		strata resolve '*' --vocab union
 	strata resolve -q '*' --theirs
 	strata merge -q --continue
+}
+
+# Lines that go together are no tokens that do: B has theirs's row, wherever theirs's line was.
+lines_apart() {
+	forked 'tokens 10 >vocab.txt; model m.safetensors emb:F32:10,4:1' \
+		'tokens 10 A >vocab.txt; model m.safetensors emb:F32:11,4:1' \
+		'{ tokens 3; echo B; tokens 10 | tail -n 7; } >vocab.txt; model m.safetensors emb:F32:11,4:3'
+	rc 1 strata merge -q side
+	match '^  vocabulary +vocab.txt$' strata status
+	ends
+	out "$(tokens 10 A B)" cat vocab.txt
+	same emb 10 HEAD^1 10
+	same emb 11 HEAD^2 3
+	same emb 3 HEAD^2 4
+}
+
+table() { # file, then {"token": id} or, of a tokenizer.json, its vocab and its added tokens
+	case $1 in
+	tokenizer.json) echo "{\"model\": {\"vocab\": $2}, \"added_tokens\": [$3]}" >$1 ;;
+	*) echo "$2" >$1 ;;
+	esac
+}
+
+base='{"t0": 0, "t1": 1, "t2": 2, "t3": 3}'
+base_a='{"t0": 0, "t1": 1, "t2": 2, "t3": 3, "A": 4}'
+base_b='{"t0": 0, "t1": 1, "t2": 2, "t3": 3, "B": 4}'
+
+# Each side adds its token to a list of its own.
+lists_apart() { # base, ours, theirs; the conflicts; the file with theirs's list, and that
+	forked "$1; model m.safetensors emb:F32:8,4:1" "$2" "$3"
+	rc 1 strata merge -q side
+	for t_item in $4; do
+		match "^  vocabulary +$t_item\$" strata status
+	done
+	# none of them without the others
+	strata resolve -q "${4%% *}" --ours
+	rc 7 strata resolve "${4##* }" --theirs
+	grep -q 'id 4' "$t_tmp/err"
+	ends
+	out "$6" cat "$5"
+}
+
+lists_of_one_file() {
+	lists_apart "table tokenizer.json '$base'" "table tokenizer.json '$base_a'" \
+		"table tokenizer.json '$base' '{\"id\": 4, \"content\": \"B\"}'" \
+		'tokenizer.json::model.vocab tokenizer.json::added_tokens' tokenizer.json \
+		"{\"model\": {\"vocab\": $base_a}, \"added_tokens\": [{\"id\": 5, \"content\": \"B\"}]}"
+}
+
+lists_of_two_files() {
+	lists_apart "table vocab.json '$base'; table added_tokens.json {}" \
+		"table vocab.json '$base_a'" "table added_tokens.json '{\"B\": 4}'" \
+		'vocab.json added_tokens.json' added_tokens.json '{"B": 5}'
+}
+
+lists_that_came() {
+	lists_apart "table vocab.json '$base'" \
+		"table vocab.json '$base_a'" "table added_tokens.json '{\"B\": 4}'" \
+		'vocab.json added_tokens.json' added_tokens.json '{"B": 5}'
+	strata undo -q
+	rc 1 strata merge -q side
+	fails test -e added_tokens.json
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	out '' strata diff HEAD^1 HEAD
+	strata merge -q --replay HEAD
+}
+
+# Theirs went over to another kind of file, which ours has not.
+kinds_apart() {
+	forked 'tokens 4 >vocab.txt; model m.safetensors emb:F32:8,4:1' \
+		'tokens 4 A >vocab.txt; model m.safetensors emb:F32:8,4:2' \
+		"table tokenizer.json '$base_b'; model m.safetensors emb:F32:8,4:3"
+	rc 1 strata merge -q side
+	strata status >../before
+	rc 7 strata resolve '*' --vocab union
+	grep -q 'tokenizer.json and vocab.txt do not agree: token "B" has the id 4' "$t_tmp/err"
+	out "$(cat ../before)" strata status
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD -- m.safetensors tokenizer.json vocab.txt
+}
+
+# Only theirs changed the tokenizer, which is no conflict: the rows are not without it.
+other_numbers() { # ours theirs, who renumbered and who did not
+	forked "table tokenizer.json '$base'; model m.safetensors emb:F32:4,4:1" "$1" "$2"
+	rc 1 strata merge -q side
+	match '^  vocabulary +m.safetensors::emb ' strata status
+	match '1 of 1 conflict left' strata status
+	for t_how in "--$4" --base '--method linear'; do
+		rc 7 strata resolve emb $t_how
+	done
+	err "tensor \"emb\" of 'm.safetensors' would have the rows of $4, where token \"t1\" is 1, but tokenizer.json has \"B\" as 1: decide both alike, or with --vocab union, or stage the tokenizer's files with 'strata add' first" \
+		strata resolve emb "--$4"
+	match '1 of 1 conflict left' strata status
+	strata resolve -q emb "--$3"
+	strata merge -q --continue
+	strata undo -q
+	rc 7 strata merge -q side --rule "*=$4"
+	grep -q 'would have the rows of' "$t_tmp/err"
+	out '' strata status -s
+	rc 1 strata merge -q side
+	ends
+	[ "$(grep -c '"B": 1' tokenizer.json)" -eq 1 ] || grep -q '"B": 4' tokenizer.json
+	strata undo -q
+	# a tokenizer of one's own is one's own
+	rc 1 strata merge -q side
+	table tokenizer.json "$base"
+	strata add tokenizer.json
+	strata resolve -q emb "--$4"
+	strata merge -q --continue
+	out "{\"model\": {\"vocab\": $base}, \"added_tokens\": []}" cat tokenizer.json
+}
+
+other_numbers_of() { # ours or theirs renumbers
+	trained='model m.safetensors emb:F32:4,4:2'
+	new='table tokenizer.json "{\"t0\": 0, \"B\": 1, \"t1\": 2, \"t2\": 3, \"t3\": 4}"
+		model m.safetensors emb:F32:5,4:3'
+	case $1 in
+	theirs) other_numbers "$trained" "$new" theirs ours ;;
+	*) other_numbers "$new" "$trained" ours theirs ;;
+	esac
+}
+
+# A token that ours removed has a row in the union, and is in the tokenizer.
+removed() {
+	forked "table tokenizer.json '$base'; model m.safetensors emb:F32:4,4:1" \
+		"table tokenizer.json '{\"t0\": 0, \"t2\": 1, \"t3\": 2}'; model m.safetensors emb:F32:3,4:1" \
+		'model m.safetensors emb:F32:4,4:2'
+	rc 1 strata merge -q side
+	ends
+	out '{"model": {"vocab": {"t0": 0, "t2": 1, "t3": 2,"t1": 3}}, "added_tokens": []}' cat tokenizer.json
+	same emb 3 HEAD^2 1
+	strata undo -q
+	rc 1 strata merge -q side
+	strata resolve -q emb --ours
+	strata merge -q --continue
+	out '' strata diff HEAD^1 HEAD
 }
 
 it 'rows of one side, the old ones of the other' one_side 12,4:1 10,4:2 side main
@@ -565,7 +703,15 @@ it 'rows that only one side trained' padding_untrained
 it 'a token a line' lines
 it 'what was staged by hand' staged
 it 'a token a line, and others in another file' lines_and_added
-it 'a token in two lines' lines_twice t3
-it 'an empty line behind the last token' lines_twice "''"
+it 'a token in two lines' lines_twice t3 12
+it 'empty lines behind the last token' lines_twice "'' ''" 13
 it 'files that do not agree' files_disagree
+it 'lines that go together' lines_apart
+it 'two lists of a file' lists_of_one_file
+it 'two files' lists_of_two_files
+it 'a file that only theirs has' lists_that_came
+it 'files of two kinds' kinds_apart
+it 'rows by the numbers of before, of ours' other_numbers_of theirs
+it 'rows by the numbers of before, of theirs' other_numbers_of ours
+it 'a token that ours removed' removed
 finish

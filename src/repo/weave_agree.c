@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether what came out of a merge agrees: which token has which id, by the files of a tokenizer,
+ * and whose tokens the rows of a tensor are that was decided about. Where a side's rows are taken
+ * the tokens that it has must have its ids; where vocabularies were joined the files must say what
+ * the union says, each of those that have all tokens by itself.
+ */
+#include "repo/weave.h"
+
+#include "tensor/quote.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct agreeing { /* one folder with a tokenizer */
+	struct st_weave *w;
+	const struct st_index *x; /* the result */
+	const char *dir;	  /* with the slash; "" */
+	struct st_vocab got, base, side[ST_THREE_SIDES];
+};
+
+/* ---- rows ---- */
+
+struct counting { /* rows of a tensor */
+	const struct st_merge_item *it;
+	uint64_t rows; /* UINT64_MAX: it was not found */
+	/* Of a row for each of `end` tokens: the fewest that a tensor of the file has. */
+	uint64_t end, least;
+};
+
+static int count_rows(void *arg, const struct st_view *v, const struct st_segment *seg,
+		      uint64_t seg_off, struct st_err *e)
+{
+	struct counting *k = arg;
+
+	(void)seg;
+	(void)seg_off;
+	(void)e;
+	if (v->ndim && v->ndim <= 2 && v->shape[0] >= k->end && v->shape[0] < k->least)
+		k->least = v->shape[0];
+	if (v->ndim && v->name_len == k->it->name_len &&
+	    memcmp(v->name, k->it->name, v->name_len) == 0)
+		k->rows = v->shape[0];
+	return ST_OK;
+}
+
+int st_weave_other_rows(struct st_weave *w, const struct st_stage_row *row,
+			const struct st_merge_item *it, uint64_t end, bool *other, struct st_err *e)
+{
+	struct counting k = { .it = it, .rows = UINT64_MAX, .end = end, .least = UINT64_MAX };
+	struct st_vfile *f = NULL;
+	bool said = false;
+	int rc = st_vfile_open_model(&f, w->r, row, e);
+
+	if (rc == ST_OK && f)
+		rc = st_vfile_views(f, count_rows, &k, e);
+	st_vfile_close(f);
+	if (rc == ST_OK && k.rows != k.least)
+		rc = st_weave_token_size(w, it->path, k.rows, &said, e);
+	*other = rc == ST_OK && k.rows != k.least && !said;
+	return rc;
+}
+
+/* ---- what there is to compare ---- */
+
+static bool is_of(const struct agreeing *k, const char *path)
+{
+	size_t n;
+
+	return st_weave_vocab_dir(k->w, path, &n) && n == strlen(k->dir) &&
+	       memcmp(path, k->dir, n) == 0;
+}
+
+/* Something is open, or the tokenizer is somebody's own. */
+static bool is_left(const struct agreeing *k)
+{
+	const struct st_merge_desc *d = k->w->d;
+	const char *name;
+	char path[4096];
+
+	for (size_t i = 0; i < d->nitems; i++) {
+		const struct st_merge_item *it = &d->items[i];
+
+		if (!it->how && is_of(k, it->path) &&
+		    (strcmp(it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) == 0 ||
+		     st_vocab_file(st_weave_file_name(it->path))))
+			return true;
+	}
+	for (size_t i = 0; (name = st_vocab_table(i)); i++)
+		if (snprintf(path, sizeof(path), "%s%s", k->dir, name) < (int)sizeof(path) &&
+		    st_weave_by_hand(k->w, path))
+			return true;
+	return false;
+}
+
+static int read_one(struct agreeing *k, const struct st_index *x, struct st_vocab *v, bool *torn,
+		    struct st_err *e)
+{
+	struct st_err why = { 0 };
+	int rc = st_weave_vocab_read(k->w, x, k->dir, v, &why);
+
+	/* what cannot be read says nothing: whoever joins it is told */
+	*torn = *torn || rc == ST_EREFUSED || rc == ST_EFORMAT || rc == ST_ELIMIT;
+	if (rc != ST_OK && !*torn)
+		*e = why;
+	return e->code;
+}
+
+/* *torn: nobody can tell which token has which id on some side. */
+static int read_all(struct agreeing *k, bool *torn, struct st_err *e)
+{
+	int rc = read_one(k, &k->w->base, &k->base, torn, e);
+
+	for (size_t i = 0; rc == ST_OK && i < k->w->n; i++)
+		rc = read_one(k, &k->w->sides[i], &k->side[i], torn, e);
+	if (rc == ST_OK && !*torn)
+		rc = st_weave_vocab_read(k->w, k->x, k->dir, &k->got, e);
+	return rc == ST_OK ? ST_OK :
+			     st_wrap(e, "the tokenizer that was decided on cannot be: decide its "
+					"files alike, or stage them with 'strata add'");
+}
+
+/* ---- two tables ---- */
+
+/* The first token of a, in its order, that b has otherwise: *is what b has instead. */
+static int compare(const struct st_vocab *a, const struct st_vocab *b, const struct st_token **odd,
+		   const struct st_token **is, struct st_err *e)
+{
+	struct st_vocab all;
+	const struct st_token *x, *was;
+	int rc;
+
+	*odd = *is = NULL;
+	st_vocab_init(&all);
+	rc = st_vocab_join(&all, b, &x, &was, e);
+	if (rc == ST_OK)
+		rc = st_vocab_join(&all, a, &x, &was, e);
+	if (rc == ST_OK && x) {
+		*odd = x;
+		*is = st_vocab_find(b, was->text, was->len);
+	}
+	st_vocab_release(&all);
+	return rc;
+}
+
+/* Two tokens of one id, as no side has them. */
+static int check_twice(struct agreeing *k, struct st_err *e)
+{
+	const struct st_token **first;
+	struct st_quote qa, qb;
+	size_t end;
+	int rc = st_size(k->got.end, &end, e);
+
+	first = rc == ST_OK ? st_calloc(end, sizeof(*first), e) : NULL;
+	if (!first)
+		return e->code;
+	for (size_t i = 0; rc == ST_OK && i < k->got.n; i++) {
+		const struct st_token *t = &k->got.v[i], *f = first[t->id];
+		bool had = !f;
+		uint64_t a, b;
+
+		first[t->id] = f ? f : t;
+		for (size_t s = 0; !had && s < k->w->n; s++)
+			had = st_map_get(&k->side[s].ids, f->text, f->len, &a) &&
+			      st_map_get(&k->side[s].ids, t->text, t->len, &b) && a == b;
+		if (!had)
+			rc = st_fail(e, ST_EREFUSED,
+				     "tokens %s of %s%s and %s of %s%s would both have the id "
+				     "%" PRIu64 ": decide all of the tokenizer alike, as in strata "
+				     "resolve '%s*' --vocab union",
+				     st_quote(&qa, f->text, f->len), k->dir, f->file,
+				     st_quote(&qb, t->text, t->len), k->dir, t->file, t->id,
+				     k->dir);
+	}
+	free(first);
+	return rc;
+}
+
+/* ---- a union ---- */
+
+static int by_hand(const char *dir, const char *file, const struct st_token *t, const char *what,
+		   struct st_err *e)
+{
+	struct st_quote q;
+
+	return st_fail(e, ST_EREFUSED,
+		       "the union of the vocabularies cannot be written: token %s would %s in "
+		       "%s%s: decide for one side, or stage the tokenizer's files and the model "
+		       "with 'strata add'",
+		       st_quote(&q, t->text, t->len), what, dir, file);
+}
+
+/* The tokens that a version has in a file that has all of them, and in what belongs to that. */
+static int read_kind(struct agreeing *k, const struct st_index *x, const char *file,
+		     struct st_vocab *v, struct st_err *e)
+{
+	const struct st_token *odd, *was;
+	struct st_vocab added;
+	const char *more = st_vocab_table(ST_VOCAB_WHOLE);
+	int rc = st_weave_vocab_file(k->w, x, k->dir, file, v, e);
+
+	if (rc != ST_OK || !v->file || strcmp(file, st_vocab_table(0)) == 0)
+		return rc;
+	st_vocab_init(&added);
+	rc = st_weave_vocab_file(k->w, x, k->dir, more, &added, e);
+	if (rc == ST_OK)
+		rc = st_vocab_join(v, &added, &odd, &was, e);
+	st_vocab_release(&added);
+	return rc;
+}
+
+/* May a file of the result lack the token? As it does on a side that has it in other files. */
+static bool may_lack(const struct agreeing *k, const struct st_vocab *of, const struct st_token *t)
+{
+	for (size_t i = 0; i < k->w->n; i++)
+		if (of[i].file && st_map_get(&k->side[i].ids, t->text, t->len, NULL) &&
+		    !st_map_get(&of[i].ids, t->text, t->len, NULL))
+			return true;
+	return false;
+}
+
+static int check_kind(struct agreeing *k, const struct st_vocab *all, const char *file,
+		      struct st_err *e)
+{
+	struct st_vocab got, of[2];
+	int rc;
+
+	st_vocab_init(&got);
+	st_vocab_init(&of[0]);
+	st_vocab_init(&of[1]);
+	rc = read_kind(k, k->x, file, &got, e);
+	for (size_t i = 0; rc == ST_OK && got.file && i < 2; i++)
+		rc = read_kind(k, &k->w->sides[i], file, &of[i], e);
+	for (size_t i = 0; rc == ST_OK && got.file && i < all->n; i++)
+		if (!st_map_get(&got.ids, all->v[i].text, all->v[i].len, NULL) &&
+		    !may_lack(k, of, &all->v[i]))
+			rc = by_hand(k->dir, file, &all->v[i], "be missing", e);
+	st_vocab_release(&got);
+	st_vocab_release(&of[0]);
+	st_vocab_release(&of[1]);
+	return rc;
+}
+
+/* The union's tokens, as files would say them. */
+static int tell_union(const struct st_weave_vocab *v, struct st_vocab *all, struct st_err *e)
+{
+	const struct st_token *odd, *was;
+	int rc = st_vocab_join(all, &v->ours, &odd, &was, e);
+
+	return rc == ST_OK ? st_vocab_add_new(all, &v->theirs, &v->u, e) : rc;
+}
+
+static int check_union(struct agreeing *k, struct st_err *e)
+{
+	const struct st_weave_vocab *v;
+	struct st_vocab all;
+	int rc = st_weave_vocab(k->w, k->dir, &v, e);
+
+	st_vocab_init(&all);
+	if (rc == ST_OK)
+		rc = tell_union(v, &all, e);
+	for (size_t i = 0; rc == ST_OK && i < k->got.n; i++) {
+		const struct st_token *t = &k->got.v[i];
+		uint64_t id;
+
+		if (!st_map_get(&all.ids, t->text, t->len, &id) || id != t->id)
+			rc = by_hand(k->dir, t->file, t, "have another id", e);
+	}
+	for (size_t i = 0; rc == ST_OK && i < all.n; i++)
+		if (!st_map_get(&k->got.ids, all.v[i].text, all.v[i].len, NULL))
+			rc = by_hand(k->dir, all.v[i].file, &all.v[i], "be missing", e);
+	for (size_t i = 0; rc == ST_OK && i < ST_VOCAB_WHOLE; i++)
+		rc = check_kind(k, &all, st_vocab_table(i), e);
+	st_vocab_release(&all);
+	return rc;
+}
+
+/* ---- tensors ---- */
+
+static const char *name_of(const struct agreeing *k, size_t side)
+{
+	return side >= k->w->n ? "the base" : side ? "theirs" : "ours";
+}
+
+/* Of a tensor that has its rows from that side, w->n being the base. */
+static int check_rows(struct agreeing *k, const struct st_merge_item *it, size_t side,
+		      struct st_err *e)
+{
+	const struct st_index *x = side < k->w->n ? &k->w->sides[side] : &k->w->base;
+	const struct st_vocab *v = side < k->w->n ? &k->side[side] : &k->base;
+	const struct st_stage_row *row = st_index_find(x, it->path, it->path_len, NULL);
+	const struct st_token *odd, *is;
+	struct st_quote qa, qb, qn;
+	bool other = !v->n;
+	int rc = compare(&k->got, v, &odd, &is, e);
+
+	if (rc != ST_OK || !odd || other)
+		return rc;
+	if (row)
+		rc = st_weave_other_rows(k->w, row, it, v->end, &other, e);
+	if (rc != ST_OK || other)
+		return rc;
+	return st_fail(e, ST_EREFUSED,
+		       "tensor %s of '%s' would have the rows of %s, where token %s is %" PRIu64
+		       ", but %s%s has %s as %" PRIu64
+		       ": decide both alike, or with --vocab union, "
+		       "or stage the tokenizer's files with 'strata add' first",
+		       st_quote(&qn, it->name, it->name_len), it->path, name_of(k, side),
+		       st_quote(&qa, is->text, is->len), is->id, k->dir, odd->file,
+		       st_quote(&qb, odd->text, odd->len), odd->id);
+}
+
+static int check_item(struct agreeing *k, const struct st_merge_item *it, struct st_err *e)
+{
+	struct st_choice c;
+	int rc = st_choice_parse(&c, &k->w->arena, it->how, k->w->n, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (c.how == ST_HOW_SIDE)
+		return check_rows(k, it, c.side, e);
+	if (c.how == ST_HOW_BASE)
+		return check_rows(k, it, k->w->n, e);
+	for (size_t i = 0; rc == ST_OK && c.how == ST_HOW_METHOD && i < k->w->n; i++)
+		rc = check_rows(k, it, i, e);
+	return rc;
+}
+
+/* Of those kinds a tensor may have rows of tokens that are others on other sides. */
+static bool is_of_tokens(const struct st_merge_item *it)
+{
+	static const enum st_conflict kinds[] = { ST_CONFLICT_VOCABULARY, ST_CONFLICT_DELETE_MODIFY,
+						  ST_CONFLICT_RENAME_RENAME,
+						  ST_CONFLICT_RENAME_DELETE };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strcmp(it->kind, st_conflict_name(kinds[i])) == 0)
+			return it->name_len && it->how &&
+			       !st_vocab_file(st_weave_file_name(it->path));
+	return false;
+}
+
+/* ---- a folder ---- */
+
+static int check(struct agreeing *k, struct st_err *e)
+{
+	const struct st_merge_desc *d = k->w->d;
+	bool torn = false;
+	int rc = read_all(k, &torn, e);
+
+	if (rc != ST_OK || torn)
+		return rc;
+	rc = check_twice(k, e);
+	if (rc == ST_OK && st_weave_united(k->w, k->dir))
+		rc = check_union(k, e);
+	for (size_t i = 0; rc == ST_OK && i < d->nitems; i++) {
+		const struct st_merge_item *it = &d->items[i];
+
+		if (is_of_tokens(it) && is_of(k, it->path) && !st_weave_by_hand(k->w, it->path))
+			rc = check_item(k, it, e);
+	}
+	return rc;
+}
+
+static int check_folder(struct st_weave *w, const struct st_index *x, const char *dir,
+			struct st_err *e)
+{
+	struct agreeing k = { .w = w, .x = x, .dir = dir };
+	int rc;
+
+	if (is_left(&k))
+		return ST_OK;
+	st_vocab_init(&k.got);
+	st_vocab_init(&k.base);
+	for (size_t i = 0; i < w->n; i++)
+		st_vocab_init(&k.side[i]);
+	rc = check(&k, e);
+	st_vocab_release(&k.got);
+	st_vocab_release(&k.base);
+	for (size_t i = 0; i < w->n; i++)
+		st_vocab_release(&k.side[i]);
+	return rc;
+}
+
+int st_weave_agree(struct st_weave *w, const struct st_index *x, struct st_err *e)
+{
+	struct st_map seen;
+	int rc = ST_OK;
+
+	st_map_init(&seen);
+	for (size_t i = 0; rc == ST_OK && i < w->sides[0].nrows; i++) {
+		const char *path = w->sides[0].rows[i].path, *file = st_weave_file_name(path);
+		const char *dir;
+		bool had = true;
+
+		if (!st_vocab_is_table(file) || strcmp(file, st_vocab_table(ST_VOCAB_WHOLE)) == 0)
+			continue;
+		dir = st_arena_dup(&w->arena, path, (size_t)(file - path), e);
+		rc = dir ? st_map_put(&seen, path, (size_t)(file - path), 1, &had, NULL, e) :
+			   (int)e->code;
+		if (rc == ST_OK && !had && !st_weave_same_tables(w, dir))
+			rc = check_folder(w, x, dir, e);
+	}
+	st_map_release(&seen);
+	return rc;
+}
