@@ -186,8 +186,9 @@ int st_weaving_refused(struct st_weaving *k, const struct st_weaving_counts *bef
 	*whole = refused && !is_decided(&k->f);
 	if (!*whole)
 		return st_fail(e, why->code, "%s%s", why->msg,
-			       refused ? "; or decide all conflicts of the file for one side, or "
-					 "stage a file of your own with 'strata add'" :
+			       refused ? "; or decide the conflicts of the file otherwise, as all "
+					 "for ours or all for theirs, or stage a file of your own "
+					 "with 'strata add'" :
 					 "");
 	w->d->nitems = before->nitems;
 	w->target.nrows = before->ntarget;
