@@ -225,6 +225,14 @@ static int mkdir_one(const char *dir)
 	return -1;
 }
 
+int st_rename_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	/* a file system, or a kernel, that cannot do without replacing */
+	return errno == EINVAL || errno == ENOSYS ? rename(from, to) : -1;
+}
+
 int st_mkdirs(const char *dir, struct st_err *e)
 {
 	char *path, *p;

@@ -35,6 +35,8 @@ ST_MUST int st_file_reserve(int fd, uint64_t n, const char *what, struct st_err 
 ST_MUST int st_fsync_dir(const char *dir, struct st_err *e);
 /* Directory and its missing parents, 0777 less umask; an existing one is fine. */
 ST_MUST int st_mkdirs(const char *dir, struct st_err *e);
+/* rename(2), but -1 with EEXIST where something is at `to`, as far as the file system can tell. */
+int st_rename_new(const char *from, const char *to);
 /* Begins the name of every temporary file that st_file_replace may leave behind when killed. */
 #define ST_TEMP_PREFIX ".st-tmp-"
 /* Atomic: temp file beside, write, fsync when durable, rename, fsync directory when durable. The

@@ -29,9 +29,9 @@ const struct cli_doc doc_checkout = {
 		"file; elsewhere they are never overwritten (exit status 7) unless -f is given.\n"
 		"Untracked files stay.\n"
 		"\n"
-		"With PATH only those files, in the working tree and in what is staged; HEAD\n"
-		"stays. With --to DIR the files go there: DIR is made, files in it that are equal\n"
-		"already are kept, different ones are refused.\n"
+		"With PATH only those files, in the working tree and in what is staged, whatever\n"
+		"they hold now, as restore does; HEAD stays. With --to DIR the files go there: DIR is\n"
+		"made, files in it that are equal already are kept, different ones are refused.\n"
 		"\n"
 		"Free space is checked first, each file is written beside its target and renamed,\n"
 		"and HEAD moves last: after an interruption the same command goes on.",

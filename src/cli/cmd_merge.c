@@ -330,6 +330,30 @@ static int replay(struct cli *c, const struct values *v, strata_error *err)
 			     STRATA_OK;
 }
 
+/* Options that say how versions are brought together, but --seed and --allow-nonfinite. */
+static bool says_how(const struct values *v)
+{
+	return v->forward_only || v->no_forward || v->unrelated || v->edit || v->method ||
+	       v->rules.n;
+}
+
+/* --continue, --abort and --replay know how already. */
+static int check_alone(const struct values *v, strata_error *err)
+{
+	bool how = says_how(v) || v->seed || v->nonfinite;
+
+	if (v->carry_on + v->abort + (v->replay != NULL) > 1)
+		return cli_fail(err, STRATA_EUSAGE,
+				"--continue, --abort and --replay exclude each other");
+	if (v->carry_on && how)
+		return cli_fail(err, STRATA_EUSAGE,
+				"merge --continue goes with -m, --accept-if and --json alone");
+	if ((v->abort || v->replay) && (how || v->message || v->accept))
+		return cli_fail(err, STRATA_EUSAGE, "merge --%s goes with --json alone",
+				v->abort ? "abort" : "replay");
+	return STRATA_OK;
+}
+
 /* Of all other options only --seed, --allow-nonfinite and --json go with --recipe. */
 static int by_recipe(struct cli *c, const struct values *v, const struct cli_args *a,
 		     strata_error *err)
@@ -337,8 +361,8 @@ static int by_recipe(struct cli *c, const struct values *v, const struct cli_arg
 	strata_merge_recipe_options o = { .recipe = v->recipe,
 					  .allow_nonfinite = v->nonfinite,
 					  .out = v->out };
-	bool others = v->forward_only || v->no_forward || v->unrelated || v->edit || v->carry_on ||
-		      v->abort || v->message || v->method || v->accept || v->replay || v->rules.n;
+	bool others = says_how(v) || v->carry_on || v->abort || v->message || v->accept ||
+		      v->replay;
 
 	if (a->n)
 		return cli_fail(err, STRATA_EUSAGE, "merge --recipe takes no REV");
@@ -357,7 +381,7 @@ int cmd_merge(struct cli *c, int argc, char **argv, strata_error *err)
 	strata_merge_options o = { 0 };
 	struct cli_args a;
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
-	int alone = v.carry_on + v.abort + (v.replay != NULL);
+	bool alone = v.carry_on || v.abort || v.replay;
 
 	if (rc == STRATA_OK && v.recipe)
 		return by_recipe(c, &v, &a, err);
@@ -368,9 +392,8 @@ int cmd_merge(struct cli *c, int argc, char **argv, strata_error *err)
 			      "not inside a repository ('strata init' makes one)");
 	if (rc == STRATA_OK)
 		rc = cli_count(c, &a, alone ? 0 : 1, alone ? 0 : SIZE_MAX, err);
-	if (rc == STRATA_OK && alone > 1)
-		rc = cli_fail(err, STRATA_EUSAGE,
-			      "--continue, --abort and --replay exclude each other");
+	if (rc == STRATA_OK)
+		rc = check_alone(&v, err);
 	if (rc == STRATA_OK && v.forward_only && v.no_forward)
 		rc = cli_fail(err, STRATA_EUSAGE, "--ff-only and --no-ff exclude each other");
 	if (rc == STRATA_OK && v.seed && !parse_number(v.seed, &o.seed))

@@ -331,6 +331,7 @@ static int load_merge(struct committing *k, struct st_err *e)
 static int run(struct committing *k, struct st_err *e)
 {
 	const char *message = k->o->message;
+	struct st_err later = { 0 };
 	char why[200];
 	int rc = st_txn_begin(&k->t, k->r, k->ask ? "merge" : "commit", e);
 
@@ -357,8 +358,9 @@ static int run(struct committing *k, struct st_err *e)
 		rc = publish(k, e);
 		k->t.op.why = k->t.op.verb;
 	}
-	if (rc == ST_OK && k->merge)
-		rc = st_merging_drop(k->r, e);
+	/* It counts no more, and goes with the next command that may remove it. */
+	if (rc == ST_OK && k->merge && st_merging_drop(k->r, &later) != ST_OK)
+		st_warn(&k->r->ctx, "%s", later.msg);
 	st_txn_end(&k->t);
 	if (k->merge)
 		st_merging_release(&k->merging);

@@ -240,10 +240,13 @@ static int check_none(struct st_repo *r, struct st_err *e)
 
 	if (rc != ST_OK || !there)
 		return rc;
+	rc = st_fail(e, ST_EREFUSED,
+		     m.aborting ?
+			     "a merge was being taken back: 'strata merge --abort' ends that" :
+			     "a merge is under way: 'strata merge --continue' ends it, 'strata "
+			     "merge --abort' takes it back");
 	st_merging_release(&m);
-	return st_fail(e, ST_EREFUSED,
-		       "a merge is under way: 'strata merge --continue' ends it, 'strata merge "
-		       "--abort' takes it back");
+	return rc;
 }
 
 /* Also where nothing is to be joined: a wrong method is wrong on every day. */

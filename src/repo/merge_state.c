@@ -279,6 +279,27 @@ size_t st_merging_open(const struct st_merging *m, const struct st_index *x)
 	return n;
 }
 
+int st_merging_open_at(struct st_repo *r, const struct st_index *x, const char *path, bool *open,
+		       struct st_err *e)
+{
+	size_t n = strlen(path);
+	struct st_merging m;
+	bool there;
+	int rc = st_merging_load(r, &m, &there, e);
+
+	*open = false;
+	if (rc != ST_OK || !there)
+		return rc;
+	for (size_t i = 0; !*open && i < m.d.nitems; i++) {
+		const struct st_merge_item *it = &m.d.items[i];
+
+		*open = it->path_len >= n && memcmp(it->path, path, n) == 0 &&
+			(it->path[n] == 0 || it->path[n] == '/') && !st_merging_settled(&m, it, x);
+	}
+	st_merging_release(&m);
+	return ST_OK;
+}
+
 void st_merging_take_hands(struct st_merging *m, const struct st_index *x)
 {
 	for (size_t i = 0; i < m->d.nitems; i++)

@@ -41,6 +41,10 @@ ST_MUST int st_merging_hands(const struct st_merging *m, const struct st_index *
  * by hand stays. */
 struct st_stage_row st_merging_made(const struct st_merging *m, const struct st_stage_row *now,
 				    const struct st_stage_row *made);
+/* Has the file, or one below that path, a conflict that is not settled? Of a merge under way; the
+ * index is locked. */
+ST_MUST int st_merging_open_at(struct st_repo *r, const struct st_index *x, const char *path,
+			       bool *open, struct st_err *e);
 /* Somebody staged these files: conflicts about them are settled so, even where they are as the
  * merge had them. The index is locked. */
 ST_MUST int st_merging_mark(struct st_repo *r, const struct st_index *files, struct st_err *e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mv: rows of the index and files of the working tree get other names. */
+#include "repo/merge_state.h"
 #include "repo/stage.h"
 
 #include "base/file.h"
@@ -59,11 +60,26 @@ static bool is_private(const char *path)
 	return false;
 }
 
+/* What the conflicts are about would be gone. */
+static int check_settled(struct mv *m, const char *path, struct st_err *e)
+{
+	bool open;
+	int rc = st_merging_open_at(m->r, &m->t.index, path, &open, e);
+
+	return rc == ST_OK && open ?
+		       st_fail(e, ST_EREFUSED,
+			       "'%s' is in a merge that is under way, with conflicts: decide them "
+			       "first ('strata status')",
+			       path) :
+		       rc;
+}
+
 static int check(struct mv *m, const char *src, const char *dst, struct st_err *e)
 {
 	struct st_stage_row to = { .path = dst, .path_len = strlen(dst) };
 	size_t n = strlen(src);
 	bool away;
+	int rc;
 
 	if (!*src)
 		return st_fail(e, ST_EUSAGE, "the working tree itself cannot be moved");
@@ -82,7 +98,8 @@ static int check(struct mv *m, const char *src, const char *dst, struct st_err *
 		return st_fail(e, ST_EREFUSED, "'%s' exists: -f overwrites a file", dst);
 	if (!exists(m->r, src))
 		return st_fail(e, ST_ENOTFOUND, "'%s' is not in the working tree", src);
-	return ST_OK;
+	rc = check_settled(m, src, e);
+	return rc == ST_OK ? check_settled(m, dst, e) : rc;
 }
 
 static int rename_rows(struct mv *m, const char *src, const char *dst, struct st_err *e)
@@ -133,7 +150,7 @@ static int rename_file(struct mv *m, const char *src, const char *dst, struct st
 		*slash = 0;
 		rc = st_mkdirs(dir, e);
 	}
-	if (rc == ST_OK && rename(from, to) != 0)
+	if (rc == ST_OK && (m->force ? rename(from, to) : st_rename_new(from, to)) != 0)
 		rc = st_fail_os(e, "move %s to %s", src, dst);
 	free(dir);
 	free(from);

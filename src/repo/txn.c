@@ -114,6 +114,9 @@ int st_txn_flush(struct st_txn *t, struct st_err *e)
 		rc = st_check_cancel(&t->r->ctx, e);
 	if (rc == ST_OK && op.npacks_added)
 		rc = st_repo_publish(t->r, &op, NULL, none, e);
+	/* What was stored is to be read from here on, so that the catalogue must follow. */
+	if (rc == ST_OK && op.npacks_added)
+		rc = st_repo_refresh(t->r, e);
 	t->op.packs_added = NULL;
 	t->op.npacks_added = 0;
 	if (rc != ST_OK)

@@ -170,10 +170,7 @@ static int move(const char *tmp, const struct st_target *t)
 {
 	if (!t->seen.asked || t->seen.there)
 		return rename(tmp, t->full);
-	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, t->full, RENAME_NOREPLACE) == 0)
-		return 0;
-	/* a file system, or a kernel, that cannot do without replacing */
-	return errno == EINVAL || errno == ENOSYS ? rename(tmp, t->full) : -1;
+	return st_rename_new(tmp, t->full);
 }
 
 static int put_in_place(const char *tmp, const struct st_target *t, struct st_err *e)

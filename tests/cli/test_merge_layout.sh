@@ -148,7 +148,7 @@ decided_apart() {
 	rc 1 strata merge side
 	match 'shape  +m.npz::a' strata status
 	rc 7 strata resolve a --theirs
-	grep -q 'decide all conflicts of the file for one side' "$t_tmp/err"
+	grep -q 'decide the conflicts of the file otherwise' "$t_tmp/err"
 	cmp m.npz ../ours
 	strata resolve -q a b --theirs
 	cmp m.npz ../theirs

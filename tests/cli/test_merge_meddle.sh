@@ -132,10 +132,40 @@ unstages() {
 	out '{"a":3,"b":3}' sh -c "strata cat HEAD:c.json | tr -d '\n '; echo"
 }
 
+# What would settle a conflict without anybody's saying so, and options that would be for nothing
+refuses() {
+	clash
+	rc 1 strata merge -q side
+	err "'notes' is in a merge that is under way, with conflicts" strata mv notes notes2
+	err "'notes' is in a merge" strata mv -f d/x notes
+	strata mv d e
+	for t_do in '-e' '--method ties' '--rule *=ours' '--seed 1' '--no-ff' '--ff-only' '--allow-nonfinite' \
+		'--allow-unrelated'; do
+		# shellcheck disable=SC2086
+		rc 2 strata merge --continue $t_do
+		# shellcheck disable=SC2086
+		rc 2 strata merge --abort $t_do
+		# shellcheck disable=SC2086
+		rc 2 strata merge --replay HEAD $t_do
+	done
+	err 'merge --abort goes with --json alone' strata merge --abort -m x
+	strata resolve '*' --ours
+	strata mv notes notes2
+	strata merge --continue -m both
+	out '2' cat e/x
+	# taken back by half
+	strata reset -q --hard HEAD~1
+	rc 1 strata merge -q side
+	rc 137 meddled 'moved .strata/merge' 'kill -9 $PPID' strata merge --abort
+	err "a merge was being taken back: 'strata merge --abort' ends that" strata merge side
+	strata merge --abort
+}
+
 it 'merge leaves what is typed while it writes' merges
 it 'resolve leaves what is typed while files are made' resolves
 it 'merge --continue leaves what was typed after a kill' goes_on
 it 'rm leaves what is typed while it works' removes
 it 'merge --abort takes back what was unstaged' aborts_all
 it 'restore --staged takes an add back' unstages
+it 'what does not go during a merge is refused' refuses
 finish
