@@ -288,7 +288,7 @@ static int ask_tokens(const struct coming *k, const struct st_operand *base,
 	return t->tokens ? t->tokens(t->tokens_arg, base, k->in, out, e) : ST_OK;
 }
 
-/* All sides have it, and some changed it, perhaps to different things. */
+/* All sides have it; some may have changed it, to different things if differ. */
 static int decide_shared(struct coming *k, const struct st_operand *base, bool differ,
 			 struct st_err *e)
 {
@@ -316,7 +316,6 @@ static int decide_shared(struct coming *k, const struct st_operand *base, bool d
 static int decide_kept(struct coming *k, const struct st_operand *base, struct st_err *e)
 {
 	const struct st_operand *renamed = NULL, *changed = NULL;
-	const struct st_three *t = k->t;
 	bool gone = false, names_differ = false, differ = false;
 
 	for (size_t i = 0; i < k->t->n; i++) {
@@ -344,10 +343,8 @@ static int decide_kept(struct coming *k, const struct st_operand *base, struct s
 		conflict(k, ST_CONFLICT_DELETE_MODIFY);
 	else if (gone)
 		k->fate.outcome = ST_MERGE_GONE;
-	else if (changed)
-		return decide_shared(k, base, differ, e);
 	else
-		decide_values(k, base, t->base_tied && t->base_tied[base - t->base->t]);
+		return decide_shared(k, base, differ, e);
 	return ST_OK;
 }
 
@@ -383,13 +380,13 @@ static int decide_added(struct coming *k, struct st_err *e)
 			who = i;
 		first = first ? first : k->in[i];
 	}
-	if (!differ) {
-		take(k, who);
-		return ST_OK;
-	}
 	rc = ask_tokens(k, NULL, &own, e);
-	if (rc == ST_OK)
-		conflict(k, own.mixed ? ST_CONFLICT_VOCABULARY : ST_CONFLICT_ADD_ADD);
+	if (rc == ST_OK && own.mixed)
+		conflict(k, ST_CONFLICT_VOCABULARY);
+	else if (rc == ST_OK && differ)
+		conflict(k, ST_CONFLICT_ADD_ADD);
+	else
+		take(k, who);
 	return rc;
 }
 

@@ -416,6 +416,13 @@ static int is_other(struct settling *s, const struct st_merge_item *it, bool *ot
 		       rc;
 }
 
+/* A tensor of one side that was decided about already: it cannot be joined. */
+static bool is_lone(const struct st_merge_item *it)
+{
+	return it->how && it->name_len && !st_vocab_file(st_weave_file_name(it->path)) &&
+	       (st_oid_is_zero(&it->sides[0]) || st_oid_is_zero(&it->sides[1]));
+}
+
 /* What belongs to the same vocabulary is joined with it, whatever was decided about it before: the
  * tokenizer and all its tensors. A file that was staged by hand stays as it is. */
 static int join_others(struct settling *s, struct st_err *e)
@@ -429,7 +436,7 @@ static int join_others(struct settling *s, struct st_err *e)
 		struct st_merge_item *it = &s->m.d.items[i];
 		bool other;
 
-		if (is_union(it->how) || !in_folder(s, it->path) ||
+		if (is_union(it->how) || !in_folder(s, it->path) || is_lone(it) ||
 		    strcmp(it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) != 0 ||
 		    st_weave_by_hand(&s->w, it->path))
 			continue;

@@ -357,16 +357,18 @@ static int weave_inside(struct st_weave *w, const struct st_strand *s, struct st
 	return st_weave_whole(w, s, s->base ? ST_CONFLICT_BINARY : ST_CONFLICT_ADD_ADD, e);
 }
 
-/* One side changed it, but is it a model with rows that are of other tokens on the other sides? */
-static int is_misread(struct st_weave *w, const struct st_strand *s, bool *yes, struct st_err *e)
+/* One side changed or added it, or none, but is it a model with rows that are of other tokens on
+ * the other sides? */
+static int is_misread(struct st_weave *w, const struct st_strand *s, bool changed, bool *yes,
+		      struct st_err *e)
 {
 	bool models = false, files = false;
 	int rc;
 
-	*yes = s->base != NULL;
+	*yes = changed || s->base;
 	for (size_t i = 0; i < w->n; i++)
-		*yes = *yes && s->side[i];
-	rc = *yes ? st_weave_tokens_mixed(w, s->path, yes, e) : ST_OK;
+		*yes = *yes && (s->side[i] || !s->base);
+	rc = *yes ? st_weave_tokens_mixed(w, s->path, changed, yes, e) : ST_OK;
 	if (rc == ST_OK && *yes)
 		rc = look(w, s, &models, &files, e);
 	*yes = *yes && models && files;
@@ -412,15 +414,13 @@ int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 		gone = gone || !s->side[i];
 		modified = modified || s->side[i];
 	}
-	if (!any)
-		return take_one(w, s, s->side[0], e);
 	rc = st_weave_clashes_at(w, s, &clash, e);
 	if (rc != ST_OK)
 		return rc;
-	if (!differ && !clash && !st_weave_renumbers(w, s)) {
-		rc = is_misread(w, s, &misread, e);
+	if (!any || (!differ && !clash && !st_weave_renumbers(w, s))) {
+		rc = is_misread(w, s, any, &misread, e);
 		if (rc != ST_OK || !misread)
-			return rc == ST_OK ? take_one(w, s, changed, e) : rc;
+			return rc == ST_OK ? take_one(w, s, any ? changed : s->side[0], e) : rc;
 	}
 	if (st_weave_by_hand(w, s->path))
 		return st_weave_take(

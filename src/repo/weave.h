@@ -305,13 +305,15 @@ ST_MUST int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, co
  * Of a tensor of the model at path (struct st_three; base and sides as there): do the sides mean
  * other tokens by its rows? model: the base's, NULL: absent. Its rows are tokens' where it has as
  * many as the base's config.json says, if the model has a tensor of so many; else where it has a
- * row for every token on every side.
+ * row for every token in the base and on some side. Of one that not all sides have, and the base
+ * has not, the sides' own config.json count.
  */
 ST_MUST int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *model,
 			    const struct st_operand *base, const struct st_operand *const *sides,
 			    struct st_three_tokens *out, struct st_err *e);
-/* May one row be of other tokens on other sides in models of path's folder? */
-ST_MUST int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool *mixed,
+/* May one row be of other tokens on other sides in models of path's folder, which some side
+ * changed, or nobody? */
+ST_MUST int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool changed, bool *mixed,
 				  struct st_err *e);
 /* Did several sides change which token has which id in the very folder of that file, and not in the
  * same way? What holds its tokens is a matter of neither keys nor lines then. */

@@ -44,8 +44,10 @@ static int count_rows(void *arg, const struct st_view *v, const struct st_segmen
 	return ST_OK;
 }
 
-int st_weave_other_rows(struct st_weave *w, const struct st_stage_row *row,
-			const struct st_merge_item *it, uint64_t end, bool *other, struct st_err *e)
+/* *rows: of the tensor, where *other is false. */
+static int find_rows(struct st_weave *w, const struct st_stage_row *row,
+		     const struct st_merge_item *it, uint64_t end, uint64_t *rows, bool *other,
+		     struct st_err *e)
 {
 	struct counting k = { .it = it, .rows = UINT64_MAX, .end = end, .least = UINT64_MAX };
 	struct st_vfile *f = NULL;
@@ -58,7 +60,16 @@ int st_weave_other_rows(struct st_weave *w, const struct st_stage_row *row,
 	if (rc == ST_OK && k.rows != k.least)
 		rc = st_weave_token_size(w, it->path, k.rows, &said, e);
 	*other = rc == ST_OK && k.rows != k.least && !said;
+	*rows = k.rows;
 	return rc;
+}
+
+int st_weave_other_rows(struct st_weave *w, const struct st_stage_row *row,
+			const struct st_merge_item *it, uint64_t end, bool *other, struct st_err *e)
+{
+	uint64_t rows;
+
+	return find_rows(w, row, it, end, &rows, other, e);
 }
 
 /* ---- what there is to compare ---- */
@@ -282,32 +293,68 @@ static const char *name_of(const struct agreeing *k, size_t side)
 	return side >= k->w->n ? "the base" : side ? "theirs" : "ours";
 }
 
-/* Of a tensor that has its rows from that side, w->n being the base. */
+struct rows { /* that a tensor has from a side, w->n being the base */
+	const struct st_merge_item *it;
+	size_t side;
+	const struct st_vocab *v; /* which tokens it means */
+	uint64_t n;
+	bool other; /* they are of something else */
+};
+
+static int open_rows(struct agreeing *k, struct rows *r, struct st_err *e)
+{
+	const bool base = r->side >= k->w->n;
+	const struct st_index *x = base ? &k->w->base : &k->w->sides[r->side];
+	const struct st_stage_row *row = st_index_find(x, r->it->path, r->it->path_len, NULL);
+
+	r->v = base ? &k->base : &k->side[r->side];
+	r->n = UINT64_MAX;
+	r->other = !r->v->n || st_oid_is_zero(base ? &r->it->base : &r->it->sides[r->side]);
+	return row && !r->other ? find_rows(k->w, row, r->it, r->v->end, &r->n, &r->other, e) :
+				  ST_OK;
+}
+
+static int refuse_rows(const struct agreeing *k, const struct rows *r, const struct st_token *odd,
+		       const struct st_token *is, struct st_err *e)
+{
+	struct st_quote qa, qb, qn;
+	char what[200];
+
+	if (is)
+		snprintf(what, sizeof(what), "where token %s is %" PRIu64 ", but",
+			 st_quote(&qa, is->text, is->len), is->id);
+	else
+		snprintf(what, sizeof(what), "which are %" PRIu64 ", but", r->n);
+	return st_fail(e, ST_EREFUSED,
+		       "tensor %s of '%s' would have the rows of %s, %s %s%s has %s as %" PRIu64
+		       ": decide both alike, or with --vocab union, or stage the tokenizer's files "
+		       "with 'strata add' first",
+		       st_quote(&qn, r->it->name, r->it->name_len), r->it->path,
+		       name_of(k, r->side), what, k->dir, odd->file,
+		       st_quote(&qb, odd->text, odd->len), odd->id);
+}
+
+/* A token of the tokenizer that has no row, where all that the side means have one. */
+static const struct st_token *find_rowless(const struct agreeing *k, const struct rows *r)
+{
+	for (size_t i = 0; i < k->got.n && r->n >= r->v->end; i++)
+		if (k->got.v[i].id >= r->n)
+			return &k->got.v[i];
+	return NULL;
+}
+
 static int check_rows(struct agreeing *k, const struct st_merge_item *it, size_t side,
 		      struct st_err *e)
 {
-	const struct st_index *x = side < k->w->n ? &k->w->sides[side] : &k->w->base;
-	const struct st_vocab *v = side < k->w->n ? &k->side[side] : &k->base;
-	const struct st_stage_row *row = st_index_find(x, it->path, it->path_len, NULL);
-	const struct st_token *odd, *is;
-	struct st_quote qa, qb, qn;
-	bool other = !v->n;
-	int rc = compare(&k->got, v, &odd, &is, e);
+	struct rows r = { .it = it, .side = side };
+	const struct st_token *odd = NULL, *is = NULL;
+	int rc = open_rows(k, &r, e);
 
-	if (rc != ST_OK || !odd || other)
-		return rc;
-	if (row)
-		rc = st_weave_other_rows(k->w, row, it, v->end, &other, e);
-	if (rc != ST_OK || other)
-		return rc;
-	return st_fail(e, ST_EREFUSED,
-		       "tensor %s of '%s' would have the rows of %s, where token %s is %" PRIu64
-		       ", but %s%s has %s as %" PRIu64
-		       ": decide both alike, or with --vocab union, "
-		       "or stage the tokenizer's files with 'strata add' first",
-		       st_quote(&qn, it->name, it->name_len), it->path, name_of(k, side),
-		       st_quote(&qa, is->text, is->len), is->id, k->dir, odd->file,
-		       st_quote(&qb, odd->text, odd->len), odd->id);
+	if (rc == ST_OK && !r.other)
+		rc = compare(&k->got, r.v, &odd, &is, e);
+	if (rc == ST_OK && !r.other && !odd)
+		odd = find_rowless(k, &r);
+	return rc == ST_OK && odd ? refuse_rows(k, &r, odd, is, e) : rc;
 }
 
 static int check_item(struct agreeing *k, const struct st_merge_item *it, struct st_err *e)
@@ -331,7 +378,7 @@ static bool is_of_tokens(const struct st_merge_item *it)
 {
 	static const enum st_conflict kinds[] = { ST_CONFLICT_VOCABULARY, ST_CONFLICT_DELETE_MODIFY,
 						  ST_CONFLICT_RENAME_RENAME,
-						  ST_CONFLICT_RENAME_DELETE };
+						  ST_CONFLICT_RENAME_DELETE, ST_CONFLICT_SHAPE };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (strcmp(it->kind, st_conflict_name(kinds[i])) == 0)

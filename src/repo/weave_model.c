@@ -233,8 +233,12 @@ static int unite(struct st_weaving *k, const struct st_fate *f, const struct st_
 	if (rc != ST_OK)
 		return rc;
 	if (!f->sides[0] || !f->sides[1])
-		return st_fail(e, ST_EREFUSED, "tensor %s is on one side only",
-			       st_quote(&q, f->name, f->len));
+		return st_fail(
+			e, ST_EREFUSED,
+			"tensor %s of '%s' is on one side only, which has no row for tokens of "
+			"the other: decide it by its name first (--ours, --theirs), and then "
+			"the others by theirs, or stage a model of your own with 'strata add'",
+			st_quote(&q, f->name, f->len), k->f.s->path);
 	op = st_arena_alloc(&w->arena, sizeof(*op), e);
 	shape = st_arena_alloc(&w->arena, (f->sides[0]->ndim + 1) * sizeof(*shape), e);
 	if (!op || !shape)

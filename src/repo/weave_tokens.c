@@ -12,6 +12,11 @@
 #define MOST_CONFIG ((size_t)1 << 20) /* bytes */
 #define MOST_SIZES 8
 
+struct sizes { /* rows, as a configuration says */
+	uint64_t v[MOST_SIZES];
+	size_t n;
+};
+
 struct st_weave_tokens { /* of the models of a folder */
 	const char *dir; /* theirs, with the slash; "" */
 	bool any;	 /* is there something to say? */
@@ -19,8 +24,8 @@ struct st_weave_tokens { /* of the models of a folder */
 	bool clash;	 /* several sides changed their tokens, and not in the same way */
 	struct st_three_tokens what;
 	uint64_t base_end, end[ST_THREE_SIDES]; /* past the largest id */
-	uint64_t sizes[MOST_SIZES];		/* rows, as the base's configuration says */
-	size_t nsizes;
+	bool other[ST_THREE_SIDES];		/* the side has other tokens than the base */
+	struct sizes sizes, new_sizes; /* as the base's configuration says, and the sides' */
 	struct st_weave_tokens *next;
 };
 
@@ -120,6 +125,7 @@ static int read_all(struct reading *k, struct st_err *e)
 		k->torn = k->torn || torn;
 		k->other[i] = rc == ST_OK && k->side[i].n &&
 			      (torn || !same_tokens(&k->base, &k->side[i]));
+		k->k->other[i] = k->other[i];
 		k->k->end[i] = k->side[i].n ? k->side[i].end : k->base.end;
 	}
 	k->k->base_end = k->base.end;
@@ -139,25 +145,23 @@ bool st_weave_same_tables(const struct st_weave *w, const char *dir)
 
 /* ---- how many rows ---- */
 
-static void note_size(struct st_weave_tokens *k, const struct st_setting *x)
+static void note_size(struct sizes *k, const struct st_setting *x)
 {
 	uint64_t n = 0;
 
-	if (k->nsizes == MOST_SIZES ||
-	    st_vocab_form_of(CONFIG, x->key, x->key_len) != ST_VOCAB_SIZE)
+	if (k->n == MOST_SIZES || st_vocab_form_of(CONFIG, x->key, x->key_len) != ST_VOCAB_SIZE)
 		return;
 	for (size_t i = 0; i < x->value_len; i++) {
 		if (x->value[i] < '0' || x->value[i] > '9' || n > UINT32_MAX)
 			return;
 		n = 10 * n + (uint64_t)(x->value[i] - '0');
 	}
-	k->sizes[k->nsizes++] = n;
+	k->v[k->n++] = n;
 }
 
-static int read_sizes(struct st_weave *w, struct st_weave_tokens *k, const char *vocab_dir,
-		      struct st_err *e)
+static int read_sizes(struct st_weave *w, const struct st_index *x, struct st_weave_tokens *k,
+		      const char *vocab_dir, struct sizes *out, struct st_err *e)
 {
-	const struct st_index *x = w->d->nbases ? &w->base : &w->sides[0];
 	const struct st_stage_row *row = st_weave_beside(x, k->dir, strlen(k->dir), CONFIG);
 	struct st_err bad = { 0 };
 	struct st_settings s;
@@ -173,9 +177,20 @@ static int read_sizes(struct st_weave *w, struct st_weave_tokens *k, const char 
 	/* what is no configuration says nothing */
 	if (rc == ST_OK && st_settings_json(&s, "", b.p, b.len, &bad) == ST_OK)
 		for (size_t i = 0; i < s.n; i++)
-			note_size(k, &s.v[i]);
+			note_size(out, &s.v[i]);
 	st_settings_release(&s);
 	st_buf_release(&b);
+	return rc;
+}
+
+static int read_all_sizes(struct st_weave *w, struct st_weave_tokens *k, const char *vocab_dir,
+			  struct st_err *e)
+{
+	const struct st_index *base = w->d->nbases ? &w->base : &w->sides[0];
+	int rc = read_sizes(w, base, k, vocab_dir, &k->sizes, e);
+
+	for (size_t i = 0; rc == ST_OK && i < w->n; i++)
+		rc = read_sizes(w, &w->sides[i], k, vocab_dir, &k->new_sizes, e);
 	return rc;
 }
 
@@ -196,7 +211,7 @@ static int load(struct st_weave *w, struct st_weave_tokens *k, const char *vocab
 	st_vocab_release(&r.base);
 	for (size_t i = 0; i < w->n; i++)
 		st_vocab_release(&r.side[i]);
-	return rc == ST_OK && k->any ? read_sizes(w, k, vocab_dir, e) : rc;
+	return rc == ST_OK && k->any ? read_all_sizes(w, k, vocab_dir, e) : rc;
 }
 
 static int find(struct st_weave *w, const char *path, struct st_weave_tokens **out,
@@ -228,12 +243,13 @@ static int find(struct st_weave *w, const char *path, struct st_weave_tokens **o
 	return ST_OK;
 }
 
-int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool *mixed, struct st_err *e)
+int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool changed, bool *mixed,
+			  struct st_err *e)
 {
 	struct st_weave_tokens *k;
 	int rc = find(w, path, &k, e);
 
-	*mixed = rc == ST_OK && k->what.mixed;
+	*mixed = rc == ST_OK && k->what.mixed && (changed || k->clash);
 	return rc;
 }
 
@@ -254,11 +270,13 @@ static bool like(const struct st_operand *a, const struct st_operand *b)
 	       (a->ndim == 1 || a->shape[1] == b->shape[1]);
 }
 
-/* A row for every token, on every side. */
+/* A row for every token in the base and on some side. One that has none for its new tokens has not
+ * made the rows those of anything else. */
 static bool has_rows(const struct st_weave_tokens *k, size_t n, const struct st_operand *base,
 		     const struct st_operand *const *sides)
 {
 	const struct st_operand *first = base;
+	bool any = false;
 
 	if (base && base->ndim && base->shape[0] < k->base_end)
 		return false;
@@ -266,18 +284,24 @@ static bool has_rows(const struct st_weave_tokens *k, size_t n, const struct st_
 		if (!sides[i])
 			continue;
 		first = first ? first : sides[i];
-		if (!like(first, sides[i]) || sides[i]->shape[0] < k->end[i])
+		if (!like(first, sides[i]))
 			return false;
+		any = any || sides[i]->shape[0] >= k->end[i];
 	}
-	return first != NULL;
+	return any;
+}
+
+static bool says(const struct sizes *s, uint64_t rows, uint64_t least)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (rows == s->v[i] && rows >= least)
+			return true;
+	return false;
 }
 
 static bool is_size(const struct st_weave_tokens *k, uint64_t rows)
 {
-	for (size_t i = 0; i < k->nsizes; i++)
-		if (rows == k->sizes[i] && rows >= k->base_end)
-			return true;
-	return false;
+	return says(&k->sizes, rows, k->base_end);
 }
 
 int st_weave_token_size(struct st_weave *w, const char *path, uint64_t rows, bool *said,
@@ -290,6 +314,40 @@ int st_weave_token_size(struct st_weave *w, const char *path, uint64_t rows, boo
 	return rc;
 }
 
+static bool is_untouched(size_t n, const struct st_operand *base,
+			 const struct st_operand *const *sides)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!sides[i] || !st_oid_eq(&sides[i]->id, &base->id) ||
+		    sides[i]->dtype != base->dtype || !st_operand_same_shape(sides[i], base))
+			return false;
+	return true;
+}
+
+/*
+ * What some sides have, and the base has not. Where only one side has other tokens than the base
+ * its tokenizer is the result's, so that only other sides' rows may be of other tokens; or too few,
+ * where that side has more tokens.
+ */
+static bool is_added_mixed(const struct st_weave_tokens *k, size_t n,
+			   const struct st_operand *const *sides)
+{
+	bool some = false, all = true, few = false;
+	uint64_t rows = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		all = all && sides[i];
+		rows = sides[i] ? sides[i]->shape[0] : rows;
+		some = some || (sides[i] && !k->other[i]);
+		few = few || (sides[i] && sides[i]->shape[0] < k->end[k->what.side]);
+	}
+	if (!all && k->new_sizes.n && !says(&k->new_sizes, rows, 0))
+		return false;
+	if (k->clash || all)
+		return k->what.mixed;
+	return some && (k->what.mixed || few);
+}
+
 int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *model,
 		    const struct st_operand *base, const struct st_operand *const *sides,
 		    struct st_three_tokens *out, struct st_err *e)
@@ -300,8 +358,14 @@ int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *
 
 	if (rc != ST_OK || !k->any || !has_rows(k, w->n, base, sides))
 		return rc;
+	if (!base) {
+		out->mixed = is_added_mixed(k, w->n, sides);
+		return ST_OK;
+	}
+	if (!k->clash && is_untouched(w->n, base, sides))
+		return ST_OK;
 	*out = k->what;
-	if (!base || is_size(k, base->shape[0]))
+	if (is_size(k, base->shape[0]))
 		return ST_OK;
 	for (size_t i = 0; model && !said && i < model->n; i++)
 		said = model->t[i].ndim >= 1 && model->t[i].ndim <= 2 &&

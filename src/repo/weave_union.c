@@ -6,6 +6,10 @@
  */
 #include "repo/weave.h"
 
+#include "tensor/quote.h"
+
+#include <inttypes.h>
+
 #define ROOM ((size_t)1 << 20)
 
 enum row_from {
@@ -43,6 +47,31 @@ static bool same_rows(const struct st_operand *a, const struct st_operand *b)
 	return true;
 }
 
+/* Behind the last row; NULL: there is none. */
+static const struct st_token *rowless(const struct st_vocab *v, uint64_t rows)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->v[i].id >= rows)
+			return &v->v[i];
+	return NULL;
+}
+
+static int too_few(const struct st_weave_vocab *v, const struct st_operand *ours,
+		   const struct st_operand *theirs, struct st_err *e)
+{
+	const struct st_token *a = rowless(&v->ours, ours->shape[0]);
+	const struct st_token *b = rowless(&v->theirs, theirs->shape[0]);
+	const struct st_token *t = a ? a : b;
+	struct st_quote q, qt;
+
+	return st_fail(e, ST_EREFUSED,
+		       "tensor %s has %" PRIu64 " and %" PRIu64 " rows, the vocabularies %" PRIu64
+		       " and %" PRIu64 " tokens: token %s of %s has no row",
+		       st_quote(&q, ours->name, ours->name_len), ours->shape[0], theirs->shape[0],
+		       v->ours.end, v->theirs.end, t ? st_quote(&qt, t->text, t->len) : "\"\"",
+		       a ? "ours" : "theirs");
+}
+
 int st_rows_count(const struct st_vocab_union *u, const struct st_weave_vocab *v,
 		  const struct st_operand *ours, const struct st_operand *theirs, uint64_t *n,
 		  struct st_err *e)
@@ -52,11 +81,7 @@ int st_rows_count(const struct st_vocab_union *u, const struct st_weave_vocab *v
 			       "tensor \"%.200s\": the sides have rows of other types or lengths",
 			       ours->name);
 	if (ours->shape[0] < v->ours.end || theirs->shape[0] < v->theirs.end)
-		return st_fail(e, ST_EREFUSED,
-			       "tensor \"%.200s\" has %" PRIu64 " and %" PRIu64
-			       " rows, the vocabularies %" PRIu64 " and %" PRIu64 " tokens",
-			       ours->name, ours->shape[0], theirs->shape[0], v->ours.end,
-			       v->theirs.end);
+		return too_few(v, ours, theirs, e);
 	*n = ours->shape[0] > u->end ? ours->shape[0] : u->end;
 	return ST_OK;
 }

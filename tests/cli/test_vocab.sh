@@ -580,7 +580,7 @@ lists_apart() { # base, ours, theirs; the conflicts; the file with theirs's list
 		match "^  vocabulary +$t_item\$" strata status
 	done
 	# none of them without the others
-	strata resolve -q "${4%% *}" --ours
+	strata resolve -q "${4%% *}" emb --ours
 	rc 7 strata resolve "${4##* }" --theirs
 	grep -q 'id 4' "$t_tmp/err"
 	ends
@@ -685,6 +685,81 @@ removed() {
 	out '' strata diff HEAD^1 HEAD
 }
 
+both_grow() { # what base, ours and theirs have besides a tokenizer with tokens of their own
+	forked "table tokenizer.json '$base'; $1" "table tokenizer.json '$base_a'; $2" \
+		"table tokenizer.json '$base_b'; $3"
+}
+
+# An output layer that only one side has; ours and theirs, and what is left without it.
+untied() { # ours's tensors, theirs's tensors, the side with the layer, the other one
+	both_grow 'model m.safetensors emb:F32:4,4:1' "model m.safetensors $1" \
+		"model m.safetensors $2"
+	rc 1 strata merge -q side
+	match '^  vocabulary +m.safetensors::head$' strata status
+	err 'tensor "head" of .m.safetensors. is on one side only' strata resolve '*' --vocab union
+	strata resolve -q head "--$3"
+	rc 7 strata resolve emb --vocab union
+	grep -q 'tensor "head" .* would have the rows of' "$t_tmp/err"
+	strata resolve -q head "--$4"
+	strata resolve -q emb --vocab union
+	match 'all conflicts are decided' strata status
+	strata merge -q --continue
+	same emb 4 HEAD^1 4
+	same emb 5 HEAD^2 4
+	fails sh -c 'strata ls --tensors | grep head'
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge -q side
+	strata resolve -q '*' "--$3"
+	strata merge -q --continue
+	strata ls --tensors | grep head
+}
+
+# The same of a model that only theirs has.
+model_that_came() {
+	both_grow 'model m.safetensors emb:F32:4,4:1' 'model m.safetensors emb:F32:5,4:1' \
+		'model m.safetensors emb:F32:5,4:3; model new.safetensors emb:F32:5,4:7 w:F32:2,2:7'
+	rc 1 strata merge -q side
+	match '^  vocabulary +new.safetensors::emb$' strata status
+	rc 7 strata resolve '*' --vocab union
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD
+	strata merge -q --replay HEAD
+}
+
+# A side that has a token and no row for it, in this model or in another one.
+rowless() { # ours and theirs, whose token it is
+	both_grow 'model m.safetensors emb:F32:4,4:1' "$1" "$2"
+	rc 1 strata merge -q side
+	match '^  vocabulary +m.safetensors::emb' strata status
+	err "tensor \"emb\" has .* tokens: token \"$3\" of .* has no row" \
+		strata resolve '*' --vocab union
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	out '' strata diff HEAD^1 HEAD
+}
+
+# Rows that nobody changed are found by the token, too; each side has row 4 for its own one.
+untouched() {
+	both_grow 'model m.safetensors emb:F32:8,4:1 head:F32:8,4:5; model n.safetensors emb:F32:8,4:6' \
+		'model m.safetensors emb:F32:8,4:2 head:F32:8,4:5' \
+		'model m.safetensors emb:F32:8,4:3 head:F32:8,4:5'
+	rc 1 strata merge -q side
+	match '^  vocabulary +n.safetensors::emb$' strata status
+	ends
+	for i in 0 3 4 6 7; do
+		same head $i HEAD^1 $i
+	done
+	same head 5 HEAD^2 4
+	same emb 5 HEAD^2 4
+	row() {
+		strata cat "$1:n.safetensors::$2" | tail -c +$(($3 * 16 + 1)) | head -c 16 >../row."$4"
+	}
+	same emb 5 HEAD^2 4
+	same emb 6 HEAD^1 6
+}
+
 it 'rows of one side, the old ones of the other' one_side 12,4:1 10,4:2 side main
 it 'and the other way round' one_side 10,4:2 12,4:1 main side
 it 'old rows that both changed' both_changed
@@ -714,4 +789,10 @@ it 'files of two kinds' kinds_apart
 it 'rows by the numbers of before, of ours' other_numbers_of theirs
 it 'rows by the numbers of before, of theirs' other_numbers_of ours
 it 'a token that ours removed' removed
+it 'an output layer that theirs has' untied emb:F32:5,4:1 'emb:F32:5,4:3 head:F32:5,4:7' theirs ours
+it 'an output layer that ours has' untied 'emb:F32:5,4:1 head:F32:5,4:7' emb:F32:5,4:3 ours theirs
+it 'a model that theirs has' model_that_came
+it 'a token of ours without a row' rowless : 'model m.safetensors emb:F32:5,4:3' A
+it 'a token of theirs without a row' rowless 'model m.safetensors emb:F32:5,4:3' : B
+it 'rows that nobody changed' untouched
 finish

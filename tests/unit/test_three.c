@@ -112,8 +112,8 @@ static const struct {
 	{ "x1", { "x2/3|3", "x3b" }, "x conflict shape" },
 	{ "x1", { "x2/5", "x1" }, "x ours" },
 	{ "x1", { "x1", "x2/5" }, "x theirs 1" },
-	/* rows of tokens, of which sides mean others: whatever the rule, and who changed it */
-	{ "m1", { "m1", "m1" }, "m ours" },
+	/* rows of tokens, of which sides mean others: whatever the rule, and whoever changed it */
+	{ "m1", { "m1", "m1" }, "m conflict vocabulary" },
 	{ "m1", { "m2", "m1" }, "m conflict vocabulary" },
 	{ "m1", { "m1", "m2" }, "m conflict vocabulary" },
 	{ "m1", { "m2", "m2" }, "m conflict vocabulary" },
@@ -122,8 +122,9 @@ static const struct {
 	{ "r1", { "r2/5^1", "r3" }, "r conflict vocabulary" },
 	{ "r1", { "r2", "" }, "r conflict delete/modify" },
 	{ NULL, { "r2", "r3" }, "r conflict vocabulary" },
-	{ NULL, { "r2", "r2" }, "r ours" },
-	{ NULL, { "r2", "" }, "r ours" },
+	{ NULL, { "r2", "r2" }, "r conflict vocabulary" },
+	{ NULL, { "r2", "" }, "r conflict vocabulary" },
+	{ NULL, { "", "m2" }, "m conflict vocabulary" },
 	/* and those that are of tokens of one side, which they come along with */
 	{ "k1^5", { "k2^6", "k3^5" }, "k ours +1" },
 	{ "k1^5", { "k2^5", "k3^6" }, "k theirs 1 +1" },
