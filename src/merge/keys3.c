@@ -347,6 +347,8 @@ static int merge_array(struct st_kmerge *k, const struct place *x, struct st_err
 
 	for (size_t i = 0; i < k->k->n; i++)
 		p.side[i] = st_kdoc_child(&k->side[i], x->side[i]);
+	if (!p.base) /* empty everywhere, which is a value as well */
+		rc = pick(k, 0, e);
 	for (size_t at = 0; rc == ST_OK && p.base; at++) {
 		k->path.len = len;
 		rc = st_buf_addf(&k->path, e, "[%zu]", at);

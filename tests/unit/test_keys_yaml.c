@@ -142,6 +142,13 @@ static const struct keys_case cases[] = {
 	  "l:\n  - a: 3\n  - y: 1\n    z: 2\n", "", NULL },
 	{ "l:\n  - a: 1\n    b: 2\n  - x\n", "l:\n  - a: 1\n    b: 2\n  - z\n",
 	  "l:\n  - s\n  - x\n", "l:\n  - s\n  - z\n", "", NULL },
+	/* nothing in them */
+	{ "l: []\na: 1\nb: 2\n", "l: []\na: 3\nb: 2\n", "l: []\na: 1\nb: 4\n",
+	  "l: []\na: 3\nb: 4\n", "", NULL },
+	{ "l: [1, []]\no: {}\n", "l: [2, []]\no: {}\n", "l: [1, []]\no: {}\nb: []\n",
+	  "l: [2, []]\no: {}\nb: []\n", "", NULL },
+	{ "l: []\na: 1\n", "l: [ ]  # of it\na: 1\n", "l:\n- 1\na: 1\n",
+	  "l:  # of it\n  - 1\na: 1\n", "", NULL },
 	/* other kinds of values */
 	{ "a: 1\nz: 0\n", "a: 1 # one\nz: 2\n", "a:\n  b: 1\n  c:\n    d: 2\nz: 0\n",
 	  "a: # one\n  b: 1\n  c:\n    d: 2\nz: 2\n", "", NULL },
