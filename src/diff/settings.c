@@ -71,7 +71,19 @@ static void drop(struct st_build *b, size_t from)
 		b->s->v[i].value = NULL;
 }
 
-int st_build_member(struct st_build *b, const char *key, size_t len, struct st_err *e)
+static int note_twice(struct st_build *b, struct st_err *e)
+{
+	struct st_setting *t = &b->twice;
+
+	if (t->key)
+		return ST_OK;
+	t->key = st_arena_dup(&b->s->arena, b->path.p, b->path.len, e);
+	t->key_len = b->path.len;
+	t->line = b->line;
+	return e->code;
+}
+
+int st_build_member(struct st_build *b, size_t own, const char *key, size_t len, struct st_err *e)
 {
 	uint64_t former;
 	bool had;
@@ -86,7 +98,7 @@ int st_build_member(struct st_build *b, const char *key, size_t len, struct st_e
 		rc = st_map_put(&b->members, b->path.p, b->path.len, b->s->n, &had, &former, e);
 	if (rc == ST_OK && had)
 		drop(b, (size_t)former);
-	return rc;
+	return rc == ST_OK && had && former >= own ? note_twice(b, e) : rc;
 }
 
 int st_build_item(struct st_build *b, uint64_t index, struct st_err *e)
@@ -190,6 +202,8 @@ int st_build_end(struct st_build *b, int rc, struct st_err *e)
 		rc = publish(b->s, b->first, e);
 	if (rc != ST_OK)
 		b->s->n = b->first;
+	else if (!b->s->twice.key)
+		b->s->twice = b->twice;
 	st_map_release(&b->members);
 	st_buf_release(&b->path);
 	st_buf_release(&b->value);

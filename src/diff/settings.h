@@ -31,6 +31,9 @@ struct st_settings {
 	struct st_arena arena;
 	struct st_setting *v; /* sorted by key bytes, keys unique (the last of equal ones wins) */
 	size_t n, cap;
+	/* The first key that came twice in an object, where it came again; key NULL: none did.
+	 * What << brings of a key that the object has itself does not count. */
+	struct st_setting twice;
 };
 
 void st_settings_init(struct st_settings *s);

@@ -11,18 +11,23 @@
 
 struct st_build {
 	struct st_settings *s;
-	size_t first;	       /* leaves of this text are s->v[first..] */
-	struct st_map members; /* path of each member of an object -> its first leaf */
-	struct st_buf path;    /* where the walk is; a reader cuts it back by setting path.len */
-	struct st_buf value;   /* room for a value's text */
-	size_t leaves, bytes;  /* told so far, dropped ones too */
-	uint32_t line;	       /* of the next leaf, where the reader knows it */
+	size_t first;		 /* leaves of this text are s->v[first..] */
+	struct st_setting twice; /* as in struct st_settings */
+	struct st_map members;	 /* path of each member of an object -> its first leaf */
+	struct st_buf path;	 /* where the walk is; a reader cuts it back by setting path.len */
+	struct st_buf value;	 /* room for a value's text */
+	size_t leaves, bytes;	 /* told so far, dropped ones too */
+	uint32_t line;		 /* of the next leaf, where the reader knows it */
 };
 
 ST_MUST int st_build_init(struct st_build *b, struct st_settings *s, const char *prefix,
 			  struct st_err *e);
-/* Into the member `key` of the object at path. If there was one, all that was in it is dropped. */
-ST_MUST int st_build_member(struct st_build *b, const char *key, size_t len, struct st_err *e);
+/*
+ * Into the member `key` of the object at path. If there was one, all that was in it is dropped; one
+ * since the leaf `own`, where the object's own members begin, came twice.
+ */
+ST_MUST int st_build_member(struct st_build *b, size_t own, const char *key, size_t len,
+			    struct st_err *e);
 ST_MUST int st_build_item(struct st_build *b, uint64_t index, struct st_err *e); /* of a list */
 /* The leaf at path; the text is JSON in the spelling of settings.h. */
 ST_MUST int st_build_leaf(struct st_build *b, const void *json, size_t len, struct st_err *e);

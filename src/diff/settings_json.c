@@ -8,6 +8,7 @@ struct level {
 	bool object;
 	size_t path;	/* its length there */
 	uint64_t count; /* members or items so far */
+	size_t first;	/* its first leaf */
 };
 
 struct reader {
@@ -78,8 +79,9 @@ static int value(struct reader *r, struct st_err *e)
 		return scalar(r, t, e);
 	if (!(t == ST_JSON_OBJECT ? st_json_object(&r->j) : st_json_array(&r->j)))
 		return e->code;
-	r->level[r->depth++] =
-		(struct level){ .object = t == ST_JSON_OBJECT, .path = r->b.path.len };
+	r->level[r->depth++] = (struct level){ .object = t == ST_JSON_OBJECT,
+					       .path = r->b.path.len,
+					       .first = r->b.s->n };
 	return ST_OK;
 }
 
@@ -94,7 +96,7 @@ static int next(struct reader *r, struct st_err *e)
 	r->b.path.len = l->path;
 	if (l->object) {
 		key = st_json_key(&r->j, &n);
-		rc = key ? st_build_member(&r->b, key, n, e) : (int)e->code;
+		rc = key ? st_build_member(&r->b, l->first, key, n, e) : (int)e->code;
 	} else {
 		key = st_json_item(&r->j) ? "" : NULL;
 		rc = key ? st_build_item(&r->b, l->count, e) : (int)e->code;

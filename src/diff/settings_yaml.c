@@ -44,6 +44,7 @@ struct frame {
 	uint64_t index; /* of a list's item */
 	size_t path;	/* its length */
 	size_t leaves;	/* told before it */
+	size_t own;	/* the first leaf of its own members, not of what << names */
 	unsigned depth;
 };
 
@@ -311,7 +312,8 @@ static int member(struct yaml *y, const struct frame *f, uint32_t key, uint32_t 
 
 	if (n->kind == NODE_LIST || n->kind == NODE_MAP)
 		return bad(&y->nodes[key], "a key that is a list or an object", e);
-	rc = st_build_member(&y->b, text_of(y, n), n->len, e);
+	y->b.line = y->nodes[key].line;
+	rc = st_build_member(&y->b, f->own, text_of(y, n), n->len, e);
 	return rc == ST_OK ? visit(y, value, depth, e) : rc;
 }
 
@@ -324,6 +326,7 @@ static int finish(struct yaml *y, struct st_err *e)
 	if (f->phase == MERGES) {
 		f->phase = MEMBERS;
 		f->at = f->node + 1;
+		f->own = y->b.s->n;
 		return ST_OK;
 	}
 	y->frames--;

@@ -167,6 +167,65 @@ static int join_lines(struct texts *x, struct st_buf *now, size_t *conflicts, st
 	return rc;
 }
 
+static bool ends(const char *path, const char *with)
+{
+	size_t n = strlen(path), k = strlen(with);
+
+	return n > k && strcmp(path + n - k, with) == 0;
+}
+
+static bool is_yaml_file(const char *path)
+{
+	return ends(path, ".yaml") || ends(path, ".yml");
+}
+
+/* Each key once in its object? */
+static bool read_once(struct st_settings *s, bool yaml, const struct st_buf *b)
+{
+	struct st_err none = { 0 };
+	int rc = yaml ? st_settings_yaml(s, "", b->p, b->len, &none) :
+			st_settings_json(s, "", b->p, b->len, &none);
+
+	return rc == ST_OK && !s->twice.key;
+}
+
+static bool is_sound(bool yaml, const struct st_buf *b)
+{
+	struct st_settings s;
+	bool sound;
+
+	st_settings_init(&s);
+	sound = read_once(&s, yaml, b);
+	st_settings_release(&s);
+	return sound;
+}
+
+/* Lines of a configuration go together where its keys do not: both sides may have added one. */
+static bool unmade(const struct texts *x, const struct st_buf *now)
+{
+	bool yaml = is_yaml_file(x->s->path);
+
+	if (!yaml && !ends(x->s->path, ".json"))
+		return false;
+	for (size_t i = 0; i < x->n; i++)
+		if (x->s->side[i] && !is_sound(yaml, &x->side[i]))
+			return false;
+	return !is_sound(yaml, now);
+}
+
+static int join_text(struct texts *x, struct st_buf *now, size_t *conflicts, struct st_err *e)
+{
+	int rc = join_lines(x, now, conflicts, e);
+
+	if (rc != ST_OK || *conflicts || !unmade(x, now))
+		return rc;
+	st_buf_clear(now);
+	st_buf_clear(&x->base); /* so that all lines of both sides are shown */
+	rc = join_lines(x, now, conflicts, e);
+	*conflicts += !*conflicts;
+	return rc;
+}
+
 static int by_line(struct texts *x, struct st_err *e)
 {
 	struct st_buf now;
@@ -176,7 +235,7 @@ static int by_line(struct texts *x, struct st_err *e)
 	if (is_vocabulary(x) && (x->clash || st_weave_united(x->w, x->s->path)))
 		return by_token(x, e);
 	st_buf_init(&now, 4 * MOST);
-	rc = join_lines(x, &now, &conflicts, e);
+	rc = join_text(x, &now, &conflicts, e);
 	conflicts += rc == ST_OK && x->baseless;
 	if (rc == ST_OK && conflicts && is_vocabulary(x)) {
 		rc = by_token(x, e);
@@ -398,24 +457,20 @@ static int differ(void *arg, const struct st_setting *a, const struct st_setting
 	return ST_ENO;
 }
 
-/* Do two texts of YAML say the same? What cannot be read does not. */
+/* Do two texts of YAML say the same, each key once? What cannot be read does not. */
 static bool says(const struct st_buf *a, const struct st_buf *b)
 {
 	struct st_settings sa, sb;
 	struct st_err none = { 0 };
-	bool differs = false;
-	int rc;
+	bool differs = false, once;
 
 	st_settings_init(&sa);
 	st_settings_init(&sb);
-	rc = st_settings_yaml(&sa, "", a->p, a->len, &none);
-	if (rc == ST_OK)
-		rc = st_settings_yaml(&sb, "", b->p, b->len, &none);
-	if (rc == ST_OK)
-		rc = st_settings_diff(&sa, &sb, differ, &differs, &none);
+	once = read_once(&sa, true, a) && read_once(&sb, true, b) &&
+	       st_settings_diff(&sa, &sb, differ, &differs, &none) == ST_OK;
 	st_settings_release(&sa);
 	st_settings_release(&sb);
-	return rc == ST_OK && !differs;
+	return once && !differs;
 }
 
 /* Where lines go together and say what was decided by key, they have theirs's comments too. */
@@ -555,20 +610,13 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 	return rc == ST_EREFUSED && x->lang == ST_KEYS_YAML ? st_wrap(e, "%s", x->s->path) : rc;
 }
 
-static bool ends(const char *path, const char *with)
-{
-	size_t n = strlen(path), k = strlen(with);
-
-	return n > k && strcmp(path + n - k, with) == 0;
-}
-
 static bool is_yaml(const struct texts *x)
 {
 	bool fits = x->base.len <= MOST_YAML;
 
 	for (size_t i = 0; i < x->n; i++)
 		fits = fits && x->side[i].len <= MOST_YAML;
-	return fits && (ends(x->s->path, ".yaml") || ends(x->s->path, ".yml"));
+	return fits && is_yaml_file(x->s->path);
 }
 
 /* Is it of a language that is merged by key? */

@@ -772,6 +772,41 @@ yamls() {
 	strata fsck --full
 }
 
+# What both sides added is there once, whoever put it where; lists with nothing in them are no matter.
+added_twice() {
+	repo
+	printf 'a: 1\nb: 2\n' | tee same.yaml apart.yaml empty.yaml >lines.yaml
+	sed 's/^a: 1/a: []/' empty.yaml -i && sed 's/^a:/a: \&x/' lines.yaml -i
+	strata add -q . && strata commit -q -m base
+	strata branch side
+	for f in *.yaml; do echo 'k: 10' >>$f; done
+	strata commit -q -a -m ours
+	strata switch -q side
+	sed -i '1i k: 10' same.yaml && sed -i '1i k: 20' apart.yaml empty.yaml lines.yaml
+	strata commit -q -a -m theirs
+	strata switch -q main
+	rc 1 strata merge -q side
+	match '^  configuration  apart.yaml::k$' strata status
+	match '^  configuration  empty.yaml::k$' strata status
+	match '^  text  *lines.yaml' strata status # as neither side has it twice
+	[ "$(grep -c '^<<<<<<<' lines.yaml)" = 1 ]
+	out 'a: 1
+b: 2
+k: 10' cat same.yaml
+	strata resolve -q k lines.yaml --theirs
+	out 'a: 1
+b: 2
+k: 20
+a: []
+b: 2
+k: 20
+k: 20
+a: &x 1
+b: 2' cat apart.yaml empty.yaml lines.yaml
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
 # what a side changed besides values: where things stand, and comments
 laid_out() {
 	repo
@@ -1086,6 +1121,7 @@ it 'also where HEAD only goes forward' asked_forward
 it 'in a folder of its own' asked_folder
 it 'configurations by key' keys
 it 'YAML by key' yamls
+it 'a key that both sides added once' added_twice
 it 'layout and comments' laid_out
 it 'done over, byte for byte' replays
 it 'and what was staged besides' by_the_way

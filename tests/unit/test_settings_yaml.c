@@ -114,6 +114,44 @@ static void leaves_of_yaml(void **state)
 	st_buf_release(&b);
 }
 
+/* What comes twice is named where it comes again. */
+static void twice(void **state)
+{
+	static const struct {
+		bool json;
+		uint32_t line;
+		const char *text, *want;
+	} rows[] = {
+		{ false, 0, "a: 1\nb: {a: 2}\nc: {a: 3}\n", NULL },
+		{ false, 3, "a: 1\nb: 2\na: 3\nb: 4\n", "a" },
+		{ false, 3, "o:\n  x: {}\n  x: 1\no2: 1\n", "o.x" },
+		{ false, 2, "- {a: 1}\n- {a: 1, b: {c: 2}, b: 3}\n", "[1].b" },
+		{ false, 0, "a: &x {p: 1, q: {r: 1}}\nb: {<<: *x, p: 2, q: {r: 2}}\n", NULL },
+		{ false, 0, "a: &x {p: 1}\nb: &y {p: 2}\nc: {<<: [*x, *y], p: 2}\n", NULL },
+		{ false, 2, "a: &x {p: 1}\nc: {<<: *x, p: 2, p: 3}\n", "c.p" },
+		{ true, 0, "{\"a\": {\"b\": 1}, \"b\": [{\"a\": 1}, {\"a\": 2}]}", NULL },
+		{ true, 0, "{\"a\": [{\"b\": [], \"b\": 1}]}", "a[0].b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *text = rows[i].text;
+		struct st_err e = { 0 };
+		struct st_settings s;
+
+		st_settings_init(&s);
+		assert_int_equal(rows[i].json ? st_settings_json(&s, "", text, strlen(text), &e) :
+						st_settings_yaml(&s, "", text, strlen(text), &e),
+				 ST_OK);
+		if (rows[i].want)
+			assert_string_equal(s.twice.key, rows[i].want);
+		else
+			assert_null(s.twice.key);
+		assert_int_equal(s.twice.line, rows[i].line);
+		st_settings_release(&s);
+	}
+}
+
 static void prefixes(void **state)
 {
 	struct st_settings s;
@@ -367,6 +405,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaves_of_yaml),
+		cmocka_unit_test(twice),
 		cmocka_unit_test(prefixes),
 		cmocka_unit_test(as_json),
 		cmocka_unit_test(damage_is_told),
