@@ -304,11 +304,12 @@ static int look_bases(struct st_weave *w, struct st_weave_unit *u, bool *whole, 
 	return rc;
 }
 
-/* Several sides changed it. */
+/* Several sides changed it, or its rows may be of other tokens than those of other sides, whoever
+ * changed it. */
 static int look(struct st_weave *w, struct st_weave_unit *u, bool *yes, struct st_err *e)
 {
 	char format[64] = "";
-	bool fits, everywhere = true, whole = true, torn = false;
+	bool fits, everywhere = true, whole = true, torn = false, mixed = false;
 	size_t changed = 0;
 	int rc = ST_OK;
 
@@ -321,9 +322,11 @@ static int look(struct st_weave *w, struct st_weave_unit *u, bool *yes, struct s
 		*yes = fits || (!v->n && !v->index);
 		changed += i && *yes && !same_files(&u->base, v);
 	}
+	if (rc == ST_OK && *yes)
+		rc = st_weave_tokens_mixed(w, u->name, changed != 0, &mixed, e);
 	if (rc == ST_OK && *yes && w->bases)
 		rc = look_bases(w, u, &whole, &torn, e);
-	*yes = *yes && (whole ? changed > 1 : !all_same(w, u));
+	*yes = *yes && (whole ? mixed || changed > 1 : !all_same(w, u));
 	for (size_t i = torn; rc == ST_OK && *yes && i <= w->n; i++)
 		rc = find_homes(w, version(u, i), format, sizeof(format), yes, e);
 	if (rc == ST_OK && *yes)

@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Vocabularies in merges, where the files of the model or of the tokenizer are not one for one.
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+# t0 to t3, and these: in the order of their ids.
+tokenizer() { # tokens
+	python3 - "$@" <<-'END'
+	import json, sys
+	ids = {t: i for i, t in enumerate(["t0", "t1", "t2", "t3"] + sys.argv[1:])}
+	json.dump({"model": {"vocab": ids}}, open("tokenizer.json", "w"), indent=1)
+	END
+}
+
+says() { # tokens: as the tokenizer has them
+	mv tokenizer.json ../said
+	tokenizer "$@"
+	cmp ../said tokenizer.json
+}
+
+# main and side, as three commands make base, ours and theirs.
+forked() {
+	repo
+	eval "$1"
+	strata add . && strata commit -q -m one
+	strata branch side
+	eval "$2"
+	strata add . && strata commit -q -m two
+	strata switch -q side
+	eval "$3"
+	strata add . && strata commit -q -m three
+	strata switch -q main
+}
+
+row() { # revision file tensor number
+	strata cat "$1:$2::$3" | tail -c +$(($4 * 16 + 1)) | head -c 16
+}
+
+same() { # file row, revision file row; of the embedding
+	row HEAD "$1" emb "$2" >../row.got
+	row "$3" "$4" emb "$5" >../row.want
+	cmp ../row.got ../row.want
+}
+
+ends() { # the merge, joined
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	strata fsck -q --full
+}
+
+# ---- shards ----
+
+first=model-00001-of-00002.safetensors
+second=model-00002-of-00002.safetensors
+
+shards() { # rows:seed of the embedding
+	model $first "emb:F32:${1%:*},4:${1#*:}"
+	model $second w:F32:4,4:1
+	cat >model.safetensors.index.json <<-END
+	{"metadata":{"total_size":$((16 * ${1%:*} + 64))},"weight_map":{"emb":"$first","w":"$second"}}
+	END
+}
+
+one_file() { # rows:seed
+	strata rm -q $first $second model.safetensors.index.json
+	model model.safetensors "emb:F32:${1%:*},4:${1#*:}" w:F32:4,4:1
+}
+
+# Only one side changed a shard, and the union has more rows.
+shard_grows() { # ours's rows, theirs's
+	forked 'tokenizer; shards 5:1' "tokenizer A; shards $1" "tokenizer B; shards $2"
+	rc 1 strata merge -q side
+	ends
+	says A B
+	match 'f32 +\[6, 4\]' strata ls --tensors $first
+	grep -q '"total_size":160' model.safetensors.index.json
+	same $first 4 HEAD^1 $first 4
+	same $first 5 HEAD^2 $first 4
+}
+
+# Only theirs changed the model's files, and has them otherwise.
+shards_joined() {
+	forked 'tokenizer; shards 8:1' 'tokenizer A' 'tokenizer B; one_file 8:2'
+	rc 1 strata merge -q side
+	match '^  vocabulary +model.safetensors::emb ' strata status
+	ends
+	says A B
+	same model.safetensors 4 HEAD^1 $first 4
+	same model.safetensors 5 HEAD^2 model.safetensors 4
+	same model.safetensors 0 HEAD^2 model.safetensors 0
+	strata undo -q
+	rc 1 strata merge -q side
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD
+	strata undo -q
+	rc 1 strata merge -q side
+	strata resolve -q tokenizer.json --ours
+	rc 7 strata resolve emb --theirs
+}
+
+it 'a shard that only ours changed' shard_grows 5:2 5:1
+it 'a shard that only theirs changed' shard_grows 5:1 5:2
+it 'a shard that nobody changed' shard_grows 5:1 5:1
+it 'shards that theirs made one file' shards_joined
+finish
