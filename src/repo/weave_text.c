@@ -570,7 +570,7 @@ static bool ends_line(const struct st_buf *b)
 static int by_key(struct texts *x, bool *done, struct st_err *e)
 {
 	struct st_keys_text sides[ST_THREE_SIDES];
-	struct st_keys k = { .base = { x->s->base ? x->base.p : NULL, x->base.len },
+	struct st_keys k = { .base = { x->s->base && !x->baseless ? x->base.p : NULL, x->base.len },
 			     .sides = sides,
 			     .n = x->n,
 			     .decide = decide_key,
@@ -626,6 +626,16 @@ static bool has_keys(struct texts *x)
 	return x->lang == ST_KEYS_YAML || ends(x->s->path, ".json");
 }
 
+/* What all sides have as one. */
+static bool is_agreed(const struct texts *x)
+{
+	bool same = true;
+
+	for (size_t i = 0; i < x->n; i++)
+		same = same && x->s->side[i] && st_weave_same(x->s->side[0], x->s->side[i]);
+	return same;
+}
+
 /* Of several bases that differ. */
 static int join_bases(struct texts *x, struct st_err *e)
 {
@@ -634,6 +644,10 @@ static int join_bases(struct texts *x, struct st_err *e)
 
 	if (!st_weave_baseless(x->w, x->s->base))
 		return ST_OK;
+	if (is_agreed(x)) {
+		st_buf_clear(&x->base);
+		return st_buf_add(&x->base, x->side[0].p, x->side[0].len, e);
+	}
 	rc = st_weave_base_text(x->w, x->s->base->path, keys ? &x->lang : NULL, &x->base, &found,
 				e);
 	x->baseless = !found;
@@ -669,14 +683,41 @@ static bool is_lone(const struct texts *x)
 	return x->clash && !all && st_vocab_is_table(st_weave_file_name(x->s->path));
 }
 
+/*
+ * A file of a tokenizer for which several bases have no answer is one side's as a whole, too; in a
+ * union it has what either side has, key by key. *made false: that is to be made yet, or it is no
+ * such file.
+ */
+static int without_base(struct texts *x, bool *keys, bool *made, struct st_err *e)
+{
+	const char *path = x->s->path;
+	struct st_choice c;
+	bool clash = false;
+	int rc = ST_OK;
+
+	*keys = *made = false;
+	if (x->n == 2 && x->s->side[0] && x->s->side[1] && has_keys(x) &&
+	    st_vocab_file(st_weave_file_name(path)))
+		rc = st_weave_tokens_clash(x->w, path, &clash, e);
+	if (rc == ST_OK && clash)
+		rc = st_weave_known(x->w, path, "", 0, &c, e);
+	if (rc != ST_OK || !clash)
+		return rc;
+	*keys = c.how == ST_HOW_UNION || (c.how == ST_HOW_OPEN && st_weave_united(x->w, path));
+	*made = !*keys;
+	return *made ? st_weave_whole(x->w, x->s, ST_CONFLICT_VOCABULARY, e) : ST_OK;
+}
+
 static int weave_text(struct texts *x, struct st_err *e)
 {
-	bool keys = false, made = false;
+	bool keys = false, made = false, alone = false;
 	int rc = join_bases(x, e);
 
 	if (rc == ST_OK && is_lone(x))
 		rc = lone_table(x, &made, e);
-	if (rc == ST_OK && !made && !x->baseless && has_keys(x))
+	if (rc == ST_OK && !made && x->baseless)
+		rc = without_base(x, &alone, &made, e);
+	if (rc == ST_OK && !made && (!x->baseless || alone) && has_keys(x))
 		rc = by_key(x, &keys, e);
 	return rc == ST_OK && !made && !keys ? by_line(x, e) : rc;
 }

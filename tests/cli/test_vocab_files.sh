@@ -101,8 +101,62 @@ shards_joined() {
 	rc 7 strata resolve emb --theirs
 }
 
+# ---- several bases ----
+
+put() { # rows:seed of the embedding, tokens
+	model m.safetensors "emb:F32:${1%:*},4:${1#*:}"
+	echo "{\"vocab_size\": ${1%:*}}" >config.json
+	shift
+	tokenizer "$@"
+}
+
+# Each side merges what the other one had, joined, and goes on from there: A of main, B of side.
+crossed() { # what side has besides B then
+	forked 'put 4:1' 'put 5:2 A' "put $1"
+	strata branch mine
+	rc 1 strata merge -q side
+	strata branch -f theirs side
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	strata switch -q side
+	rc 1 strata merge -q mine
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	strata switch -q main
+}
+
+# A has another id in each base, so that these have no answer for the tokenizer.
+tokens_crossed() {
+	crossed '6:3 B A'
+	put 7:4 A B C
+	strata commit -q -a -m four
+	strata switch -q side
+	says B A
+	put 7:5 B A D
+	strata commit -q -a -m five
+	strata switch -q main
+	rc 1 strata merge side
+	match '^  vocabulary +tokenizer.json$' strata status
+	strata status >../before
+	ends
+	says A B C D
+	out '{"vocab_size": 8}' cat config.json
+	same m.safetensors 6 HEAD^1 m.safetensors 6
+	same m.safetensors 7 HEAD^2 m.safetensors 6
+	strata undo -q
+	# of one side only together
+	rc 1 strata merge -q side
+	strata resolve -q tokenizer.json --theirs
+	rc 7 strata resolve emb --ours
+	strata resolve -q emb --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD
+	strata merge -q --replay HEAD
+}
+
 it 'a shard that only ours changed' shard_grows 5:2 5:1
 it 'a shard that only theirs changed' shard_grows 5:1 5:2
 it 'a shard that nobody changed' shard_grows 5:1 5:1
 it 'shards that theirs made one file' shards_joined
+it 'a tokenizer after merges crosswise' tokens_crossed
 finish
