@@ -71,8 +71,8 @@ struct st_three {
 	int (*head)(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
 		    struct st_oid *id, struct st_err *e);
 	void *head_arg;
-	/* Of a tensor that all sides have as the base has it or otherwise, or (base NULL) that those
-	 * sides added that are not NULL. out is zero. NULL: no rows are of tokens. */
+	/* Of a tensor that all sides have, or (base NULL) that those sides added that are not NULL.
+	 * out is zero. NULL: no rows are of tokens. */
 	int (*tokens)(void *arg, const struct st_operand *base,
 		      const struct st_operand *const *sides, struct st_three_tokens *out,
 		      struct st_err *e);

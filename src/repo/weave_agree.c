@@ -187,18 +187,19 @@ static int check_twice(struct agreeing *k, struct st_err *e)
 	return rc;
 }
 
-/* ---- a union ---- */
+/* ---- what the files say ---- */
 
-static int by_hand(const char *dir, const char *file, const struct st_token *t, const char *what,
-		   struct st_err *e)
+static int refuse_token(const struct agreeing *k, const char *file, const struct st_token *t,
+			const char *what, struct st_err *e)
 {
 	struct st_quote q;
 
 	return st_fail(e, ST_EREFUSED,
-		       "the union of the vocabularies cannot be written: token %s would %s in "
-		       "%s%s: decide for one side, or stage the tokenizer's files and the model "
-		       "with 'strata add'",
-		       st_quote(&q, t->text, t->len), what, dir, file);
+		       "token %s of the %s would %s in %s%s: decide for one side, or stage the "
+		       "tokenizer's files and the model with 'strata add'; or give both sides the "
+		       "same kinds of files first, on their branches",
+		       st_quote(&q, t->text, t->len),
+		       st_weave_united(k->w, k->dir) ? "union" : "tokenizer", what, k->dir, file);
 }
 
 /* The tokens that a version has in a file that has all of them, and in what belongs to that. */
@@ -230,25 +231,35 @@ static bool may_lack(const struct agreeing *k, const struct st_vocab *of, const 
 	return false;
 }
 
-static int check_kind(struct agreeing *k, const struct st_vocab *all, const char *file,
-		      struct st_err *e)
+static int compare_kind(struct agreeing *k, const struct st_vocab *all, const char *file,
+			struct st_vocab *got, struct st_vocab *of, struct st_err *e)
 {
-	struct st_vocab got, of[2];
-	int rc;
+	int rc = read_kind(k, k->x, file, got, e);
 
-	st_vocab_init(&got);
-	st_vocab_init(&of[0]);
-	st_vocab_init(&of[1]);
-	rc = read_kind(k, k->x, file, &got, e);
-	for (size_t i = 0; rc == ST_OK && got.file && i < 2; i++)
+	for (size_t i = 0; rc == ST_OK && got->file && i < k->w->n; i++)
 		rc = read_kind(k, &k->w->sides[i], file, &of[i], e);
-	for (size_t i = 0; rc == ST_OK && got.file && i < all->n; i++)
-		if (!st_map_get(&got.ids, all->v[i].text, all->v[i].len, NULL) &&
+	for (size_t i = 0; rc == ST_OK && got->file && i < all->n; i++)
+		if (!st_map_get(&got->ids, all->v[i].text, all->v[i].len, NULL) &&
 		    !may_lack(k, of, &all->v[i]))
-			rc = by_hand(k->dir, file, &all->v[i], "be missing", e);
-	st_vocab_release(&got);
-	st_vocab_release(&of[0]);
-	st_vocab_release(&of[1]);
+			rc = refuse_token(k, file, &all->v[i], "be missing", e);
+	return rc;
+}
+
+/* Each kind of file that has all tokens has those of the others. */
+static int check_kinds(struct agreeing *k, const struct st_vocab *all, struct st_err *e)
+{
+	struct st_vocab got, of[ST_THREE_SIDES];
+	int rc = ST_OK;
+
+	for (size_t kind = 0; rc == ST_OK && kind < ST_VOCAB_WHOLE; kind++) {
+		st_vocab_init(&got);
+		for (size_t i = 0; i < k->w->n; i++)
+			st_vocab_init(&of[i]);
+		rc = compare_kind(k, all, st_vocab_table(kind), &got, of, e);
+		st_vocab_release(&got);
+		for (size_t i = 0; i < k->w->n; i++)
+			st_vocab_release(&of[i]);
+	}
 	return rc;
 }
 
@@ -275,13 +286,11 @@ static int check_union(struct agreeing *k, struct st_err *e)
 		uint64_t id;
 
 		if (!st_map_get(&all.ids, t->text, t->len, &id) || id != t->id)
-			rc = by_hand(k->dir, t->file, t, "have another id", e);
+			rc = refuse_token(k, t->file, t, "have another id", e);
 	}
 	for (size_t i = 0; rc == ST_OK && i < all.n; i++)
 		if (!st_map_get(&k->got.ids, all.v[i].text, all.v[i].len, NULL))
-			rc = by_hand(k->dir, all.v[i].file, &all.v[i], "be missing", e);
-	for (size_t i = 0; rc == ST_OK && i < ST_VOCAB_WHOLE; i++)
-		rc = check_kind(k, &all, st_vocab_table(i), e);
+			rc = refuse_token(k, all.v[i].file, &all.v[i], "be missing", e);
 	st_vocab_release(&all);
 	return rc;
 }
@@ -400,6 +409,8 @@ static int check(struct agreeing *k, struct st_err *e)
 	rc = check_twice(k, e);
 	if (rc == ST_OK && st_weave_united(k->w, k->dir))
 		rc = check_union(k, e);
+	if (rc == ST_OK)
+		rc = check_kinds(k, &k->got, e);
 	for (size_t i = 0; rc == ST_OK && i < d->nitems; i++) {
 		const struct st_merge_item *it = &d->items[i];
 

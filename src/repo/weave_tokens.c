@@ -22,6 +22,7 @@ struct st_weave_tokens { /* of the models of a folder */
 	bool any;	 /* is there something to say? */
 	bool own;	 /* the tokenizer is in the very folder */
 	bool clash;	 /* several sides changed their tokens, and not in the same way */
+	bool moved;	 /* some side has tokens of the base under other ids, or not at all */
 	struct st_three_tokens what;
 	uint64_t base_end, end[ST_THREE_SIDES]; /* past the largest id */
 	bool other[ST_THREE_SIDES];		/* the side has other tokens than the base */
@@ -99,6 +100,7 @@ static void compare(struct reading *k)
 		if (!k->other[i])
 			continue;
 		first = changed++ ? first : i;
+		k->k->moved = k->k->moved || !is_head(&k->base, &k->side[i]);
 		differ = differ || !same_tokens(&k->side[first], &k->side[i]) ||
 			 (k->torn && changed > 1);
 	}
@@ -270,13 +272,14 @@ static bool like(const struct st_operand *a, const struct st_operand *b)
 	       (a->ndim == 1 || a->shape[1] == b->shape[1]);
 }
 
-/* A row for every token in the base and on some side. One that has none for its new tokens has not
- * made the rows those of anything else. */
+/* A row for every token in the base and on some side; a side that has none for its new tokens has
+ * not made the rows those of anything else. Where no side has any for new ones the old ones are of
+ * tokens as before, which matters only where those have other numbers. */
 static bool has_rows(const struct st_weave_tokens *k, size_t n, const struct st_operand *base,
 		     const struct st_operand *const *sides)
 {
 	const struct st_operand *first = base;
-	bool any = false;
+	bool any = false, old = k->base_end && (!base || k->moved);
 
 	if (base && base->ndim && base->shape[0] < k->base_end)
 		return false;
@@ -286,7 +289,8 @@ static bool has_rows(const struct st_weave_tokens *k, size_t n, const struct st_
 		first = first ? first : sides[i];
 		if (!like(first, sides[i]))
 			return false;
-		any = any || sides[i]->shape[0] >= k->end[i];
+		any = any || sides[i]->shape[0] >= k->end[i] ||
+		      (old && sides[i]->shape[0] >= k->base_end);
 	}
 	return any;
 }

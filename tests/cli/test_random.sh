@@ -22,12 +22,13 @@ finds() { # walks, sabotage, rule that breaks
 	STRATA=$PWD/bin/strata ST_SECONDS='' rc 1 python3 "$ST_SRC/tests/cli/random_$1.py" \
 		--seed 1 --runs 2 --cut 0 --keep .
 	grep "does not hold: $3" "$t_tmp/out"
-	sh -n random_*-1/commands.sh
+	sh -n random_*-[12]/commands.sh
 }
 
 it 'merges files' walks merge
 it 'merges models in shards' walks shards
 it 'makes histories' walks repo
+it 'merges tokenizers with their rows' walks vocab
 it 'would see files that lose a byte' finds merge \
 	'[ "$1" != merge ] || truncate -s -1 notes' '--continue leaves the files as they are'
 it 'would see an index that does not fit' finds shards \
@@ -35,4 +36,7 @@ it 'would see an index that does not fit' finds shards \
 it 'would see a version that comes back otherwise' finds repo \
 	'[ "$1" != checkout ] || find ../out -type f -size -4 -exec truncate -s -1 {} +' \
 	'.* makes the version that it should'
+it 'would see a tokenizer with other tokens' finds vocab \
+	'[ "$3" != --continue ] || sed -i s/t3/t9/ $(ls tokenizer.json vocab.* 2>/dev/null)' \
+	'the tokens are somebody'
 finish

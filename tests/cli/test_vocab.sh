@@ -760,6 +760,34 @@ untouched() {
 	same emb 6 HEAD^1 6
 }
 
+# Ours has another kind of file besides, of the same tokens; theirs's new one would not be in it.
+kind_that_came() {
+	forked 'tokens 4 >vocab.txt; model m.safetensors emb:F32:4,4:1' \
+		"table tokenizer.json '$base'" 'tokens 4 B >vocab.txt; model m.safetensors emb:F32:5,4:3'
+	err 'token "B" of the tokenizer would be missing in tokenizer.json: ' strata merge side
+	out '' strata status -s
+	strata switch -q side
+	table tokenizer.json "$base_b"
+	strata add . && strata commit -q -m four
+	strata switch -q main
+	rc 1 strata merge -q side
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff side HEAD
+}
+
+# Rows of the old tokens, which theirs gave other numbers; neither side has rows for new ones.
+old_rows() {
+	both_grow 'model m.safetensors emb:F32:4,4:1' 'model m.safetensors emb:F32:4,4:1 head:F32:4,4:7' \
+		'table tokenizer.json "{\"t0\": 0, \"t2\": 1, \"t3\": 2}"
+		model m.safetensors emb:F32:3,4:3'
+	rc 1 strata merge -q side
+	match '^  vocabulary +m.safetensors::head$' strata status
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff side HEAD
+}
+
 it 'rows of one side, the old ones of the other' one_side 12,4:1 10,4:2 side main
 it 'and the other way round' one_side 10,4:2 12,4:1 main side
 it 'old rows that both changed' both_changed
@@ -795,4 +823,6 @@ it 'a model that theirs has' model_that_came
 it 'a token of ours without a row' rowless : 'model m.safetensors emb:F32:5,4:3' A
 it 'a token of theirs without a row' rowless 'model m.safetensors emb:F32:5,4:3' : B
 it 'rows that nobody changed' untouched
+it 'a kind of file that only ours has' kind_that_came
+it 'rows of old tokens that got other numbers' old_rows
 finish
