@@ -18,6 +18,7 @@
  *	weave_tokens.c	which rows of a tensor are of whose tokens
  *	weave_agree.c	and whether what came out agrees
  *	weave_union.c	and the rows of tensors that go with them
+ *	weave_row_base.c	the base of each, where several bases differ
  */
 #ifndef ST_REPO_WEAVE_H
 #define ST_REPO_WEAVE_H
@@ -33,6 +34,7 @@
 
 struct st_fabric;
 struct st_keys_text;
+struct st_row_bases;
 struct st_sewn;
 struct st_thread;
 struct st_weave_bases;
@@ -359,6 +361,7 @@ struct st_thread { /* a tensor of the result */
 	/* METHOD, UNION: what the inputs are; one of each side, NULL: absent */
 	const struct st_operand *base, **in;
 	const struct st_weave_vocab *vocab; /* UNION */
+	struct st_row_bases *row_bases;	    /* UNION: where several bases differ; or NULL */
 	bool open;			    /* what it will be is not decided yet */
 	const char *seed_name; /* what keys random numbers: one name for tensors of one memory */
 	size_t seed_len;
@@ -395,6 +398,7 @@ struct st_rows {
 	const struct st_choice *how;
 	const struct st_vocab_union *u;
 	const struct st_operand *op, *base; /* base NULL: absent */
+	struct st_row_bases *bases;	    /* instead of base; NULL: there is one */
 	const struct st_operand *const *in; /* ours, theirs */
 	struct st_blend b;
 };
@@ -403,7 +407,19 @@ struct st_rows {
 ST_MUST int st_rows_count(const struct st_vocab_union *u, const struct st_weave_vocab *v,
 			  const struct st_operand *ours, const struct st_operand *theirs,
 			  uint64_t *n, struct st_err *e);
+/* Are rows of the two of one type and length? */
+bool st_rows_alike(const struct st_operand *a, const struct st_operand *b);
 ST_MUST int st_rows_fill(const struct st_rows *r, const struct st_ctx *ctx, st_bytes_fn sink,
 			 void *arg, struct st_err *e);
+
+/* weave_row_base.c */
+ST_MUST int st_row_bases_open(struct st_row_bases *b, struct st_err *e);
+void st_row_bases_close(struct st_row_bases *b);
+/*
+ * The base's row of a row of the union, a token's or none's, of `len` bytes, into out; work has
+ * room for another one. *has false: there is none, or the bases have no answer.
+ */
+ST_MUST int st_row_bases_read(const struct st_row_bases *b, uint64_t row, bool token, size_t len,
+			      uint8_t *out, uint8_t *work, bool *has, struct st_err *e);
 
 #endif

@@ -218,6 +218,15 @@ static int blend(struct st_weaving *k, const struct st_fate *f, const struct st_
 	return rc == ST_OK ? add_rows(k, f, e) : rc;
 }
 
+/* Each row has a base of its own where several bases differ about the file. */
+static int row_bases(struct st_weaving *k, const struct st_fate *f, struct st_thread *t,
+		     struct st_err *e)
+{
+	t->base = NULL;
+	return st_row_bases_find(k, t->vocab, f->base ? f->base : f->sides[0], f->sides[0],
+				 &t->row_bases, e);
+}
+
 /* Where the two sides' rows of one token come together. */
 static int unite(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		 struct st_err *e)
@@ -258,7 +267,7 @@ static int unite(struct st_weaving *k, const struct st_fate *f, const struct st_
 		return rc;
 	t = &k->f.v[k->f.n - 1];
 	t->vocab = v;
-	return ST_OK;
+	return k->bases ? row_bases(k, f, t, e) : ST_OK;
 }
 
 static int note_open(struct st_weaving *k, const struct st_fate *f, struct st_err *e)

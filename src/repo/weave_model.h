@@ -43,6 +43,16 @@ void st_weaving_close(struct st_weaving *k);
 ST_MUST int st_weaving_other(struct st_weaving *k, const struct st_oid *commit,
 			     const struct st_side **out, struct st_err *e);
 
+/* base, by name, in one of the versions that k->bases, which are there, are numbered as; NULL: that
+ * has none. *side: whose it is. */
+const struct st_operand *st_weaving_base_tensor(const struct st_weaving *k, size_t i,
+						const struct st_operand *base,
+						const struct st_side **side);
+/* weave_row_base.c: of a tensor with rows like that one's, while k is open; k->bases are there. */
+ST_MUST int st_row_bases_find(struct st_weaving *k, const struct st_weave_vocab *v,
+			      const struct st_operand *base, const struct st_operand *like,
+			      struct st_row_bases **out, struct st_err *e);
+
 static inline const struct st_side *st_weaving_side(const struct st_weaving *k, size_t i)
 {
 	return st_diff_side_get(k->f.side[i]);

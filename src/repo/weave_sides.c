@@ -111,6 +111,17 @@ static const struct st_operand *tensor_of(const struct choosing *x, size_t i, bo
 	return &st_diff_side_get(x->b->v[i].side)->t[at];
 }
 
+const struct st_operand *st_weaving_base_tensor(const struct st_weaving *k, size_t i,
+						const struct st_operand *base,
+						const struct st_side **side)
+{
+	const struct choosing x = { k->bases, base->name, base->name_len };
+	bool tied;
+
+	*side = st_diff_side_get(k->bases->v[i].side);
+	return tensor_of(&x, i, &tied);
+}
+
 static bool same_tensor(void *arg, size_t i, size_t k)
 {
 	bool ta, tb;

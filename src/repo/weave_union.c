@@ -28,7 +28,7 @@ struct rows {
 	uint64_t *at;			/* OURS, THEIRS: its number there */
 	uint64_t *both[3];		/* BOTH: ours's, theirs's and the base's number, in order */
 	size_t nboth;
-	uint8_t *work; /* three rows */
+	uint8_t *work; /* four rows */
 	st_bytes_fn sink;
 	void *arg;
 	uint64_t done; /* rows that are out, */
@@ -37,7 +37,7 @@ struct rows {
 
 /* ---- shapes ---- */
 
-static bool same_rows(const struct st_operand *a, const struct st_operand *b)
+bool st_rows_alike(const struct st_operand *a, const struct st_operand *b)
 {
 	if (a->ndim < 1 || a->ndim != b->ndim || a->dtype != b->dtype)
 		return false;
@@ -76,7 +76,7 @@ int st_rows_count(const struct st_vocab_union *u, const struct st_weave_vocab *v
 		  const struct st_operand *ours, const struct st_operand *theirs, uint64_t *n,
 		  struct st_err *e)
 {
-	if (!same_rows(ours, theirs))
+	if (!st_rows_alike(ours, theirs))
 		return st_fail(e, ST_EREFUSED,
 			       "tensor \"%.200s\": the sides have rows of other types or lengths",
 			       ours->name);
@@ -91,13 +91,17 @@ int st_rows_count(const struct st_vocab_union *u, const struct st_weave_vocab *v
 /* Rows of a union's id on all sides; ST_NO_TOKEN: it has none. */
 struct row {
 	uint64_t ours, theirs, base;
+	uint64_t at; /* in the union, */
+	bool token;  /* where it is of one */
 };
 
 static void find_row(const struct rows *k, uint64_t i, struct row *x)
 {
 	const struct st_vocab_union *u = k->r->u;
 
-	if (i < u->end && (u->ours[i] || u->from[i] != ST_NO_TOKEN)) {
+	x->at = i;
+	x->token = i < u->end && (u->ours[i] || u->from[i] != ST_NO_TOKEN);
+	if (x->token) {
 		x->ours = u->ours[i] ? i : ST_NO_TOKEN;
 		x->theirs = u->from[i];
 		x->base = u->base[i];
@@ -126,24 +130,34 @@ static int add_both(struct rows *k, const struct row *x)
 	return FROM_BOTH;
 }
 
+static int read_base(const struct rows *k, const struct row *x, uint8_t *out, bool *has,
+		     struct st_err *e)
+{
+	*has = x->base != ST_NO_TOKEN;
+	if (k->r->bases)
+		return st_row_bases_read(k->r->bases, x->at, x->token, k->len, out, out + k->len,
+					 has, e);
+	return *has ? read_row(k, &k->r->b.base, x->base, out, e) : ST_OK;
+}
+
 /* Both sides have the row. */
 static int compare(struct rows *k, const struct row *x, enum row_from *from, struct st_err *e)
 {
 	const struct st_choice *how = k->r->how;
 	uint8_t *ours = k->work, *theirs = ours + k->len, *base = theirs + k->len;
 	struct st_method_info info;
+	bool has = false;
 	int rc = read_row(k, &k->r->b.models[0], x->ours, ours, e);
 
 	*from = FROM_OURS;
 	if (rc == ST_OK)
 		rc = read_row(k, &k->r->b.models[1], x->theirs, theirs, e);
-	if (rc == ST_OK && x->base != ST_NO_TOKEN)
-		rc = read_row(k, &k->r->b.base, x->base, base, e);
 	if (rc != ST_OK || memcmp(ours, theirs, k->len) == 0)
 		return rc;
-	if (x->base != ST_NO_TOKEN && memcmp(theirs, base, k->len) == 0)
-		return ST_OK;
-	if (x->base != ST_NO_TOKEN && memcmp(ours, base, k->len) == 0)
+	rc = read_base(k, x, base, &has, e);
+	if (rc != ST_OK || (has && memcmp(theirs, base, k->len) == 0))
+		return rc;
+	if (has && memcmp(ours, base, k->len) == 0)
 		*from = FROM_THEIRS;
 	else if (how->rows != ST_HOW_METHOD)
 		*from = how->side ? FROM_THEIRS : FROM_OURS;
@@ -305,7 +319,7 @@ static int begin(struct rows *k, struct st_err *e)
 		return rc;
 	k->from = st_calloc(n, 1, e);
 	k->at = st_calloc(n, sizeof(*k->at), e);
-	k->work = st_calloc(3, k->len, e);
+	k->work = st_calloc(4, k->len, e);
 	for (size_t i = 0; i < 3; i++)
 		k->both[i] = r->how->rows == ST_HOW_METHOD ? st_calloc(n, sizeof(uint64_t), e) :
 							     NULL;
@@ -320,7 +334,8 @@ int st_rows_fill(const struct st_rows *r, const struct st_ctx *ctx, st_bytes_fn 
 			  .n = r->op->shape[0],
 			  .nours = r->in[0]->shape[0],
 			  .ntheirs = r->in[1]->shape[0],
-			  .nbase = r->base && same_rows(r->base, r->in[0]) ? r->base->shape[0] : 0,
+			  .nbase = r->base && st_rows_alike(r->base, r->in[0]) ? r->base->shape[0] :
+										 0,
 			  .sink = sink,
 			  .arg = arg };
 	int rc = k.n ? st_size(r->op->nbytes / k.n, &k.len, e) : ST_OK;
@@ -331,8 +346,12 @@ int st_rows_fill(const struct st_rows *r, const struct st_ctx *ctx, st_bytes_fn 
 		return st_fail(e, ST_EREFUSED, "a row of tensor \"%.200s\" is no whole bytes",
 			       r->op->name);
 	rc = begin(&k, e);
+	if (rc == ST_OK && r->bases)
+		rc = st_row_bases_open(r->bases, e);
 	if (rc == ST_OK)
 		rc = find_rows(&k, e);
+	if (r->bases)
+		st_row_bases_close(r->bases);
 	if (rc == ST_OK && k.nboth)
 		rc = join(&k, e);
 	if (rc == ST_OK)

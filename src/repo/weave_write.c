@@ -143,6 +143,7 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 					   .u = &t->vocab->u,
 					   .op = t->op,
 					   .base = t->base,
+					   .bases = t->row_bases,
 					   .in = t->in,
 					   .b = b };
 

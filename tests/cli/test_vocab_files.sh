@@ -110,9 +110,26 @@ put() { # rows:seed of the embedding, tokens
 	tokenizer "$@"
 }
 
+train() { # number=value...: rows of the embedding
+	python3 - "$@" <<-'END'
+	import struct, sys
+	b = bytearray(open("m.safetensors", "rb").read())
+	n = 8 + struct.unpack("<Q", b[:8])[0]
+	for x in sys.argv[1:]:
+	    i, v = x.split("=")
+	    b[n + 16 * int(i):n + 16 * int(i) + 16] = struct.pack("<4f", *[float(v)] * 4)
+	open("m.safetensors", "wb").write(b)
+	END
+}
+
+trained() {
+	train "$@"
+	strata commit -q -a -m trained
+}
+
 # Each side merges what the other one had, joined, and goes on from there: A of main, B of side.
 crossed() { # what side has besides B then
-	forked 'put 4:1' 'put 5:2 A' "put $1"
+	forked 'put 4:1' 'put 5:1 A; train 4=100' "put $1; train 4=200"
 	strata branch mine
 	rc 1 strata merge -q side
 	strata branch -f theirs side
@@ -127,7 +144,7 @@ crossed() { # what side has besides B then
 
 # A has another id in each base, so that these have no answer for the tokenizer.
 tokens_crossed() {
-	crossed '6:3 B A'
+	crossed '6:1 B A'
 	put 7:4 A B C
 	strata commit -q -a -m four
 	strata switch -q side
@@ -154,9 +171,58 @@ tokens_crossed() {
 	strata merge -q --replay HEAD
 }
 
+# The embedding grew on both sides, so that it has no base as a whole; its rows have.
+rows_crossed() { # what main and side train then: number=value, of a token of the base
+	crossed '5:1 B'
+	[ -z "$1" ] && echo more >other && strata add other && strata commit -q -m four
+	[ -z "$1" ] || trained $1
+	strata switch -q side
+	[ -z "$2" ] || trained $2
+	strata switch -q main
+	rc 1 strata merge -q side
+	ends
+	says A B
+}
+
+rows_of_one() {
+	rows_crossed '1=10' '2=20 3=30'
+	same m.safetensors 0 HEAD^1 m.safetensors 0
+	same m.safetensors 1 HEAD^1 m.safetensors 1
+	same m.safetensors 2 HEAD^2 m.safetensors 2
+	same m.safetensors 3 HEAD^2 m.safetensors 3
+	strata undo -q
+	# that both did
+	trained 2=11
+	rc 1 strata merge -q side
+	ends
+	same m.safetensors 2 HEAD^1 m.safetensors 2
+	same m.safetensors 3 HEAD^2 m.safetensors 3
+	strata undo -q
+	rc 1 strata merge -q side
+	strata resolve -q '*' --vocab union --theirs
+	strata merge -q --continue
+	same m.safetensors 1 HEAD^1 m.safetensors 1
+	same m.safetensors 2 HEAD^2 m.safetensors 2
+}
+
+# B is 4 on side, before A, and 5 on main.
+rows_that_came() {
+	rows_crossed '' '4=40'
+	same m.safetensors 4 HEAD^1 m.safetensors 4
+	same m.safetensors 5 HEAD^2 m.safetensors 4
+	strata undo -q
+	trained 4=50
+	rc 1 strata merge -q side
+	ends
+	same m.safetensors 4 HEAD^1 m.safetensors 4
+	same m.safetensors 5 HEAD^2 m.safetensors 4
+}
+
 it 'a shard that only ours changed' shard_grows 5:2 5:1
 it 'a shard that only theirs changed' shard_grows 5:1 5:2
 it 'a shard that nobody changed' shard_grows 5:1 5:1
 it 'shards that theirs made one file' shards_joined
 it 'a tokenizer after merges crosswise' tokens_crossed
+it 'rows after merges crosswise' rows_of_one
+it 'rows of new tokens after them' rows_that_came
 finish
