@@ -108,7 +108,8 @@ static int settle_one(struct settling *s, struct st_merge_item *it, const char *
 	return st_map_put(&s->paths, it->path, it->path_len, 1, NULL, NULL, e);
 }
 
-/* Can the item be settled so? What a glob matches besides is left as it is. */
+/* Can the item be settled so? What a glob matches besides is left as it is: of a tensor that is no
+ * conflict of the vocabulary only its name says that it has rows of tokens. */
 static bool applies(const struct settling *s, const struct st_merge_item *it, bool exact)
 {
 	enum st_conflict kind;
@@ -117,7 +118,7 @@ static bool applies(const struct settling *s, const struct st_merge_item *it, bo
 		return true;
 	if (s->choice.how == ST_HOW_UNION)
 		return kind == ST_CONFLICT_VOCABULARY ||
-		       (it->name_len &&
+		       (exact && it->name_len &&
 			(kind == ST_CONFLICT_VALUES || kind == ST_CONFLICT_ADD_ADD));
 	if (s->choice.how != ST_HOW_METHOD || exact)
 		return true;
@@ -172,11 +173,16 @@ static int say_spared(const char *glob, const struct st_merge_item *it, struct s
 		       glob, it->path);
 }
 
-static int match(struct settling *s, const char *glob, const char *how, struct st_err *e)
+struct matched {
+	const struct st_merge_item *spared;
+	size_t hits, done;
+};
+
+/* exact: the glob means nothing else than these. */
+static int match_items(struct settling *s, const char *glob, bool exact, struct matched *m,
+		       struct st_err *e)
 {
 	bool yes, pattern = strpbrk(glob, "*?[") != NULL;
-	const struct st_merge_item *spared = NULL;
-	size_t hits = 0, done = 0;
 	int rc = ST_OK;
 
 	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++) {
@@ -185,24 +191,35 @@ static int match(struct settling *s, const char *glob, const char *how, struct s
 		rc = means(glob, it, &yes, e);
 		if (rc != ST_OK || !yes)
 			continue;
-		hits++;
+		m->hits++;
 		if (pattern && !is_named(s, it->path) &&
 		    (is_hand(it->how) || is_staged(s, it->path))) {
-			spared = it;
+			m->spared = it;
 			rc = st_map_put(&s->spared, it->path, it->path_len, 1, NULL, NULL, e);
 			continue;
 		}
-		if (!applies(s, it, !pattern))
+		if (!applies(s, it, exact))
 			continue;
-		done++;
-		rc = settle_one(s, it, how, e);
+		m->done++;
+		rc = settle_one(s, it, s->said, e);
 	}
-	if (rc == ST_OK && !hits)
+	return rc;
+}
+
+static int match(struct settling *s, const char *glob, struct st_err *e)
+{
+	bool pattern = strpbrk(glob, "*?[") != NULL;
+	struct matched m = { NULL };
+	int rc = match_items(s, glob, !pattern, &m, e);
+
+	if (rc == ST_OK && pattern && !m.done && s->choice.how == ST_HOW_UNION)
+		rc = match_items(s, glob, true, &m, e);
+	if (rc == ST_OK && !m.hits)
 		rc = st_fail(e, ST_ENOTFOUND,
 			     "'%s' matches no conflict: 'strata status' lists them", glob);
-	if (rc == ST_OK && !done && spared)
-		rc = say_spared(glob, spared, e);
-	if (rc == ST_OK && !done)
+	if (rc == ST_OK && !m.done && m.spared)
+		rc = say_spared(glob, m.spared, e);
+	if (rc == ST_OK && !m.done)
 		rc = st_fail(e, ST_EREFUSED,
 			     s->choice.how == ST_HOW_UNION ?
 				     "'%s' matches no vocabulary: 'strata status' lists conflicts" :
@@ -222,7 +239,7 @@ static int choose(struct settling *s, struct st_err *e)
 	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++)
 		s->was[i] = s->m.d.items[i].how;
 	for (size_t g = 0; rc == ST_OK && g < s->nglobs; g++)
-		rc = match(s, s->globs[g], s->said, e);
+		rc = match(s, s->globs[g], e);
 	return rc == ST_OK ? check_hands(s, e) : rc;
 }
 
@@ -442,7 +459,7 @@ static int join_others(struct settling *s, struct st_err *e)
 			continue;
 		rc = is_other(s, it, &other, e);
 		if (rc == ST_OK && !other)
-			rc = settle_one(s, it, "union", e);
+			rc = settle_one(s, it, s->said, e);
 	}
 	return rc;
 }

@@ -50,6 +50,39 @@ ends() { # the merge, joined
 	strata fsck -q --full
 }
 
+# ---- what is joined ----
+
+# Besides there are conflicts of other tensors, which a union leaves: with fewer rows than tokens,
+# and with more.
+others() {
+	forked 'tokenizer; model m.safetensors emb:F32:4,4:1 w:F32:2,4:1 v:F32:16,4:1' \
+		'tokenizer A; model m.safetensors emb:F32:5,4:2 w:F32:2,4:2 v:F32:16,4:2' \
+		'tokenizer B; model m.safetensors emb:F32:5,4:3 w:F32:2,4:3 v:F32:16,4:3'
+	rc 1 strata merge -q side
+	strata resolve -q m.safetensors::v --method linear
+	strata resolve -q '*' --vocab union
+	match '^  values +m.safetensors::w ' strata status
+	match '1 of [0-9]+ conflicts left' strata status
+	strata resolve -q w --theirs
+	strata merge -q --continue
+	says A B
+	same m.safetensors 4 HEAD^1 m.safetensors 4
+	same m.safetensors 5 HEAD^2 m.safetensors 4
+	strata merge -q --replay HEAD
+}
+
+# Whatever is named, all is joined in the way that was said.
+named() { # item, --theirs or --method; row 0 is then
+	forked 'tokenizer; model m.safetensors emb:F32:4,4:1' \
+		'tokenizer A; model m.safetensors emb:F32:5,4:2' \
+		'tokenizer B; model m.safetensors emb:F32:5,4:3'
+	rc 1 strata merge -q side
+	strata resolve -q "$1" --vocab union --theirs
+	strata merge -q --continue
+	same m.safetensors 0 HEAD^2 m.safetensors 0
+	same m.safetensors 4 HEAD^1 m.safetensors 4
+}
+
 # ---- shards ----
 
 first=model-00001-of-00002.safetensors
@@ -218,6 +251,9 @@ rows_that_came() {
 	same m.safetensors 5 HEAD^2 m.safetensors 4
 }
 
+it 'a union beside other conflicts' others
+it 'a union by the name of the embedding' named emb
+it 'a union by the name of the tokenizer' named tokenizer.json
 it 'a shard that only ours changed' shard_grows 5:2 5:1
 it 'a shard that only theirs changed' shard_grows 5:1 5:2
 it 'a shard that nobody changed' shard_grows 5:1 5:1
