@@ -5,7 +5,9 @@
  * of models and c the cosine of the angle between x_i - base and x_k - base, for more than two
  * models the mean over all pairs (Jang, Yun, Han, "Model Stock: All we need is just a few
  * fine-tuned models", 2024, arXiv 2403.19522, equations 2 and 3). A zero difference has cosine 0
- * with all others. Where 1 + (N - 1) c is not positive, t = 0.
+ * with all others. Where c is not positive, t = 0: the paper's triangle has acute angles, and
+ * beyond them t goes to minus infinity, which it reaches, but for the rounding of c, where two
+ * differences are opposite, as those of tensors with one element often are.
  */
 
 #include "merge/reduce.h"
@@ -52,7 +54,7 @@ static int plan(struct st_job *j, struct st_err *e)
 	const double n = (double)j->nmodels;
 	struct stock *s = st_arena_alloc(&j->arena, sizeof(*s), e);
 	struct st_reduce r = { .block = sums };
-	double c, below;
+	double c;
 	int rc;
 
 	r.n = j->nmodels + j->nmodels * (j->nmodels - 1) / 2;
@@ -60,8 +62,7 @@ static int plan(struct st_job *j, struct st_err *e)
 	if (rc != ST_OK)
 		return rc;
 	c = mean_cosine(r.sum, j->nmodels);
-	below = 1 + (n - 1) * c;
-	s->t = below > 0 ? n * c / below : 0;
+	s->t = c > 0 ? n * c / (1 + (n - 1) * c) : 0;
 	j->state = s;
 	return ST_OK;
 }

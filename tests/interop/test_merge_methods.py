@@ -200,7 +200,7 @@ def model_stock(base, x):
         for k in range(i + 1, n):
             c.append((d[i] * d[k]).sum() / np.sqrt((d[i] ** 2).sum() * (d[k] ** 2).sum()))
     c = np.mean(c)
-    t = n * c / (1 + (n - 1) * c)
+    t = n * c / (1 + (n - 1) * c) if c > 0 else 0
     return t * sum(x) / n + (1 - t) * base
 
 

@@ -117,6 +117,28 @@ static void stock(void **state)
 	free(out);
 }
 
+/* Opposite differences, whose cosine rounding leaves just above -1, and obtuse ones. */
+static void stock_apart(void **state)
+{
+	const double from[2] = { 0.1257302210933933, 1 }, x[2] = { 0.13894070742252349, 2 },
+		     y[2] = { 0.06168795604906509, 0.5 };
+	struct blending m = {
+		.spec = "model-stock", .dtype = ST_F64, .n = 1, .base = from, .model = { x, y }
+	};
+	double *out = blend(&m);
+
+	(void)state;
+	assert_true(out[0] == from[0]);
+	free(out);
+	m.n = 2;
+	m.base = (const double[]){ 0, 0 };
+	m.model[0] = (const double[]){ 1, 0 };
+	m.model[1] = (const double[]){ -1, 1 };
+	out = blend(&m);
+	assert_true(out[0] == 0 && out[1] == 0);
+	free(out);
+}
+
 static void lora(void **state)
 {
 	const double w[6] = { 1, 2, 3, 4, 5, 6 };			   /* 2 x 3 */
@@ -369,15 +391,11 @@ static void independent(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_hand),
-		cmocka_unit_test(stock),
-		cmocka_unit_test(lora),
-		cmocka_unit_test(lora_large),
-		cmocka_unit_test(negative_fisher),
-		cmocka_unit_test(dropped),
-		cmocka_unit_test(della_ranks),
-		cmocka_unit_test(della_long),
-		cmocka_unit_test(independent),
+		cmocka_unit_test(by_hand),     cmocka_unit_test(stock),
+		cmocka_unit_test(stock_apart), cmocka_unit_test(lora),
+		cmocka_unit_test(lora_large),  cmocka_unit_test(negative_fisher),
+		cmocka_unit_test(dropped),     cmocka_unit_test(della_ranks),
+		cmocka_unit_test(della_long),  cmocka_unit_test(independent),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
