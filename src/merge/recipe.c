@@ -345,13 +345,15 @@ static int set_slice(struct reading *x, struct st_err *e)
 	return s ? set_source(x, s, 4, true, e) : (int)e->code;
 }
 
+/* tokenizer_source: base, or tokenizer: {source: base} */
 static int set_tokenizer(struct reading *x, struct st_err *e)
 {
-	const char *s = NULL;
-	int rc = strcmp(x->s->value, "null") == 0 ? ST_OK : text_of(x, &s, e);
+	bool source = x->n == 2 ? word_at(x, 0, "tokenizer") && word_at(x, 1, "source") :
+				  x->n == 1 && word_at(x, 0, "tokenizer_source");
 
-	if (rc != ST_OK || !s || (word_at(x, 0, "tokenizer_source") && strcmp(s, "base") == 0))
-		return rc;
+	if ((x->n == 1 && strcmp(x->s->value, "null") == 0) ||
+	    (source && strcmp(x->s->value, "\"base\"") == 0))
+		return ST_OK;
 	return bad(x, "strata merges no vocabularies yet: leave it out, or say base", e);
 }
 
@@ -462,6 +464,10 @@ int st_mrecipe_parse(struct st_mrecipe *r, const void *p, size_t len, const char
 	rc = st_settings_yaml(&s, "", p, len, e);
 	if (rc != ST_OK)
 		st_wrap(e, "%s", name);
+	else if (s.twice.key)
+		rc = st_fail(e, ST_EFORMAT,
+			     "%s, line %" PRIu32 ": a key that is there twice: %.100s", name,
+			     s.twice.line, s.twice.key);
 	for (size_t i = 0; rc == ST_OK && i < s.n; i++) {
 		x.s = &s.v[i];
 		rc = set(&x, e);

@@ -72,6 +72,16 @@ static const struct {
 	  "r, line 2: a slice without sources" },
 	{ "merge_method: ties\ndtype: int8\nmodels: [{model: a}]",
 	  "r, line 2: float16, bfloat16, float32 or float64 is expected: dtype" },
+	{ "merge_method: ties\nmodels: [{model: a}]\nmerge_method: linear",
+	  "r, line 3: a key that is there twice: merge_method" },
+	{ "merge_method: linear\nmodels: [{model: a, parameters: {weight: 1, weight: 2}}]",
+	  "r, line 2: a key that is there twice: models[0].parameters.weight" },
+	{ "merge_method: ties\ntokenizer: {source: union}\nmodels: [{model: a}]",
+	  "r, line 2: strata merges no vocabularies yet: leave it out, or say base: "
+	  "tokenizer.source" },
+	{ "merge_method: ties\ntokenizer: {source: base, pad_to_multiple_of: 8}\nmodels: [{model: a}]",
+	  "r, line 2: strata merges no vocabularies yet: leave it out, or say base: "
+	  "tokenizer.pad_to_multiple_of" },
 	{ "merge_method: ties\ntokenizer_source: union\nmodels: [{model: a}]",
 	  "r, line 2: strata merges no vocabularies yet: leave it out, or say base: "
 	  "tokenizer_source" },
@@ -159,7 +169,7 @@ static void test_slices(void **state)
 				   "  parameters: {t: {value: 0.5}}\n"
 				   "- sources: [{model: a, layer_range: [12, 13]}]\n"
 				   "parameters: {t: 0.1}\n"
-				   "tokenizer_source: base\n";
+				   "tokenizer_source: base\ntokenizer: {source: base}\n";
 	static const size_t order[] = { 0, 1 };
 	struct st_err e = { 0 };
 	struct st_mrecipe r;
