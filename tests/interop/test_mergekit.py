@@ -59,6 +59,8 @@ def make_models():
                         lambda _, w, __: got.update({k: v.detach().clone() for k, v in w.items()}))
         write(name, got, config)
         write(name + "32", got, config, True)
+    llama("one", 0.0)
+    llama("two", 1.0)
 
 
 # --- running and comparing ----------------------------------------------------------------------
@@ -155,6 +157,14 @@ RECIPES = {
              "models: [{model: a}, {model: b}, {model: c}]\n" + ONE,
     "crumbs": CRUMBS % ("", MODELS, DENSITY, GAMMA) + ONE,
     "crumbs32": CRUMBS % ("32", re.sub("model: ([abc]),", r"model: \g<1>32,", MODELS), DENSITY, GAMMA) + ONE,
+    "points": "merge_method: linear\nmodels:\n"
+              "  - {model: one, parameters: {weight: 1}}\n"
+              "  - {model: two, parameters: {weight: [0, 1, 3]}}\ndtype: float32\n",
+    "points_of_slices": "merge_method: linear\nslices:\n" + "".join(
+        "  - sources:\n"
+        "      - {model: one, layer_range: [%d, %d], parameters: {weight: 1}}\n"
+        "      - {model: two, layer_range: [%d, %d], parameters: {weight: [0, 1, 3]}}\n" % (at, at + 2, at, at + 2)
+        for at in (0, 2)) + "dtype: float32\n",
     "slices": "merge_method: passthrough\nslices:\n"
               "  - sources: [{model: a, layer_range: [0, 4]}]\n"
               "  - sources: [{model: b, layer_range: [2, 6]}]\n",
@@ -218,7 +228,34 @@ def slices():
             assert (ours[name] == theirs[name]).all(), name
 
 
-TESTS = [linear, linear_in_their_type, slerp, task_arithmetic, model_stock, breadcrumbs, breadcrumbs_of_f32,
+def llama(name, fill):
+    """Of four layers, each tensor of one number: its parts before and behind the layers have names."""
+    tensors = {"model.embed_tokens.weight": (8, 4), "model.norm.weight": (4,), "lm_head.weight": (8, 4)}
+    for i in range(4):
+        layer = "model.layers.%d." % i
+        for w in "input_layernorm", "post_attention_layernorm":
+            tensors[layer + w + ".weight"] = (4,)
+        for w in "qkvo":
+            tensors[layer + "self_attn.%s_proj.weight" % w] = (4, 4)
+        for w, shape in (("gate", (6, 4)), ("up", (6, 4)), ("down", (4, 6))):
+            tensors[layer + "mlp.%s_proj.weight" % w] = shape
+    write(name, {n: torch.full(shape, fill) for n, shape in tensors.items()}, {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4, "intermediate_size": 6,
+        "num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": 8,
+        "tie_word_embeddings": False}, True)
+
+
+def points():
+    """Which point of a list of values each tensor has: those of no layer the first, in front and behind."""
+    for recipe in "points", "points_of_slices":
+        ours, theirs = both(recipe)
+        for name in ours:
+            assert (ours[name] == theirs[name]).all(), "%s, %s: %s, mergekit %s" % (
+                recipe, name, ours[name].flat[0], theirs[name].flat[0])
+        assert ours["lm_head.weight"][0] == 0 and ours["model.layers.3.mlp.up_proj.weight"][0] == 0.75
+
+
+TESTS = [points, linear, linear_in_their_type, slerp, task_arithmetic, model_stock, breadcrumbs, breadcrumbs_of_f32,
          slices]
 
 
