@@ -76,6 +76,9 @@ typedef struct strata_conflict {
 	const char *how;  /* how it was decided; NULL: it is not */
 	/* ids of the tensor or file in the base and on the first two sides; NULL: absent */
 	const char *base, *ours, *theirs;
+	/* Where it is about the name ("rename/rename", "rename/delete"): what the tensor or file is
+	 * called there; NULL: absent, as all are elsewhere. */
+	const char *base_name, *our_name, *their_name;
 	bool has_figures; /* of ours against theirs: */
 	uint64_t numel, changed;
 	double mad, l2, max_abs, cosine;

@@ -35,6 +35,23 @@ static int show_state(void *arg, const strata_merge_state *s)
 	return 0;
 }
 
+/* What others call it than the line does. */
+static void show_names(const strata_conflict *x)
+{
+	const struct {
+		const char *whose, *name;
+	} v[] = { { "base", x->base_name }, { "theirs", x->their_name } };
+	const char *shown = *x->name ? x->name : x->path, *before = "  ";
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		if (!v[i].name || strcmp(v[i].name, shown) == 0)
+			continue;
+		printf("%s%s: ", before, v[i].whose);
+		name_put(stdout, v[i].name);
+		before = ", ";
+	}
+}
+
 static int show_one(void *arg, const strata_conflict *x)
 {
 	struct showing *k = arg;
@@ -49,6 +66,7 @@ static int show_one(void *arg, const strata_conflict *x)
 		name_put(stdout, x->name);
 	}
 	fputs(color_off(k->c, COLOR_BAD), stdout);
+	show_names(x);
 	if (x->has_figures)
 		printf("  D %.3g, ", x->mad);
 	if (x->has_figures && isfinite(x->cosine)) /* one of them may be zero */
@@ -78,6 +96,28 @@ static void put_real(strata_json *j, const char *key, double v)
 	strata_json_real(j, v);
 }
 
+static void put_name(strata_json *j, const char *key, const char *name)
+{
+	if (name)
+		jk_name(j, key, name);
+	else
+		jk_text(j, key, NULL);
+}
+
+static void put_names(strata_json *j, const strata_conflict *x)
+{
+	strata_json_key(j, "names");
+	if (!x->base_name && !x->our_name && !x->their_name) {
+		strata_json_null(j);
+		return;
+	}
+	strata_json_object(j);
+	put_name(j, "base", x->base_name);
+	put_name(j, "ours", x->our_name);
+	put_name(j, "theirs", x->their_name);
+	strata_json_end_object(j);
+}
+
 static int emit_one(void *arg, const strata_conflict *x)
 {
 	struct showing *k = arg;
@@ -92,6 +132,7 @@ static int emit_one(void *arg, const strata_conflict *x)
 	jk_text(j, "base", x->base);
 	jk_text(j, "ours", x->ours);
 	jk_text(j, "theirs", x->theirs);
+	put_names(j, x);
 	strata_json_key(j, "figures");
 	if (x->has_figures) {
 		strata_json_object(j);

@@ -41,6 +41,21 @@ static int by_place(const void *pa, const void *pb)
 	return c ? c : order_of(a->name, a->name_len, b->name, b->name_len);
 }
 
+static int copy_names(struct st_arena *a, struct st_merge_item *x, const struct st_merge_item *it,
+		      struct st_err *e)
+{
+	if (!it->names)
+		return ST_OK;
+	x->names = st_arena_alloc(a, (it->nsides + 1) * sizeof(*x->names), e);
+	for (size_t i = 0; x->names && i <= it->nsides; i++) {
+		const struct st_merge_name *from = &it->names[i];
+
+		x->names[i].len = from->len;
+		x->names[i].text = st_arena_dup(a, from->len ? from->text : "", from->len, e);
+	}
+	return e->code;
+}
+
 int st_merge_desc_add(struct st_merge_desc *d, const struct st_merge_item *it, struct st_err *e)
 {
 	struct st_merge_item *x;
@@ -55,7 +70,7 @@ int st_merge_desc_add(struct st_merge_desc *d, const struct st_merge_item *it, s
 	x->kind = st_arena_dup(&d->arena, it->kind, strlen(it->kind), e);
 	x->how = it->how ? st_arena_dup(&d->arena, it->how, strlen(it->how), e) : NULL;
 	x->sides = st_arena_alloc(&d->arena, it->nsides * sizeof(*x->sides), e);
-	if (e->code != ST_OK)
+	if (e->code != ST_OK || copy_names(&d->arena, x, it, e) != ST_OK)
 		return e->code;
 	if (it->nsides)
 		memcpy(x->sides, it->sides, it->nsides * sizeof(*x->sides));
@@ -151,6 +166,20 @@ static void put_figures(struct st_jw *w, const struct st_merge_item *x)
 	st_jw_close_object(w);
 }
 
+static void put_names(struct st_jw *w, const struct st_merge_item *x)
+{
+	if (!x->names)
+		return;
+	st_jw_key(w, "names");
+	st_jw_array(w);
+	for (size_t i = 0; i <= x->nsides; i++) {
+		st_jw_object(w);
+		st_jw_name(w, "name", x->names[i].text, x->names[i].len);
+		st_jw_close_object(w);
+	}
+	st_jw_close_array(w);
+}
+
 static void put_item(struct st_jw *w, const struct st_merge_item *x, bool open)
 {
 	st_jw_object(w);
@@ -167,6 +196,8 @@ static void put_item(struct st_jw *w, const struct st_merge_item *x, bool open)
 	st_jw_key(w, "kind");
 	st_jw_string(w, x->kind);
 	st_jw_name(w, "name", x->name, x->name_len);
+	if (open)
+		put_names(w, x);
 	st_jw_name(w, "path", x->path, x->path_len);
 	st_jw_key(w, "sides");
 	st_jw_array(w);
@@ -264,8 +295,27 @@ static void get_figures(struct st_canon *c, struct st_merge_item *x)
 	st_canon_close(c);
 }
 
+static void get_name(struct st_canon *c, void *elem)
+{
+	struct st_merge_name *n = elem;
+
+	*n = (struct st_merge_name){ 0 };
+	st_canon_object(c);
+	n->text = st_canon_name(c, "name", &n->len);
+	st_canon_close(c);
+}
+
+static void get_names(struct st_canon *c, struct st_merge_item *x, size_t *n)
+{
+	*n = 0;
+	if (st_canon_key(c, "names"))
+		x->names = st_canon_elems(c, sizeof(*x->names), get_name, n);
+}
+
 static void get_item(struct st_canon *c, struct st_merge_item *x, bool open)
 {
+	size_t nnames = 0;
+
 	*x = (struct st_merge_item){ 0 };
 	st_canon_object(c);
 	if (st_canon_key(c, "base"))
@@ -277,8 +327,12 @@ static void get_item(struct st_canon *c, struct st_merge_item *x, bool open)
 	st_canon_need(c, "kind");
 	x->kind = st_canon_text(c);
 	x->name = st_canon_name(c, "name", &x->name_len);
+	if (open)
+		get_names(c, x, &nnames);
 	x->path = st_canon_name(c, "path", &x->path_len);
 	get_sides(c, x);
+	if (x->names && nnames != x->nsides + 1)
+		st_canon_fail(c, "no names of all sides before");
 	st_canon_close(c);
 }
 

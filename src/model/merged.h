@@ -11,6 +11,11 @@
 
 #define ST_MERGED_MAX ((size_t)256 << 20) /* bytes of either */
 
+struct st_merge_name { /* len 0: it is absent */
+	const char *text;
+	size_t len;
+};
+
 /* What more than one side changed: a tensor, a key of a configuration, a file. */
 struct st_merge_item {
 	const char *path; /* of its file in the result */
@@ -29,6 +34,9 @@ struct st_merge_item {
 	struct st_oid base;   /* the input's id there; zero: absent */
 	struct st_oid *sides; /* on each side, ours first; zero: absent */
 	size_t nsides;
+	/* NULL, or nsides + 1, which only a merge under way has: where sides called a tensor or a
+	 * file otherwise, its name in the base, then on each side. */
+	struct st_merge_name *names;
 	/* Of ours against theirs, when it is not decided and they compare: doc/json.md */
 	bool has_figures;
 	uint64_t numel, changed;

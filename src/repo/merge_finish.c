@@ -220,6 +220,11 @@ static const char *hex_of(const struct st_oid *id, char hex[ST_OID_HEX + 1])
 	return hex;
 }
 
+static const char *name_of(const struct st_merge_item *it, size_t i)
+{
+	return it->names && it->names[i].len ? it->names[i].text : NULL;
+}
+
 static int tell_item(const struct st_merging *m, const struct st_merge_item *it,
 		     const struct st_index *x, int (*cb)(void *arg, const strata_conflict *c),
 		     void *arg)
@@ -232,6 +237,9 @@ static int tell_item(const struct st_merging *m, const struct st_merge_item *it,
 			      .base = hex_of(&it->base, hex[0]),
 			      .ours = hex_of(&it->sides[0], hex[1]),
 			      .theirs = hex_of(&it->sides[1], hex[2]),
+			      .base_name = name_of(it, 0),
+			      .our_name = name_of(it, 1),
+			      .their_name = name_of(it, 2),
 			      .has_figures = it->has_figures,
 			      .numel = it->numel,
 			      .changed = it->changed,

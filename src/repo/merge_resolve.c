@@ -20,6 +20,7 @@ struct settling {
 	const char *said; /* that, kept */
 	struct st_choice choice;
 	struct st_map paths;	  /* of files to make */
+	struct st_map names;	  /* of those: what the base and the sides call them */
 	struct st_map folders;	  /* of vocabularies that are joined */
 	struct st_map roots;	  /* of those files: what is decided together with them */
 	struct st_map staged;	  /* files that were staged by hand, */
@@ -100,12 +101,32 @@ static int say_how(struct settling *s, struct st_err *e)
 	return rc == ST_OK && !st_buf_cstr(&s->how, e) ? (int)e->code : rc;
 }
 
+/* A file that sides called otherwise: what is decided is its name, too. */
+static bool has_names(const struct st_merge_item *it)
+{
+	return !it->name_len && it->names;
+}
+
+static bool is_nameless(const struct st_merge_item *it)
+{
+	enum st_conflict kind;
+
+	return !it->name_len && !it->names && st_conflict_parse(it->kind, &kind) &&
+	       (kind == ST_CONFLICT_RENAME_RENAME || kind == ST_CONFLICT_RENAME_DELETE);
+}
+
 static int settle_one(struct settling *s, struct st_merge_item *it, const char *how,
 		      struct st_err *e)
 {
+	int rc = st_map_put(&s->paths, it->path, it->path_len, 1, NULL, NULL, e);
+
 	s->settled++;
 	it->how = how;
-	return st_map_put(&s->paths, it->path, it->path_len, 1, NULL, NULL, e);
+	for (size_t i = 0; rc == ST_OK && has_names(it) && i <= it->nsides; i++)
+		if (it->names[i].len)
+			rc = st_map_put(&s->names, it->names[i].text, it->names[i].len, 1, NULL,
+					NULL, e);
+	return rc;
 }
 
 /* Can the item be settled so? What a glob matches besides is left as it is: of a tensor that is no
@@ -146,6 +167,37 @@ static bool is_staged(const struct settling *s, const char *path)
 	return st_map_get(&s->staged, path, strlen(path), NULL);
 }
 
+static bool is_staged_name(const struct settling *s, const struct st_merge_name *n)
+{
+	return n->len && st_map_get(&s->staged, n->text, n->len, NULL);
+}
+
+/* By any of its names. */
+static bool is_staged_item(const struct settling *s, const struct st_merge_item *it)
+{
+	bool any = is_staged(s, it->path);
+
+	for (size_t i = 0; !any && has_names(it) && i <= it->nsides; i++)
+		any = is_staged_name(s, &it->names[i]);
+	return any;
+}
+
+/* A name that the file may get, or lose, may not be that of a file that somebody staged. */
+static int check_names(const struct settling *s, const struct st_merge_item *it, struct st_err *e)
+{
+	for (size_t i = 0; has_names(it) && i <= it->nsides; i++) {
+		const struct st_merge_name *n = &it->names[i];
+
+		if (is_staged_name(s, n) &&
+		    (n->len != it->path_len || memcmp(n->text, it->path, n->len) != 0))
+			return st_fail(e, ST_EREFUSED,
+				       "'%.*s' was staged by hand, and is what '%s' is called in "
+				       "another version: 'strata mv' it elsewhere first",
+				       (int)(n->len < 500 ? n->len : 500), n->text, it->path);
+	}
+	return ST_OK;
+}
+
 /* And as a whole. */
 static int check_hands(const struct settling *s, struct st_err *e)
 {
@@ -154,6 +206,8 @@ static int check_hands(const struct settling *s, struct st_err *e)
 
 		if (!st_map_get(&s->paths, x->path, x->path_len, NULL))
 			continue;
+		if (check_names(s, x, e) != ST_OK)
+			return e->code;
 		if (is_hand(x->how) ||
 		    (!is_named(s, x->path) && (is_hand(s->was[i]) || is_staged(s, x->path))))
 			return st_fail(e, ST_EREFUSED,
@@ -193,13 +247,19 @@ static int match_items(struct settling *s, const char *glob, bool exact, struct 
 			continue;
 		m->hits++;
 		if (pattern && !is_named(s, it->path) &&
-		    (is_hand(it->how) || is_staged(s, it->path))) {
+		    (is_hand(it->how) || is_staged_item(s, it))) {
 			m->spared = it;
 			rc = st_map_put(&s->spared, it->path, it->path_len, 1, NULL, NULL, e);
 			continue;
 		}
 		if (!applies(s, it, exact))
 			continue;
+		if (is_nameless(it))
+			return st_fail(e, ST_EREFUSED,
+				       "'%s': an older strata began this merge, and did not say "
+				       "what the sides call the file: 'strata merge --abort', and "
+				       "merge again",
+				       it->path);
 		m->done++;
 		rc = settle_one(s, it, s->said, e);
 	}
@@ -489,7 +549,8 @@ static bool is_remade(const struct settling *s, const char *path)
 	size_t len;
 	const char *root = st_weave_root(&s->w, path, &len);
 
-	return st_map_get(&s->roots, root, len, NULL) || (u && u->wanted) ||
+	return st_map_get(&s->roots, root, len, NULL) ||
+	       st_map_get(&s->names, path, strlen(path), NULL) || (u && u->wanted) ||
 	       (s->folders.count && st_vocab_file(st_weave_file_name(path)) && in_folder(s, path));
 }
 
@@ -593,6 +654,23 @@ static int check_way(const struct settling *s, const struct st_index *out, struc
 	return ST_OK;
 }
 
+/* A file that comes under another name may find a directory there, or a file above it. */
+static int check_names_fit(const struct settling *s, const struct st_index *out, struct st_err *e)
+{
+	for (size_t i = 0; s->names.count && i < out->nrows; i++) {
+		const struct st_stage_row *row = &out->rows[i];
+
+		if (st_map_get(&s->names, row->path, row->path_len, NULL) &&
+		    st_index_excludes(out, row))
+			return st_fail(e, ST_EREFUSED,
+				       "'%s', as the file is to be called, is a directory here, or "
+				       "lies below a file: 'strata mv' that elsewhere first, or "
+				       "decide otherwise",
+				       row->path);
+	}
+	return ST_OK;
+}
+
 /* The index with the files that were made anew. */
 static int join(struct settling *s, struct st_index *out, struct st_err *e)
 {
@@ -612,7 +690,9 @@ static int join(struct settling *s, struct st_index *out, struct st_err *e)
 	}
 	if (rc == ST_OK)
 		rc = st_index_sort(out, e);
-	return rc == ST_OK ? check_way(s, out, e) : rc;
+	if (rc == ST_OK)
+		rc = check_way(s, out, e);
+	return rc == ST_OK ? check_names_fit(s, out, e) : rc;
 }
 
 /* Of files that are made anew that is what the merge staged. */
@@ -743,6 +823,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 
 	st_buf_init(&s.how, 1 << 20);
 	st_map_init(&s.paths);
+	st_map_init(&s.names);
 	st_map_init(&s.folders);
 	st_map_init(&s.roots);
 	st_map_init(&s.staged);
@@ -758,6 +839,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 	if (s.there)
 		st_merging_release(&s.m);
 	st_map_release(&s.paths);
+	st_map_release(&s.names);
 	st_map_release(&s.folders);
 	st_map_release(&s.roots);
 	st_map_release(&s.staged);

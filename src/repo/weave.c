@@ -172,30 +172,6 @@ int st_weave_take(struct st_weave *w, const struct st_strand *s, const struct st
 	return st_index_add(&w->target, &mine, e);
 }
 
-int st_weave_from(struct st_weave *w, const struct st_oid *commit, const char *path,
-		  struct st_stage_row **row, struct st_err *e)
-{
-	const struct st_stage_row *found;
-	struct st_oid tree;
-	struct st_index x;
-	int rc = st_repo_commit_tree(w->r, commit, &tree, e);
-
-	*row = NULL;
-	st_index_init(&x);
-	if (rc == ST_OK)
-		rc = st_rewind_index(w->r, &tree, &x, e);
-	found = rc == ST_OK ? st_index_find(&x, path, strlen(path), NULL) : NULL;
-	if (found) {
-		*row = st_arena_alloc(&w->arena, sizeof(**row), e);
-		if (*row) {
-			**row = *found;
-			(*row)->path = st_arena_dup(&w->arena, found->path, found->path_len, e);
-		}
-	}
-	st_index_release(&x);
-	return e->code;
-}
-
 static int stored(void *arg, const char *path, const struct st_ingested *f, struct st_err *e)
 {
 	(void)path;
@@ -245,56 +221,6 @@ bool st_weave_same(const struct st_stage_row *a, const struct st_stage_row *b)
 	if (!a || !b)
 		return a == b;
 	return st_oid_eq(&a->id, &b->id) && (a->mode == ST_MODE_LINK) == (b->mode == ST_MODE_LINK);
-}
-
-int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
-		   struct st_err *e)
-{
-	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
-	struct st_merge_item it = { .path = s->path,
-				    .path_len = strlen(s->path),
-				    .name = "",
-				    .kind = st_conflict_name(kind),
-				    .sides = ids,
-				    .nsides = w->n };
-	const struct st_stage_row *row = s->side[0];
-	struct st_stage_row *from;
-	struct st_choice c;
-	int rc;
-
-	if (s->base && !st_weave_baseless(w, s->base))
-		it.base = s->base->id;
-	for (size_t i = 0; i < w->n; i++)
-		if (s->side[i])
-			ids[i] = s->side[i]->id;
-	rc = st_weave_item(w, &it, ST_RULED_NOT, &c, e);
-	if (rc != ST_OK)
-		return rc;
-	switch (c.how) {
-	case ST_HOW_OPEN:
-		break;
-	case ST_HOW_SIDE:
-		row = s->side[c.side];
-		break;
-	case ST_HOW_BASE:
-		if (st_weave_baseless(w, s->base))
-			return st_weave_no_base(s->path, "", 0, e);
-		row = s->base;
-		break;
-	case ST_HOW_HAND:
-		row = w->hand ? st_index_find(w->hand, s->path, strlen(s->path), NULL) : row;
-		break;
-	case ST_HOW_FROM:
-		rc = st_weave_from(w, &c.from, s->path, &from, e);
-		row = from;
-		break;
-	default:
-		rc = st_fail(e, ST_EUSAGE,
-			     "'%s' can only be settled as a whole: --ours, --theirs, --base or "
-			     "--from",
-			     s->path);
-	}
-	return rc == ST_OK ? st_weave_take(w, s, row, e) : rc;
 }
 
 /* The file was staged, which settled items of it if it has some: then it is as it was staged. */

@@ -4,7 +4,8 @@
  * is obeyed, so that the same versions and decisions give the same bytes at any time: for a merge,
  * after `resolve`, and when it is done over to compare.
  *
- *	weave.c		which files belong together, and files as wholes
+ *	weave.c		which files belong together
+ *	weave_whole.c	files that are in conflict as wholes
  *	weave_model.c	a model, tensor by tensor
  *	weave_base.c	the base, where merges crosswise left several
  *	weave_sides.c	its files in each version
@@ -160,9 +161,17 @@ ST_MUST int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err
 /* A file's bytes, which is stored, or a table of tokens that this weave made. */
 ST_MUST int st_weave_slurp(struct st_weave *w, const struct st_stage_row *row, struct st_buf *out,
 			   struct st_err *e);
+/* Is the commit one of those that are merged (its number), or the base (ST_THREE_BASE)? Then what
+ * it has not it removed, and what it calls otherwise is known. */
+bool st_weave_part(const struct st_weave *w, const struct st_oid *commit, size_t *part);
 /* The file of that path in a commit; NULL: it has none. Borrowed from w. */
 ST_MUST int st_weave_from(struct st_weave *w, const struct st_oid *commit, const char *path,
-			  struct st_stage_row **row, struct st_err *e);
+			  const struct st_stage_row **row, struct st_err *e);
+/* The strand's: of a commit that is a part of the merge, whatever it is called there, else by the
+ * first of the strand's names that it has. */
+ST_MUST int st_weave_strand_from(struct st_weave *w, const struct st_oid *commit,
+				 const struct st_strand *s, const struct st_stage_row **row,
+				 struct st_err *e);
 /* A row of the target with another path and mode. */
 ST_MUST int st_weave_take(struct st_weave *w, const struct st_strand *s,
 			  const struct st_stage_row *row, struct st_err *e);

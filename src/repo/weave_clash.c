@@ -73,7 +73,7 @@ static int choose(struct st_weave *w, const char *path, struct st_choice *c, str
 static int find_kept(struct st_weave *w, const char *path, const struct st_choice *c, bool *file,
 		     struct st_err *e)
 {
-	struct st_stage_row *row = NULL;
+	const struct st_stage_row *row = NULL;
 	int rc = ST_OK;
 
 	if (c->how == ST_HOW_FROM)

@@ -58,20 +58,69 @@ static int add_fate(struct st_weaving *k, const struct st_fate *f, const struct 
 	return rc == ST_OK && op ? add_rows(k, f, e) : rc;
 }
 
+static bool is_of_names(const struct st_fate *f)
+{
+	return f->conflict == ST_CONFLICT_RENAME_RENAME || f->conflict == ST_CONFLICT_RENAME_DELETE;
+}
+
+static const struct st_operand *find_name(const struct st_side *side, const char *name, size_t len)
+{
+	for (size_t i = 0; i < side->n; i++)
+		if (side->t[i].name_len == len && memcmp(side->t[i].name, name, len) == 0)
+			return &side->t[i];
+	return NULL;
+}
+
+/* By the first of its names that there is. */
+static const struct st_operand *find_other(const struct st_weaving *k, const struct st_fate *f,
+					   const struct st_side *side)
+{
+	const struct st_operand *op = find_name(side, f->name, f->len);
+
+	if (!op && f->base)
+		op = find_name(side, f->base->name, f->base->name_len);
+	for (size_t i = 0; !op && i < k->f.w->n; i++)
+		if (f->sides[i])
+			op = find_name(side, f->sides[i]->name, f->sides[i]->name_len);
+	return op;
+}
+
+/* Of a version that is merged, or the base, it is known which tensor that is, if it has one. */
+static int take_part(struct st_weaving *k, const struct st_fate *f, size_t part, struct st_err *e)
+{
+	const bool base = part == ST_THREE_BASE;
+	const struct st_operand *op = base ? f->base : f->sides[part];
+
+	if (!op)
+		return ST_OK;
+	return add_thread(k, is_of_names(f) ? op->name : f->name,
+			  is_of_names(f) ? op->name_len : f->len, op,
+			  base ? st_diff_side_get(k->f.base) : st_weaving_side(k, part), e);
+}
+
 static int take_from(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		     struct st_err *e)
 {
+	const struct st_operand *op;
 	const struct st_side *side;
+	struct st_weaving_other x;
 	struct st_quote q;
-	int rc = st_weaving_other(k, &c->from, &side, e);
+	size_t part;
+	int rc;
 
+	if (st_weave_part(k->f.w, &c->from, &part))
+		return take_part(k, f, part, e);
+	rc = st_weaving_other(k, &c->from, &x, e);
 	if (rc != ST_OK)
 		return rc;
-	for (size_t i = 0; i < side->n; i++)
-		if (side->t[i].name_len == f->len && memcmp(side->t[i].name, f->name, f->len) == 0)
-			return add_thread(k, f->name, f->len, &side->t[i], side, e);
-	return st_fail(e, ST_ENOTFOUND, "the version of --from has no tensor %s",
-		       st_quote(&q, f->name, f->len));
+	side = st_diff_side_get(x.parts.side);
+	op = find_other(k, f, side);
+	if (!op)
+		return st_fail(e, ST_ENOTFOUND, "the version of --from has no tensor %s%s",
+			       st_quote(&q, f->name, f->len),
+			       is_of_names(f) ? ", and none of its other names" : "");
+	return add_thread(k, is_of_names(f) ? op->name : f->name,
+			  is_of_names(f) ? op->name_len : f->len, op, side, e);
 }
 
 /* Rows of vocabularies that grew alike belong together only if someone says so. */
@@ -310,7 +359,7 @@ static int obey(struct st_weaving *k, const struct st_fate *f, const struct st_c
 	}
 	if (rc != ST_OK || !op)
 		return rc;
-	if (f->conflict == ST_CONFLICT_RENAME_RENAME || f->conflict == ST_CONFLICT_RENAME_DELETE)
+	if (is_of_names(f))
 		rc = add_thread(k, op->name, op->name_len, op, st_weaving_side(k, who), e);
 	else
 		rc = add_fate(k, f, op, st_weaving_side(k, who), e);
@@ -374,6 +423,21 @@ static enum st_ruled ruled(const struct st_weaving *k, const struct st_fate *f)
 	return f->outcome == ST_MERGE_BLEND ? ST_RULED_ANY : ST_RULED_SIDE;
 }
 
+/* What the base and the sides call it, where that is what it is about. */
+static void note_names(const struct st_weaving *k, const struct st_fate *f,
+		       struct st_merge_name *names, struct st_merge_item *it)
+{
+	if (!is_of_names(f))
+		return;
+	if (f->base)
+		names[0] = (struct st_merge_name){ f->base->name, f->base->name_len };
+	for (size_t i = 0; i < k->f.w->n; i++)
+		if (f->sides[i])
+			names[i + 1] =
+				(struct st_merge_name){ f->sides[i]->name, f->sides[i]->name_len };
+	it->names = names;
+}
+
 static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
@@ -385,6 +449,7 @@ static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *
 				    .kind = st_conflict_name(f->conflict),
 				    .sides = ids,
 				    .nsides = k->f.w->n };
+	struct st_merge_name names[ST_THREE_SIDES + 1] = { { NULL, 0 } };
 	struct st_choice c;
 	int rc;
 
@@ -395,6 +460,7 @@ static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *
 	for (size_t i = 0; i < k->f.w->n; i++)
 		if (f->sides[i])
 			ids[i] = f->sides[i]->id;
+	note_names(k, f, names, &it);
 	rc = st_weave_item(k->f.w, &it, ruled(k, f), &c, e);
 	if (rc == ST_OK)
 		note_memory(k, f, &c);

@@ -17,6 +17,8 @@ struct st_parts { /* the files of a model in one version, open */
 struct st_weaving_other { /* the same model in a version that `from` named */
 	struct st_oid commit;
 	struct st_parts parts;
+	const struct st_stage_row *row; /* NULL: it is of a unit */
+	bool shares;			/* memory, some of its tensors */
 };
 
 struct st_weaving_bases; /* weave_sides.c: where several bases differ about the model */
@@ -41,7 +43,7 @@ ST_MUST int st_weaving_open(struct st_weaving *k, struct st_err *e);
 void st_weaving_close(struct st_weaving *k);
 /* The model in another version. ST_ENOTFOUND: it has none. */
 ST_MUST int st_weaving_other(struct st_weaving *k, const struct st_oid *commit,
-			     const struct st_side **out, struct st_err *e);
+			     struct st_weaving_other *out, struct st_err *e);
 
 /* base, by name, in one of the versions that k->bases, which are there, are numbered as; NULL: that
  * has none. *side: whose it is. */

@@ -303,9 +303,11 @@ void st_weaving_close(struct st_weaving *k)
 static int open_other(struct st_weaving *k, struct st_weaving_other *x, struct st_err *e)
 {
 	struct st_unit_version v = { 0 };
-	struct st_stage_row *row = NULL;
+	const struct st_stage_row *row = NULL;
+	bool *tied = NULL;
+	size_t *first = NULL;
 	int rc = k->f.unit ? st_weave_unit_from(k->f.w, k->f.unit, &x->commit, &v, e) :
-			     st_weave_from(k->f.w, &x->commit, k->f.s->path, &row, e);
+			     st_weave_strand_from(k->f.w, &x->commit, k->f.s, &row, e);
 
 	if (rc == ST_OK && !row && !v.n)
 		return st_fail(e, ST_ENOTFOUND, "the version of --from has no file '%s'",
@@ -316,18 +318,25 @@ static int open_other(struct st_weaving *k, struct st_weaving_other *x, struct s
 		if (!x->parts.v[i].model)
 			rc = st_fail(e, ST_ENOTFOUND, "'%s' of the version of --from is no model",
 				     x->parts.v[i].path);
+	if (rc == ST_OK)
+		rc = find_ties(&x->parts, &tied, &first, e);
+	for (size_t i = 0; rc == ST_OK && i < st_diff_side_get(x->parts.side)->n; i++)
+		x->shares = x->shares || tied[i];
+	x->row = row;
+	free(tied);
+	free(first);
 	return rc;
 }
 
-int st_weaving_other(struct st_weaving *k, const struct st_oid *commit, const struct st_side **out,
-		     struct st_err *e)
+int st_weaving_other(struct st_weaving *k, const struct st_oid *commit,
+		     struct st_weaving_other *out, struct st_err *e)
 {
 	struct st_weaving_other *x;
 	int rc;
 
 	for (size_t i = 0; i < k->nothers; i++)
 		if (st_oid_eq(&k->others[i].commit, commit)) {
-			*out = st_diff_side_get(k->others[i].parts.side);
+			*out = k->others[i];
 			return ST_OK;
 		}
 	rc = st_grow(&k->others, &k->others_cap, k->nothers + 1, e);
@@ -336,6 +345,6 @@ int st_weaving_other(struct st_weaving *k, const struct st_oid *commit, const st
 	x = &k->others[k->nothers++];
 	*x = (struct st_weaving_other){ .commit = *commit };
 	rc = open_other(k, x, e);
-	*out = rc == ST_OK ? st_diff_side_get(x->parts.side) : NULL;
+	*out = *x;
 	return rc;
 }

@@ -299,9 +299,9 @@ static int find_from(struct texts *x, const struct st_oid *commit, const char *k
 		     struct st_keys_text *text, struct st_err *e)
 {
 	struct st_keys_text all = { 0 };
-	struct st_stage_row *row;
+	const struct st_stage_row *row;
 	struct st_buf b;
-	int rc = st_weave_from(x->w, commit, x->s->path, &row, e);
+	int rc = st_weave_strand_from(x->w, commit, x->s, &row, e);
 
 	*text = all;
 	if (rc != ST_OK || !row)

@@ -4,9 +4,9 @@
 
 Texts, JSON, binary files and models are changed, removed and renamed on both sides; some have
 changes in no version when the merge begins, others get them while it is under way. What only one
-side changed must be that side's, and what both did otherwise a conflict; nothing that is in no
-version is written over; --abort brings back what was, --continue makes what was decided, --replay
-the same.
+side changed must be that side's, and what both did otherwise a conflict; a file that both renamed
+has the name of the side that is chosen; nothing that is in no version is written over; --abort
+brings back what was, --continue makes what was decided, --replay the same.
 """
 import json
 import shlex
@@ -18,7 +18,9 @@ from random_walk import brief, differing
 MODELS = ("m.safetensors", "d/n.safetensors")
 FILES = ("notes", "d/notes", "c.json", "blob") + MODELS
 GLOBS = ["*", "notes", "d/*", "*::a"]
-WAYS = (["--ours"], ["--theirs"], ["--base"], ["--method", "linear"], ["--from", "side"])
+VERSIONS = {"--ours": "--ours", "--theirs": "--theirs", "--base": "--base",
+            "--from side": "--theirs", "--from main": "--ours", "--from v1": "--base"}
+WAYS = [way.split() for way in VERSIONS] + [["--method", "linear"]]
 MET = [("merge", 0), ("merge", 1), ("merge", 7), ("resolve", 0), ("resolve", 2), ("resolve", 7)]
 
 
@@ -56,6 +58,8 @@ def change(walk, side):
             walk.sh("rm " + path)
         elif how < 0.15 and walk.at(path):
             walk.sh("mv %s %s.moved" % (path, path))
+        elif how < 0.3 and walk.at(path):
+            walk.sh("mv %s %s.%s" % (path, path, side))
         else:
             edit(walk, path, name, side)
     walk.strata("add", "-q", "-A")
@@ -107,21 +111,47 @@ def merge_parts(path, base, ours, theirs):
     return settled, conflicts
 
 
+def name_of(path, base, side, other):
+    """What a side calls a file of the base, None where it has none. NotImplemented: not told
+    here, as there are several of that content or of that name."""
+    if path in side:
+        return path
+    like = [p for p in side if p not in base and side[p] == base[path]]
+    if len(like) > 1 or sum(was == base[path] for was in base.values()) > 1:
+        return NotImplemented
+    if like and like[0] in other and other[like[0]] != base[path]:
+        return NotImplemented
+    return like[0] if like else None
+
+
 class Expected:
     """What a merge must bring, by path, of the files of which that can be told simply."""
 
     def __init__(self, base, ours, theirs):
         self.sides = {"--base": base, "--ours": ours, "--theirs": theirs}
         self.known = {}
-        if base.keys() - ours.keys() or base.keys() - theirs.keys():
-            return
+        self.named = {}  # files in conflict about their names: these, by side
         for path in base:
-            known = merge_parts(path, *(parts(path, s[path][1]) for s in self.sides.values()))
-            if known:
-                self.known[path] = known
+            if path in ours and path in theirs:
+                known = merge_parts(path, *(parts(path, s[path][1]) for s in self.sides.values()))
+                if known:
+                    self.known[path] = known
+                continue
+            names = (name_of(path, base, ours, theirs), name_of(path, base, theirs, ours))
+            if NotImplemented in names or path in names or names[0] == names[1]:
+                continue
+            self.named[names[0] or names[1]] = dict(zip(self.sides, (path,) + names))
 
     def conflicts(self):
         return {(path, name) for path in self.known for name in self.known[path][1]}
+
+    def check_names(self, walk, files, way, but=()):
+        for item, names in self.named.items():
+            base = names["--base"]
+            for path in set(names.values()) - {None} - set(but):
+                want = self.sides["--base"][base] if path == names[way] else None
+                walk.same({path: files.get(path)}, {path: want},
+                          "a file has the name of the version that is chosen")
 
     def is_ours(self, path):
         """Whether the merge leaves a file as this branch has it."""
@@ -129,6 +159,7 @@ class Expected:
         return path in self.known and (theirs == ours or theirs == self.sides["--base"][path])
 
     def check(self, walk, files, rule, way="--ours", but=()):
+        self.check_names(walk, files, way, but)
         for path, (settled, conflicts) in self.known.items():
             if path in but or (path.endswith("notes") and conflicts and way == "--ours"):
                 continue
@@ -147,6 +178,12 @@ class Expected:
 def conflicts(walk):
     lines = walk.lines("status", "--json")
     return [line for line in lines if line["kind"] == "conflict"]
+
+
+def paths_of(items):
+    """All that the files of conflicts may be called."""
+    names = [n for c in items if not c["name"] for n in (c.get("names") or {}).values() if n]
+    return {c["path"] for c in items}.union(names)
 
 
 class Merge:
@@ -182,7 +219,11 @@ class Merge:
 
     def listed(self):
         walk, known = self.walk, self.expected.known
-        found = {(c["path"], c["name"]) for c in conflicts(walk) if c["path"] in known}
+        items = conflicts(walk)
+        found = {(c["path"], c["name"]) for c in items if c["path"] in known}
+        named = {c["path"] for c in items if c["type"].startswith("rename") and not c["name"]}
+        walk.check(named >= self.expected.named.keys(), "a name that both chose is a conflict",
+                   sorted(named), sorted(self.expected.named))
         walk.check(found == self.expected.conflicts(), "conflicts are what both sides changed",
                    "listed: %s" % sorted(found), "changed: %s" % sorted(self.expected.conflicts()))
         self.expected.check(walk, walk.tree(), "what is in conflict is as ours has it",
@@ -215,19 +256,20 @@ class Merge:
         self.check_kept("resolve writes over nothing that is in no version")
         others = differing(before, walk.tree())
         if not done.status:
-            others = sorted(set(others).difference(c["path"] for c in items))
+            others = sorted(set(others) - paths_of(items))
         walk.check(not others, "resolve changes what it decides, refused nothing", others)
 
     def abort(self):
         walk = self.walk
-        items, now = {c["path"] for c in conflicts(walk)}, walk.tree()
+        listed, now = conflicts(walk), walk.tree()
+        items = {c["path"] for c in listed}
         walk.strata("merge", "--abort")
         after = walk.tree()
         for path in items:
             if path in self.head or path not in self.edited:  # a new one may stay, untracked
                 walk.same({path: after.get(path)}, {path: self.before.get(path)},
                           "--abort brings back what a conflict was about")
-        for path in self.kept.keys() - items - self.written:
+        for path in self.kept.keys() - paths_of(listed) - self.written:
             walk.same({path: after.get(path)}, {path: now[path]},
                       "--abort leaves what the merge has nothing to do with")
         if not self.edited:
@@ -246,25 +288,28 @@ class Merge:
 
     def decide_all(self, way):
         walk = self.walk
-        in_way = self.dirty.keys() & {c["path"] for c in conflicts(walk)}  # untracked
-        done = walk.strata("resolve", "-q", "*", way, ends=(0, 7) if in_way else (0,))
-        self.check_kept("resolve writes over nothing that is in no version")
-        if done.status:
-            return self.abort()
+        in_way = self.dirty.keys() & paths_of(conflicts(walk))  # untracked
+        first = walk.draw("side before").choice(list(VERSIONS) + [way])
+        for how in (first, way):
+            done = walk.strata("resolve", "-q", "*", *how.split(),
+                               ends=(0, 7) if in_way else (0,))
+            self.check_kept("resolve writes over nothing that is in no version")
+            if done.status:
+                return self.abort()
         walk.strata("merge", "-q", "--continue")
-        return self.done(way)
+        return self.done(VERSIONS[way])
 
     def under_way(self):
         walk = self.walk
         self.written.update(differing(self.before, walk.tree()))
         self.listed()
         end = walk.draw("end").random()
-        if end < 0.3:
-            return self.decide_all(walk.draw("side").choice(("--ours", "--theirs")))
+        if end < 0.4:
+            return self.decide_all(walk.draw("side").choice(list(VERSIONS)))
         for i in range(3):
             if walk.draw("end %d" % i).random() < 0.7:
                 self.resolve("step %d" % i)
-        return self.abort() if end < 0.65 else self.go_on()
+        return self.abort() if end < 0.7 else self.go_on()
 
 
 def before_merge(walk, head):

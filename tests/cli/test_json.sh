@@ -45,6 +45,15 @@ documented() {
 	strata merge --json --replay HEAD >../replay
 	strata switch -q main
 	strata branch -q -D apart
+	for t_side in here there; do
+		strata switch -q -c $t_side v1
+		strata mv c.json $t_side.json && strata commit -q -m $t_side
+	done
+	strata merge --json here >>../merge || [ $? -eq 1 ]
+	strata merge -q --abort
+	strata switch -q main
+	strata branch -q -D here
+	strata branch -q -D there
 	strata checkout --json v1 >../checkout
 	strata checkout --json v1 --to ../elsewhere >>../checkout
 	echo 2 >c.json

@@ -25,7 +25,7 @@ write() {
 
 is() { # NAME=TEXT...: what is there
 	ls | grep -v zero | while read -r f; do echo "$f=$(cat "$f")"; done >../is
-	printf '%s\n' "$@" | diff - ../is
+	printf '%s\n' "$@" | grep . | diff - ../is
 }
 
 # Both renamed a file, and one of them made another one of its old name: nothing of that clashes.
@@ -99,7 +99,187 @@ of_three() {
 	strata merge -q --replay HEAD
 }
 
+# resolve with these words, and what is there then: in the working tree, the version and a replay
+settles() { # WORDS NAME=TEXT...
+	t_how=$1
+	shift
+	rc 1 strata merge -q side
+	set -f
+	strata resolve -q $t_how
+	set +f
+	is "$@"
+	out '' sh -c 'strata status -s | grep "??"; :'
+	strata merge -q --continue
+	is "$@"
+	versioned HEAD | grep -v zero | diff ../is -
+	strata merge -q --replay HEAD
+	strata undo -q
+}
+
+versioned() {
+	strata ls "$1" --json | python3 -c 'import json, sys
+for x in map(json.loads, sys.stdin):
+    print(x["path"])' | while read -r f; do echo "$f=$(strata cat "$1:$f")"; done
+}
+
+# A file that the sides called otherwise comes under the name that the version which is chosen has.
+names() {
+	branches 't=1' 'u=1' 'v=1'
+	rc 1 strata merge side
+	match '^  rename/rename  u  base: t, theirs: v$' strata status
+	out '{"base": "t", "ours": "u", "theirs": "v"}' named
+	is u=1
+	strata merge -q --abort
+	is u=1
+	settles 'u --ours' u=1
+	settles 'u --theirs' v=1
+	settles '* --side 1' v=1
+	settles '* --base' t=1
+	settles '* --from side' v=1
+	settles '* --from HEAD' u=1
+	settles '* --from v1' t=1
+	strata fsck --full
+}
+
+named() {
+	strata status --json | python3 -c 'import json, sys
+for x in map(json.loads, sys.stdin):
+    if x.get("kind") == "conflict":
+        print(json.dumps(x["names"]))'
+}
+
+# Renamed by one, removed by the other.
+renamed_or_gone() {
+	branches 't=1' 'u=1' ''
+	rc 1 strata merge side
+	match '^  rename/delete  u  base: t$' strata status
+	out '{"base": "t", "ours": "u", "theirs": null}' named
+	strata merge -q --abort
+	settles 'u --ours' u=1
+	settles 'u --theirs' ''
+	settles 'u --base' t=1
+	settles 'u --from side' ''
+	settles 'u --from v1' t=1
+	cd .. && branches 't=1' '' 'v=1'
+	settles 'v --ours' ''
+	settles 'v --theirs' v=1
+	settles 'v --base' t=1
+	settles 'v --from side' v=1
+	settles 'v --from main' ''
+}
+
+# Any other version has it under a name of those, or not.
+other_versions() {
+	branches 't=1' 'u=1' 'v=1'
+	strata switch -q -c other v1
+	write t=7 && strata commit -q -m other
+	write v=9 && strata commit -q -m another
+	write x=1 && strata commit -q -m none
+	strata switch -q main
+	settles 'u --from other~1' v=9
+	settles 'u --from other~2' t=7
+	rc 1 strata merge -q side
+	rc 2 strata resolve -q u --from other
+	err "the version of --from has no file 'u', and none of its other names" strata resolve u --from other
+	is u=1
+	match '1 of 1 conflict left' strata status
+	strata merge -q --abort
+	# of other conflicts too
+	cd .. && branches 't=1' 't=2' 't=3'
+	strata switch -q -c other v1
+	write x=1 && strata commit -q -m none
+	strata switch -q main
+	rc 1 strata merge -q side
+	rc 2 strata resolve -q t --from other
+	strata resolve -q t --from side
+	is t=3
+}
+
+# What was decided is decided otherwise, and taken back.
+changes() {
+	branches 't=1' 'u=1' 'v=1'
+	rc 1 strata merge -q side
+	for t_i in 1 2; do
+		strata resolve -q u --theirs
+		is v=1
+		strata resolve -q u --base
+		is t=1
+		strata resolve -q '*' --theirs
+		is v=1
+		strata resolve -q u --ours
+		is u=1
+	done
+	strata resolve -q u --base
+	strata merge -q --abort
+	is u=1
+	out '' strata status -s
+	# what somebody did to the file since stays
+	rc 1 strata merge -q side
+	strata resolve -q u --theirs
+	echo mine >v
+	rc 7 strata resolve u --base
+	is v=mine
+	strata add v
+	rc 7 strata resolve u --base
+	err "'v' was staged by hand, and is what 'u' is called in another version" strata resolve u --base
+	rc 7 strata resolve '*' --base
+	is v=mine
+	strata merge -q --continue
+	is v=mine
+	strata merge -q --replay HEAD
+	strata undo -q
+	# and what is in the way
+	rc 1 strata merge -q side
+	echo mine >v
+	rc 7 strata resolve u --theirs
+	is u=1 v=mine
+	rm v
+	echo mine >u
+	rc 7 strata resolve u --theirs
+	is u=mine
+	strata restore u
+	mkdir v && echo x >v/f && strata add v/f
+	rc 7 strata resolve u --theirs
+	[ "$(cat v/f)" = x ] && [ "$(cat u)" = 1 ]
+	strata merge -q --abort
+}
+
+# A file where the other side's name is a directory.
+name_taken() {
+	branches 't=1' 'u=1' 'v=1'
+	mkdir v && echo x >v/f && strata add v/f && strata commit -q -m directory
+	rc 1 strata merge -q side
+	rc 7 strata resolve u --theirs
+	err "'v', as the file is to be called, is a directory here" strata resolve u --theirs
+	[ "$(cat v/f)" = x ] && [ "$(cat u)" = 1 ]
+	strata resolve -q u --base
+	strata merge -q --continue
+	[ "$(cat v/f)" = x ] && [ "$(cat t)" = 1 ] && [ ! -e u ]
+	strata merge -q --replay HEAD
+}
+
+of_three_names() {
+	branches 't=1' 'u=1' 'v=1'
+	strata switch -q -c other v1
+	write w=1 && strata commit -q -m other
+	strata switch -q main
+	for t_x in '--ours u' '--side+1 v' '--side+2 w' '--base t' '--from+other w'; do
+		rc 1 strata merge -q side other
+		strata resolve -q u $(echo "${t_x% *}" | tr + ' ')
+		is "${t_x#* }=1"
+		strata merge -q --continue
+		strata merge -q --replay HEAD
+		strata undo -q
+	done
+}
+
 it 'takes a file that was made anew where both renamed the old one' made_anew
 it 'gives a name that two files got to neither' one_name
 it 'of three versions' of_three
+it 'gives a file the name of the version that is chosen' names
+it 'of a file that was renamed or removed' renamed_or_gone
+it 'finds it in other versions, or says that it does not' other_versions
+it 'decides a name otherwise, and takes it back' changes
+it 'writes over nothing of that name' name_taken
+it 'of three names' of_three_names
 finish

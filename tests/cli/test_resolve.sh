@@ -331,6 +331,102 @@ keeps_edits() {
 	want 2 2 2 1
 }
 
+floats() { # FILE NAME=NUMBER... --meta TEXT: a model of tensors of two numbers each
+	python3 - "$@" <<'EOF'
+import json, struct, sys
+head, data, words = {}, b"", sys.argv[2:]
+if "--meta" in words:
+    at = words.index("--meta")
+    head["__metadata__"] = {"k": words[at + 1]}
+    del words[at:at + 2]
+for word in words:
+    name, number = word.split("=")
+    head[name] = {"dtype": "F32", "shape": [2], "data_offsets": [len(data), len(data) + 8]}
+    data += struct.pack("<2f", float(number), 1)
+text = json.dumps(head).encode()
+with open(sys.argv[1], "wb") as f:
+    f.write(struct.pack("<Q", len(text)) + text + data)
+EOF
+}
+
+# The words of three models: the base, ours, theirs
+three() {
+	rm -rf repo && mkdir repo && cd repo && strata init -q
+	floats m.safetensors $1 && cp m.safetensors ../base && strata add . && strata commit -q -m one
+	strata branch side
+	floats m.safetensors $2 && cp m.safetensors ../ours && strata commit -q -a -m two
+	strata switch -q side
+	floats m.safetensors $3 && cp m.safetensors ../theirs && strata commit -q -a -m three
+	strata switch -q main
+}
+
+# resolve with these words makes a version with the file of that side
+chooses() { # WORDS base|ours|theirs
+	rc 1 strata merge -q side
+	strata resolve -q m.safetensors $1
+	same_model m.safetensors "../$2"
+	strata merge -q --continue
+	same_model m.safetensors "../$2"
+	strata merge -q --replay HEAD
+	strata undo -q
+}
+
+all_versions() {
+	chooses --ours ours
+	chooses --theirs theirs
+	chooses --base base
+	chooses '--from main' ours
+	chooses '--from side' theirs
+	chooses '--from v1' base
+	strata fsck --full
+}
+
+# What a version that is merged, or the base, calls otherwise or has not, --from gives so.
+from_names() {
+	three 'a=1 b=2' 'x=1 b=2' 'y=1 b=2'
+	rc 1 strata merge side
+	match '^  rename/rename  m.safetensors::x  base: a, theirs: y  D 0' strata status
+	match '"names":{"base":"a","ours":"x","theirs":"y"}' strata status --json
+	strata merge -q --abort
+	all_versions
+	for t_side in 'a=1 b=2|x=1 b=2|b=2' 'a=1 b=2|b=2|x=1 b=2' 'a=1 b=2|a=3 b=2|b=2' 'a=1 b=2|b=2|a=3 b=2'; do
+		cd .. && three "${t_side%%|*}" "$(echo "$t_side" | cut -d'|' -f2)" "${t_side##*|}"
+		all_versions
+	done
+	# another version has it by one of its names, or not
+	cd .. && three 'a=1 b=2' 'x=1 b=2' 'y=1 b=2'
+	strata switch -q -c other v1
+	floats m.safetensors y=7 b=2 && strata commit -q -a -m four
+	floats m.safetensors b=2 && strata commit -q -a -m five
+	strata switch -q main
+	rc 1 strata merge -q side
+	rc 2 strata resolve x --from other
+	err 'the version of --from has no tensor "x", and none of its other names' strata resolve x --from other
+	cmp m.safetensors ../ours
+	strata resolve -q x --from other^
+	floats ../want y=7 b=2
+	cmp m.safetensors ../want
+}
+
+same_model() {
+	numbers "$2" >../want.numbers
+	numbers "$1" | diff ../want.numbers -
+}
+
+# Names, first numbers, and metadata
+numbers() {
+	python3 - "$1" <<'EOF'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+size = 8 + struct.unpack("<Q", data[:8])[0]
+for name, t in sorted(json.loads(data[8:size]).items()):
+    if name == "__metadata__":
+        print(name, t["k"])
+    else:
+        print(name, round(struct.unpack_from("<f", data, size + t["data_offsets"][0])[0]))
+EOF
+}
+
 it 'decides, and decides anew' decides
 it 'by methods' methods
 it 'what a method cannot join' joins
@@ -342,5 +438,6 @@ it 'a mode that was staged' modes
 it 'taken back, what was staged besides stays' abort_keeps
 it 'what is in the way' in_the_way
 it 'wrong usage' usage
+it 'takes what a version calls otherwise, or has not' from_names
 it 'changes of the file stay' keeps_edits
 finish

@@ -376,6 +376,23 @@ merge-union)
 	run 0 -- merge --replay HEAD
 	next v5
 	;;
+merge-rename)
+	run 0 -- fsck --full
+	if [ -z "${CRASH_VARIANT%%kill*}" ]; then
+		whole ours theirs
+	else
+		run 0 7 -- restore .
+		# what is torn is no file of this branch, and is left to be moved away
+		run 0 7 -- merge --continue
+		[ "$rc" -eq 0 ] || rm "$S/theirs"
+	fi
+	[ -f "$S/.strata/merge" ] && again 0 7
+	[ ! -f "$S/.strata/merge" ] || run 0 -- merge --continue
+	settle theirs
+	keeps v1=v1 v2=ours v3=theirs v4=theirs
+	run 0 -- merge --replay HEAD
+	next v5
+	;;
 merge-continue)
 	completes clashed clashed 7
 	[ ! -e "$S/.strata/merge" ] || fail "the merge that ended is kept"

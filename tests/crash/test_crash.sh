@@ -89,6 +89,11 @@ prepare() {
 		st switch main && conflict && tree_of halfway && cp -a "$ROOT" "$ROOT.done" &&
 		"$STRATA" -C "$ROOT.done" resolve emb.weight --vocab union >"$TMP/setup" 2>&1 &&
 		ROOT="$ROOT.done" tree_of united && rm -r "$ROOT.done" ;;
+	# A file that both sides called otherwise.
+	merge-rename) st init && version v1 && st branch side && st mv model.safetensors ours &&
+		st commit -m ours && tree_of ours && st switch side &&
+		st mv model.safetensors theirs && st commit -m theirs && tree_of theirs &&
+		st switch main && conflict ;;
 	branch-* | tag-*) st init && version v1 && version v2 && st branch old v1 &&
 		st tag -m 'what was old' past v1 ;;
 	commit-semver) st init --versions=semver && version v1 && version v2 &&
@@ -119,6 +124,7 @@ command_of() {
 	merge) echo merge main ;;
 	merge-true | merge-conflict) echo merge side ;;
 	merge-resolve) echo resolve layer1.weight --theirs ;;
+	merge-rename) echo resolve ours --theirs ;;
 	merge-union) echo resolve emb.weight --vocab union ;;
 	merge-continue) echo merge --continue ;;
 	merge-abort) echo merge --abort ;;
@@ -162,7 +168,7 @@ scenario() {
 
 [ $# -gt 0 ] || set -- init add-first commit-first add add-changed commit commit-all checkout gc \
 	repack switch reset undo redo rollback-tensor cherry-pick branch-make branch-delete tag-make \
-	tag-delete merge merge-true merge-conflict merge-resolve merge-union merge-continue merge-abort commit-semver
+	tag-delete merge merge-true merge-conflict merge-resolve merge-union merge-rename merge-continue merge-abort commit-semver
 for s; do
 	scenario "$s"
 done

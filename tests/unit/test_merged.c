@@ -114,6 +114,7 @@ static void refuses_what_is_not_so(void **state)
 static void state_round_trip(void **state)
 {
 	struct st_merging m = { 0 }, got;
+	struct st_merge_name names[] = { { "t", 1 }, { "\xff", 1 }, { "", 0 } };
 	struct st_merge_staged staged = { .path = "m.st", .path_len = 4, .id = { { 5 } } };
 	struct st_err e = { 0 };
 	struct st_buf b, again;
@@ -126,6 +127,7 @@ static void state_round_trip(void **state)
 	m.d.items[1].mad = 0.1;
 	m.d.items[1].cosine = NAN;
 	m.d.items[1].max_abs = INFINITY;
+	m.d.items[1].names = names;
 	memset(&m.before, 6, sizeof(m.before));
 	memset(&m.after, 7, sizeof(m.after));
 	m.message = "Merge x";
@@ -153,6 +155,10 @@ static void state_round_trip(void **state)
 		assert_int_equal(got.staged[0].size, staged.size);
 		assert_null(got.d.items[1].how);
 		assert_true(got.d.items[1].mad == 0.1 && isnan(got.d.items[1].cosine));
+		assert_null(got.d.items[0].names);
+		assert_string_equal(got.d.items[1].names[0].text, "t");
+		assert_memory_equal(got.d.items[1].names[1].text, "\xff", 1);
+		assert_int_equal(got.d.items[1].names[2].len, 0);
 		assert_string_equal(got.accept, "true");
 		assert_int_equal(st_merging_encode(&again, &got, &e), ST_OK);
 		assert_int_equal(b.len, again.len);
