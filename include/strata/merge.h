@@ -80,7 +80,7 @@ typedef struct strata_conflict {
 	 * called there; NULL: absent, as all are elsewhere. */
 	const char *base_name, *our_name, *their_name;
 	bool has_figures; /* of ours against theirs: */
-	uint64_t numel, changed;
+	uint64_t numel, changed, nonfinite;
 	double mad, l2, max_abs, cosine;
 } strata_conflict;
 
@@ -108,6 +108,8 @@ typedef struct strata_settle_options {
 	 * are decided with it, decided ones too, and when that is taken back. */
 	const char *how;
 	const char *from; /* or: as this revision has it */
+	/* Methods read NaN and infinity, from here on in this merge. */
+	bool nonfinite;
 } strata_settle_options;
 /*
  * Decides conflicts, decided ones anew: those whose tensor or file, or "PATH::NAME", a glob

@@ -3,7 +3,7 @@
 #include "cli/conflicts.h"
 
 struct values {
-	bool ours, theirs, base, json;
+	bool ours, theirs, base, nonfinite, json;
 	const char *method, *from, *side, *vocab;
 };
 
@@ -21,6 +21,8 @@ static const struct cli_option options[] = {
 	{ 0, "from", OPT_TEXT, offsetof(struct values, from), "REV", "as this version has it" },
 	{ 0, "vocab", OPT_TEXT, offsetof(struct values, vocab), "union",
 	  "a row for every token of both; rows both changed go by --theirs, --method" },
+	{ 0, "allow-nonfinite", OPT_FLAG, offsetof(struct values, nonfinite), NULL,
+	  "methods may read NaN and infinity, until the merge ends" },
 	{ 0, "json", OPT_FLAG, offsetof(struct values, json), NULL,
 	  "print one JSON object instead of text" },
 	{ 0 },
@@ -108,6 +110,7 @@ int cmd_resolve(struct cli *c, int argc, char **argv, strata_error *err)
 		rc = cli_count(c, &a, 1, SIZE_MAX, err);
 	if (rc == STRATA_OK)
 		rc = choose(&v, &o, side, &text, err);
+	o.nonfinite = v.nonfinite;
 	if (rc == STRATA_OK)
 		rc = strata_settle(c->repo, a.v, a.n, &o, &settled, &open, err);
 	free(text);

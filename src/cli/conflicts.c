@@ -52,6 +52,20 @@ static void show_names(const strata_conflict *x)
 	}
 }
 
+static void show_figures(const strata_conflict *x)
+{
+	const uint64_t all = x->numel + x->nonfinite;
+
+	fputs("  ", stdout);
+	if (x->numel || !all) /* else nothing is known but that it is not finite */
+		printf("D %.3g, ", x->mad);
+	if (isfinite(x->cosine)) /* one of them may be zero */
+		printf("cosine %.4f, ", x->cosine);
+	printf("%s of %s changed", human_number(x->changed).s, human_number(all).s);
+	if (x->nonfinite)
+		printf(", %s not finite", human_number(x->nonfinite).s);
+}
+
 static int show_one(void *arg, const strata_conflict *x)
 {
 	struct showing *k = arg;
@@ -68,11 +82,7 @@ static int show_one(void *arg, const strata_conflict *x)
 	fputs(color_off(k->c, COLOR_BAD), stdout);
 	show_names(x);
 	if (x->has_figures)
-		printf("  D %.3g, ", x->mad);
-	if (x->has_figures && isfinite(x->cosine)) /* one of them may be zero */
-		printf("cosine %.4f, ", x->cosine);
-	if (x->has_figures)
-		printf("%s of %s changed", human_number(x->changed).s, human_number(x->numel).s);
+		show_figures(x);
 	fputc('\n', stdout);
 	return cli_stop(k->c);
 }
@@ -138,6 +148,7 @@ static int emit_one(void *arg, const strata_conflict *x)
 		strata_json_object(j);
 		jk_u64(j, "numel", x->numel);
 		jk_u64(j, "changed", x->changed);
+		jk_u64(j, "nonfinite", x->nonfinite);
 		put_real(j, "mad", x->mad);
 		put_real(j, "l2", x->l2);
 		put_real(j, "max_abs", x->max_abs);

@@ -161,6 +161,10 @@ static void put_figures(struct st_jw *w, const struct st_merge_item *x)
 	put_number(w, "l2", x->l2);
 	put_number(w, "mad", x->mad);
 	put_number(w, "max_abs", x->max_abs);
+	if (x->nonfinite) {
+		st_jw_key(w, "nonfinite");
+		st_jw_u64(w, x->nonfinite);
+	}
 	st_jw_key(w, "numel");
 	st_jw_u64(w, x->numel);
 	st_jw_close_object(w);
@@ -290,6 +294,8 @@ static void get_figures(struct st_canon *c, struct st_merge_item *x)
 	get_number(c, "l2", &x->l2);
 	get_number(c, "mad", &x->mad);
 	get_number(c, "max_abs", &x->max_abs);
+	if (st_canon_key(c, "nonfinite"))
+		x->nonfinite = st_canon_u64(c);
 	st_canon_need(c, "numel");
 	x->numel = st_canon_u64(c);
 	st_canon_close(c);

@@ -39,7 +39,7 @@ struct st_merge_item {
 	struct st_merge_name *names;
 	/* Of ours against theirs, when it is not decided and they compare: doc/json.md */
 	bool has_figures;
-	uint64_t numel, changed;
+	uint64_t numel, changed, nonfinite;
 	double mad, l2, max_abs, cosine;
 };
 

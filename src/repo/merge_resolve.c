@@ -807,6 +807,8 @@ static int settle(struct settling *s, struct st_err *e)
 		rc = st_merging_hands(&s->m, &s->t.index, &s->staged, e);
 	if (rc == ST_OK)
 		rc = say_how(s, e);
+	if (rc == ST_OK && s->o->nonfinite) /* what was decided without has read none */
+		s->m.d.nonfinite = true;
 	if (rc == ST_OK)
 		rc = choose(s, e);
 	if (rc == ST_OK)

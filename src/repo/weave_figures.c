@@ -53,6 +53,7 @@ static int on_figures(void *arg, const struct st_tensor_delta *d)
 		x->has_figures = true;
 		x->numel = d->sums.numel;
 		x->changed = d->sums.changed;
+		x->nonfinite = d->sums.nonfinite;
 		x->mad = st_diff_mad(&d->sums);
 		x->l2 = st_diff_l2(&d->sums);
 		x->max_abs = d->sums.max_abs;

@@ -427,6 +427,23 @@ for name, t in sorted(json.loads(data[8:size]).items()):
 EOF
 }
 
+# Figures of what is not finite on a side, and the option that lets methods read it.
+not_finite() {
+	three 'a=1' 'a=nan' 'a=3'
+	rc 1 strata merge side
+	match '^  values +m.safetensors::a  D 0, cosine 1.0000, 1 of 2 changed, 1 not finite$' strata status
+	match '"figures":\{"numel":1,"changed":1,"nonfinite":1,' strata status --json
+	rc 7 strata resolve a --method linear
+	err 'element 0 of ours is nan: --allow-nonfinite \(average, merge, merge-file, resolve\) lets it' strata resolve a --method linear
+	cmp m.safetensors ../ours
+	strata resolve -q a --method linear --allow-nonfinite
+	match '^Merging: all conflicts are decided' strata status
+	strata merge -q --continue
+	match 'm.safetensors::a  values  linear' strata show
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
 it 'decides, and decides anew' decides
 it 'by methods' methods
 it 'what a method cannot join' joins
@@ -439,5 +456,6 @@ it 'taken back, what was staged besides stays' abort_keeps
 it 'what is in the way' in_the_way
 it 'wrong usage' usage
 it 'takes what a version calls otherwise, or has not' from_names
+it 'what is not finite' not_finite
 it 'changes of the file stay' keeps_edits
 finish

@@ -127,6 +127,7 @@ static void state_round_trip(void **state)
 	m.d.items[1].mad = 0.1;
 	m.d.items[1].cosine = NAN;
 	m.d.items[1].max_abs = INFINITY;
+	m.d.items[1].nonfinite = 3;
 	m.d.items[1].names = names;
 	memset(&m.before, 6, sizeof(m.before));
 	memset(&m.after, 7, sizeof(m.after));
@@ -155,6 +156,7 @@ static void state_round_trip(void **state)
 		assert_int_equal(got.staged[0].size, staged.size);
 		assert_null(got.d.items[1].how);
 		assert_true(got.d.items[1].mad == 0.1 && isnan(got.d.items[1].cosine));
+		assert_int_equal(got.d.items[1].nonfinite, 3);
 		assert_null(got.d.items[0].names);
 		assert_string_equal(got.d.items[1].names[0].text, "t");
 		assert_memory_equal(got.d.items[1].names[1].text, "\xff", 1);
