@@ -382,8 +382,11 @@ struct st_fabric {
 	struct st_diff_side *base, *side[ST_THREE_SIDES]; /* NULL: absent */
 	struct st_thread *v;
 	size_t n, cap;
-	size_t pattern; /* the side whose layout and metadata it has */
-	double layers;	/* the model's last layer */
+	size_t pattern; /* the side whose layout and metadata it has; */
+	/* or NULL, or the file of another version that has them, and the tensors of that */
+	const struct st_stage_row *like;
+	const struct st_side *like_side;
+	double layers; /* the model's last layer */
 	/* Set where st_fabric_write is ST_EREFUSED since tensors share memory that cannot have all
 	 * their values: nothing is known about that before. */
 	bool *shared;

@@ -19,6 +19,108 @@ static bool same_metadata(const struct st_dfile *a, const struct st_dfile *b)
 	return same_text(ta, na, tb, nb);
 }
 
+static bool shares_memory(const struct st_weaving *k, size_t i)
+{
+	bool any = false;
+
+	for (size_t j = 0; !any && k->f.side[i] && j < st_weaving_side(k, i)->n; j++)
+		any = k->tied[i][j];
+	return any;
+}
+
+static bool base_shares(const struct st_weaving *k)
+{
+	bool any = false;
+
+	for (size_t j = 0; !any && j < st_diff_side_get(k->f.base)->n; j++)
+		any = k->base_tied[j];
+	return any;
+}
+
+/* The layout comes with the metadata, and who shares whose memory with that: which is a matter of
+ * the sides. */
+static int make_like(struct st_weaving *k, const struct st_stage_row *row,
+		     const struct st_side *side, bool shares, struct st_err *e)
+{
+	for (size_t i = 0; i < k->f.w->n; i++)
+		shares = shares || shares_memory(k, i);
+	if (shares)
+		return st_fail(e, ST_EREFUSED,
+			       "tensors of '%s' share memory: its metadata can only be one side's, "
+			       "--ours or --theirs",
+			       k->f.s->path);
+	k->f.like = row;
+	k->f.like_side = side;
+	return ST_OK;
+}
+
+static int like_base(struct st_weaving *k, struct st_err *e)
+{
+	const struct st_stage_row *base = k->f.s->base;
+
+	if (!base)
+		return st_fail(e, ST_ENOTFOUND, "the base has no file '%s'", k->f.s->path);
+	if (st_weave_baseless(k->f.w, base))
+		return st_weave_no_base(k->f.s->path, METADATA, strlen(METADATA), e);
+	return make_like(k, base, st_diff_side_get(k->f.base), base_shares(k), e);
+}
+
+static const char *format_of(const struct st_weaving *k)
+{
+	size_t i = 0;
+
+	while (!k->f.side[i])
+		i++;
+	return st_dfile_format(&k->parts[i].v[0]);
+}
+
+static int like_from(struct st_weaving *k, const struct st_oid *commit, size_t *want,
+		     struct st_err *e)
+{
+	struct st_weaving_other x;
+	size_t part;
+	int rc;
+
+	if (!st_weave_part(k->f.w, commit, &part)) {
+		rc = st_weaving_other(k, commit, &x, e);
+		if (rc == ST_OK && strcmp(st_dfile_format(&x.parts.v[0]), format_of(k)) != 0)
+			rc = st_fail(e, ST_EREFUSED, "'%s' of the version of --from is no %s file",
+				     x.row->path, format_of(k));
+		return rc == ST_OK ?
+			       make_like(k, x.row, st_diff_side_get(x.parts.side), x.shares, e) :
+			       rc;
+	}
+	if (part == ST_THREE_BASE)
+		return like_base(k, e);
+	if (!k->f.side[part])
+		return st_fail(e, ST_ENOTFOUND, "the version of --from has no file '%s'",
+			       k->f.s->path);
+	*want = part;
+	return ST_OK;
+}
+
+/* Whose the metadata are to be: a side's, *want, or else k->f.like's. */
+static int obey_metadata(struct st_weaving *k, const struct st_choice *c, size_t *want,
+			 struct st_err *e)
+{
+	switch (c->how) {
+	case ST_HOW_OPEN:
+		return ST_OK;
+	case ST_HOW_SIDE:
+		*want = k->f.side[c->side] ? c->side : *want;
+		return ST_OK;
+	case ST_HOW_BASE:
+		return like_base(k, e);
+	case ST_HOW_FROM:
+		return like_from(k, &c->from, want, e);
+	default:
+		return st_fail(e, ST_EUSAGE,
+			       "the metadata of '%s' are one version's: --ours, --theirs, --base "
+			       "or --from",
+			       k->f.s->path);
+	}
+}
+
 static int settle_metadata(struct st_weaving *k, size_t *want, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
@@ -30,21 +132,21 @@ static int settle_metadata(struct st_weaving *k, size_t *want, struct st_err *e)
 				    .sides = ids,
 				    .nsides = k->f.w->n };
 	struct st_choice c;
+	const char *text;
 	size_t len = 0;
 	int rc;
 
+	text = k->base.v && !k->no_metadata ? st_dfile_metadata(k->base.v, &len) : NULL;
+	if (text)
+		st_oid_of(&it.base, text, len);
 	for (size_t i = 0; i < k->f.w->n; i++) {
-		const char *text = k->f.side[i] ? st_dfile_metadata(&k->parts[i].v[0], &len) : NULL;
+		text = k->f.side[i] ? st_dfile_metadata(&k->parts[i].v[0], &len) : NULL;
 
 		if (text)
 			st_oid_of(&ids[i], text, len);
 	}
 	rc = st_weave_item(k->f.w, &it, ST_RULED_NOT, &c, e);
-	if (rc == ST_OK && c.how != ST_HOW_OPEN && c.how != ST_HOW_SIDE)
-		rc = st_fail(e, ST_EUSAGE, "the metadata of '%s' is one side's: --ours or --theirs",
-			     k->f.s->path);
-	*want = c.how == ST_HOW_SIDE && k->f.side[c.side] ? c.side : *want;
-	return rc;
+	return rc == ST_OK ? obey_metadata(k, &c, want, e) : rc;
 }
 
 /* Has the side all tensors of the result, and no other? same: with their values. */
@@ -71,15 +173,6 @@ static bool fits(const struct st_weaving *k, size_t i, bool same)
 	}
 	st_map_release(&names);
 	return yes;
-}
-
-static bool shares_memory(const struct st_weaving *k, size_t i)
-{
-	bool any = false;
-
-	for (size_t j = 0; !any && k->f.side[i] && j < st_weaving_side(k, i)->n; j++)
-		any = k->tied[i][j];
-	return any;
 }
 
 /* Is a tensor of both sides in memory of its own on one of them only? */

@@ -11,6 +11,12 @@
 
 #define ROOM ((size_t)1 << 20)
 
+/* The file whose layout and metadata the result has. */
+static const struct st_stage_row *pattern_row(const struct st_fabric *f)
+{
+	return f->like ? f->like : f->s->side[f->pattern];
+}
+
 struct sewing {
 	struct st_fabric *f;
 	struct st_reparse pattern;
@@ -242,8 +248,9 @@ static bool keeps(const struct st_side *pattern, const struct st_map *names,
 static int list(struct sewing *k, struct st_err *e)
 {
 	const struct st_fabric *f = k->f;
-	const struct st_side *pattern = st_diff_side_get(f->side[f->pattern]);
-	const char *path = f->s->side[f->pattern]->path;
+	const struct st_side *pattern = f->like ? f->like_side :
+						  st_diff_side_get(f->side[f->pattern]);
+	const char *path = pattern_row(f)->path;
 	struct st_map names;
 	size_t n = 0;
 	int rc = ST_OK;
@@ -290,7 +297,7 @@ static int compose(struct sewing *k, int fd, struct st_err *e)
 				.arg = k,
 				.shared = f->shared };
 	struct st_vfile *v;
-	int rc = st_vfile_open(&v, f->w->r, &f->s->side[f->pattern]->id, e);
+	int rc = st_vfile_open(&v, f->w->r, &pattern_row(f)->id, e);
 
 	if (rc != ST_OK)
 		return rc;
@@ -307,7 +314,7 @@ static int compose(struct sewing *k, int fd, struct st_err *e)
 
 static int check_space(const struct st_fabric *f, struct st_err *e)
 {
-	uint64_t need = f->s->side[f->pattern]->size, room;
+	uint64_t need = pattern_row(f)->size, room;
 	int rc = st_free_space(f->w->r->dir, &room, e);
 
 	if (rc == ST_OK && need > room)
@@ -365,7 +372,7 @@ int st_fabric_write(struct st_fabric *f, struct st_err *e)
 
 	/* byte for byte a side's, header and all */
 	if (rc == ST_OK && k.all_kept)
-		rc = st_weave_take(f->w, f->s, f->s->side[f->pattern], e);
+		rc = st_weave_take(f->w, f->s, pattern_row(f), e);
 	else if (rc == ST_OK)
 		rc = sew(&k, e);
 	free(k.v);

@@ -408,6 +408,40 @@ from_names() {
 	cmp m.safetensors ../want
 }
 
+# The metadata of a model are one version's, as other conflicts are.
+metadata() {
+	three 'a=1 --meta 1' 'a=1 --meta 2' 'a=1 --meta 3'
+	rc 1 strata merge -q side
+	match '"name":"\(metadata\)".*"base":"[0-9a-f]+"' strata status --json
+	rc 7 strata resolve '*' --method linear
+	rc 2 strata resolve '(metadata)' --method linear
+	err 'one version.s: --ours, --theirs, --base or --from' strata resolve '(metadata)' --method linear
+	cmp m.safetensors ../ours
+	strata merge -q --abort
+	all_versions
+	# with tensors of the others, decided otherwise again, and of another version
+	cd .. && three 'a=1 b=2 c=5 --meta 1' 'a=3 b=2 c=6 --meta 2' 'a=1 b=4 c=7 --meta 3'
+	strata switch -q -c other v1
+	floats m.safetensors b=9 q=9 --meta 9 && strata commit -q -a -m four
+	strata switch -q main
+	rc 1 strata merge -q side
+	strata resolve -q c --theirs
+	for t_way in '--base 1' '--from+other 9' '--theirs 3' '--from+v1 1' '--ours 2' '--from+side 3' '--base 1'; do
+		strata resolve -q '(metadata)' $(echo "${t_way% *}" | tr + ' ')
+		out "__metadata__ ${t_way#* }
+a 3
+b 4
+c 7" numbers m.safetensors
+	done
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	match 'm.safetensors::\(metadata\)  configuration  base$' strata show
+	# which the base has none of
+	cd .. && three 'a=1' 'a=1 --meta 2' 'a=1 --meta 3'
+	all_versions
+	strata fsck --full
+}
+
 same_model() {
 	numbers "$2" >../want.numbers
 	numbers "$1" | diff ../want.numbers -
@@ -456,6 +490,7 @@ it 'taken back, what was staged besides stays' abort_keeps
 it 'what is in the way' in_the_way
 it 'wrong usage' usage
 it 'takes what a version calls otherwise, or has not' from_names
+it 'metadata of any version' metadata
 it 'what is not finite' not_finite
 it 'changes of the file stay' keeps_edits
 finish
