@@ -30,7 +30,7 @@ it 'merges models in shards' walks shards
 it 'makes histories' walks repo
 it 'merges tokenizers with their rows' walks vocab
 it 'would see files that lose a byte' finds merge \
-	'[ "$1" != merge ] || truncate -s -1 notes' '--continue leaves the files as they are'
+	'[ "$2" != --continue ] || truncate -s -1 notes' '--continue leaves the files as they are'
 it 'would see an index that does not fit' finds shards \
 	'[ "$1" != merge ] || sed -i s/00001-of/00002-of/ *.index.json' 'the index names what'
 it 'would see a version that comes back otherwise' finds repo \
