@@ -579,6 +579,7 @@ struct writing {
 	struct st_map had; /* what ours's list has */
 	size_t n;	   /* members, those added counted */
 	size_t first, end; /* where ours's first member begins, and its last ends */
+	enum st_vocab_pair ours_pair, pair; /* how ours writes merges, and the one that is read */
 	struct entry entry;
 	struct st_buf *out;
 };
@@ -589,7 +590,7 @@ static bool new_id(const struct writing *k, uint64_t theirs, uint64_t *id)
 	return *id != ST_NO_TOKEN;
 }
 
-/* What makes a member one that ours has too: its token, its id or its text. */
+/* What makes a member one that ours has too: its token, its tokens, its id or its text. */
 static int identity(struct writing *k, const struct item *x, bool theirs, const void **p,
 		    size_t *len, struct st_err *e)
 {
@@ -601,7 +602,10 @@ static int identity(struct writing *k, const struct item *x, bool theirs, const 
 		rc = read_entry(&k->entry, x, e);
 	else if (k->form == ST_VOCAB_TOKENS && !x->key)
 		rc = read_piece(&k->entry.token, x, e);
-	if (k->form == ST_VOCAB_ENTRIES || (k->form == ST_VOCAB_TOKENS && !x->key)) {
+	else if (k->form == ST_VOCAB_MERGES)
+		rc = st_vocab_pair_read(x->p, x->to - x->from, &k->entry.token, &k->pair, e);
+	if (k->form == ST_VOCAB_ENTRIES || k->form == ST_VOCAB_MERGES ||
+	    (k->form == ST_VOCAB_TOKENS && !x->key)) {
 		*p = k->entry.token.p;
 		*len = k->entry.token.len;
 	}
@@ -622,8 +626,10 @@ static int on_ours(void *arg, const struct item *x, struct st_err *e)
 	size_t len;
 	int rc = identity(k, x, false, &p, &len, e);
 
-	if (!k->n++)
+	if (!k->n++) {
 		k->first = x->begin;
+		k->ours_pair = k->pair;
+	}
 	k->end = x->to;
 	return rc == ST_OK ? st_map_put(&k->had, p, len, 1, NULL, NULL, e) : rc;
 }
@@ -659,6 +665,10 @@ static int put(struct writing *k, const struct item *x, const void *token, size_
 			return st_fail(e, ST_EREFUSED,
 				       "token %" PRIu64 " would have to be the %zu-th of its list",
 				       id, k->n);
+		break;
+	case ST_VOCAB_MERGES:
+		if (k->pair && k->ours_pair && k->pair != k->ours_pair)
+			return st_vocab_pair_write(&k->entry.token, k->ours_pair, k->out, e);
 		break;
 	default:
 		break;

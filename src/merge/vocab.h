@@ -102,6 +102,19 @@ struct st_vocab_text {
 ST_MUST int st_vocab_text(enum st_vocab_form form, const struct st_vocab_union *u,
 			  const struct st_vocab_text *ours, const struct st_vocab_text *theirs,
 			  struct st_buf *out, struct st_err *e);
+/* vocab_merges.c: how two tokens that become one are written */
+enum st_vocab_pair {
+	ST_VOCAB_NO_PAIR,
+	ST_VOCAB_WORDS, /* "a b" */
+	ST_VOCAB_LIST	/* ["a", "b"] */
+};
+/* The tokens of a merge, the same whichever way they are written, instead of what out has; of what
+ * is no pair its text. ST_EFORMAT. */
+ST_MUST int st_vocab_pair_read(const char *text, size_t len, struct st_buf *out,
+			       enum st_vocab_pair *form, struct st_err *e);
+/* Appends the text of such tokens. ST_EREFUSED: ST_VOCAB_WORDS cannot say them. */
+ST_MUST int st_vocab_pair_write(const struct st_buf *pair, enum st_vocab_pair form,
+				struct st_buf *out, struct st_err *e);
 /* vocab_refs.c: appends theirs's tokenizer.json with the ids of the union where it means tokens by
  * number besides the lists above. ST_EFORMAT: it is no JSON object. */
 ST_MUST int st_vocab_refs(const struct st_vocab_union *u, const struct st_vocab_text *text,

@@ -366,7 +366,8 @@ int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *
 		out->mixed = is_added_mixed(k, w->n, sides);
 		return ST_OK;
 	}
-	if (!k->clash && is_untouched(w->n, base, sides))
+	/* What nobody touched is not asked about in doubt: that may be all of the model. */
+	if (is_untouched(w->n, base, sides) && (!k->clash || !is_size(k, base->shape[0])))
 		return ST_OK;
 	*out = k->what;
 	if (is_size(k, base->shape[0]))

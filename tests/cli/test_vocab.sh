@@ -580,7 +580,7 @@ lists_apart() { # base, ours, theirs; the conflicts; the file with theirs's list
 		match "^  vocabulary +$t_item\$" strata status
 	done
 	# none of them without the others
-	strata resolve -q "${4%% *}" emb --ours
+	strata resolve -q "${4%% *}" --ours
 	rc 7 strata resolve "${4##* }" --theirs
 	grep -q 'id 4' "$t_tmp/err"
 	ends
@@ -742,11 +742,14 @@ rowless() { # ours and theirs, whose token it is
 
 # Rows that nobody changed are found by the token, too; each side has row 4 for its own one.
 untouched() {
-	both_grow 'model m.safetensors emb:F32:8,4:1 head:F32:8,4:5; model n.safetensors emb:F32:8,4:6' \
-		'model m.safetensors emb:F32:8,4:2 head:F32:8,4:5' \
-		'model m.safetensors emb:F32:8,4:3 head:F32:8,4:5'
+	both_grow 'echo "{\"vocab_size\": 8}" >config.json
+		model m.safetensors emb:F32:8,4:1 head:F32:8,4:5 w:F32:9,4:5
+		model n.safetensors emb:F32:8,4:6' \
+		'model m.safetensors emb:F32:8,4:2 head:F32:8,4:5 w:F32:9,4:5' \
+		'model m.safetensors emb:F32:8,4:3 head:F32:8,4:5 w:F32:9,4:5'
 	rc 1 strata merge -q side
 	match '^  vocabulary +n.safetensors::emb$' strata status
+	fails sh -c 'strata status | grep :w'
 	ends
 	for i in 0 3 4 6 7; do
 		same head $i HEAD^1 $i
@@ -788,6 +791,21 @@ old_rows() {
 	out '' strata diff side HEAD
 }
 
+# A merge is its two tokens, whichever way it is written: tokenizers changed that.
+merges_twice() {
+	merges() { # a tokenizer's merges, and its tokens
+		echo "{\"model\": {\"vocab\": $2, \"merges\": $1}}" >tokenizer.json
+	}
+	forked "merges '[\"a b\", \"Ġ c\"]' '$base'; model m.safetensors emb:F32:4,4:1" \
+		"merges '[\"a b\", \"Ġ c\", \"e f\"]' '$base_a'; model m.safetensors emb:F32:5,4:1" \
+		"merges '[[\"a\", \"b\"], [\"\\u0120\", \"c\"], [\"g\", \"h\"]]' '$base_b'
+		model m.safetensors emb:F32:5,4:3"
+	rc 1 strata merge -q side
+	match '^  vocabulary +tokenizer.json::model.merges$' strata status
+	ends
+	grep -F '"merges": ["a b", "Ġ c", "e f","g h"]' tokenizer.json
+}
+
 it 'rows of one side, the old ones of the other' one_side 12,4:1 10,4:2 side main
 it 'and the other way round' one_side 10,4:2 12,4:1 main side
 it 'old rows that both changed' both_changed
@@ -823,6 +841,7 @@ it 'a model that theirs has' model_that_came
 it 'a token of ours without a row' rowless : 'model m.safetensors emb:F32:5,4:3' A
 it 'a token of theirs without a row' rowless 'model m.safetensors emb:F32:5,4:3' : B
 it 'rows that nobody changed' untouched
+it 'merges in two notations' merges_twice
 it 'a kind of file that only ours has' kind_that_came
 it 'rows of old tokens that got other numbers' old_rows
 finish
