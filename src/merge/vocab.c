@@ -535,9 +535,14 @@ int st_vocab_unite(struct st_vocab_union *u, const struct st_vocab *base,
 			u->from[u->to[q - 1]] = q - 1;
 	for (size_t i = 0; i < ours->n; i++)
 		u->ours[ours->v[i].id] = true;
+	rc = st_size(base->end, &end, e);
+	u->known = rc == ST_OK ? st_calloc(end, sizeof(*u->known), e) : NULL;
+	if (!u->known)
+		return e->code;
 	for (size_t i = 0; i < base->n; i++) {
 		uint64_t id;
 
+		u->known[base->v[i].id] = true;
 		if (find(u, ours, &base->v[i], &id))
 			u->base[id] = base->v[i].id;
 	}
@@ -550,6 +555,7 @@ void st_vocab_union_release(struct st_vocab_union *u)
 	free(u->from);
 	free(u->base);
 	free(u->ours);
+	free(u->known);
 	st_map_release(&u->added);
 	memset(u, 0, sizeof(*u));
 }
@@ -727,17 +733,19 @@ static int write_list(struct writing *k, const struct st_vocab_text *theirs, str
 			     rc;
 }
 
+/* What is no id of a token, as -1, stays. */
 static int on_id(void *arg, const struct item *x, struct st_err *e)
 {
 	struct writing *k = arg;
+	struct st_err none = { 0 };
 	uint64_t id;
-	int rc = read_id(x->p, x->to - x->from, &id, e);
+	int rc = x->place ? st_buf_addstr(k->out, ", ", e) : ST_OK;
 
-	if (rc == ST_OK && new_id(k, id, &id))
-		return st_buf_addf(k->out, e, "%s%" PRIu64, x->place ? ", " : "", id);
-	return rc == ST_OK ? st_buf_addf(k->out, e, "%s%.*s", x->place ? ", " : "",
-					 (int)(x->to - x->from), x->p) :
-			     rc;
+	if (rc != ST_OK)
+		return rc;
+	if (read_id(x->p, x->to - x->from, &id, &none) == ST_OK && new_id(k, id, &id))
+		return st_buf_addf(k->out, e, "%" PRIu64, id);
+	return st_buf_add(k->out, x->p, x->to - x->from, e);
 }
 
 static int write_id(struct writing *k, const struct st_vocab_text *theirs, struct st_err *e)

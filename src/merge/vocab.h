@@ -80,6 +80,7 @@ struct st_vocab_union {
 	uint64_t *from;	     /* of the union's ids: theirs's, */
 	uint64_t *base;	     /* and the base's; ST_NO_TOKEN: it has none */
 	bool *ours;	     /* does ours have it? */
+	bool *known;	     /* of the base's ids: has it a token? */
 	struct st_map added; /* tokens that only theirs has -> id in the union */
 };
 ST_MUST int st_vocab_unite(struct st_vocab_union *out, const struct st_vocab *base,

@@ -451,7 +451,7 @@ int st_weave_agree(struct st_weave *w, const struct st_index *x, struct st_err *
 		const char *dir;
 		bool had = true;
 
-		if (!st_vocab_is_table(file) || strcmp(file, st_vocab_table(ST_VOCAB_WHOLE)) == 0)
+		if (!st_vocab_is_table(file))
 			continue;
 		dir = st_arena_dup(&w->arena, path, (size_t)(file - path), e);
 		rc = dir ? st_map_put(&seen, path, (size_t)(file - path), 1, &had, NULL, e) :

@@ -12,7 +12,8 @@ struct version {
 	struct st_source src;
 	bool open;
 	uint64_t *id; /* of the union's ids; ST_NO_TOKEN: it has none */
-	uint64_t end; /* past its largest id */
+	bool *known;  /* of its own ids: has it a token? */
+	uint64_t end; /* past the largest */
 };
 
 struct st_row_bases {
@@ -22,6 +23,22 @@ struct st_row_bases {
 };
 
 /* ---- which rows ---- */
+
+static int note_known(struct st_weave *w, const struct st_vocab *tokens, struct version *out,
+		      struct st_err *e)
+{
+	size_t n;
+	int rc = st_size(tokens->end, &n, e);
+
+	out->end = tokens->end;
+	out->known = rc == ST_OK ? st_arena_alloc(&w->arena, n + 1, e) : NULL;
+	if (!out->known)
+		return e->code;
+	memset(out->known, 0, n + 1);
+	for (size_t i = 0; i < tokens->n; i++)
+		out->known[tokens->v[i].id] = true;
+	return ST_OK;
+}
 
 static int number(struct st_weave *w, const struct st_weave_vocab *v, const struct st_index *x,
 		  struct version *out, struct st_err *e)
@@ -34,6 +51,8 @@ static int number(struct st_weave *w, const struct st_weave_vocab *v, const stru
 	st_vocab_init(&tokens);
 	out->id = rc == ST_OK ? st_arena_alloc(&w->arena, (n + 1) * sizeof(*out->id), e) : NULL;
 	rc = out->id ? st_weave_vocab_read(w, x, v->dir, &tokens, e) : (int)e->code;
+	if (rc == ST_OK)
+		rc = note_known(w, &tokens, out, e);
 	for (size_t i = 0; rc == ST_OK && i < n; i++)
 		out->id[i] = ST_NO_TOKEN;
 	for (size_t i = 0; rc == ST_OK && i < tokens.n; i++) {
@@ -44,7 +63,6 @@ static int number(struct st_weave *w, const struct st_weave_vocab *v, const stru
 		    st_map_get(&u->added, t->text, t->len, &id))
 			out->id[id] = t->id;
 	}
-	out->end = tokens.end;
 	st_vocab_release(&tokens);
 	return rc == ST_OK ? ST_OK : st_wrap(e, "the tokenizer of a base");
 }
@@ -117,7 +135,9 @@ struct asking {
 static int read_row(const struct asking *k, size_t i, uint8_t *out, bool *has)
 {
 	const struct version *x = &k->b->v[i];
-	uint64_t row = k->token ? x->id[k->row] : k->row < x->end ? ST_NO_TOKEN : k->row;
+	uint64_t row = k->token				   ? x->id[k->row] :
+		       k->row < x->end && x->known[k->row] ? ST_NO_TOKEN :
+							     k->row;
 
 	*has = x->op && row != ST_NO_TOKEN && row < x->op->shape[0];
 	return *has && k->e->code == ST_OK ?

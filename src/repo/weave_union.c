@@ -108,7 +108,7 @@ static void find_row(const struct rows *k, uint64_t i, struct row *x)
 	} else { /* no token's: where they are on each side */
 		x->ours = i;
 		x->theirs = i >= u->ntheirs || u->to[i] == ST_NO_TOKEN ? i : ST_NO_TOKEN;
-		x->base = i >= u->nbase ? i : ST_NO_TOKEN;
+		x->base = i >= u->nbase || !u->known[i] ? i : ST_NO_TOKEN;
 	}
 	if (x->theirs >= k->ntheirs)
 		x->theirs = ST_NO_TOKEN;

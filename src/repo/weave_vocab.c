@@ -27,13 +27,39 @@ const struct st_stage_row *st_weave_beside(const struct st_index *x, const char 
 	return st_index_find(x, path, len + n, NULL);
 }
 
-/* Is there a file of all tokens right in that folder? */
+/* Is there a file of tokens right in that folder? Those besides are some, too: the others may be
+ * in a file that is not read. */
 static bool has_vocab(const struct st_index *x, const char *dir, size_t len)
 {
-	for (size_t i = 0; i < ST_VOCAB_WHOLE; i++)
-		if (st_weave_beside(x, dir, len, st_vocab_table(i)))
+	const char *name;
+
+	for (size_t i = 0; (name = st_vocab_table(i)); i++)
+		if (st_weave_beside(x, dir, len, name))
 			return true;
 	return false;
+}
+
+/* Of sentencepiece, which has all tokens but those of added_tokens.json. */
+static int check_pieces(const struct st_weave *w, const char *dir, struct st_err *e)
+{
+	static const char *const names[] = { "tokenizer.model", "spiece.model",
+					     "sentencepiece.bpe.model", "sentencepiece.model" };
+	const size_t len = strlen(dir);
+
+	for (size_t i = 0; i < ST_VOCAB_WHOLE; i++)
+		if (st_weave_beside(&w->sides[0], dir, len, st_vocab_table(i)))
+			return ST_OK;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const struct st_stage_row *a = st_weave_beside(&w->sides[0], dir, len, names[i]);
+		const struct st_stage_row *b = st_weave_beside(&w->sides[1], dir, len, names[i]);
+
+		if (!st_weave_same(a, b))
+			return st_fail(e, ST_EREFUSED,
+				       "%s%s has tokens that are not read, and the sides' differ: "
+				       "decide for one side",
+				       dir, names[i]);
+	}
+	return ST_OK;
 }
 
 bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
@@ -162,8 +188,10 @@ static int load_one(struct st_weave *w, const struct st_index *x, const char *di
 
 static int load(struct st_weave *w, struct st_weave_vocab *v, struct st_err *e)
 {
-	int rc = load_one(w, &w->base, v->dir, "the base", &v->base, e);
+	int rc = check_pieces(w, v->dir, e);
 
+	if (rc == ST_OK)
+		rc = load_one(w, &w->base, v->dir, "the base", &v->base, e);
 	if (rc == ST_OK)
 		rc = load_one(w, &w->sides[0], v->dir, "ours", &v->ours, e);
 	if (rc == ST_OK)

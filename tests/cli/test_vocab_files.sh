@@ -83,6 +83,74 @@ named() { # item, --theirs or --method; row 0 is then
 	same m.safetensors 4 HEAD^1 m.safetensors 4
 }
 
+table() { # {token: id}
+	echo "{\"model\": {\"vocab\": $1}}" >tokenizer.json
+}
+
+# Row 5 is no token's on any side, between others; who changed it is found as for those.
+gap() { # the side that trains it
+	forked 'table "{\"t0\": 0, \"z\": 6}"; model m.safetensors emb:F32:9,4:1' \
+		'table "{\"t0\": 0, \"z\": 6, \"A\": 7}"; train 7=70' \
+		'table "{\"t0\": 0, \"z\": 6, \"B\": 7}"; train 7=71'
+	strata switch -q "$1"
+	trained 5=50
+	strata switch -q main
+	rc 1 strata merge -q side
+	ends
+	same m.safetensors 5 "$1" m.safetensors 5
+	same m.safetensors 7 HEAD^1 m.safetensors 7
+	same m.safetensors 8 HEAD^2 m.safetensors 7
+}
+
+# What is no id stays, and those beside it are renumbered.
+no_id() {
+	forked 'tokenizer; model m.safetensors emb:F32:4,4:1; echo "{\"vocab_size\": 4}" >config.json' \
+		'tokenizer A; model m.safetensors emb:F32:5,4:2; echo "{\"vocab_size\": 5}" >config.json' \
+		'tokenizer B; model m.safetensors emb:F32:5,4:3
+		echo "{\"vocab_size\": 5, \"eos_token_id\": [4, -1]}" >config.json'
+	rc 1 strata merge -q side
+	ends
+	says A B
+	grep -q '"vocab_size": 6,' config.json
+	grep -q '"eos_token_id": \[5, -1\]' config.json
+}
+
+# ---- tokens besides a sentencepiece model ----
+
+added() { # the tokens besides 0 to 3, and what is trained of an embedding with padding
+	model m.safetensors emb:F32:8,4:1
+	echo "$1" >added_tokens.json
+	echo '{"vocab_size": 8}' >config.json
+	[ -z "$2" ] || train $2
+}
+
+added_alone() {
+	forked 'echo pieces >tokenizer.model; added "{\"P\": 4}"' \
+		'added "{\"P\": 4, \"A\": 5}" 5=50' \
+		'added "{\"P\": 4, \"B\": 5}" "5=55 1=11"'
+	rc 1 strata merge -q side --method linear
+	match '^  vocabulary +m.safetensors::emb ' strata status
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	out '{"P": 4, "A": 5,"B": 6}' cat added_tokens.json
+	same m.safetensors 1 HEAD^2 m.safetensors 1
+	same m.safetensors 5 HEAD^1 m.safetensors 5
+	same m.safetensors 6 HEAD^2 m.safetensors 5
+	strata merge -q --replay HEAD
+}
+
+# The pieces are what nobody here reads.
+pieces_differ() {
+	forked 'echo pieces >tokenizer.model; added "{\"P\": 4}"' \
+		'added "{\"P\": 4, \"A\": 5}" 5=50' \
+		'echo others >tokenizer.model; added "{\"P\": 4, \"B\": 5}" 5=55'
+	rc 1 strata merge -q side
+	err "tokenizer.model .*differ" strata resolve '*' --vocab union
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD
+}
+
 # ---- shards ----
 
 first=model-00001-of-00002.safetensors
@@ -254,6 +322,11 @@ rows_that_came() {
 it 'a union beside other conflicts' others
 it 'a union by the name of the embedding' named emb
 it 'a union by the name of the tokenizer' named tokenizer.json
+it 'a row of no token that theirs changed' gap side
+it 'a row of no token that ours changed' gap main
+it 'numbers that are no ids' no_id
+it 'tokens besides a tokenizer.model' added_alone
+it 'tokens besides others' pieces_differ
 it 'a shard that only ours changed' shard_grows 5:2 5:1
 it 'a shard that only theirs changed' shard_grows 5:1 5:2
 it 'a shard that nobody changed' shard_grows 5:1 5:1
