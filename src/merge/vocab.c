@@ -560,6 +560,33 @@ void st_vocab_union_release(struct st_vocab_union *u)
 	memset(u, 0, sizeof(*u));
 }
 
+static bool differs(const struct st_vocab_union *u, uint64_t id)
+{
+	bool ours = id < u->end && u->ours[id];
+
+	if (ours)
+		return u->from[id] != id;
+	return id < u->ntheirs && u->to[id] != ST_NO_TOKEN && u->to[id] != id;
+}
+
+bool st_vocab_ids_differ(const struct st_vocab_union *u, const struct st_vocab_text *text)
+{
+	const char *p = text->p;
+	uint64_t id = 0;
+	size_t digits = 0;
+
+	for (size_t i = 0; p && i <= text->len; i++) {
+		if (i < text->len && p[i] >= '0' && p[i] <= '9') {
+			id = digits++ ? 10 * id + (uint64_t)(p[i] - '0') : (uint64_t)(p[i] - '0');
+			continue;
+		}
+		if (digits && digits < 19 && differs(u, id))
+			return true;
+		digits = 0;
+	}
+	return false;
+}
+
 int st_vocab_add_new(struct st_vocab *v, const struct st_vocab *theirs,
 		     const struct st_vocab_union *u, struct st_err *e)
 {

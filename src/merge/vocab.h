@@ -72,6 +72,11 @@ const struct st_token *st_vocab_find(const struct st_vocab *v, const char *text,
 ST_MUST int st_vocab_join(struct st_vocab *v, const struct st_vocab *b, const struct st_token **odd,
 			  const struct st_token **was, struct st_err *e);
 
+struct st_vocab_text {
+	const void *p; /* NULL: absent */
+	size_t len;
+};
+
 struct st_vocab_union {
 	uint64_t end;	     /* past the largest id */
 	uint64_t ntheirs;    /* and of theirs's, */
@@ -87,14 +92,12 @@ ST_MUST int st_vocab_unite(struct st_vocab_union *out, const struct st_vocab *ba
 			   const struct st_vocab *ours, const struct st_vocab *theirs,
 			   struct st_err *e);
 void st_vocab_union_release(struct st_vocab_union *u);
+/* Is some id of a value of ST_VOCAB_ID not the same token on both sides? */
+bool st_vocab_ids_differ(const struct st_vocab_union *u, const struct st_vocab_text *text);
 /* Adds the tokens to v that only theirs has, under the union's ids. */
 ST_MUST int st_vocab_add_new(struct st_vocab *v, const struct st_vocab *theirs,
 			     const struct st_vocab_union *u, struct st_err *e);
 
-struct st_vocab_text {
-	const void *p; /* NULL: absent */
-	size_t len;
-};
 /*
  * Appends what becomes of a value of both sides: ours's text with what theirs has besides, under
  * its new id. ST_VOCAB_ID: theirs's value with the ids it has now. ST_EREFUSED: tokens that are

@@ -17,7 +17,8 @@ struct texts {
 	const struct st_strand *s;
 	struct st_buf base, side[ST_THREE_SIDES];
 	size_t n;
-	bool clash;		/* a file of tokens that several sides changed */
+	bool clash;		/* a file of tokens, or of ids, that several sides changed */
+	bool decided;		/* some of its values were no matter of keys */
 	bool baseless;		/* several bases have no answer for it: it is one conflict */
 	enum st_keys_lang lang; /* of what is merged by key */
 };
@@ -366,25 +367,6 @@ static int unite(struct texts *x, enum st_vocab_form form, const struct st_keys_
 	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", x->s->path);
 }
 
-/* Ids that both changed are a matter of keys, but theirs's get new numbers. */
-static int own_id(struct texts *x, const char *key, size_t len, const struct st_keys_text *base,
-		  const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
-		  struct st_err *e)
-{
-	struct st_choice c = { .how = ST_HOW_SIDE, .side = 1 };
-	int rc = ST_OK;
-
-	if (equal(&sides[0], &sides[1]))
-		return ST_OK;
-	if (!equal(base, &sides[0]))
-		rc = choose(x, ST_CONFLICT_SETTING, key, len, base, sides, &c, e);
-	*mine = true;
-	*text = c.how == ST_HOW_BASE ? *base : sides[c.side];
-	return rc == ST_OK && c.how == ST_HOW_SIDE && c.side == 1 && text->p ?
-		       unite(x, ST_VOCAB_ID, sides, text, e) :
-		       rc;
-}
-
 /* Lists that all sides have as one are no matter of a decision; others are where several sides
  * changed them, or anything of the tokens: what each changed belongs to what it changed besides. */
 static bool is_contested(const struct texts *x, enum st_vocab_form form,
@@ -416,6 +398,52 @@ static int choose_tokens(struct texts *x, const char *key, size_t len,
 	return ST_OK;
 }
 
+/* Whose tokens an id means that not all sides have as the base has it. */
+static int compare_ids(struct texts *x, const struct st_keys_text *base,
+		       const struct st_keys_text *sides, bool *differ, struct st_err *e)
+{
+	const struct st_keys_text *text = equal(base, &sides[0]) ? &sides[1] : &sides[0];
+	const struct st_vocab_text ids = { text->p, text->len };
+	const struct st_weave_vocab *v;
+	struct st_err none = { 0 };
+	int rc = st_weave_vocab(x->w, x->s->path, &v, &none);
+
+	*differ = rc == ST_OK && st_vocab_ids_differ(&v->u, &ids);
+	if (rc == ST_OK || rc == ST_EREFUSED || rc == ST_EFORMAT || rc == ST_ELIMIT)
+		return ST_OK; /* whoever joins what cannot be read is told */
+	*e = none;
+	return rc;
+}
+
+/*
+ * An id means a token: of two that are written alike the sides may mean different ones, which is a
+ * matter of keys all the same. One that only one side changed goes with the vocabulary, if it would
+ * be another token of the other side. In a union theirs's get new numbers.
+ */
+static int own_id(struct texts *x, const char *key, size_t len, const struct st_keys_text *base,
+		  const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
+		  struct st_err *e)
+{
+	bool ours = !equal(base, &sides[0]), theirs = !equal(base, &sides[1]), differ;
+	bool united = st_weave_united(x->w, x->s->path), alike = equal(&sides[0], &sides[1]);
+	struct st_choice c = { .how = ST_HOW_SIDE, .side = !ours };
+	int rc = compare_ids(x, base, sides, &differ, e);
+
+	if (rc != ST_OK || (alike && !differ) || (!united && (!differ || !x->clash)))
+		return rc;
+	if (ours && theirs)
+		rc = choose(x, ST_CONFLICT_SETTING, key, len, base, sides, &c, e);
+	else if (x->clash && differ)
+		rc = choose_tokens(x, key, len, base, sides, &c, e);
+	if (c.how == ST_HOW_UNION)
+		c = (struct st_choice){ .how = ST_HOW_SIDE, .side = !ours };
+	*mine = x->decided = true;
+	*text = c.how == ST_HOW_BASE ? *base : sides[c.side];
+	return rc == ST_OK && united && c.how == ST_HOW_SIDE && c.side == 1 && text->p ?
+		       unite(x, ST_VOCAB_ID, sides, text, e) :
+		       rc;
+}
+
 static int own_key(void *arg, const char *key, size_t len, const struct st_keys_text *base,
 		   const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
 		   struct st_err *e)
@@ -436,14 +464,14 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 	if (rc != ST_OK || *mine || form == ST_VOCAB_NONE)
 		return rc;
 	if (form == ST_VOCAB_ID)
-		return united && !equal(base, &sides[1]) ?
+		return x->n == 2 && (united || x->clash) ?
 			       own_id(x, key, len, base, sides, text, mine, e) :
 			       ST_OK;
 	if (is_contested(x, form, base, sides))
 		rc = choose_tokens(x, key, len, base, sides, &c, e);
 	else if (!united || (form == ST_VOCAB_SIZE && equal(base, &sides[1])))
 		return ST_OK;
-	*mine = true;
+	*mine = x->decided = true;
 	*text = c.how == ST_HOW_BASE ? *base : c.how == ST_HOW_SIDE ? sides[c.side] : sides[0];
 	return rc == ST_OK && c.how == ST_HOW_UNION && sides[1].p ? unite(x, form, sides, text, e) :
 								    rc;
@@ -566,6 +594,23 @@ static bool ends_line(const struct st_buf *b)
 	return b->len && b->p[b->len - 1] == '\n';
 }
 
+/* What all sides that changed the file made of it, if that is one thing. */
+static const struct st_stage_row *only_change(const struct texts *x)
+{
+	const struct st_stage_row *row = NULL;
+
+	for (size_t i = 0; i < x->n; i++) {
+		const struct st_stage_row *side = x->s->side[i];
+
+		if (!side || (x->s->base && st_weave_same(side, x->s->base)))
+			continue;
+		if (row && !st_weave_same(row, side))
+			return NULL;
+		row = side;
+	}
+	return x->s->base ? row : NULL;
+}
+
 /* *done false: it is not of that language, or not on every side. */
 static int by_key(struct texts *x, bool *done, struct st_err *e)
 {
@@ -576,6 +621,8 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 			     .decide = decide_key,
 			     .arg = x,
 			     .lang = x->lang };
+	const struct st_stage_row *only =
+		x->clash && !st_weave_united(x->w, x->s->path) ? only_change(x) : NULL;
 	struct st_buf out;
 	bool resized;
 	int rc = renumber_refs(x, e);
@@ -603,6 +650,8 @@ static int by_key(struct texts *x, bool *done, struct st_err *e)
 		st_err_clear(e);
 		*done = false;
 		rc = ST_OK;
+	} else if (rc == ST_OK && only && !x->decided) {
+		rc = st_weave_take(x->w, x->s, only, e);
 	} else if (rc == ST_OK) {
 		rc = x->lang == ST_KEYS_YAML ? store_yaml(x, &out, e) : store(x, &out, e);
 	}

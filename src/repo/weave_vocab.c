@@ -102,17 +102,28 @@ bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s)
 	       st_vocab_file(file) && st_weave_united(w, s->path);
 }
 
+/* Has a file of that name a value under that key that means tokens by number? */
+static bool holds(const char *file, const char *key)
+{
+	return st_vocab_form_of(file, key, strlen(key)) != ST_VOCAB_NONE;
+}
+
 int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes, struct st_err *e)
 {
-	static const char decoder[] = "added_tokens_decoder";
 	const char *file = st_weave_file_name(s->path);
 	bool same = true;
 
+	for (size_t i = 0; i < w->n; i++)
+		same = same && st_weave_same(s->base, s->side[i]);
+	*yes = false;
+	if (same)
+		return ST_OK;
+	if (holds(file, "_token_id"))
+		return st_weave_tokens_mixed(w, s->path, false, yes, e);
+	same = true;
 	for (size_t i = 1; i < w->n; i++)
 		same = same && st_weave_same(s->side[0], s->side[i]);
-	*yes = false;
-	if (same || (!st_vocab_is_table(file) &&
-		     st_vocab_form_of(file, decoder, strlen(decoder)) == ST_VOCAB_NONE))
+	if (same || (!st_vocab_is_table(file) && !holds(file, "added_tokens_decoder")))
 		return ST_OK;
 	return st_weave_tokens_clash(w, s->path, yes, e);
 }

@@ -419,7 +419,7 @@ padding_untrained() {
 
 # What was staged by hand stays, whatever becomes of the vocabulary.
 staged() {
-	both '16 A B' '11 16 B C' 16
+	both '16 A B' '- 16 B C' 16
 	rc 1 strata merge -q side
 	fails sh -c 'strata status | grep " config.json::"'
 	python3 -c 'if 1:
@@ -806,6 +806,56 @@ merges_twice() {
 	grep -F '"merges": ["a b", "Ġ c", "e f","g h"]' tokenizer.json
 }
 
+pad() { # what config.json says of it
+	out "$1" python3 -c 'import json; print(json.load(open("config.json")).get("pad_token_id"))'
+}
+
+# An id is the token that it means: 4 is A here and B there.
+ids_alike() {
+	both_grow 'echo "{}" >config.json; model m.safetensors emb:F32:4,4:1' \
+		'echo "{\"pad_token_id\": 4}" >config.json; model m.safetensors emb:F32:5,4:1' \
+		'echo "{\"pad_token_id\": 4}" >config.json; model m.safetensors emb:F32:5,4:3'
+	for t_how in ours:4 theirs:5 base:None; do
+		rc 1 strata merge -q side
+		match '^  configuration +config.json::pad_token_id$' strata status
+		strata resolve -q '*' --vocab union
+		match '1 of [0-9] conflicts left' strata status
+		strata resolve -q 'config*' "--${t_how%:*}"
+		strata merge -q --continue
+		pad "${t_how#*:}"
+		strata merge -q --replay HEAD
+		strata undo -q
+	done
+}
+
+# One that only one side changed goes with its tokens, and without them where they do.
+id_of_one() { # ours's config.json, theirs's, what --ours, --theirs and the union have
+	both_grow 'echo "{ }" >config.json; model m.safetensors emb:F32:4,4:1' \
+		"echo '$1' >config.json; model m.safetensors emb:F32:5,4:1" \
+		"echo '$2' >config.json; model m.safetensors emb:F32:5,4:3"
+	for t_how in "--ours $3" "--theirs $4" "--vocab union $5"; do
+		rc 1 strata merge -q side
+		match '^  vocabulary +config.json::pad_token_id$' strata status
+		strata resolve -q '*' ${t_how% *}
+		strata merge -q --continue
+		pad "${t_how##* }"
+		strata merge -q --replay HEAD
+		strata undo -q
+	done
+}
+
+# What has nothing to do with them stays that side's file, byte for byte.
+id_of_all() {
+	both_grow 'echo "{\"pad_token_id\": 0, \"n\": 1}" >config.json; model m.safetensors emb:F32:4,4:1' \
+		'model m.safetensors emb:F32:5,4:1' \
+		'echo "{\"n\":2,\"pad_token_id\":1}" >config.json; model m.safetensors emb:F32:5,4:3'
+	rc 1 strata merge -q side
+	fails sh -c 'strata status | grep config.json::'
+	out '{"n":2,"pad_token_id":1}' cat config.json
+	ends
+	pad 1
+}
+
 it 'rows of one side, the old ones of the other' one_side 12,4:1 10,4:2 side main
 it 'and the other way round' one_side 10,4:2 12,4:1 main side
 it 'old rows that both changed' both_changed
@@ -842,6 +892,10 @@ it 'a token of ours without a row' rowless : 'model m.safetensors emb:F32:5,4:3'
 it 'a token of theirs without a row' rowless 'model m.safetensors emb:F32:5,4:3' : B
 it 'rows that nobody changed' untouched
 it 'merges in two notations' merges_twice
+it 'ids alike of two tokens' ids_alike
+it 'an id that ours changed' id_of_one '{"pad_token_id": 4}' '{ }' 4 None 4
+it 'an id that theirs changed' id_of_one '{ }' '{"pad_token_id": 4}' None 4 5
+it 'an id of a token that both have' id_of_all
 it 'a kind of file that only ours has' kind_that_came
 it 'rows of old tokens that got other numbers' old_rows
 finish
