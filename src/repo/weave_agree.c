@@ -21,7 +21,8 @@ struct agreeing { /* one folder with a tokenizer */
 
 /* ---- rows ---- */
 
-struct counting { /* rows of a tensor */
+struct counting { /* rows of a tensor, or of a file's with a row a token */
+	struct st_weave *w;
 	const struct st_merge_item *it;
 	uint64_t rows; /* UINT64_MAX: it was not found */
 	/* Of a row for each of `end` tokens: the fewest that a tensor of the file has. */
@@ -32,12 +33,18 @@ static int count_rows(void *arg, const struct st_view *v, const struct st_segmen
 		      uint64_t seg_off, struct st_err *e)
 {
 	struct counting *k = arg;
+	bool said;
 
 	(void)seg;
 	(void)seg_off;
-	(void)e;
 	if (v->ndim && v->ndim <= 2 && v->shape[0] >= k->end && v->shape[0] < k->least)
 		k->least = v->shape[0];
+	if (!k->it->name_len) {
+		if (v->ndim == 2 && v->shape[0] >= k->end &&
+		    st_weave_token_size(k->w, k->it->path, v->shape[0], &said, e) == ST_OK && said)
+			k->rows = v->shape[0];
+		return e->code;
+	}
 	if (v->ndim && v->name_len == k->it->name_len &&
 	    memcmp(v->name, k->it->name, v->name_len) == 0)
 		k->rows = v->shape[0];
@@ -49,7 +56,9 @@ static int find_rows(struct st_weave *w, const struct st_stage_row *row,
 		     const struct st_merge_item *it, uint64_t end, uint64_t *rows, bool *other,
 		     struct st_err *e)
 {
-	struct counting k = { .it = it, .rows = UINT64_MAX, .end = end, .least = UINT64_MAX };
+	struct counting k = {
+		.w = w, .it = it, .rows = UINT64_MAX, .end = end, .least = UINT64_MAX
+	};
 	struct st_vfile *f = NULL;
 	bool said = false;
 	int rc = st_vfile_open_model(&f, w->r, row, e);
@@ -57,9 +66,11 @@ static int find_rows(struct st_weave *w, const struct st_stage_row *row,
 	if (rc == ST_OK && f)
 		rc = st_vfile_views(f, count_rows, &k, e);
 	st_vfile_close(f);
-	if (rc == ST_OK && k.rows != k.least)
+	if (!it->name_len && k.rows == UINT64_MAX)
+		k.rows = k.least;
+	if (rc == ST_OK && it->name_len && k.rows != k.least)
 		rc = st_weave_token_size(w, it->path, k.rows, &said, e);
-	*other = rc == ST_OK && k.rows != k.least && !said;
+	*other = it->name_len ? k.rows != k.least && !said : k.rows == UINT64_MAX;
 	*rows = k.rows;
 	return rc;
 }
@@ -310,15 +321,37 @@ struct rows { /* that a tensor has from a side, w->n being the base */
 	bool other; /* they are of something else */
 };
 
+/* Of a file that is taken as a whole, with all files of its model. */
+static int open_file(struct agreeing *k, struct rows *r, const struct st_index *x,
+		     const struct st_oid *id, struct st_err *e)
+{
+	const struct st_weave_unit *u = st_weave_unit_with(k->w, r->it->path);
+	const struct st_unit_version *v = !u		     ? NULL :
+					  r->side >= k->w->n ? &u->base :
+							       &u->side[r->side];
+	int rc = ST_OK;
+
+	r->other = true;
+	for (size_t i = 0; rc == ST_OK && r->other && v && i < v->n; i++)
+		rc = find_rows(k->w, v->rows[i], r->it, r->v->end, &r->n, &r->other, e);
+	for (size_t i = 0; rc == ST_OK && r->other && !v && i < x->nrows; i++)
+		if (st_oid_eq(&x->rows[i].id, id)) /* whatever it is called there */
+			rc = find_rows(k->w, &x->rows[i], r->it, r->v->end, &r->n, &r->other, e);
+	return rc;
+}
+
 static int open_rows(struct agreeing *k, struct rows *r, struct st_err *e)
 {
 	const bool base = r->side >= k->w->n;
 	const struct st_index *x = base ? &k->w->base : &k->w->sides[r->side];
+	const struct st_oid *id = base ? &r->it->base : &r->it->sides[r->side];
 	const struct st_stage_row *row = st_index_find(x, r->it->path, r->it->path_len, NULL);
 
 	r->v = base ? &k->base : &k->side[r->side];
 	r->n = UINT64_MAX;
-	r->other = !r->v->n || st_oid_is_zero(base ? &r->it->base : &r->it->sides[r->side]);
+	r->other = !r->v->n || st_oid_is_zero(id);
+	if (!r->other && !r->it->name_len)
+		return open_file(k, r, x, id, e);
 	return row && !r->other ? find_rows(k->w, row, r->it, r->v->end, &r->n, &r->other, e) :
 				  ST_OK;
 }
@@ -327,19 +360,21 @@ static int refuse_rows(const struct agreeing *k, const struct rows *r, const str
 		       const struct st_token *is, struct st_err *e)
 {
 	struct st_quote qa, qb, qn;
-	char what[200];
+	char what[200], name[160] = "";
 
+	if (r->it->name_len)
+		snprintf(name, sizeof(name), "tensor %s of ",
+			 st_quote(&qn, r->it->name, r->it->name_len));
 	if (is)
 		snprintf(what, sizeof(what), "where token %s is %" PRIu64 ", but",
 			 st_quote(&qa, is->text, is->len), is->id);
 	else
 		snprintf(what, sizeof(what), "which are %" PRIu64 ", but", r->n);
 	return st_fail(e, ST_EREFUSED,
-		       "tensor %s of '%s' would have the rows of %s, %s %s%s has %s as %" PRIu64
+		       "%s'%s' would have the rows of %s, %s %s%s has %s as %" PRIu64
 		       ": decide both alike, or with --vocab union, or stage the tokenizer's files "
 		       "with 'strata add' first",
-		       st_quote(&qn, r->it->name, r->it->name_len), r->it->path,
-		       name_of(k, r->side), what, k->dir, odd->file,
+		       name, r->it->path, name_of(k, r->side), what, k->dir, odd->file,
 		       st_quote(&qb, odd->text, odd->len), odd->id);
 }
 
@@ -382,7 +417,8 @@ static int check_item(struct agreeing *k, const struct st_merge_item *it, struct
 	return rc;
 }
 
-/* Of those kinds a tensor may have rows of tokens that are others on other sides. */
+/* Of those kinds a tensor may have rows of tokens that are others on other sides, and any file
+ * that is taken as a whole. */
 static bool is_of_tokens(const struct st_merge_item *it)
 {
 	static const enum st_conflict kinds[] = { ST_CONFLICT_VOCABULARY, ST_CONFLICT_DELETE_MODIFY,
@@ -391,9 +427,9 @@ static bool is_of_tokens(const struct st_merge_item *it)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (strcmp(it->kind, st_conflict_name(kinds[i])) == 0)
-			return it->name_len && it->how &&
-			       !st_vocab_file(st_weave_file_name(it->path));
-	return false;
+			return it->how && !st_vocab_file(st_weave_file_name(it->path));
+	return it->how && !it->name_len && strcmp(it->kind, ST_STAGED_KIND) != 0 &&
+	       !st_vocab_file(st_weave_file_name(it->path));
 }
 
 /* ---- a folder ---- */

@@ -50,6 +50,27 @@ ends() { # the merge, joined
 	strata fsck -q --full
 }
 
+# ---- files as wholes ----
+
+# A model that is decided about as a whole goes with its side's tokenizer.
+whole() { # what ours and theirs do with the model, and the conflict
+	forked 'tokenizer; model m.safetensors emb:F32:8,4:1 w:F32:2,2:1' "tokenizer A; $1" \
+		"tokenizer B; $2"
+	rc 1 strata merge -q side
+	match "^  $3" strata status
+	strata resolve -q tokenizer.json --ours
+	strata status >../before
+	err "m.safetensors' would have the rows of theirs, where token \"B\" is 4, but tokenizer.json has \"A\" as 4" \
+		strata resolve m.safetensors --theirs
+	out "$(cat ../before)" strata status
+	strata resolve -q tokenizer.json --vocab union
+	rc 7 strata resolve m.safetensors --theirs
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD
+	strata merge -q --replay HEAD
+}
+
 # ---- what is joined ----
 
 # Besides there are conflicts of other tensors, which a union leaves: with fewer rows than tokens,
@@ -319,6 +340,7 @@ rows_that_came() {
 	same m.safetensors 5 HEAD^2 m.safetensors 4
 }
 
+it 'a model that ours removed' whole 'strata rm -q m.safetensors' 'model m.safetensors emb:F32:8,4:2 w:F32:2,2:1' 'delete/modify +m.safetensors$'
 it 'a union beside other conflicts' others
 it 'a union by the name of the embedding' named emb
 it 'a union by the name of the tokenizer' named tokenizer.json
