@@ -375,9 +375,7 @@ int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *
 	for (size_t i = 0; model && !said && i < model->n; i++)
 		said = model->t[i].ndim >= 1 && model->t[i].ndim <= 2 &&
 		       is_size(k, model->t[i].shape[0]);
-	/* Of a tensor that may be another one no rows are told apart: a conflict. A vector that
-	 * nobody changed is too likely to be one. */
-	said = said || (base->ndim == 1 && is_untouched(w->n, base, sides));
+	/* Of a tensor that may be another one no rows are told apart: a conflict. */
 	*out = (struct st_three_tokens){ .mixed = !said };
 	return ST_OK;
 }
