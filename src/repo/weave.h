@@ -66,10 +66,11 @@ struct st_weave {
 	void *marked_arg;
 	struct st_weave_vocab *vocabs; /* those that were asked for */
 	struct st_weave_tokens *tokens;
-	struct st_weave_made *texts; /* tables of tokens that were made */
-	struct st_weave_unit *units; /* models in shards that several sides changed */
-	struct st_map unit_of;	     /* path of what is merged with the unit -> its number */
-	struct st_map unit_with;     /* path of any file of the unit -> its number */
+	bool tables_known, tables_differ; /* does some side have another table of tokens? */
+	struct st_weave_made *texts;	  /* tables of tokens that were made */
+	struct st_weave_unit *units;	  /* models in shards that several sides changed */
+	struct st_map unit_of;		  /* path of what is merged with the unit -> its number */
+	struct st_map unit_with;	  /* path of any file of the unit -> its number */
 	size_t nunits;
 	struct st_sewn *sewn;		/* weave_index.c: what their shards have */
 	const struct st_weave_fit *fit; /* weave_index.c: of the index that is made now, or NULL */

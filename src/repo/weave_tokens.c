@@ -245,12 +245,41 @@ static int find(struct st_weave *w, const char *path, struct st_weave_tokens **o
 	return ST_OK;
 }
 
+/* Is there a table in a that b has otherwise, or not? */
+static bool has_others(const struct st_index *a, const struct st_index *b)
+{
+	for (size_t i = 0; i < a->nrows; i++) {
+		const struct st_stage_row *x = &a->rows[i], *y;
+
+		if (!st_vocab_is_table(st_weave_file_name(x->path)))
+			continue;
+		y = st_index_find(b, x->path, x->path_len, NULL);
+		if (!y || !st_oid_eq(&x->id, &y->id))
+			return true;
+	}
+	return false;
+}
+
+/* Where no tokenizer changed no folder needs to be looked at, of which there may be many. */
+static bool tables_differ(struct st_weave *w)
+{
+	for (size_t i = 0; !w->tables_known && !w->tables_differ && i < w->n; i++)
+		w->tables_differ = has_others(&w->base, &w->sides[i]) ||
+				   has_others(&w->sides[i], &w->base);
+	w->tables_known = true;
+	return w->tables_differ;
+}
+
 int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool changed, bool *mixed,
 			  struct st_err *e)
 {
 	struct st_weave_tokens *k;
-	int rc = find(w, path, &k, e);
+	int rc;
 
+	*mixed = false;
+	if (!tables_differ(w))
+		return ST_OK;
+	rc = find(w, path, &k, e);
 	*mixed = rc == ST_OK && k->what.mixed && (changed || k->clash);
 	return rc;
 }
@@ -258,8 +287,12 @@ int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool changed, bo
 int st_weave_tokens_clash(struct st_weave *w, const char *path, bool *clash, struct st_err *e)
 {
 	struct st_weave_tokens *k;
-	int rc = find(w, path, &k, e);
+	int rc;
 
+	*clash = false;
+	if (!tables_differ(w))
+		return ST_OK;
+	rc = find(w, path, &k, e);
 	*clash = rc == ST_OK && k->own && k->clash;
 	return rc;
 }
