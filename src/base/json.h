@@ -43,6 +43,12 @@ void st_json_release(struct st_json *j);
 bool st_json_ok(const struct st_json *j);
 
 enum st_json_type st_json_peek(struct st_json *j); /* of the next value */
+/*
+ * What Python writes for numbers that JSON has not, and real configurations have:
+ * "time_step_limit": [0.0, Infinity]. Skips NaN, Infinity or -Infinity where that comes next, and
+ * returns "nan", "inf" or "-inf", else NULL. Every other call takes them for damage.
+ */
+const char *st_json_special(struct st_json *j);
 
 /*	if (st_json_object(&j))
  *		while ((key = st_json_key(&j, &len)))

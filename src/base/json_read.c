@@ -59,6 +59,29 @@ static enum st_json_type type_of(char c)
 	}
 }
 
+const char *st_json_special(struct st_json *j)
+{
+	static const struct {
+		const char *text, *as;
+	} special[] = {
+		{ "NaN", "nan" },
+		{ "Infinity", "inf" },
+		{ "-Infinity", "-inf" },
+	};
+
+	if (!st_json_ok(j) || !skip_space(j))
+		return NULL;
+	for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++) {
+		size_t n = strlen(special[i].text);
+
+		if (j->len - j->pos < n || memcmp(j->p + j->pos, special[i].text, n) != 0)
+			continue;
+		j->pos += n;
+		return special[i].as;
+	}
+	return NULL;
+}
+
 enum st_json_type st_json_peek(struct st_json *j)
 {
 	enum st_json_type t;

@@ -215,7 +215,7 @@ static bool is_number(const struct st_setting *v)
 	return v->value[0] == '-' || (v->value[0] >= '0' && v->value[0] <= '9');
 }
 
-static bool same_value(const struct st_setting *a, const struct st_setting *b)
+bool st_settings_equal(const struct st_setting *a, const struct st_setting *b)
 {
 	if (a->value_len == b->value_len && memcmp(a->value, b->value, a->value_len) == 0)
 		return true;
@@ -235,7 +235,7 @@ int st_settings_diff(const struct st_settings *a, const struct st_settings *b,
 		order = i == a->n ? 1 : j == b->n ? -1 : compare_keys(&a->v[i], &b->v[j]);
 		x = order <= 0 ? &a->v[i++] : NULL;
 		y = order >= 0 ? &b->v[j++] : NULL;
-		if (order == 0 && same_value(x, y))
+		if (order == 0 && st_settings_equal(x, y))
 			continue;
 		if (cb(arg, x, y)) {
 			st_fail(e, ST_ENO, "stopped");

@@ -55,8 +55,13 @@ ST_MUST int st_settings_json(struct st_settings *s, const char *prefix, const vo
 ST_MUST int st_settings_yaml(struct st_settings *s, const char *prefix, const void *p, size_t len,
 			     struct st_err *e);
 
-/* Each key whose values differ, in order of keys: a or b NULL where the key is missing. Numbers are
- * equal when they are the same number: 1e-3 and 0.001, 1 and 1.0. null, an empty container and a
+/* The leaf "" of one scalar's content, read as a plain one of YAML, or else as a string. */
+ST_MUST int st_settings_scalar(struct st_settings *s, bool plain, const char *p, size_t len,
+			       struct st_err *e);
+
+/* Their values. Numbers are equal when they are the same number: 1e-3 and 0.001, 1 and 1.0. */
+bool st_settings_equal(const struct st_setting *a, const struct st_setting *b);
+/* Each key whose values differ, in order of keys: a or b NULL where the key is missing. null, an empty container and a
  * missing key are three things. cb returns non-zero to stop (ST_ENO). */
 ST_MUST int st_settings_diff(const struct st_settings *a, const struct st_settings *b,
 			     int (*cb)(void *arg, const struct st_setting *a,

@@ -18,34 +18,6 @@ struct reader {
 	unsigned depth;
 };
 
-/*
- * What Python writes for numbers that JSON has not, and real configurations have:
- * "time_step_limit": [0.0, Infinity]. The reader is at a value or the space before it.
- */
-static bool take_special(struct st_json *j, const char **as)
-{
-	static const struct {
-		const char *text, *as;
-	} special[] = {
-		{ "NaN", "nan" },
-		{ "Infinity", "inf" },
-		{ "-Infinity", "-inf" },
-	};
-	size_t at = j->pos, n;
-
-	while (at < j->len && memchr(" \t\r\n", j->p[at], 4))
-		at++;
-	for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++) {
-		n = strlen(special[i].text);
-		if (j->len - at < n || memcmp(j->p + at, special[i].text, n) != 0)
-			continue;
-		j->pos = at + n;
-		*as = special[i].as;
-		return true;
-	}
-	return false;
-}
-
 static int scalar(struct reader *r, enum st_json_type t, struct st_err *e)
 {
 	const char *s;
@@ -68,9 +40,9 @@ static int scalar(struct reader *r, enum st_json_type t, struct st_err *e)
 static int value(struct reader *r, struct st_err *e)
 {
 	enum st_json_type t;
-	const char *special;
+	const char *special = st_json_special(&r->j);
 
-	if (st_json_ok(&r->j) && take_special(&r->j, &special))
+	if (special)
 		return st_build_string(&r->b, special, strlen(special), e);
 	t = st_json_peek(&r->j);
 	if (t == ST_JSON_NONE)

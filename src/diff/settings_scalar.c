@@ -99,3 +99,14 @@ int st_build_plain(struct st_build *b, const char *s, size_t len, struct st_err 
 	rc = st_buf_addf(&b->value, e, "%" PRIu64, v);
 	return rc == ST_OK ? st_build_leaf(b, b->value.p, b->value.len, e) : rc;
 }
+
+int st_settings_scalar(struct st_settings *s, bool plain, const char *p, size_t len,
+		       struct st_err *e)
+{
+	struct st_build b;
+	int rc = st_build_init(&b, s, "", e);
+
+	if (rc == ST_OK)
+		rc = plain ? st_build_plain(&b, p, len, e) : st_build_string(&b, p, len, e);
+	return st_build_end(&b, rc, e);
+}

@@ -99,6 +99,7 @@ static int add_scalar(struct reading *r, const yaml_event_t *v, struct st_yaml_n
 
 	n->at = r->y->text.len;
 	n->len = len;
+	n->plain = v->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	n->to = place(r, v->end_mark.index);
 	/* a text in several lines ends where the next thing begins */
 	while (n->to > n->from && strchr(" \n", r->p[n->to - 1]))

@@ -17,6 +17,7 @@ enum st_yaml_kind {
 struct st_yaml_node {
 	enum st_yaml_kind kind;
 	bool flow;	/* of a list or map: in brackets */
+	bool plain;	/* of a scalar: not quoted, nor a block of lines */
 	uint32_t end;	/* the next node that is not in this one; a map has key, value, key, ... */
 	size_t from;	/* its first byte; of a block list its first dash */
 	size_t to;	/* behind its last byte; from: nothing is written, which is null */

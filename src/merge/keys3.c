@@ -58,6 +58,7 @@ static void free_doc(struct st_kdoc *d)
 {
 	free(d->v);
 	st_buf_release(&d->text);
+	st_buf_release(&d->values);
 	st_buf_release(&d->keys);
 	st_map_release(&d->members);
 }
@@ -92,9 +93,12 @@ const struct st_knode *st_kdoc_after(const struct st_kdoc *d, const struct st_kn
 	return x->next ? &d->v[x->next - 1] : NULL;
 }
 
-/* White space aside, and the order of keys. */
+typedef bool alike_fn(const struct st_kdoc *da, const struct st_knode *a, const struct st_kdoc *db,
+		      const struct st_knode *b);
+
+/* White space aside, and the order of keys; with `alike`, the spelling of scalars, too. */
 static bool same(const struct st_kdoc *da, const struct st_knode *a, const struct st_kdoc *db,
-		 const struct st_knode *b)
+		 const struct st_knode *b, alike_fn *alike)
 {
 	const struct st_knode *x, *y;
 
@@ -103,13 +107,14 @@ static bool same(const struct st_kdoc *da, const struct st_knode *a, const struc
 	if (a->type != b->type || a->n != b->n)
 		return false;
 	if (a->type != ST_JSON_OBJECT && a->type != ST_JSON_ARRAY)
-		return a->to - a->from == b->to - b->from &&
-		       memcmp(da->p + a->from, db->p + b->from, a->to - a->from) == 0;
+		return (a->to - a->from == b->to - b->from &&
+			memcmp(da->p + a->from, db->p + b->from, a->to - a->from) == 0) ||
+		       (alike && alike(da, a, db, b));
 	y = st_kdoc_child(db, b);
 	for (x = st_kdoc_child(da, a); x; x = st_kdoc_after(da, x)) {
 		if (a->type == ST_JSON_OBJECT)
 			y = member(db, b, (const char *)da->keys.p + x->key, x->key_len);
-		if (!y || !same(da, x, db, y))
+		if (!y || !same(da, x, db, y, alike))
 			return false;
 		if (a->type == ST_JSON_ARRAY)
 			y = st_kdoc_after(db, y);
@@ -262,7 +267,7 @@ static int by_line(struct st_kmerge *k, const struct place *x, size_t who,
 	rc = st_lines_merge(&t[0], &t[1], &t[2], &b, &conflicts, e);
 	if (rc == ST_OK && !conflicts && b.len &&
 	    k->lang->read(&doc, &(struct st_keys_text){ b.p, b.len }, &no) == ST_OK &&
-	    same(&doc, &doc.v[0], &k->side[who], x->side[who])) {
+	    same(&doc, &doc.v[0], &k->side[who], x->side[who], NULL)) {
 		o->as_ours = false;
 		o->text = (struct st_keys_text){ st_arena_dup(&k->arena, b.p, b.len, e), b.len };
 		rc = e->code;
@@ -300,34 +305,57 @@ static int join_comments(struct st_kmerge *k, const struct place *x, const struc
 					      ST_OK;
 }
 
-static int settle(struct st_kmerge *k, const struct place *x, struct outcome *o, struct st_err *e)
+struct change {
+	bool any, differ; /* from the base; from one another */
+	size_t who;	  /* the first */
+};
+
+static struct change change_of(const struct st_kmerge *k, const struct place *x, alike_fn *alike)
 {
-	const struct st_knode *changed = NULL;
-	size_t who = 0;
-	bool any = false, differ = false, mine = false;
-	int rc = ST_OK;
+	struct change c = { 0 };
 
 	for (size_t i = 0; i < k->k->n; i++) {
-		if (!k->side[i].p || same(&k->side[i], x->side[i], &k->base, x->base))
+		if (!k->side[i].p || same(&k->side[i], x->side[i], &k->base, x->base, alike))
 			continue;
-		differ = differ || (any && !same(&k->side[i], x->side[i], &k->side[who], changed));
-		if (!any) {
-			who = i;
-			changed = x->side[i];
-		}
-		any = true;
+		if (!c.any)
+			c.who = i;
+		else if (!same(&k->side[i], x->side[i], &k->side[c.who], x->side[c.who], alike))
+			c.differ = true;
+		c.any = true;
 	}
-	if (any && k->k->own)
+	return c;
+}
+
+/* Another spelling is a side's own, as long as no other side says something else. */
+static void weigh(const struct st_kmerge *k, const struct place *x, struct change *c)
+{
+	const struct change said = change_of(k, x, k->lang->alike);
+
+	c->differ = said.differ;
+	if (said.any)
+		c->who = said.who;
+}
+
+static int settle(struct st_kmerge *k, const struct place *x, struct outcome *o, struct st_err *e)
+{
+	const bool within = all_are(k, x, ST_JSON_OBJECT) || all_are(k, x, ST_JSON_ARRAY);
+	struct change c = change_of(k, x, NULL);
+	bool mine = false;
+	int rc = ST_OK;
+
+	if (c.any && k->k->own)
 		rc = ask(k, x, true, o, &mine, e);
 	if (rc != ST_OK || mine)
 		return rc;
 	/* one side's, but what it holds may be asked about, or has comments of ours */
-	if ((any && k->k->own && all_are(k, x, ST_JSON_OBJECT)) ||
-	    ((any || k->lang->comments) && enters(k, x)))
-		differ = true;
-	if (!differ) {
-		rc = take(k, x, who, o, e);
-		return rc == ST_OK && any ? join_lines(k, x, who, o, e) : rc;
+	if ((c.any && k->k->own && all_are(k, x, ST_JSON_OBJECT)) ||
+	    ((c.any || k->lang->comments) && enters(k, x)))
+		c.differ = true;
+	if (c.differ && !within)
+		weigh(k, x, &c);
+	if (!c.differ) {
+		rc = take(k, x, c.who, o, e);
+		return rc == ST_OK && c.any ? join_lines(k, x, c.who, o, e) : rc;
 	}
 	*o = (struct outcome){ .as_ours = true };
 	if (all_are(k, x, ST_JSON_OBJECT))

@@ -20,6 +20,8 @@ struct st_knode {
 	size_t key_len, key_end; /* key_end: behind its text */
 	size_t first, next, n;	 /* children: numbers + 1; 0: none */
 	/* of YAML; columns are bytes */
+	size_t at, len; /* a scalar's content, in `values` */
+	bool plain;	/* it is neither quoted nor a block of lines */
 	bool flow;	/* in brackets */
 	bool inner;	/* itself within brackets */
 	bool compact;	/* a member or item that does not begin its line: "- a: 1" */
@@ -35,6 +37,7 @@ struct st_kdoc {
 	struct st_knode *v;
 	size_t n, cap;
 	struct st_buf keys;    /* decoded, one behind the other */
+	struct st_buf values;  /* YAML: decoded */
 	struct st_buf text;    /* YAML: the text with a line feed at its end */
 	struct st_map members; /* (object's number, key) -> child + 1 */
 	size_t step;	       /* YAML: by which it indents */
@@ -62,6 +65,9 @@ struct st_kobject { /* one object of ours, its members settled */
 
 struct st_klang {
 	ST_MUST int (*read)(struct st_kdoc *d, const struct st_keys_text *t, struct st_err *e);
+	/* Do two scalars of one type, in other bytes, say the same? */
+	bool (*alike)(const struct st_kdoc *da, const struct st_knode *a, const struct st_kdoc *db,
+		      const struct st_knode *b);
 	/* A value as a text of its own. */
 	ST_MUST int (*text)(struct st_kmerge *k, const struct st_kdoc *d, const struct st_knode *x,
 			    struct st_keys_text *out, struct st_err *e);

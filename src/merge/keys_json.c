@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "diff/settings.h"
 #include "merge/keys_doc.h"
 
 /* ---- reading ---- */
@@ -65,11 +66,17 @@ static int read_array(struct st_kdoc *d, struct st_json *j, size_t at, struct st
 /* The depth is the reader's, which is bounded. */
 static int read_value(struct st_kdoc *d, struct st_json *j, size_t *at, struct st_err *e)
 {
-	enum st_json_type type = st_json_peek(j);
+	enum st_json_type type = ST_JSON_NUMBER;
 	int rc = ST_OK;
 
-	d->v[*at].type = type;
 	d->v[*at].from = skip_blanks(j, j->pos);
+	if (st_json_special(j)) {
+		d->v[*at].type = type;
+		d->v[*at].to = j->pos;
+		return ST_OK;
+	}
+	type = st_json_peek(j);
+	d->v[*at].type = type;
 	if (type == ST_JSON_OBJECT)
 		rc = read_object(d, j, *at, e);
 	else if (type == ST_JSON_ARRAY)
@@ -97,6 +104,8 @@ static int read_doc(struct st_kdoc *d, const struct st_keys_text *t, struct st_e
 		return rc;
 	d->v[d->n++] = (struct st_knode){ 0 };
 	st_json_init(&j, t->p, t->len, ST_JSON_DEPTH, e);
+	if (t->len >= 3 && memcmp(t->p, "\xef\xbb\xbf", 3) == 0)
+		j.pos = 3; /* a byte order mark, which settings.h takes as well */
 	rc = read_value(d, &j, &root, e);
 	if (rc == ST_OK)
 		st_json_end(&j);
@@ -104,6 +113,23 @@ static int read_doc(struct st_kdoc *d, const struct st_keys_text *t, struct st_e
 	if (e->code == ST_OK && d->v[0].type != ST_JSON_OBJECT && d->v[0].type != ST_JSON_ARRAY)
 		return st_fail(e, ST_EFORMAT, "the text is neither an object nor a list");
 	return e->code;
+}
+
+static bool json_alike(const struct st_kdoc *da, const struct st_knode *a, const struct st_kdoc *db,
+		       const struct st_knode *b)
+{
+	struct st_settings sa, sb;
+	struct st_err none = { 0 };
+	bool equal;
+
+	st_settings_init(&sa);
+	st_settings_init(&sb);
+	equal = st_settings_json(&sa, "", da->p + a->from, a->to - a->from, &none) == ST_OK &&
+		st_settings_json(&sb, "", db->p + b->from, b->to - b->from, &none) == ST_OK &&
+		st_settings_equal(&sa.v[0], &sb.v[0]);
+	st_settings_release(&sa);
+	st_settings_release(&sb);
+	return equal;
 }
 
 /* ---- writing ---- */
@@ -186,6 +212,8 @@ static int json_members(struct st_kmerge *k, const struct st_kobject *o, struct 
 	return rc == ST_OK ? (int)e->code : rc;
 }
 
-const struct st_klang st_klang_json = {
-	.read = read_doc, .text = json_text, .replace = json_replace, .members = json_members
-};
+const struct st_klang st_klang_json = { .read = read_doc,
+					.alike = json_alike,
+					.text = json_text,
+					.replace = json_replace,
+					.members = json_members };

@@ -4,6 +4,7 @@
  * comments right above) to the end of its value; what has no such lines is ST_EFORMAT. Whether an
  * edit was right need not be known here: keys_check.c reads what came out.
  */
+#include "diff/settings.h"
 #include "diff/yaml_nodes.h"
 #include "merge/keys_doc.h"
 
@@ -211,6 +212,9 @@ static int build(struct building *b, uint32_t at, size_t self, struct st_err *e)
 	x->type = v->kind == ST_YAML_MAP  ? ST_JSON_OBJECT :
 		  v->kind == ST_YAML_LIST ? ST_JSON_ARRAY :
 					    ST_JSON_STRING;
+	x->at = v->at;
+	x->len = v->len;
+	x->plain = v->plain;
 	if (v->kind == ST_YAML_SCALAR)
 		return ST_OK;
 	rc = v->kind == ST_YAML_MAP ? build_map(b, at, self, e) : build_list(b, at, self, e);
@@ -247,9 +251,54 @@ static int yaml_read(struct st_kdoc *d, const struct st_keys_text *t, struct st_
 		rc = odd("it is neither a list nor an object in lines", e);
 	if (rc == ST_OK)
 		rc = build(&b, 0, 0, e);
+	d->values = y.text;
+	st_buf_init(&y.text, 0);
 	st_yaml_nodes_release(&y);
 	d->step = d->step ? d->step : 2;
 	return rc;
+}
+
+/* ---- comparing ---- */
+
+static const char *content(const struct st_kdoc *d, const struct st_knode *x)
+{
+	return x->len ? (const char *)d->values.p + x->at : "";
+}
+
+/* s: what the scalar says. A string that is spelt like what is none is one all the same: "nan". */
+static bool is_string(const struct st_kdoc *d, const struct st_knode *x, struct st_settings *s)
+{
+	struct st_settings t;
+	struct st_err none = { 0 };
+	bool string;
+
+	st_settings_init(&t);
+	string = st_settings_scalar(s, x->plain, content(d, x), x->len, &none) == ST_OK &&
+		 st_settings_scalar(&t, false, content(d, x), x->len, &none) == ST_OK &&
+		 s->v[0].value_len == t.v[0].value_len &&
+		 memcmp(s->v[0].value, t.v[0].value, t.v[0].value_len) == 0;
+	st_settings_release(&t);
+	return string;
+}
+
+static bool yaml_alike(const struct st_kdoc *da, const struct st_knode *a, const struct st_kdoc *db,
+		       const struct st_knode *b)
+{
+	struct st_settings sa, sb;
+	bool string, equal;
+
+	st_settings_init(&sa);
+	st_settings_init(&sb);
+	string = is_string(da, a, &sa);
+	equal = is_string(db, b, &sb) == string;
+	if (string)
+		equal = equal && a->len == b->len &&
+			memcmp(content(da, a), content(db, b), a->len) == 0;
+	else
+		equal = equal && sa.n && sb.n && st_settings_equal(&sa.v[0], &sb.v[0]);
+	st_settings_release(&sa);
+	st_settings_release(&sb);
+	return equal;
 }
 
 /* ---- texts of their own ---- */
@@ -677,6 +726,7 @@ static int yaml_comments(struct st_kmerge *k, const struct st_knode *base,
 }
 
 const struct st_klang st_klang_yaml = { .read = yaml_read,
+					.alike = yaml_alike,
 					.text = yaml_text,
 					.replace = yaml_replace,
 					.members = yaml_members,

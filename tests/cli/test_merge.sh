@@ -807,6 +807,25 @@ b: 2' cat apart.yaml empty.yaml lines.yaml
 	strata merge -q --replay HEAD
 }
 
+# A value in other words is no other value, but stays as it was written.
+in_other_words() {
+	repo
+	echo '{"a": "ü", "b": 0.001, "n": NaN, "z": 1}' >c.json && printf 'a: x\nb: 0.001\nz: 1\n' >c.yaml
+	strata add -q . && strata commit -q -m base
+	strata branch side
+	printf '%s\n' '{"a": "\u00fc", "b": 0.001, "n": Infinity, "z": 1}' >c.json
+	printf 'a: "x"\nb: 0.001\nz: 1\n' >c.yaml
+	strata commit -q -a -m ours
+	strata switch -q side
+	echo '{"a": "x", "b": 1e-3, "n": NaN, "z": 2}' >c.json && printf 'a: y\nb: 1e-3\nz: 2\n' >c.yaml
+	strata commit -q -a -m theirs
+	strata switch -q main && strata merge -q side
+	out '{"a": "x", "b": 1e-3, "n": Infinity, "z": 2}
+a: y
+b: 1e-3
+z: 2' cat c.json c.yaml
+}
+
 # what a side changed besides values: where things stand, and comments
 laid_out() {
 	repo
@@ -1121,6 +1140,7 @@ it 'also where HEAD only goes forward' asked_forward
 it 'in a folder of its own' asked_folder
 it 'configurations by key' keys
 it 'YAML by key' yamls
+it 'a value in other words' in_other_words
 it 'a key that both sides added once' added_twice
 it 'layout and comments' laid_out
 it 'done over, byte for byte' replays

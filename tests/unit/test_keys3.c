@@ -32,6 +32,25 @@ static const struct keys_case cases[] = {
 	  NULL },
 	{ "{\"a\":1,\"b\":2}", "{\"a\":3,\"b\":2}", "{\"a\":4,\"b\":5}", "{\"a\":3,\"b\":5}", "a ",
 	  "{\"a\":4,\"b\":5}" },
+	/* the same in other words, which are nobody's change where another side has one */
+	{ "{\"a\":\"\xc3\xbc\",\"b\":1}", "{\"a\":\"\\u00fc\",\"b\":1}", "{\"a\":\"x\",\"b\":1}",
+	  "{\"a\":\"x\",\"b\":1}", "", NULL },
+	{ "{\"a\":0.001,\"b\":1}", "{\"a\":2,\"b\":1}", "{\"a\":1e-3,\"b\":1.0}",
+	  "{\"a\":2,\"b\":1.0}", "", NULL },
+	{ "{\"a\":100}", "{\"a\":1e2}", "{\"a\":100.0}", "{\"a\":1e2}", "", NULL },
+	{ "{\"a\":[1,2]}", "{\"a\":[1.0,2]}", "{\"a\":[1,2,3]}", "{\"a\":[1,2,3]}", "", NULL },
+	{ "{\"a\":[1,2]}", "{\"a\":[1.0,2]}", "{\"a\":[1,3]}", "{\"a\":[1.0,3]}", "", NULL },
+	{ "{\"a\":1}", "{\"a\":\"x\"}", "{\"a\":\"\\u0078\"}", "{\"a\":\"x\"}", "", NULL },
+	{ "{\"a\":1}", "{\"a\":\"1\"}", "{\"a\":2}", "{\"a\":\"1\"}", "a ", "{\"a\":2}" },
+	/* Python's numbers, and a byte order mark */
+	{ "{\"a\": NaN, \"b\": [0.0]}", "{\"a\": Infinity, \"b\": [0.0]}",
+	  "{\"a\": NaN, \"b\": [-Infinity], \"c\": 1}",
+	  "{\"a\": Infinity, \"b\": [-Infinity],\"c\": 1}", "", NULL },
+	{ "{\"a\":1}", "{\"a\":NaN}", "{\"a\":\"nan\"}", "{\"a\":NaN}", "a ", "{\"a\":\"nan\"}" },
+	{ "{\"a\":1,\"b\":1}", "\xef\xbb\xbf{\"a\":2,\"b\":1}\n", "{\"a\":1,\"b\":2}",
+	  "\xef\xbb\xbf{\"a\":2,\"b\":2}\n", "", NULL },
+	{ "\xef\xbb\xbf{\"a\":1}", "{\"a\":1,\"c\":1}", "\xef\xbb\xbf{\"a\":1,\"b\":2}",
+	  "{\"a\":1,\"c\":1,\"b\":2}", "", NULL },
 	/* added */
 	{ "{\"a\":1}", "{\"a\":2}", "{\"a\":1,\"b\":{\"c\":1}}", "{\"a\":2,\"b\":{\"c\":1}}", "",
 	  NULL },
@@ -96,7 +115,7 @@ static void three_sides_and_base(void **state)
 
 static void refuses(void **state)
 {
-	static const char *const bad[] = { "",	   "{",	  "{\"a\":1,\"a\":2}", "12", "{\"a\":NaN}",
+	static const char *const bad[] = { "",	   "{",	  "{\"a\":1,\"a\":2}", "12", "{\"a\":nan}",
 					   "{} x", "[1,]" };
 	struct keys_asked a = { .choice = 0 };
 	struct st_buf out, deep;

@@ -142,6 +142,17 @@ static const struct keys_case cases[] = {
 	  "l:\n  - a: 3\n  - y: 1\n    z: 2\n", "", NULL },
 	{ "l:\n  - a: 1\n    b: 2\n  - x\n", "l:\n  - a: 1\n    b: 2\n  - z\n",
 	  "l:\n  - s\n  - x\n", "l:\n  - s\n  - z\n", "", NULL },
+	/* the same in other words, which are nobody's change where another side has one */
+	{ "a: 0.001\n", "a: 1e-3\n", "a: 5\n", "a: 5\n", "", NULL },
+	{ "a: x\nb: 'y'\n", "a: \"x\"\nb: 'y'\n", "a: z\nb: y\n", "a: z\nb: y\n", "", NULL },
+	{ "a:\nb: true\n", "a: 1\nb: True\n", "a: ~\nb: false\n", "a: 1\nb: false\n", "", NULL },
+	{ "a: 0x10\n", "a: 16\n", "a: '16'\n", "a: '16'\n", "", NULL },
+	{ "a: 1\n", "a: nan\n", "a: .nan\n", "a: nan\n", "a ", "a: .nan\n" },
+	{ "a: 1\n", "a: .nan\n", "a: '.nan'\n", "a: .nan\n", "a ", "a: '.nan'\n" },
+	{ "a: 1\n", "a: true\n", "a: 'true'\n", "a: true\n", "a ", "a: 'true'\n" },
+	{ "s: |\n  x\n  y\n", "s: |\n    x\n    y\n", "s: |\n  z\n", "s: |\n  z\n", "", NULL },
+	{ "o: {a: 1.0, b: x}\n", "o: {a: 1, b: 'x'}\n", "o: {a: 1.0, b: y}\n",
+	  "o: {a: 1.0, b: y}\n", "", NULL },
 	/* nothing in them */
 	{ "l: []\na: 1\nb: 2\n", "l: []\na: 3\nb: 2\n", "l: []\na: 1\nb: 4\n",
 	  "l: []\na: 3\nb: 4\n", "", NULL },
