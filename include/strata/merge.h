@@ -169,6 +169,10 @@ typedef struct strata_merge_files_options {
 	size_t nrules;
 	const char *const *fisher; /* one a model: its diagonal, for the method "fisher" */
 	size_t nfisher;
+	/* Of the one model for the method "lora": folders as PEFT writes them, or the tensors' file
+	 * beside its adapter_config.json. */
+	const char *const *adapters;
+	size_t nadapters;
 	uint64_t seed;	      /* of random methods */
 	bool allow_nonfinite; /* else a weight that is not finite is STRATA_EREFUSED */
 	const char *out;      /* a file; a directory where ours is one or has shards. Not NULL */

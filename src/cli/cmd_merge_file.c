@@ -4,7 +4,7 @@
 
 struct values {
 	const char *base, *method, *seed, *out;
-	struct cli_list rules, fisher;
+	struct cli_list rules, fisher, adapters;
 	bool nonfinite, json;
 };
 
@@ -17,6 +17,8 @@ static const struct cli_option options[] = {
 	  "the same for tensors that match; the first such rule counts" },
 	{ 0, "fisher", OPT_LIST, offsetof(struct values, fisher), "FILE",
 	  "a model's Fisher diagonal, once for each, in their order" },
+	{ 0, "adapter", OPT_LIST, offsetof(struct values, adapters), "DIR",
+	  "an adapter of PEFT's for method lora; a file beside its configuration" },
 	{ 0, "seed", OPT_TEXT, offsetof(struct values, seed), "N", "of random methods; 0" },
 	{ 0, "allow-nonfinite", OPT_FLAG, offsetof(struct values, nonfinite), NULL,
 	  "merge weights that are infinite or NaN, too" },
@@ -41,9 +43,13 @@ const struct cli_doc doc_merge_file = {
 		"same tensors.\n"
 		"\n"
 		"Methods: ours, theirs, base, linear, fedavg, slerp, task-arithmetic, ties,\n"
-		"dare-linear, dare-ties, della, breadcrumbs, model-stock, fisher; parameters\n"
+		"dare-linear, dare-ties, della, breadcrumbs, model-stock, fisher, lora; parameters\n"
 		"follow a colon (density=0.5), one number for all models, one for each (1/0.5) or\n"
 		"points over the layers (0..0.5..1). The same seed gives the same bytes.\n"
+		"\n"
+		"Method lora adds adapters of low rank to one model: each --adapter is a folder as\n"
+		"PEFT writes it, or the file of its tensors beside adapter_config.json, which says\n"
+		"alpha and rank. lora:scale=0.5 adds half of it, 1/0.5 is one for each adapter.\n"
 		"\n"
 		"A model is a file, an index file with its shards, or a directory that holds one.\n"
 		"Of the last two OUT is a new directory; what lies beside the model comes along.\n"
@@ -52,7 +58,9 @@ const struct cli_doc doc_merge_file = {
 		"strata merge-file --base base.pt a.pt b.pt --method ties:density=0.5 -o ab.pt\n"
 		"two fine-tunes of one base\n"
 		"strata merge-file a.pt b.pt --method slerp:t=0.5 -o half.pt\n"
-		"half way between two models\n",
+		"half way between two models\n"
+		"strata merge-file model --method lora --adapter tuned -o model-tuned\n"
+		"a model with an adapter that PEFT trained\n",
 };
 
 static int read_options(const struct values *v, const struct cli_args *a,
@@ -68,6 +76,8 @@ static int read_options(const struct values *v, const struct cli_args *a,
 					   .nrules = v->rules.n,
 					   .fisher = v->fisher.v,
 					   .nfisher = v->fisher.n,
+					   .adapters = v->adapters.v,
+					   .nadapters = v->adapters.n,
 					   .allow_nonfinite = v->nonfinite,
 					   .out = v->out };
 	return merge_files_seed(v->seed, &o->seed, err);

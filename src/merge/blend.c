@@ -202,6 +202,11 @@ static int check_models(const struct st_job *j, struct st_err *e)
 	const struct st_blend *b = j->b;
 
 	ST_BUG_ON(b->nmodels == 0);
+	if (j->method->flags & ST_METHOD_LORA && (b->nextra == 0 || b->nextra % 2))
+		return st_fail(e, ST_EUSAGE,
+			       "method '%s' needs adapters, which only 'strata merge-file "
+			       "--adapter DIR' has",
+			       m->name);
 	if (b->nmodels > ST_SPEC_VALUES)
 		return st_fail(e, ST_EUSAGE, "%zu models; %d are the most", b->nmodels,
 			       ST_SPEC_VALUES);
@@ -218,10 +223,9 @@ static int check_models(const struct st_job *j, struct st_err *e)
 	if (m->needs_base && !b->base.src)
 		return st_fail(e, ST_EUSAGE, "method '%s' needs a base", m->name);
 	if (j->method->flags & ST_METHOD_FISHER && b->nextra != b->nmodels)
-		return st_fail(e, ST_EUSAGE, "method '%s' needs the diagonal Fisher of each model",
-			       m->name);
-	if (j->method->flags & ST_METHOD_LORA && (b->nextra == 0 || b->nextra % 2))
-		return st_fail(e, ST_EUSAGE, "method '%s' needs the two factors of an adapter",
+		return st_fail(e, ST_EUSAGE,
+			       "method '%s' needs the diagonal Fisher of each model, which only "
+			       "'strata merge-file --fisher FILE' has",
 			       m->name);
 	return st_spec_check_models(b->spec,
 				    j->method->flags & ST_METHOD_LORA ? b->nextra / 2 : b->nmodels,

@@ -22,6 +22,11 @@ struct st_blend_input { /* a tensor's row-major little-endian bytes; src NULL: a
 	const char *label; /* of the model, for messages: "ours", "v3", "a.safetensors" */
 };
 
+struct st_blend_factors { /* how two factors of `lora` go into the tensor */
+	double scale;	  /* times the parameter of this name */
+	bool transposed;  /* the result has the transposed of B A: of `out` x `in` it is in x out */
+};
+
 struct st_blend {	  /* all is borrowed */
 	const char *name; /* of the tensor */
 	size_t name_len;
@@ -36,9 +41,11 @@ struct st_blend {	  /* all is borrowed */
 	uint64_t seed;
 	bool allow_nonfinite; /* else an input that has one is ST_EREFUSED naming the tensor */
 	/* `fisher`: the diagonal of each model, in models' order. `lora`: models[0] is W, and of
-	 * each adapter A (r x in) and B (out x r), one after the other. */
+	 * each adapter A (r x in) and B (out x r), one after the other; both absent where it leaves
+	 * the tensor alone. */
 	const struct st_blend_input *extra;
 	size_t nextra;
+	const struct st_blend_factors *factors; /* of each adapter; NULL: scale 1, not transposed */
 };
 
 /* p: the result's row-major little-endian bytes in order; on the calling thread. */

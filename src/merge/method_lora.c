@@ -5,6 +5,7 @@
  * Shen, Wallis, Allen-Zhu, Li, Wang, Wang, Chen, "LoRA: Low-Rank Adaptation of Large Language
  * Models", 2021, arXiv 2106.09685, section 4.1, where scale is alpha / r). W has `out` rows of `in`
  * elements, all dimensions but the first taken together. Products are added up in the order of r.
+ * Where W is in x out (the transposed of B A is added), A' = B^T and B' = A^T take their places.
  */
 
 #include "merge/method.h"
@@ -33,22 +34,39 @@ static const char *label(const struct st_blend_input *f)
 	return f->label ? f->label : "a factor of the adapter";
 }
 
-static int load(struct st_job *j, const struct st_blend_input *f, size_t n, double **out,
-		struct st_err *e)
+static int read_factor(struct st_job *j, const struct st_blend_input *f, double *v, size_t n,
+		       struct st_err *e)
 {
 	const size_t bytes = (size_t)f->src->size;
 	uint8_t *raw = st_malloc(bytes + 1, e);
-	double *v = raw ? st_arena_alloc(&j->arena, n * sizeof(*v), e) : NULL;
-	int rc = v ? st_source_read(f->src, raw, bytes, 0, e) : (int)e->code;
+	int rc = raw ? st_source_read(f->src, raw, bytes, 0, e) : (int)e->code;
 
 	if (rc == ST_OK)
 		st_pair_load(v, f->dtype, raw, n);
 	for (size_t i = 0; i < n && rc == ST_OK && !j->b->allow_nonfinite; i++)
 		if (!isfinite(v[i]))
-			rc = st_fail(e, ST_EREFUSED,
-				     "element %zu of %s is not finite: " ST_NONFINITE_HINT, i,
-				     label(f));
+			rc = st_fail(
+				e, ST_EREFUSED,
+				"element %zu of a factor of %s is not finite: " ST_NONFINITE_HINT,
+				i, label(f));
 	free(raw);
+	return rc;
+}
+
+/* rows: that lie in the file, of a factor whose transposed is wanted; 0: as it lies there. */
+static int load(struct st_job *j, const struct st_blend_input *f, size_t n, size_t rows,
+		const double **out, struct st_err *e)
+{
+	double *v = st_arena_alloc(&j->arena, n * sizeof(*v), e);
+	double *as = rows && v ? st_calloc(n, sizeof(*as), e) : v;
+	const size_t cols = rows ? n / rows : 0;
+	int rc = as ? read_factor(j, f, as, n, e) : (int)e->code;
+
+	for (size_t r = 0; r < rows && rc == ST_OK; r++)
+		for (size_t c = 0; c < cols; c++)
+			v[c * rows + r] = as[r * cols + c];
+	if (rows)
+		free(as);
 	*out = v;
 	return rc;
 }
@@ -64,26 +82,28 @@ static uint64_t elements(const struct st_blend_input *f)
 }
 
 static int load_adapter(struct st_job *j, struct adapter *to, const struct st_blend_input *f,
-			struct st_err *e)
+			const struct st_blend_factors *how, struct st_err *e)
 {
-	const uint64_t a = elements(&f[0]), b = elements(&f[1]), rows = j->b->shape[0];
+	const bool turned = how && how->transposed;
+	const struct st_blend_input *fa = &f[turned], *fb = &f[!turned];
+	const uint64_t a = elements(fa), b = elements(fb), rows = j->b->shape[0];
 	const uint64_t rank = j->row ? a / j->row : 0;
-	double *v;
 	int rc;
 
+	if (!fa->src && !fb->src)
+		return ST_OK;
+	to->scale = how ? to->scale * how->scale : to->scale;
 	if (rank == 0 || a % j->row || b != rows * rank)
 		return st_fail(e, ST_EUSAGE,
 			       "%s and %s of %" PRIu64 " and %" PRIu64
 			       " elements are no factors of %" PRIu64 " x %" PRIu64,
-			       label(&f[0]), label(&f[1]), a, b, rows, j->row);
+			       label(fa), label(fb), a, b, rows, j->row);
 	if (a + b > j->ctx->memory / 4 / sizeof(double))
 		return st_fail(e, ST_ELIMIT,
 			       "the factors of the adapter do not fit; raise --memory");
-	rc = load(j, &f[0], (size_t)a, &v, e);
-	to->a = v;
+	rc = load(j, fa, (size_t)a, turned ? (size_t)j->row : 0, &to->a, e);
 	if (rc == ST_OK)
-		rc = load(j, &f[1], (size_t)b, &v, e);
-	to->b = v;
+		rc = load(j, fb, (size_t)b, turned ? (size_t)rank : 0, &to->b, e);
 	to->rank = (size_t)rank;
 	return rc;
 }
@@ -105,8 +125,9 @@ static int plan(struct st_job *j, struct st_err *e)
 	if (!l->v)
 		return e->code;
 	for (size_t i = 0; i < l->n && rc == ST_OK; i++) {
-		l->v[i].scale = st_job_param(j, "scale", i);
-		rc = load_adapter(j, &l->v[i], &j->b->extra[2 * i], e);
+		l->v[i] = (struct adapter){ .scale = st_job_param(j, "scale", i) };
+		rc = load_adapter(j, &l->v[i], &j->b->extra[2 * i],
+				  j->b->factors ? &j->b->factors[i] : NULL, e);
 	}
 	j->state = l;
 	return rc;

@@ -6,10 +6,12 @@ struct run {
 	const struct st_ctx *ctx;
 	const strata_merge_files_options *o;
 	struct st_mf_model *models, *fisher, base;
-	size_t nmodels, nfisher; /* opened */
+	struct st_adapter *adapters;
+	size_t nmodels, nfisher, nadapters; /* opened */
 	const struct st_mf_model **all;
 	struct st_rules rules;
-	struct st_buf text; /* of a method */
+	struct st_rules cast; /* its default is a method that gives its one model */
+	struct st_buf text;   /* of a method */
 	int (*cb)(void *arg, const strata_merged_tensor *t);
 	void *arg;
 };
@@ -18,19 +20,40 @@ static int make_rules(struct run *x, struct st_err *e)
 {
 	int rc = x->o->method ? st_rules_default(&x->rules, x->o->method, e) : ST_OK;
 
+	if (rc == ST_OK)
+		rc = st_rules_default(&x->cast, "linear", e);
 	for (size_t i = 0; rc == ST_OK && i < x->o->nrules; i++)
 		rc = st_rules_add(&x->rules, x->o->rules[i], e);
 	return rc;
 }
 
+/* Adapters are for lora; `ours` leaves tensors out of it. */
+static int check_adapters(const struct run *x, const struct st_method_info *info, struct st_err *e)
+{
+	const bool lora = strcmp(info->name, "lora") == 0;
+
+	if (lora && x->o->base)
+		return st_fail(e, ST_EUSAGE,
+			       "method lora adds adapters to one model: it has no base");
+	if (lora && !x->o->nadapters)
+		return st_fail(e, ST_EUSAGE,
+			       "method lora takes --adapter DIR, once for each adapter");
+	if (x->o->nadapters && !lora && strcmp(info->name, "ours") != 0)
+		return st_fail(e, ST_EUSAGE, "--adapter is for method lora, not %s", info->name);
+	return ST_OK;
+}
+
 static int check_spec(const struct run *x, const struct st_spec *s, struct st_err *e)
 {
+	const bool adapts = x->o->nadapters > 0;
 	struct st_method_info info;
-	int rc = st_spec_check_models(s, x->o->nmodels, e);
+	int rc = st_spec_check_choice(s, x->o->nmodels, e);
 
-	if (rc == ST_OK)
-		rc = st_spec_check_choice(s, x->o->nmodels, e);
 	st_method_of(s, &info);
+	if (rc == ST_OK)
+		rc = check_adapters(x, &info, e);
+	if (rc == ST_OK)
+		rc = st_spec_check_models(s, adapts ? x->o->nadapters : x->o->nmodels, e);
 	if (rc != ST_OK)
 		return rc;
 	if (info.needs_base && !x->o->base)
@@ -47,11 +70,29 @@ static int check_spec(const struct run *x, const struct st_spec *s, struct st_er
 	return ST_OK;
 }
 
+static bool is_lora(const struct st_spec *s)
+{
+	struct st_method_info info;
+
+	st_method_of(s, &info);
+	return strcmp(info.name, "lora") == 0;
+}
+
+static bool any_lora(const struct run *x)
+{
+	for (size_t i = 0; i < x->rules.n; i++)
+		if (is_lora(&x->rules.v[i].spec))
+			return true;
+	return x->rules.has_default && is_lora(&x->rules.dflt);
+}
+
 /* Everything that needs no file is said before one is read. */
 static int check_rules(const struct run *x, struct st_err *e)
 {
 	int rc = x->rules.has_default ? check_spec(x, &x->rules.dflt, e) : ST_OK;
 
+	if (rc == ST_OK && x->o->nadapters && !any_lora(x))
+		rc = st_fail(e, ST_EUSAGE, "--adapter wants --method lora");
 	for (size_t i = 0; rc == ST_OK && i < x->rules.n; i++)
 		rc = check_spec(x, &x->rules.v[i].spec, e);
 	if (rc == ST_OK && !x->o->base && !x->rules.has_default && !x->rules.n)
@@ -61,13 +102,27 @@ static int check_rules(const struct run *x, struct st_err *e)
 	return rc;
 }
 
+static int open_adapters(struct run *x, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < x->o->nadapters; i++) {
+		x->nadapters++;
+		rc = st_adapter_open(&x->adapters[i], x->ctx, x->o->adapters[i], e);
+		if (rc == ST_OK)
+			rc = st_adapter_fit(&x->adapters[i], &x->models[0], e);
+	}
+	return rc;
+}
+
 static int open_models(struct run *x, struct st_err *e)
 {
 	int rc = ST_OK;
 
 	x->models = st_calloc(x->o->nmodels, sizeof(*x->models), e);
 	x->fisher = st_calloc(x->o->nfisher, sizeof(*x->fisher), e);
-	x->all = st_calloc(x->o->nmodels + x->o->nfisher + 1, sizeof(*x->all), e);
+	x->adapters = st_calloc(x->o->nadapters, sizeof(*x->adapters), e);
+	x->all = st_calloc(x->o->nmodels + x->o->nfisher + x->o->nadapters + 1, sizeof(*x->all), e);
 	if (e->code != ST_OK)
 		return e->code;
 	for (size_t i = 0; rc == ST_OK && i < x->o->nmodels; i++, x->nmodels++)
@@ -76,7 +131,7 @@ static int open_models(struct run *x, struct st_err *e)
 		rc = st_mf_open(&x->fisher[i], x->ctx, x->o->fisher[i], e);
 	if (rc == ST_OK && x->o->base)
 		rc = st_mf_open(&x->base, x->ctx, x->o->base, e);
-	return rc;
+	return rc == ST_OK ? open_adapters(x, e) : rc;
 }
 
 static void close_models(struct run *x)
@@ -85,11 +140,22 @@ static void close_models(struct run *x)
 		st_mf_close(&x->models[i]);
 	for (size_t i = 0; i < x->nfisher; i++)
 		st_mf_close(&x->fisher[i]);
+	for (size_t i = 0; i < x->nadapters; i++)
+		st_adapter_close(&x->adapters[i]);
 	if (x->base.text)
 		st_mf_close(&x->base);
 	free(x->models);
 	free(x->fisher);
+	free(x->adapters);
 	free(x->all);
+}
+
+/* The operand that has a tensor as it was taken. */
+static const char *taken_from(const struct run *x, size_t from)
+{
+	if (from == ST_MF_NONE)
+		return x->o->base;
+	return from < x->nmodels ? x->o->models[from] : x->o->adapters[from - x->nmodels];
 }
 
 static int tell(void *arg, const struct st_mf_told *t, struct st_err *e)
@@ -105,7 +171,7 @@ static int tell(void *arg, const struct st_mf_told *t, struct st_err *e)
 	if (!x->cb)
 		return ST_OK;
 	if (t->outcome == ST_MF_TAKEN)
-		out.from = t->from == ST_MF_NONE ? x->o->base : x->o->models[t->from];
+		out.from = taken_from(x, t->from);
 	st_buf_clear(&x->text);
 	if (t->spec && st_spec_text(t->spec, &x->text, e) != ST_OK)
 		return e->code;
@@ -122,6 +188,9 @@ static int run(struct run *x, struct st_mf_plan *p, strata_merge_files_result *r
 				 .base = x->o->base ? &x->base : NULL,
 				 .fisher = x->fisher,
 				 .nfisher = x->nfisher,
+				 .adapters = x->adapters,
+				 .nadapters = x->nadapters,
+				 .cast = &x->cast.dflt,
 				 .rules = &x->rules,
 				 .tell = tell,
 				 .arg = x };
@@ -142,6 +211,8 @@ static int run(struct run *x, struct st_mf_plan *p, strata_merge_files_result *r
 		x->all[p->nmodels++] = &x->models[i];
 	for (size_t i = 0; i < x->nfisher; i++)
 		x->all[p->nmodels++] = &x->fisher[i];
+	for (size_t i = 0; i < x->nadapters; i++)
+		x->all[p->nmodels++] = &x->adapters[i].model;
 	if (x->o->base)
 		x->all[p->nmodels++] = &x->base;
 	p->models = x->all;
@@ -158,6 +229,7 @@ int st_verb_merge_files(const struct st_ctx *ctx, const strata_merge_files_optio
 
 	*res = (strata_merge_files_result){ 0 };
 	st_rules_init(&x.rules);
+	st_rules_init(&x.cast);
 	st_buf_init(&x.text, 64 << 10);
 	st_mf_plan_init(&p, ctx);
 	p.seed = o->seed;
@@ -172,6 +244,7 @@ int st_verb_merge_files(const struct st_ctx *ctx, const strata_merge_files_optio
 	st_mf_plan_release(&p);
 	close_models(&x);
 	st_rules_release(&x.rules);
+	st_rules_release(&x.cast);
 	st_buf_release(&x.text);
 	return rc;
 }

@@ -31,6 +31,8 @@ struct st_mf_model {	  /* what an operand stands for */
 ST_MUST int st_mf_open(struct st_mf_model *m, const struct st_ctx *ctx, const char *text,
 		       struct st_err *e);
 void st_mf_close(struct st_mf_model *m);
+/* Of the types that models are trained in; what has fewer bits is quantised. */
+bool st_mf_is_float(enum st_dtype t);
 /* The tensor's number in side, or ST_MF_NONE. */
 size_t st_mf_find(const struct st_mf_model *m, const char *name, size_t len);
 /* Equal type, shape and bytes? Stops reading where they differ. */
@@ -54,9 +56,10 @@ struct st_mf_out {	  /* one tensor of the result; all borrowed or in the plan's 
 	const struct st_mf_ref *in; /* ours first */
 	size_t nin;
 	struct st_mf_ref base;	       /* model NULL: none */
-	const struct st_mf_ref *extra; /* as st_blend.extra */
+	const struct st_mf_ref *extra; /* as st_blend.extra; ST_MF_NONE: absent */
 	size_t nextra;
-	double layer; /* as in st_blend */
+	const struct st_blend_factors *factors; /* as in st_blend */
+	double layer;				/* as in st_blend */
 };
 
 struct st_mf_plan {

@@ -112,6 +112,19 @@ size_t st_mf_find(const struct st_mf_model *m, const char *name, size_t len)
 	return st_map_get(&m->names, name, len, &i) ? (size_t)i : ST_MF_NONE;
 }
 
+bool st_mf_is_float(enum st_dtype t)
+{
+	switch (t) {
+	case ST_F16:
+	case ST_BF16:
+	case ST_F32:
+	case ST_F64:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int same_bytes(const struct st_source *a, const struct st_source *b,
 		      const struct st_ctx *ctx, bool *equal, struct st_err *e)
 {

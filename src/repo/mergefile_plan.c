@@ -138,8 +138,8 @@ static const char *method_name(const struct st_spec *s)
 	return info.name;
 }
 
-/* The factors or Fisher diagonals that belong to the tensor. */
-static int add_extra(struct planning *g, struct st_mf_out *t, struct st_err *e)
+/* The Fisher diagonals that belong to the tensor. */
+static int add_fisher(struct planning *g, struct st_mf_out *t, struct st_err *e)
 {
 	struct st_mf_ref *r = st_arena_alloc(&g->p->arena, g->m->nfisher * sizeof(*r), e);
 	struct st_quote q;
@@ -160,6 +160,32 @@ static int add_extra(struct planning *g, struct st_mf_out *t, struct st_err *e)
 	return ST_OK;
 }
 
+/* The factors that belong to the tensor, and what they are added to. */
+static int add_factors(struct planning *g, struct st_mf_out *t, struct st_mf_ref *in,
+		       struct st_err *e)
+{
+	const size_t n = g->m->nadapters;
+	struct st_mf_ref *r = st_arena_alloc(&g->p->arena, 2 * n * sizeof(*r), e);
+	struct st_blend_factors *how = st_arena_alloc(&g->p->arena, n * sizeof(*how), e);
+
+	if (!r || !how)
+		return e->code;
+	for (size_t k = 0; k < n; k++) {
+		const struct st_adapter *a = &g->m->adapters[k];
+		const struct st_adapter_part *p = &a->part[g->at[0]];
+
+		r[2 * k] = (struct st_mf_ref){ &a->model, p->a };
+		r[2 * k + 1] = (struct st_mf_ref){ &a->model, p->b };
+		how[k] = p->how;
+		if (p->start != ST_MF_NONE)
+			*in = (struct st_mf_ref){ &a->model, p->start };
+	}
+	t->extra = r;
+	t->nextra = 2 * n;
+	t->factors = how;
+	return ST_OK;
+}
+
 static int blend(struct planning *g, struct st_err *e)
 {
 	struct st_mf_out *t = add(g, operand(g, 0), e);
@@ -176,7 +202,9 @@ static int blend(struct planning *g, struct st_err *e)
 	if (g->m->base && g->base != ST_MF_NONE &&
 	    st_operand_same_shape(operand(g, 0), &g->m->base->side->t[g->base]))
 		t->base = (struct st_mf_ref){ g->m->base, g->base };
-	if (strcmp(method_name(g->spec), "fisher") == 0 && add_extra(g, t, e) != ST_OK)
+	if (strcmp(method_name(g->spec), "fisher") == 0 && add_fisher(g, t, e) != ST_OK)
+		return e->code;
+	if (strcmp(method_name(g->spec), "lora") == 0 && add_factors(g, t, r, e) != ST_OK)
 		return e->code;
 	return tell(g, ST_MF_BLEND, 0, NULL, e);
 }
@@ -210,6 +238,42 @@ static int choose(struct planning *g, bool *chosen, struct st_err *e)
 			       take_base(g, e);
 	*chosen = false;
 	return ST_OK;
+}
+
+/* As adapter k has the whole of it, in the model's type. */
+static int take_whole(struct planning *g, size_t k, struct st_err *e)
+{
+	const struct st_adapter *a = &g->m->adapters[k];
+	const size_t i = a->part[g->at[0]].whole;
+	struct st_mf_out *t = add(g, operand(g, 0), e);
+
+	if (!t || copy_of(g, &a->model, i, t, e) != ST_OK)
+		return e->code;
+	if (a->model.side->t[i].dtype != t->dtype)
+		t->spec = g->m->cast;
+	return tell(g, ST_MF_TAKEN, g->m->nmodels + k, NULL, e);
+}
+
+/* What the adapters have for the tensor: nothing, factors, or one of them the whole of it. */
+static int adapt(struct planning *g, struct st_err *e)
+{
+	size_t has = 0, replaced = 0, whole = ST_MF_NONE;
+	struct st_quote q;
+
+	for (size_t k = 0; k < g->m->nadapters; k++) {
+		const struct st_adapter_part *p = &g->m->adapters[k].part[g->at[0]];
+
+		has += p->a != ST_MF_NONE || p->whole != ST_MF_NONE;
+		replaced += p->start != ST_MF_NONE || p->whole != ST_MF_NONE;
+		whole = p->whole != ST_MF_NONE ? k : whole;
+	}
+	if (replaced && has > 1)
+		return st_fail(e, ST_EREFUSED,
+			       "tensor %s: one adapter replaces it and another one changes it, too",
+			       st_quote(&q, g->name, g->len));
+	if (whole != ST_MF_NONE)
+		return take_whole(g, whole, e);
+	return has ? blend(g, e) : take(g, 0, e);
 }
 
 /* ---- which ---- */
@@ -316,19 +380,6 @@ static int settle(struct planning *g, struct st_err *e)
 
 /* ---- without a base ---- */
 
-static bool is_float(enum st_dtype t)
-{
-	switch (t) {
-	case ST_F16:
-	case ST_BF16:
-	case ST_F32:
-	case ST_F64:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* What is no floating-point number is often the same everywhere: positions, flags, counters. */
 static int by_method(struct planning *g, struct st_err *e)
 {
@@ -337,7 +388,9 @@ static int by_method(struct planning *g, struct st_err *e)
 
 	if (rc != ST_OK || chosen)
 		return rc;
-	if (!is_float(operand(g, 0)->dtype)) {
+	if (g->m->nadapters && g->spec)
+		return adapt(g, e);
+	if (!st_mf_is_float(operand(g, 0)->dtype)) {
 		rc = all_alike(g, 0, &alike, e);
 		if (rc != ST_OK)
 			return rc;

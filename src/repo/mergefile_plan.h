@@ -2,7 +2,7 @@
 #ifndef ST_REPO_MERGEFILE_PLAN_H
 #define ST_REPO_MERGEFILE_PLAN_H
 
-#include "repo/mergefile.h"
+#include "repo/adapter.h"
 
 enum st_mf_outcome {
 	ST_MF_KEPT,  /* as the first model has it */
@@ -17,7 +17,7 @@ struct st_mf_told { /* of one tensor */
 	const char *name;
 	size_t name_len;
 	enum st_mf_outcome outcome;
-	size_t from;		    /* which model has it so; ST_MF_NONE: the base */
+	size_t from; /* which model, behind them which adapter, has it so; ST_MF_NONE: the base */
 	const char *conflict;	    /* "values", "shape", "dtype", "add/add", "delete/modify" */
 	const struct st_spec *spec; /* of a blend */
 };
@@ -28,7 +28,10 @@ struct st_mf_merge {
 	struct st_mf_model *base; /* NULL: none */
 	struct st_mf_model *fisher;
 	size_t nfisher;
-	struct st_rules *rules; /* NULL: none */
+	const struct st_adapter *adapters; /* that fit the first model */
+	size_t nadapters;
+	const struct st_spec *cast; /* of a whole tensor of theirs to the model's type */
+	struct st_rules *rules;	    /* NULL: none */
 	/* Each tensor once; a failure ends it. */
 	int (*tell)(void *arg, const struct st_mf_told *t, struct st_err *e);
 	void *arg;

@@ -64,8 +64,12 @@ static int open_ref(const struct st_mf_ref *r, struct st_blend_input *in, struct
 		    struct st_err *e)
 {
 	const struct st_side *s = r->model->side;
-	int rc = s->open(s->arg, r->t, src, e);
+	int rc;
 
+	*in = (struct st_blend_input){ .label = r->model->text };
+	if (r->t == ST_MF_NONE)
+		return ST_OK;
+	rc = s->open(s->arg, r->t, src, e);
 	*in = (struct st_blend_input){ .src = rc == ST_OK ? src : NULL,
 				       .dtype = s->t[r->t].dtype,
 				       .label = r->model->text };
@@ -147,7 +151,8 @@ static int blend(const struct st_mf_plan *p, const struct st_mf_out *t, st_bytes
 					    .seed = p->seed,
 					    .allow_nonfinite = p->allow_nonfinite,
 					    .extra = o.in + t->nin,
-					    .nextra = t->nextra };
+					    .nextra = t->nextra,
+					    .factors = t->factors };
 
 		rc = st_blend_run(&b, p->ctx, sink, arg, e);
 	}

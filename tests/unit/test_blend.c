@@ -501,9 +501,12 @@ static void bad_inputs(void **state)
 	x.spec = "fisher";
 	blend_refused(
 		&x, ST_EUSAGE,
-		"tensor 'layers.3.w': method 'fisher' needs the diagonal Fisher of each model");
+		"tensor 'layers.3.w': method 'fisher' needs the diagonal Fisher of each model, "
+		"which only 'strata merge-file --fisher FILE' has");
 	x.spec = "lora";
-	blend_refused(&x, ST_EUSAGE, "tensor 'layers.3.w': method 'lora' takes 1 model, not 2");
+	blend_refused(&x, ST_EUSAGE,
+		      "tensor 'layers.3.w': method 'lora' needs adapters, which only 'strata "
+		      "merge-file --adapter DIR' has");
 	x.spec = "slerp";
 	x.model[1] = NULL;
 	blend_refused(&x, ST_EUSAGE, "tensor 'layers.3.w': method 'slerp' takes 2 models, not 1");

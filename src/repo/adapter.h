@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Adapters of low rank as PEFT writes them: adapter_config.json beside adapter_model.safetensors or
+ * adapter_model.bin. Of a module NAME (behind "base_model.model.") there are
+ *
+ *	NAME.lora_A.weight	r x in		and NAME.lora_B.weight, out x r
+ *	NAME.lora_embedding_A	r x rows	and NAME.lora_embedding_B, columns x r
+ *	NAME.base_layer.weight	what the factors are added to, where it was trained too
+ *
+ * and any other name is that of a whole tensor, which takes the place of the model's: of
+ * modules_to_save, a bias. What says more than that is refused: nothing of an adapter is left out
+ * silently.
+ */
+#ifndef ST_REPO_ADAPTER_H
+#define ST_REPO_ADAPTER_H
+
+#include "repo/mergefile.h"
+
+struct st_adapter_alpha { /* of modules whose name the pattern matches */
+	const char *pattern;
+	double alpha;
+};
+
+struct st_adapter_config {
+	struct st_arena arena;
+	bool is_lora, has_alpha;
+	double alpha;
+	bool root;			 /* alpha is divided by the root of the rank */
+	bool transposed;		 /* fan_in_fan_out: weights are in x out */
+	struct st_adapter_alpha *alphas; /* the first that matches decides */
+	size_t nalphas, cap_alphas;
+	uint64_t *ranks; /* that factors may have; none: any */
+	size_t nranks, cap_ranks;
+};
+/* Released after a failure too. ST_EREFUSED: it says what strata cannot apply exactly; ST_EFORMAT:
+ * something has a wrong type or value. */
+ST_MUST int st_adapter_config_load(struct st_adapter_config *c, const char *path, struct st_err *e);
+void st_adapter_config_release(struct st_adapter_config *c);
+/* What the factors of a module are multiplied by. */
+double st_adapter_scale(const struct st_adapter_config *c, const char *module, size_t len,
+			uint64_t rank);
+
+struct st_adapter_part { /* tensors of the adapter for one of the model; ST_MF_NONE: none */
+	size_t a, b;	 /* factors */
+	size_t start;	 /* to which they are added instead of to the model's */
+	size_t whole;
+	bool embedding; /* of the factors */
+	struct st_blend_factors how;
+};
+
+struct st_adapter {
+	char *path;
+	struct st_mf_model model;
+	struct st_adapter_config config;
+	struct st_arena arena;
+	struct st_adapter_part *part; /* of each tensor of the model it fits */
+};
+/* text: a folder, or the tensors' file with its configuration beside it. Closed after a failure,
+ * too. text is borrowed. */
+ST_MUST int st_adapter_open(struct st_adapter *a, const struct st_ctx *ctx, const char *text,
+			    struct st_err *e);
+/* Which tensors of m it changes, and how; once. ST_EREFUSED: not all of it can be applied. */
+ST_MUST int st_adapter_fit(struct st_adapter *a, const struct st_mf_model *m, struct st_err *e);
+void st_adapter_close(struct st_adapter *a);
+
+#endif
