@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void ask(const struct st_mrecipe *r, size_t slice, struct st_arena *arena)
 {
 	static const char name[] = "model.layers.3.mlp.weight";
-	const struct st_mrecipe_at at = { slice, name, sizeof(name) - 1, 0.25 };
+	const struct st_mrecipe_at at = { slice, { name, sizeof(name) - 1 }, 0.25, NULL };
 	struct st_err e = { 0 };
 	struct st_spec spec;
 	struct st_buf text;

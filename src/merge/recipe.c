@@ -10,7 +10,7 @@
 #include "diff/settings.h"
 #include "merge/recipe_method.h"
 
-#define STEPS 8 /* of a path that a recipe knows */
+#define STEPS 9 /* of the longest path: slices[0].sources[0].parameters.t[0].value[0] */
 #define WORD 64 /* bytes of a key that it knows */
 
 struct step {

@@ -81,11 +81,17 @@ ST_MUST int st_mrecipe_parse(struct st_mrecipe *r, const void *p, size_t len, co
 			     struct st_err *e);
 void st_mrecipe_release(struct st_mrecipe *r);
 
+struct st_mrecipe_name {
+	const char *p;
+	size_t len;
+};
 struct st_mrecipe_at { /* one tensor of the result */
 	size_t slice;
-	const char *name; /* of the tensor */
-	size_t name_len;
+	struct st_mrecipe_name name;
 	double t; /* 0 first .. 1 last layer of the slice; 0: of no layer */
+	/* Its name in each source that is merged, in their order, where slices number layers anew:
+	 * filters of what is said of one model match that. NULL: as in the result. */
+	const struct st_mrecipe_name *own;
 };
 /*
  * The method as merge/spec.h reads it. order: which sources of the slice it merges, ours first;

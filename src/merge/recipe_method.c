@@ -198,39 +198,46 @@ static double point(const struct st_mrecipe_case *c, double t)
 			   (1 - (scaled - below)) * c->v[i] + (scaled - below) * c->v[next];
 }
 
-static bool find(const struct st_mrecipe_params *p, const char *name,
-		 const struct st_mrecipe_at *at, double *out)
+struct asked { /* for a parameter */
+	const struct word *word;
+	const struct st_mrecipe_name *tensor;
+	double t;
+};
+
+static bool find(const struct st_mrecipe_params *p, const struct asked *a, double *out)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		if (strcmp(p->v[i].name, name) != 0)
+		if (strcmp(p->v[i].name, a->word->theirs) != 0)
 			continue;
 		for (size_t k = 0; k < p->v[i].n; k++) {
 			const struct st_mrecipe_case *c = &p->v[i].v[k];
 
 			if (c->filter && strcmp(c->filter, "*") != 0 &&
-			    !memmem(at->name, at->name_len, c->filter, strlen(c->filter)))
+			    !memmem(a->tensor->p, a->tensor->len, c->filter, strlen(c->filter)))
 				continue;
-			*out = point(c, at->t);
+			*out = point(c, a->t);
 			return true;
 		}
 	}
 	return false;
 }
 
+/* i: of at->own */
 static int value_of(const struct st_mrecipe *r, const struct st_mrecipe_at *at, size_t source,
-		    const struct word *w, double *out, struct st_err *e)
+		    size_t i, const struct word *w, double *out, struct st_err *e)
 {
 	const struct st_mrecipe_slice *s = &r->v[at->slice];
+	const struct asked a = { w, w->where == EACH && at->own ? &at->own[i] : &at->name, at->t };
 
-	if ((source != SIZE_MAX && find(&s->v[source].params, w->theirs, at, out)) ||
-	    find(&s->params, w->theirs, at, out) || find(&r->params, w->theirs, at, out))
+	if ((source != SIZE_MAX && find(&s->v[source].params, &a, out)) ||
+	    find(&s->params, &a, out) || find(&r->params, &a, out))
 		return ST_OK;
 	*out = w->dflt;
 	if (!isnan(w->dflt))
 		return ST_OK;
 	return st_fail(e, ST_EUSAGE, "the recipe does not say %s of %s for %.*s", w->theirs,
-		       source == SIZE_MAX ? r->method : s->v[source].model, (int)at->name_len,
-		       at->name);
+		       source == SIZE_MAX ? r->method : s->v[source].model, (int)a.tensor->len,
+		       a.tensor->p);
 }
 
 static int put_value(struct st_buf *out, double v, struct st_err *e)
@@ -247,7 +254,7 @@ static int put_each(const struct st_mrecipe *r, const struct st_mrecipe_at *at, 
 	int rc = ST_OK;
 
 	for (size_t i = 0; rc == ST_OK && i < n; i++) {
-		rc = value_of(r, at, order[i], w, &v, e);
+		rc = value_of(r, at, order[i], i, w, &v, e);
 		if (rc == ST_OK && i)
 			rc = st_buf_addch(out, '/', e);
 		if (rc == ST_OK)
@@ -261,7 +268,7 @@ static int check_switch(const struct st_mrecipe *r, const struct st_mrecipe_at *
 			const struct word *w, struct st_err *e)
 {
 	double v;
-	int rc = value_of(r, at, SIZE_MAX, w, &v, e);
+	int rc = value_of(r, at, SIZE_MAX, 0, w, &v, e);
 
 	if (rc == ST_OK && w->where == SWITCH && (v != 0) != (w->dflt != 0))
 		rc = st_fail(e, ST_EREFUSED, "strata has no %s with %s: %s", r->method, w->theirs,
@@ -289,7 +296,7 @@ int st_mrecipe_spec(const struct st_mrecipe *r, const struct st_mrecipe_at *at, 
 		if (rc == ST_OK && w->where == EACH)
 			rc = put_each(r, at, order, n, w, out, e);
 		else if (rc == ST_OK)
-			rc = value_of(r, at, SIZE_MAX, w, &v, e);
+			rc = value_of(r, at, SIZE_MAX, 0, w, &v, e);
 		if (rc == ST_OK && w->where != EACH)
 			rc = put_value(out, v, e);
 	}

@@ -185,14 +185,9 @@ static int ref_of(const struct slice *g, size_t k, const char *name, size_t len,
 
 /* ---- tensors ---- */
 
-static bool is_float(enum st_dtype t)
-{
-	return t == ST_F16 || t == ST_BF16 || t == ST_F32 || t == ST_F64;
-}
-
 static enum st_dtype type_of(const struct st_mrecipe *r, enum st_dtype own)
 {
-	if (!is_float(own) || (!r->has_out && !r->has_dtype))
+	if (!st_mf_is_float(own) || (!r->has_out && !r->has_dtype))
 		return own;
 	return r->has_out ? r->out : r->dtype;
 }
@@ -201,7 +196,7 @@ static enum st_dtype type_of(const struct st_mrecipe *r, enum st_dtype own)
 static bool just_copied(const struct slice *g, const struct st_mf_out *t,
 			const struct st_operand *own, const char *text)
 {
-	return !is_float(own->dtype) ||
+	return !st_mf_is_float(own->dtype) ||
 	       (st_mrecipe_kind(&g->x->r) == ST_MRECIPE_ONE && t->dtype == own->dtype &&
 		strcmp(text, "linear:normalize=0,weight=1") == 0);
 }
@@ -210,11 +205,17 @@ static int set_method(struct slice *g, struct st_mf_out *t, const struct st_oper
 		      struct st_err *e)
 {
 	struct run *x = g->x;
-	const struct st_mrecipe_at where = { g->i, t->name, t->name_len, at };
+	struct st_mrecipe_name *names = st_arena_alloc(&x->p.arena, t->nin * sizeof(*names), e);
+	const struct st_mrecipe_at where = { g->i, { t->name, t->name_len }, at, names };
 	struct st_spec *spec;
 	char *text;
 	int rc;
 
+	for (size_t k = 0; names && k < t->nin; k++)
+		names[k] = (struct st_mrecipe_name){ t->in[k].model->side->t[t->in[k].t].name,
+						     t->in[k].model->side->t[t->in[k].t].name_len };
+	if (!names)
+		return e->code;
 	st_buf_clear(&x->text);
 	rc = st_mrecipe_spec(&x->r, &where, g->order, g->n, &x->text, e);
 	if (rc != ST_OK)

@@ -77,6 +77,43 @@ layers() {
 	[ ! -e other ]
 }
 
+# As mergekit: what is said of one model by that model's names, what is said of all by the result's
+filters() {
+	family
+	cat >r.yml <<-'END'
+		merge_method: linear
+		slices:
+		  - sources:
+		      - {model: a.safetensors, layer_range: [1, 2], parameters: {weight: 1}}
+		      - model: b.safetensors
+		        layer_range: [1, 2]
+		        parameters: {weight: [{filter: l.1., value: 9}, {filter: l.0., value: 5}, {value: 0}]}
+		parameters: {normalize: [{filter: l.0., value: false}, {value: true}]}
+	END
+	out 'merged    linear:normalize=0,weight=1/9  l.0.w' \
+		sh -c 'strata -v merge --recipe r.yml -o m.safetensors | grep " l\."'
+	sed -i 's/, parameters: {weight: 1}//; s/^        parameters: .*//
+		s/^parameters:.*/parameters: {weight: [{filter: l.1., value: 3}, {value: 7}]}/' r.yml
+	out 'merged    linear:normalize=1,weight=3/3  l.0.w' \
+		sh -c 'strata -v merge --recipe r.yml -o m.safetensors | grep " l\."'
+	cat >r.yml <<-'END'
+		merge_method: passthrough
+		slices:
+		  - sources:
+		      - model: b.safetensors
+		        layer_range: [0, 2]
+		        parameters: {scale: [{filter: w, value: [0.5, 3]}, {value: 2}]}
+	END
+	cat >want <<-'END'
+		merged    linear:normalize=0,weight=2  embed
+		merged    linear:normalize=0,weight=0.5  l.0.w
+		merged    linear:normalize=0,weight=3  l.1.w
+	END
+	sh -c 'strata -v merge --recipe r.yml -o m.safetensors | grep "^merged"' >got
+	cmp want got
+	rc 4 sh -c 'sed "s/3\]/[3]]/" r.yml >deep.yml; strata merge --recipe deep.yml -o m.safetensors'
+}
+
 refusals() {
 	family
 	printf 'merge_method: linear\nmodels:\n  - model: a.safetensors\n    weigth: 1\n' >r.yml
@@ -107,6 +144,7 @@ refusals() {
 it 'reads methods, weights over layers, filters and types' methods
 it 'gives the numbers of merge-file' like_merge_file
 it 'puts layers together' layers
+it 'filters by names, gradients within them' filters
 it 'says what it does not understand, and where' refusals
 
 finish

@@ -109,7 +109,7 @@ static void test_refused(void **state)
 static void check_spec(const struct st_mrecipe *r, size_t slice, const char *name, double t,
 		       const size_t *order, size_t n, const char *want)
 {
-	const struct st_mrecipe_at at = { slice, name, strlen(name), t };
+	const struct st_mrecipe_at at = { slice, { name, strlen(name) }, t, NULL };
 	struct st_err e = { 0 };
 	struct st_buf b;
 
@@ -195,7 +195,7 @@ static void test_not_said(void **state)
 	static const char b[] = "merge_method: ties\nmodels: [{model: a}]\n"
 				"parameters: {weight: 1, rescale: true}";
 	static const size_t order[] = { 0 };
-	const struct st_mrecipe_at at = { 0, "w", 1, 0 };
+	const struct st_mrecipe_at at = { 0, { "w", 1 }, 0, NULL };
 	struct st_err e = { 0 };
 	struct st_mrecipe r;
 	struct st_buf out;
