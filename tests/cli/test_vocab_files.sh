@@ -180,6 +180,7 @@ second=model-00002-of-00002.safetensors
 shards() { # rows:seed of the embedding
 	model $first "emb:F32:${1%:*},4:${1#*:}"
 	model $second w:F32:4,4:1
+	echo "{\"vocab_size\": ${1%:*}}" >config.json
 	cat >model.safetensors.index.json <<-END
 	{"metadata":{"total_size":$((16 * ${1%:*} + 64))},"weight_map":{"emb":"$first","w":"$second"}}
 	END
