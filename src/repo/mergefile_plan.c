@@ -327,13 +327,21 @@ static bool one_type(const struct planning *g)
 	return true;
 }
 
+/* Asked only where it decides, so that a rule knows whether it did. */
+static void find_spec(struct planning *g)
+{
+	g->spec = g->m->rules ? st_rules_find(g->m->rules, g->name, g->len) : NULL;
+}
+
 /* Several changed it, each in its own way. */
 static int contested(struct planning *g, size_t absent, struct st_err *e)
 {
 	struct st_method_info info = { 0 };
 	bool chosen;
-	int rc = choose(g, &chosen, e);
+	int rc;
 
+	find_spec(g);
+	rc = choose(g, &chosen, e);
 	if (rc != ST_OK || chosen)
 		return rc;
 	if (g->spec)
@@ -425,11 +433,11 @@ static int next(struct planning *g, const struct st_operand *t, struct unlike *u
 
 	g->name = t->name;
 	g->len = t->name_len;
-	g->spec = g->m->rules ? st_rules_find(g->m->rules, t->name, t->name_len) : NULL;
 	if (g->m->base) {
 		rc = look(g, e);
 		return rc == ST_OK ? settle(g, e) : rc;
 	}
+	find_spec(g);
 	g->base = ST_MF_NONE;
 	for (size_t k = 0; k < g->m->nmodels; k++) {
 		g->at[k] = st_mf_find(&g->m->models[k], g->name, g->len);
@@ -473,14 +481,15 @@ static int check_unlike(const struct unlike *u, struct st_err *e)
 		       (int)u->names.len, (const char *)u->names.p, u->n > NAMED ? ", ..." : "");
 }
 
-static int check_rules(const struct st_rules *r, struct st_err *e)
+static int check_rules(const struct st_rules *r, bool base, struct st_err *e)
 {
 	for (size_t i = 0; r && i < r->n; i++)
 		if (!r->v[i].used)
-			return st_fail(e, ST_ENOTFOUND,
-				       "rule '%s' decides about no tensor: its glob matches none, "
-				       "or rules before it match all of those",
-				       r->v[i].glob);
+			return st_fail(
+				e, ST_ENOTFOUND,
+				"rule '%s' decides about no tensor: its glob matches none%s, "
+				"or rules before it match all of those",
+				r->v[i].glob, base ? " that several models changed" : "");
 	return ST_OK;
 }
 
@@ -499,7 +508,7 @@ int st_mf_plan_merge(struct st_mf_plan *p, struct st_mf_merge *m, struct st_err 
 	if (rc == ST_OK)
 		rc = check_unlike(&u, e);
 	if (rc == ST_OK)
-		rc = check_rules(m->rules, e);
+		rc = check_rules(m->rules, m->base != NULL, e);
 	memcpy(m->settled, g.settled, sizeof(m->settled));
 	free(g.at);
 	free(g.change);

@@ -57,6 +57,11 @@ choosing() {
 	strata merge-file -q --base base.safetensors a.safetensors b.safetensors --method base -o o.safetensors
 	same_tensor o.safetensors base.safetensors l.0.w
 	rm o.safetensors
+	for glob in l.1.x l.2.y z k; do # one side changed it, or all in the same way, or none
+		err "rule '$glob' decides about no tensor: its glob matches none that several models changed, or rules before it" \
+			strata merge-file --base base.safetensors a.safetensors b.safetensors --method linear --rule "$glob=theirs" -o o.safetensors
+	done
+	[ ! -e o.safetensors ]
 	err "rule 'zz\\*' decides about no tensor" strata merge-file --base base.safetensors a.safetensors b.safetensors --method linear --rule 'zz*=ours' -o o.safetensors
 	rc 2 strata merge-file --base base.safetensors a.safetensors b.safetensors --method linear --rule 'zz*=ours' -o o.safetensors
 	rc 2 strata merge-file a.safetensors b.safetensors --method liner -o o.safetensors
