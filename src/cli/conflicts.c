@@ -148,11 +148,11 @@ static int emit_one(void *arg, const strata_conflict *x)
 		strata_json_object(j);
 		jk_u64(j, "numel", x->numel);
 		jk_u64(j, "changed", x->changed);
-		jk_u64(j, "nonfinite", x->nonfinite);
 		put_real(j, "mad", x->mad);
 		put_real(j, "l2", x->l2);
 		put_real(j, "max_abs", x->max_abs);
 		put_real(j, "cosine", x->cosine);
+		jk_u64(j, "nonfinite", x->nonfinite);
 		strata_json_end_object(j);
 	} else {
 		strata_json_null(j);

@@ -61,8 +61,8 @@ ST_MUST int st_settings_scalar(struct st_settings *s, bool plain, const char *p,
 
 /* Their values. Numbers are equal when they are the same number: 1e-3 and 0.001, 1 and 1.0. */
 bool st_settings_equal(const struct st_setting *a, const struct st_setting *b);
-/* Each key whose values differ, in order of keys: a or b NULL where the key is missing. null, an empty container and a
- * missing key are three things. cb returns non-zero to stop (ST_ENO). */
+/* Each key whose values differ, in order of keys: a or b NULL where the key is missing. null, an
+ * empty container and a missing key are three things. cb returns non-zero to stop (ST_ENO). */
 ST_MUST int st_settings_diff(const struct st_settings *a, const struct st_settings *b,
 			     int (*cb)(void *arg, const struct st_setting *a,
 				       const struct st_setting *b),

@@ -46,9 +46,9 @@ struct st_keys { /* all borrowed */
 /*
  * Appends the merged text to out. Objects merge key by key, lists of one length element by element;
  * any other value counts as a whole. A value in another spelling (as st_settings_equal compares)
- * is changed only if no side has another value. JSON is what st_settings_json takes. ST_EFORMAT: a side cannot be read, is deeper than
- * ST_JSON_DEPTH, has a key twice in an object, or is no object or list itself; nothing was asked
- * then. An absent side has no say.
+ * is changed only if no side has another value. JSON is what st_settings_json takes. ST_EFORMAT: a
+ * side cannot be read, is deeper than ST_JSON_DEPTH, has a key twice in an object, or is no object
+ * or list itself; nothing was asked then. An absent side has no say.
  *
  * YAML that has more than a change by places can keep (yaml_nodes.h, keys that are no plain line,
  * members that begin on the line of a dash and go) is ST_EFORMAT too. The text of a value that

@@ -743,6 +743,31 @@ static void say_kept(const struct settling *s)
 	}
 }
 
+static size_t count_clashes(const struct settling *s)
+{
+	const char *kind = st_conflict_name(ST_CONFLICT_FILE_DIRECTORY);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->m.d.nitems; i++)
+		n += strcmp(s->m.d.items[i].kind, kind) == 0;
+	return n;
+}
+
+/* A name that is decided must not be what another file is in the way of: that would be a conflict
+ * which nobody was told of when it was decided. */
+static int weave(struct settling *s, struct st_err *e)
+{
+	size_t before = count_clashes(s);
+	int rc = st_weave_run(&s->w, e);
+
+	if (rc == ST_OK && s->names.count && count_clashes(s) > before)
+		return st_fail(e, ST_EREFUSED,
+			       "what '%s' is to be called is a directory here, or lies below a "
+			       "file: 'strata mv' that elsewhere first, or decide otherwise",
+			       s->globs[0]);
+	return rc;
+}
+
 static int make_files(struct settling *s, struct st_err *e)
 {
 	const struct st_step_files f = { .also = s->own, .nalso = s->nown };
@@ -769,7 +794,7 @@ static int make_files(struct settling *s, struct st_err *e)
 	if (rc == ST_OK)
 		rc = want_others(s, e);
 	if (rc == ST_OK)
-		rc = st_weave_run(&s->w, e);
+		rc = weave(s, e);
 	if (rc == ST_OK)
 		rc = join(s, &target, e);
 	if (rc == ST_OK)

@@ -256,6 +256,39 @@ name_taken() {
 	strata merge -q --continue
 	[ "$(cat v/f)" = x ] && [ "$(cat t)" = 1 ] && [ ! -e u ]
 	strata merge -q --replay HEAD
+	# moved into a directory of its own name, in which there is more
+	cd .. && branches 't=1' '' 'v=1'
+	mkdir t && echo 1 >t/a && echo b >t/b && strata add t && strata commit -q -m directory
+	rc 1 strata merge -q side
+	rc 7 strata resolve t/a --base
+	match '^  rename/rename  t/a  base: t, theirs: v$' strata status
+	match '1 of 1 conflict left' strata status
+	[ "$(cat t/b)" = b ] && [ "$(cat t/a)" = 1 ]
+	strata resolve -q t/a --theirs
+	is_tree t/b v
+	strata resolve -q t/a --ours
+	is_tree t/a t/b
+	strata resolve -q t/a --theirs
+	strata merge -q --continue
+	is_tree t/b v
+	strata merge -q --replay HEAD
+	# and below a file
+	cd .. && branches 't=1' 'u=1 d=2' ''
+	strata switch -q side
+	mkdir d && echo 1 >d/v && strata add d && strata commit -q -m directory
+	strata switch -q main
+	rc 1 strata merge -q side
+	rc 7 strata resolve u --theirs
+	is_tree d u
+	strata resolve -q u --ours
+	strata merge -q --continue
+	is_tree d u
+	strata merge -q --replay HEAD
+}
+
+is_tree() { # PATH...: what is there
+	find . -name .strata -prune -o -type f ! -name zero -print | cut -c3- | sort >../is
+	printf '%s\n' "$@" | diff - ../is
 }
 
 of_three_names() {

@@ -466,7 +466,7 @@ not_finite() {
 	three 'a=1' 'a=nan' 'a=3'
 	rc 1 strata merge side
 	match '^  values +m.safetensors::a  D 0, cosine 1.0000, 1 of 2 changed, 1 not finite$' strata status
-	match '"figures":\{"numel":1,"changed":1,"nonfinite":1,' strata status --json
+	match '"figures":\{"numel":1,"changed":1,"mad":0,.*"nonfinite":1\}' strata status --json
 	rc 7 strata resolve a --method linear
 	err 'element 0 of ours is nan: --allow-nonfinite \(average, merge, merge-file, resolve\) lets it' strata resolve a --method linear
 	cmp m.safetensors ../ours

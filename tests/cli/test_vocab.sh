@@ -97,7 +97,7 @@ grown_more() {
 	rc 1 strata merge -q side --method linear
 	# of the rows that all have
 	match '^  vocabulary +m.safetensors::emb +D [0-9.]+, cosine -?0\.[0-9]+, 40 of 40 changed$' strata status
-	match '"name":"emb","type":"vocabulary".*"figures":\{"numel":40,"changed":40,"nonfinite":0,"mad":0\.0[0-9]+,' strata status --json
+	match '"name":"emb","type":"vocabulary".*"figures":\{"numel":40,"changed":40,"mad":0\.0[0-9]+,' strata status --json
 	rc 7 strata resolve emb --method linear
 	strata resolve -q emb --theirs
 	strata merge -q --continue

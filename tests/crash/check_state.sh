@@ -383,8 +383,8 @@ merge-rename)
 	else
 		run 0 7 -- restore .
 		# what is torn is no file of this branch, and is left to be moved away
-		run 0 7 -- merge --continue
-		[ "$rc" -eq 0 ] || rm "$S/theirs"
+		run 0 1 7 -- merge --continue
+		[ "$rc" -ne 7 ] || rm "$S/theirs"
 	fi
 	[ -f "$S/.strata/merge" ] && again 0 7
 	[ ! -f "$S/.strata/merge" ] || run 0 -- merge --continue
