@@ -387,13 +387,34 @@ static const struct st_token *find_rowless(const struct agreeing *k, const struc
 	return NULL;
 }
 
+/* Would a model that the side does not have be left, without this tensor? */
+static bool is_bereft(const struct agreeing *k, const struct st_merge_item *it, size_t side)
+{
+	const bool base = side >= k->w->n;
+
+	return it->name_len && st_oid_is_zero(base ? &it->base : &it->sides[side]) &&
+	       strcmp(it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) == 0 &&
+	       !st_weave_unit_with(k->w, it->path) &&
+	       !st_index_find(base ? &k->w->base : &k->w->sides[side], it->path, it->path_len,
+			      NULL) &&
+	       st_index_find(k->x, it->path, it->path_len, NULL);
+}
+
 static int check_rows(struct agreeing *k, const struct st_merge_item *it, size_t side,
 		      struct st_err *e)
 {
 	struct rows r = { .it = it, .side = side };
 	const struct st_token *odd = NULL, *is = NULL;
-	int rc = open_rows(k, &r, e);
+	struct st_quote q;
+	int rc;
 
+	if (is_bereft(k, it, side))
+		return st_fail(e, ST_EREFUSED,
+			       "'%s' would be left without tensor %s, since it is no file of %s: "
+			       "decide for a version that has it, or stage a model of your own "
+			       "with 'strata add'",
+			       it->path, st_quote(&q, it->name, it->name_len), name_of(k, side));
+	rc = open_rows(k, &r, e);
 	if (rc == ST_OK && !r.other)
 		rc = compare(&k->got, r.v, &odd, &is, e);
 	if (rc == ST_OK && !r.other && !odd)

@@ -71,6 +71,23 @@ whole() { # what ours and theirs do with the model, and the conflict
 	strata merge -q --replay HEAD
 }
 
+# Theirs renamed the model and trained it: ours has no such file, of which the rest would be left.
+bereft() {
+	forked 'tokenizer; model m.safetensors emb:F32:8,4:1 w:F32:2,2:1' 'tokenizer A' \
+		'tokenizer B; mv m.safetensors n.safetensors; model n.safetensors emb:F32:8,4:2 w:F32:2,2:2'
+	rc 1 strata merge -q side
+	match '^  vocabulary +n.safetensors::emb' strata status
+	strata status >../before
+	err "'n.safetensors' would be left without tensor \"emb\", since it is no file of ours" \
+		strata resolve '*' --ours
+	rc 7 strata resolve '*' --base
+	out "$(cat ../before)" strata status
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD
+	strata merge -q --replay HEAD
+}
+
 # ---- what is joined ----
 
 # Besides there are conflicts of other tensors, which a union leaves: with fewer rows than tokens,
@@ -352,6 +369,7 @@ it 'tokens besides a tokenizer.model' added_alone
 it 'tokens besides others' pieces_differ
 it 'a shard that only ours changed' shard_grows 5:2 5:1
 it 'a shard that only theirs changed' shard_grows 5:1 5:2
+it 'a model that ours has under another name' bereft
 it 'a shard that nobody changed' shard_grows 5:1 5:1
 it 'shards that theirs made one file' shards_joined
 it 'a tokenizer after merges crosswise' tokens_crossed
