@@ -34,6 +34,8 @@ struct st_adapter_config {
 };
 /* Released after a failure too. ST_EREFUSED: it says what strata cannot apply exactly; ST_EFORMAT:
  * something has a wrong type or value. */
+ST_MUST int st_adapter_config_parse(struct st_adapter_config *c, const void *p, size_t len,
+				    struct st_err *e);
 ST_MUST int st_adapter_config_load(struct st_adapter_config *c, const char *path, struct st_err *e);
 void st_adapter_config_release(struct st_adapter_config *c);
 /* What the factors of a module are multiplied by. */

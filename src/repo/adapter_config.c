@@ -220,12 +220,15 @@ static void read_member(struct reading *r, const char *key)
 	}
 }
 
-static int parse(struct st_adapter_config *c, const struct st_buf *text, struct st_err *e)
+int st_adapter_config_parse(struct st_adapter_config *c, const void *p, size_t len,
+			    struct st_err *e)
 {
 	struct reading r = { .c = c, .e = e };
 	const char *key;
 
-	st_json_init(&r.j, text->p, text->len, ST_JSON_DEPTH, e);
+	*c = (struct st_adapter_config){ 0 };
+	st_arena_init(&c->arena);
+	st_json_init(&r.j, p, len, ST_JSON_DEPTH, e);
 	if (st_json_object(&r.j))
 		while ((key = st_json_key(&r.j, NULL)))
 			read_member(&r, key);
@@ -247,7 +250,7 @@ int st_adapter_config_load(struct st_adapter_config *c, const char *path, struct
 	st_arena_init(&c->arena);
 	st_buf_init(&text, CONFIG_MAX);
 	rc = st_file_slurp(&text, path, e);
-	if (rc == ST_OK && parse(c, &text, e) != ST_OK)
+	if (rc == ST_OK && st_adapter_config_parse(c, text.p, text.len, e) != ST_OK)
 		rc = st_wrap(e, "%s", path);
 	st_buf_release(&text);
 	return rc;
