@@ -71,15 +71,19 @@ static int go_on(struct st_txn *t, struct st_merging *m, struct st_err *e)
 	struct remarking k = { 0 };
 	strata_checkout_result res = { 0 };
 	struct st_index target;
+	struct st_map looked;
 	int rc;
 
 	st_arena_init(&k.arena);
 	st_index_init(&target);
+	st_map_init(&looked);
 	rc = st_rewind_index(t->r, &m->after, &target, e);
 	if (rc == ST_OK && first)
 		rc = mark_again(t->r, m, &k, e);
 	if (rc == ST_OK)
 		rc = st_marked_look(t->r, &t->index, k.v, k.n, e);
+	if (rc == ST_OK)
+		rc = st_marked_own(t->r, m, &t->index, NULL, &looked, &f.also, &f.nalso, e);
 	f.marked = k.v;
 	f.nmarked = k.n;
 	if (rc == ST_OK)
@@ -87,6 +91,8 @@ static int go_on(struct st_txn *t, struct st_merging *m, struct st_err *e)
 	for (size_t i = 0; i < k.n; i++)
 		st_buf_release(&k.v[i].text);
 	free(k.v);
+	free(f.also);
+	st_map_release(&looked);
 	st_arena_release(&k.arena);
 	st_index_release(&target);
 	return rc;

@@ -305,124 +305,26 @@ static int choose(struct settling *s, struct st_err *e)
 
 /* ---- markers ---- */
 
-struct comparing {
-	struct settling *s;
-	struct st_map
-		paths; /* of files that may be just what the merge wrote -> how it was decided */
-};
-
-static bool is_compared(void *arg, const char *path)
-{
-	const struct comparing *k = arg;
-
-	return st_map_get(&k->paths, path, strlen(path), NULL);
-}
-
-/* Is the file just what the merge wrote? */
-static int compare_marked(void *arg, const char *path, const struct st_buf *text, struct st_err *e)
-{
-	struct settling *s = ((struct comparing *)arg)->s;
-	const struct st_merge_item *it = st_merge_desc_find(&s->m.d, path, strlen(path), "", 0);
-	struct st_seen seen;
-	bool same;
-	int rc = st_marked_same(s->r, path, text, &same, &seen, e);
-
-	if (rc == ST_OK && same && it)
-		s->own[s->nown++] = (struct st_step_file){ it->path, seen };
-	return rc;
-}
-
-/* As the files were before they were decided, they are made once more, to compare. */
-static int compare_all(struct comparing *k, struct st_err *e)
-{
-	struct settling *s = k->s;
-	struct st_weave w = { .r = s->r,
-			      .d = &s->m.d,
-			      .wanted = is_compared,
-			      .wanted_arg = k,
-			      .marked = compare_marked,
-			      .marked_arg = k };
-	size_t n = s->m.d.nitems;
-	const char **how = st_calloc(n, sizeof(*how), e);
-	int rc = how ? ST_OK : (int)e->code;
-
-	for (size_t i = 0; how && i < n; i++) {
-		struct st_merge_item *it = &s->m.d.items[i];
-
-		how[i] = it->how;
-		if (!it->name_len && st_map_get(&k->paths, it->path, it->path_len, NULL))
-			it->how = NULL;
-	}
-	if (rc == ST_OK)
-		rc = st_weave_init(&w, e);
-	if (rc == ST_OK)
-		rc = st_weave_run(&w, e);
-	st_weave_release(&w);
-	for (size_t i = 0; how && i < n; i++)
-		s->m.d.items[i].how = how[i];
-	free(how);
-	return rc;
-}
-
-static int look_for_marks(struct comparing *k, const struct st_merge_item *it, struct st_err *e)
-{
-	struct settling *s = k->s;
-	struct st_stage_row *row = st_index_find(&s->t.index, it->path, it->path_len, NULL);
-	enum st_work_state state;
-	bool refreshed = false;
-	int rc;
-
-	if (!row)
-		return ST_OK;
-	rc = st_work_check(s->r, row, &state, &refreshed, e);
-	if (rc != ST_OK || state == ST_WORK_CLEAN)
-		return rc;
-	if (state != ST_WORK_MISSING)
-		return st_map_put(&k->paths, it->path, it->path_len, 1, NULL, NULL, e);
-	s->own[s->nown++] = (struct st_step_file){ it->path, { .asked = true } };
-	return ST_OK;
-}
-
-static bool is_found(const struct settling *s, const char *path)
-{
-	for (size_t i = 0; i < s->nown; i++)
-		if (strcmp(s->own[i].path, path) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Of files that were not decided yet the index has ours's, and they may have markers: those are
- * written over if they hold nothing else. Others that were changed since are refused.
- */
+/* Other files that were changed since they were begun to be decided about are refused. */
 static int find_own(struct settling *s, struct st_err *e)
 {
-	struct comparing k = { .s = s };
-	int rc = ST_OK;
+	struct st_map looked;
+	int rc;
 
-	s->own = st_calloc(s->m.d.nitems, sizeof(*s->own), e);
-	if (!s->own)
-		return e->code;
-	st_map_init(&k.paths);
+	st_map_init(&looked);
+	rc = st_marked_own(s->r, &s->m, &s->t.index, s->was, &looked, &s->own, &s->nown, e);
 	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++) {
 		const struct st_merge_item *it = &s->m.d.items[i];
+		uint64_t own;
 
-		if (!it->name_len && it->how && !s->was[i])
-			rc = look_for_marks(&k, it, e);
-	}
-	if (rc == ST_OK && k.paths.count)
-		rc = compare_all(&k, e);
-	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++) {
-		const char *path = s->m.d.items[i].path;
-
-		if (!s->m.d.items[i].name_len && is_compared(&k, path) && !is_found(s, path))
+		if (!it->name_len && st_map_get(&looked, it->path, it->path_len, &own) && !own)
 			rc = st_fail(e, ST_EREFUSED,
 				     "'%s' was changed since the merge began: 'strata add' takes "
 				     "it as it is, 'strata restore' brings back what this branch "
 				     "has",
-				     path);
+				     it->path);
 	}
-	st_map_release(&k.paths);
+	st_map_release(&looked);
 	return rc;
 }
 

@@ -109,15 +109,23 @@ struct st_step_files {
 	const char *how; /* NULL, or what to do about files that refuse it */
 	bool last;	 /* m is not saved once more afterwards */
 };
-/* Before a step whose index is x: do the files hold what that has, or the texts already? */
-ST_MUST int st_marked_look(struct st_repo *r, const struct st_index *x, struct st_marked *marked,
-			   size_t n, struct st_err *e);
-/* Does the file at path hold that text? *seen is of before it was read. */
-ST_MUST int st_marked_same(struct st_repo *r, const char *path, const struct st_buf *text,
-			   bool *same, struct st_seen *seen, struct st_err *e);
 ST_MUST int st_merge_step(struct st_txn *t, struct st_merging *m, struct st_index *target,
 			  const struct st_step_files *f, const char *why,
 			  strata_checkout_result *res, struct st_err *e);
+
+/* merge_marks.c */
+/* Before a step whose index is x: do the files hold what that has, or the texts already? */
+ST_MUST int st_marked_look(struct st_repo *r, const struct st_index *x, struct st_marked *marked,
+			   size_t n, struct st_err *e);
+/*
+ * Files of which something was decided as a whole, while the index (x) has ours's, and they may
+ * have markers. own: those that hold nothing else, or are gone; the caller's to free, after a
+ * failure too. looked (empty): of each that is there otherwise than in the index 1 if it is among
+ * them, else 0. was: of each item how it was decided before, then it is not looked at; or NULL.
+ */
+ST_MUST int st_marked_own(struct st_repo *r, struct st_merging *m, const struct st_index *x,
+			  const char *const *was, struct st_map *looked, struct st_step_file **own,
+			  size_t *nown, struct st_err *e);
 
 /* merge_make.c: both sides have versions that the other has not, or a version is wanted anyway */
 struct st_merge_job {

@@ -3,8 +3,6 @@
 
 #include "repo/rewind.h"
 
-#include "base/file.h"
-
 static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
 {
 	return a && b ? st_oid_eq(&a->id, &b->id) && a->mode == b->mode : a == b;
@@ -152,50 +150,6 @@ static const struct st_seen *own(void *arg, const char *path)
 }
 
 /* ---- texts with markers ---- */
-
-int st_marked_same(struct st_repo *r, const char *path, const struct st_buf *text, bool *same,
-		   struct st_seen *seen, struct st_err *e)
-{
-	char *full = st_work_path(r, path, e);
-	struct st_err ignored = { 0 };
-	bool away = true;
-	struct st_buf b;
-
-	*same = false;
-	if (!full)
-		return e->code;
-	st_see(seen, full);
-	st_buf_init(&b, text->len + 1);
-	*same = st_behind_link(r, path, &away, &ignored) == ST_OK && !away &&
-		st_file_slurp(&b, full, &ignored) == ST_OK && b.len == text->len &&
-		(b.len == 0 || memcmp(b.p, text->p, b.len) == 0);
-	st_buf_release(&b);
-	free(full);
-	return ST_OK;
-}
-
-static int look(struct st_repo *r, const struct st_index *x, struct st_marked *m, struct st_err *e)
-{
-	struct st_stage_row *row = st_index_find(x, m->path, strlen(m->path), NULL);
-	enum st_work_state state = ST_WORK_CHANGED;
-	bool refreshed = false, same;
-	int rc = st_marked_same(r, m->path, &m->text, &same, &m->seen, e);
-
-	if (rc == ST_OK && !same && row)
-		rc = st_work_check(r, row, &state, &refreshed, e);
-	m->left = !same && state != ST_WORK_CLEAN && state != ST_WORK_MISSING;
-	return rc;
-}
-
-int st_marked_look(struct st_repo *r, const struct st_index *x, struct st_marked *marked, size_t n,
-		   struct st_err *e)
-{
-	int rc = ST_OK;
-
-	for (size_t i = 0; rc == ST_OK && i < n; i++)
-		rc = look(r, x, &marked[i], e);
-	return rc;
-}
 
 /* What somebody wrote there meanwhile stays. */
 static int write_text(struct st_repo *r, struct st_marked *x, const struct st_stage_row *row,

@@ -77,6 +77,27 @@ goes_on() {
 	out '' strata status -s
 }
 
+# The lines of both sides are the merge's own, and are written over by what was begun.
+goes_on_over_marks() {
+	clash
+	for t_at in 'moved .strata/merge' 'moved /c.json' 'moved /notes'; do
+		rc 1 strata merge -q side
+		grep -q '<<<<' notes
+		rc 137 meddled "$t_at" 'kill -9 $PPID' strata resolve '*' --theirs
+		strata merge --continue
+		out '' strata status -s
+		out theirs sed -n 5p notes
+		strata reset -q --hard HEAD~1
+	done
+	rc 1 strata merge -q side
+	rc 137 meddled 'moved .strata/merge' 'kill -9 $PPID' strata resolve '*' --theirs
+	echo typed >>notes
+	rc 7 strata merge --continue
+	grep -q "in 1 file: 'notes'" "$t_tmp/err"
+	[ "$(tail -n 1 notes)" = typed ]
+	strata merge --abort
+}
+
 removes() {
 	clash
 	rc 7 meddled 'moved .strata/index' 'echo typed >>notes' strata rm notes z
@@ -164,6 +185,7 @@ refuses() {
 it 'merge leaves what is typed while it writes' merges
 it 'resolve leaves what is typed while files are made' resolves
 it 'merge --continue leaves what was typed after a kill' goes_on
+it 'merge --continue goes on over its own lines' goes_on_over_marks
 it 'rm leaves what is typed while it works' removes
 it 'merge --abort takes back what was unstaged' aborts_all
 it 'restore --staged takes an add back' unstages
