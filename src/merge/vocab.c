@@ -10,7 +10,7 @@
 
 static bool is(const char *a, const char *b, size_t len)
 {
-	return strlen(a) == len && memcmp(a, b, len) == 0;
+	return strlen(a) == len && (!len || memcmp(a, b, len) == 0);
 }
 
 static bool ends(const char *key, size_t len, const char *with)
