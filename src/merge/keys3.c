@@ -254,20 +254,30 @@ static int by_line(struct st_kmerge *k, const struct place *x, size_t who,
 		   const struct st_keys_text *base, const struct st_keys_text *sides,
 		   struct outcome *o, struct st_err *e)
 {
-	struct st_text t[3] = { { base->p, base->len, "" },
-				{ sides[0].p, sides[0].len, "" },
-				{ sides[1].p, sides[1].len, "" } };
+	const struct st_keys_text *of[3] = { base, &sides[0], &sides[1] };
+	struct st_text t[3];
 	struct st_kdoc doc = { 0 };
 	struct st_err no = { 0 };
 	struct st_buf b;
 	size_t conflicts = 0;
 	int rc;
 
-	st_buf_init(&b, 2 * (base->len + sides[0].len + sides[1].len) + 1024);
+	/* with the end of its last line, which must not be another one for what comes behind it */
+	for (size_t i = 0; i < 3; i++) {
+		char *p = st_arena_alloc(&k->arena, of[i]->len + 1, e);
+
+		if (!p)
+			return e->code;
+		memcpy(p, of[i]->p, of[i]->len);
+		p[of[i]->len] = '\n';
+		t[i] = (struct st_text){ p, of[i]->len + 1, "" };
+	}
+	st_buf_init(&b, 2 * (t[0].len + t[1].len + t[2].len) + 1024);
 	rc = st_lines_merge(&t[0], &t[1], &t[2], &b, &conflicts, e);
+	b.len -= b.len && b.p[b.len - 1] == '\n';
 	if (rc == ST_OK && !conflicts && b.len &&
 	    k->lang->read(&doc, &(struct st_keys_text){ b.p, b.len }, &no) == ST_OK &&
-	    same(&doc, &doc.v[0], &k->side[who], x->side[who], NULL)) {
+	    same(&doc, &doc.v[0], &k->side[who], x->side[who], k->lang->alike)) {
 		o->as_ours = false;
 		o->text = (struct st_keys_text){ st_arena_dup(&k->arena, b.p, b.len, e), b.len };
 		rc = e->code;

@@ -23,6 +23,7 @@ static const char *const harmless[] = {
 struct reading {
 	struct st_adapter_config *c;
 	struct st_json j;
+	struct st_map seen; /* keys, behind that of what they are in */
 	struct st_err *e;
 };
 
@@ -70,13 +71,30 @@ static void add_rank(struct reading *r, uint64_t v)
 		c->ranks[c->nranks++] = v;
 }
 
-/* A member of a pattern object: its key, in the arena; NULL at the end. */
-static const char *pattern(struct reading *r)
+/* A member of the object of that key ("": the whole): its key, in the arena; NULL at the end. Of
+ * keys that come twice Python takes the last, and strings of C end at a NUL: neither is guessed. */
+static const char *member(struct reading *r, const char *of)
 {
 	size_t n;
 	const char *key = st_json_key(&r->j, &n);
+	struct st_quote q;
+	struct st_buf b;
+	bool had = false;
 
-	return key ? st_arena_dup(&r->c->arena, key, n, r->e) : NULL;
+	if (key && memchr(key, 0, n)) {
+		(void)st_fail(r->e, ST_EFORMAT, "key %s holds a NUL", st_quote(&q, key, n));
+		return NULL;
+	}
+	if (key)
+		key = st_arena_dup(&r->c->arena, key, n, r->e);
+	if (!key)
+		return NULL;
+	st_buf_init(&b, n + 64);
+	if (st_buf_addf(&b, r->e, "%s:%s", of, key) == ST_OK &&
+	    st_map_put(&r->seen, b.p, b.len, 1, &had, NULL, r->e) == ST_OK && had)
+		(void)st_fail(r->e, ST_EFORMAT, "key %s comes twice", st_quote(&q, key, n));
+	st_buf_release(&b);
+	return r->e->code == ST_OK ? key : NULL;
 }
 
 static bool opens(struct reading *r, const char *key)
@@ -106,7 +124,7 @@ static void read_alphas(struct reading *r)
 
 	if (!opens(r, "alpha_pattern"))
 		return;
-	while ((key = pattern(r))) {
+	while ((key = member(r, "alpha_pattern"))) {
 		const double v = number(r, "alpha_pattern");
 
 		if (!st_json_ok(&r->j))
@@ -130,7 +148,7 @@ static void read_ranks(struct reading *r)
 {
 	if (!opens(r, "rank_pattern"))
 		return;
-	while (pattern(r))
+	while (member(r, "rank_pattern"))
 		add_rank(r, rank(r, "rank_pattern"));
 }
 
@@ -156,13 +174,14 @@ static void read_init(struct reading *r)
 
 static void read_type(struct reading *r)
 {
-	const char *s = st_json_peek(&r->j) == ST_JSON_STRING ? st_json_string(&r->j, NULL) : "";
+	size_t n = 0;
+	const char *s = st_json_peek(&r->j) == ST_JSON_STRING ? st_json_string(&r->j, &n) : "";
 	struct st_quote q;
 
-	r->c->is_lora = s && strcmp(s, "LORA") == 0;
+	r->c->is_lora = s && n == 4 && memcmp(s, "LORA", 4) == 0;
 	if (st_json_ok(&r->j) && !r->c->is_lora)
 		(void)st_fail(r->e, ST_EREFUSED, "peft_type is %s, not \"LORA\"",
-			      st_quote(&q, s, strlen(s)));
+			      st_quote(&q, s, n));
 }
 
 /* null, false, an empty list or object */
@@ -228,12 +247,14 @@ int st_adapter_config_parse(struct st_adapter_config *c, const void *p, size_t l
 
 	*c = (struct st_adapter_config){ 0 };
 	st_arena_init(&c->arena);
+	st_map_init(&r.seen);
 	st_json_init(&r.j, p, len, ST_JSON_DEPTH, e);
 	if (st_json_object(&r.j))
-		while ((key = st_json_key(&r.j, NULL)))
+		while ((key = member(&r, "")))
 			read_member(&r, key);
 	st_json_end(&r.j);
 	st_json_release(&r.j);
+	st_map_release(&r.seen);
 	if (e->code == ST_OK && !c->is_lora)
 		return st_fail(e, ST_EFORMAT, "it has no peft_type \"LORA\"");
 	if (e->code == ST_OK && !c->has_alpha)

@@ -380,8 +380,8 @@ static bool is_added_mixed(const struct st_weave_tokens *k, size_t n,
 	}
 	if (!all && k->new_sizes.n && !says(&k->new_sizes, rows, 0))
 		return false;
-	if (k->clash || all)
-		return k->what.mixed;
+	if (k->clash || all) /* without a base no rows can be kept apart either */
+		return true;
 	return some && (k->what.mixed || few);
 }
 

@@ -208,11 +208,15 @@ wrong_config() {
 		"r": 4, "lora_alpha": 8, "new_in_1_0": 3|"new_in_1_0" is set
 		"r": 4, "lora_alpha": 8, "init_lora_weights": "loftq"|init_lora_weights is "loftq"
 		"r": 4, "lora_alpha": 8, "init_lora_weights": 3|init_lora_weights is no boolean or name
-		"r": 4, "lora_alpha": 8, "peft_type": "IA3"|peft_type is "IA3"
+		"r": 4, "lora_alpha": 8, "peft_type": "IA3"|key "peft_type" comes twice
+		"r": 4, "lora_alpha": 8, "alpha_pattern": {"q": 1, "q": 2}|key "q" comes twice
+		"r": 4, "lora_alpha": 8, "rank_pattern": {"q\u0000x": 2}|key "q.*x" holds a NUL
 		"r": 4, "lora_alpha": 8, |adapter_config.json
 	END
 	echo '{"r": 4, "lora_alpha": 8}' >a/adapter_config.json
 	err 'it has no peft_type "LORA"' lora a -o no.safetensors
+	echo '{"peft_type": "IA3", "r": 4, "lora_alpha": 8}' >a/adapter_config.json
+	err 'peft_type is "IA3"' lora a -o no.safetensors
 	echo '[]' >a/adapter_config.json
 	err 'adapter_config.json' lora a -o no.safetensors
 	rm a/adapter_config.json

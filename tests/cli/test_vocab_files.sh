@@ -71,6 +71,29 @@ whole() { # what ours and theirs do with the model, and the conflict
 	strata merge -q --replay HEAD
 }
 
+# Rows without a base, of which one side then adds some: they are told apart by their tokens.
+crossed_then_added() { # rows before and after
+	forked "tokenizer; model m.safetensors emb:F32:$1,4:1" "model m.safetensors emb:F32:$1,4:2" \
+		"model m.safetensors emb:F32:$1,4:3"
+	strata branch a
+	strata switch -q side
+	strata branch b
+	strata merge -q a || strata resolve -q '*' --ours && strata merge -q --continue
+	strata switch -q main
+	strata merge -q b || strata resolve -q '*' --ours && strata merge -q --continue
+	model m.safetensors "emb:F32:$1,4:4" && strata commit -q -a -m trained
+	strata switch -q side
+	tokenizer A && model m.safetensors "emb:F32:$2,4:5" && strata commit -q -a -m added
+	strata switch -q main
+	rc 1 strata merge -q side --method linear
+	match '^  vocabulary +m.safetensors::emb' strata status
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	says A
+	same m.safetensors 0 HEAD^1 m.safetensors 0
+	same m.safetensors 4 HEAD^2 m.safetensors 4
+}
+
 # Theirs renamed the model and trained it: ours has no such file, of which the rest would be left.
 bereft() {
 	forked 'tokenizer; model m.safetensors emb:F32:8,4:1 w:F32:2,2:1' 'tokenizer A' \
@@ -369,6 +392,8 @@ it 'tokens besides a tokenizer.model' added_alone
 it 'tokens besides others' pieces_differ
 it 'a shard that only ours changed' shard_grows 5:2 5:1
 it 'a shard that only theirs changed' shard_grows 5:1 5:2
+it 'tokens of one side after merges crosswise' crossed_then_added 4 5
+it 'and within padding' crossed_then_added 8 8
 it 'a model that ours has under another name' bereft
 it 'a shard that nobody changed' shard_grows 5:1 5:1
 it 'shards that theirs made one file' shards_joined
