@@ -81,6 +81,20 @@ skip_all() { # reason
 	exit 0
 }
 
+# A repository with main and side, as three commands make base, ours and theirs.
+forked() { # base ours theirs
+	repo
+	eval "$1"
+	strata add . && strata commit -q -m one
+	strata branch side
+	eval "$2"
+	strata add . && strata commit -q -m two
+	strata switch -q side
+	eval "$3"
+	strata add . && strata commit -q -m three
+	strata switch -q main
+}
+
 # Someone else does DO at a moment that meddle.c names.
 meddled() { # MOMENT DO command...
 	t_at=$1 t_do=$2

@@ -481,20 +481,6 @@ B' tail -n 2 vocab.txt
 	strata merge -q --replay HEAD
 }
 
-# main and side, as three commands make base, ours and theirs.
-forked() {
-	repo
-	eval "$1"
-	strata add . && strata commit -q -m one
-	strata branch side
-	eval "$2"
-	strata add . && strata commit -q -m two
-	strata switch -q side
-	eval "$3"
-	strata add . && strata commit -q -m three
-	strata switch -q main
-}
-
 tokens() { # number, then more tokens: t0, t1, ..., a line each
 	seq 0 $(($1 - 1)) | sed s/^/t/
 	shift

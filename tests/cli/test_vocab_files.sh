@@ -19,20 +19,6 @@ says() { # tokens: as the tokenizer has them
 	cmp ../said tokenizer.json
 }
 
-# main and side, as three commands make base, ours and theirs.
-forked() {
-	repo
-	eval "$1"
-	strata add . && strata commit -q -m one
-	strata branch side
-	eval "$2"
-	strata add . && strata commit -q -m two
-	strata switch -q side
-	eval "$3"
-	strata add . && strata commit -q -m three
-	strata switch -q main
-}
-
 row() { # revision file tensor number
 	strata cat "$1:$2::$3" | tail -c +$(($4 * 16 + 1)) | head -c 16
 }
