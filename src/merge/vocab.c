@@ -20,6 +20,14 @@ static bool ends(const char *key, size_t len, const char *with)
 	return len >= n && memcmp(key + len - n, with, n) == 0;
 }
 
+/* Is it that part of a file, or within it? */
+static bool begins(const char *key, size_t len, const char *with)
+{
+	size_t n = strlen(with);
+
+	return len >= n && memcmp(key, with, n) == 0 && (len == n || key[n] == '.');
+}
+
 enum st_vocab_form st_vocab_form_of(const char *file, const char *key, size_t len)
 {
 	static const struct {
@@ -38,6 +46,11 @@ enum st_vocab_form st_vocab_form_of(const char *file, const char *key, size_t le
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (strcmp(known[i].file, file) == 0 && is(known[i].key, key, len))
 			return known[i].form;
+	if (strcmp(file, "tokenizer.json") == 0)
+		return begins(key, len, "post_processor") || begins(key, len, "padding") ||
+				       is("model.unk_id", key, len) ?
+			       ST_VOCAB_ID :
+			       ST_VOCAB_NONE;
 	if (strcmp(file, "config.json") != 0 && strcmp(file, "generation_config.json") != 0)
 		return ST_VOCAB_NONE;
 	if (is("vocab_size", key, len) || ends(key, len, ".vocab_size"))
@@ -560,33 +573,6 @@ void st_vocab_union_release(struct st_vocab_union *u)
 	memset(u, 0, sizeof(*u));
 }
 
-static bool differs(const struct st_vocab_union *u, uint64_t id)
-{
-	bool ours = id < u->end && u->ours[id];
-
-	if (ours)
-		return u->from[id] != id;
-	return id < u->ntheirs && u->to[id] != ST_NO_TOKEN && u->to[id] != id;
-}
-
-bool st_vocab_ids_differ(const struct st_vocab_union *u, const struct st_vocab_text *text)
-{
-	const char *p = text->p;
-	uint64_t id = 0;
-	size_t digits = 0;
-
-	for (size_t i = 0; p && i <= text->len; i++) {
-		if (i < text->len && p[i] >= '0' && p[i] <= '9') {
-			id = digits++ ? 10 * id + (uint64_t)(p[i] - '0') : (uint64_t)(p[i] - '0');
-			continue;
-		}
-		if (digits && digits < 19 && differs(u, id))
-			return true;
-		digits = 0;
-	}
-	return false;
-}
-
 int st_vocab_add_new(struct st_vocab *v, const struct st_vocab *theirs,
 		     const struct st_vocab_union *u, struct st_err *e)
 {
@@ -760,37 +746,6 @@ static int write_list(struct writing *k, const struct st_vocab_text *theirs, str
 			     rc;
 }
 
-/* What is no id of a token, as -1, stays. */
-static int on_id(void *arg, const struct item *x, struct st_err *e)
-{
-	struct writing *k = arg;
-	struct st_err none = { 0 };
-	uint64_t id;
-	int rc = x->place ? st_buf_addstr(k->out, ", ", e) : ST_OK;
-
-	if (rc != ST_OK)
-		return rc;
-	if (read_id(x->p, x->to - x->from, &id, &none) == ST_OK && new_id(k, id, &id))
-		return st_buf_addf(k->out, e, "%" PRIu64, id);
-	return st_buf_add(k->out, x->p, x->to - x->from, e);
-}
-
-static int write_id(struct writing *k, const struct st_vocab_text *theirs, struct st_err *e)
-{
-	const struct item x = { .p = theirs->p, .to = theirs->len };
-	const char *p = theirs->p;
-	int rc;
-
-	if (theirs->len && p[0] >= '0' && p[0] <= '9')
-		return on_id(k, &x, e);
-	if (!theirs->len || p[0] != '[') /* null */
-		return st_buf_add(k->out, p, theirs->len, e);
-	rc = st_buf_addch(k->out, '[', e);
-	if (rc == ST_OK)
-		rc = each_item(theirs, false, on_id, k, e);
-	return rc == ST_OK ? st_buf_addch(k->out, ']', e) : rc;
-}
-
 static int write_size(struct writing *k, struct st_err *e)
 {
 	uint64_t n = 0;
@@ -844,9 +799,6 @@ int st_vocab_text(enum st_vocab_form form, const struct st_vocab_union *u,
 	st_buf_init(&k.entry.token, ours->len + theirs->len + 1);
 	st_map_init(&k.had);
 	switch (form) {
-	case ST_VOCAB_ID:
-		rc = write_id(&k, theirs, e);
-		break;
 	case ST_VOCAB_SIZE:
 		rc = write_size(&k, e);
 		break;

@@ -38,7 +38,7 @@ enum st_vocab_form {	  /* how a value of a tokenizer's file holds tokens */
 	ST_VOCAB_BY_ID,	  /* {"id": {...}} */
 	ST_VOCAB_MERGES,  /* a list without ids */
 	ST_VOCAB_SIZE,	  /* how many rows there are */
-	ST_VOCAB_ID,	  /* an id, or a list of them */
+	ST_VOCAB_ID,	  /* ids, besides lists of tokens (vocab_refs.c) */
 	ST_VOCAB_LINES	  /* a token a line, which is its id */
 };
 
@@ -92,16 +92,14 @@ ST_MUST int st_vocab_unite(struct st_vocab_union *out, const struct st_vocab *ba
 			   const struct st_vocab *ours, const struct st_vocab *theirs,
 			   struct st_err *e);
 void st_vocab_union_release(struct st_vocab_union *u);
-/* Is some id of a value of ST_VOCAB_ID not the same token on both sides? */
-bool st_vocab_ids_differ(const struct st_vocab_union *u, const struct st_vocab_text *text);
 /* Adds the tokens to v that only theirs has, under the union's ids. */
 ST_MUST int st_vocab_add_new(struct st_vocab *v, const struct st_vocab *theirs,
 			     const struct st_vocab_union *u, struct st_err *e);
 
 /*
- * Appends what becomes of a value of both sides: ours's text with what theirs has besides, under
- * its new id. ST_VOCAB_ID: theirs's value with the ids it has now. ST_EREFUSED: tokens that are
- * known by their place cannot have the place of their id.
+ * Appends what becomes of a value of both sides, which is not ST_VOCAB_ID: ours's text with what
+ * theirs has besides, under its new id. ST_EREFUSED: tokens that are known by their place cannot
+ * have the place of their id.
  */
 ST_MUST int st_vocab_text(enum st_vocab_form form, const struct st_vocab_union *u,
 			  const struct st_vocab_text *ours, const struct st_vocab_text *theirs,
@@ -119,10 +117,22 @@ ST_MUST int st_vocab_pair_read(const char *text, size_t len, struct st_buf *out,
 /* Appends the text of such tokens. ST_EREFUSED: ST_VOCAB_WORDS cannot say them. */
 ST_MUST int st_vocab_pair_write(const struct st_buf *pair, enum st_vocab_pair form,
 				struct st_buf *out, struct st_err *e);
-/* vocab_refs.c: appends theirs's tokenizer.json with the ids of the union where it means tokens by
- * number besides the lists above. ST_EFORMAT: it is no JSON object. */
-ST_MUST int st_vocab_refs(const struct st_vocab_union *u, const struct st_vocab_text *text,
-			  struct st_buf *out, struct st_err *e);
+/* vocab_refs.c: ids in files besides their lists of tokens */
+struct st_vocab_ids {
+	/* Each that is a whole number below 10^18, in the order of the text; *to is the id. */
+	int (*id)(void *arg, uint64_t id, uint64_t *to, struct st_err *e);
+	void *arg;
+};
+/* Has a file of that name some? It is JSON then. */
+bool st_vocab_has_ids(const char *file);
+/* Appends the text of such a file with the ids that fn makes of its ids; out may be NULL.
+ * ST_EFORMAT; what fn says. */
+ST_MUST int st_vocab_renumber(const char *file, const struct st_vocab_text *text,
+			      const struct st_vocab_ids *fn, struct st_buf *out, struct st_err *e);
+/* The ids in a value of ST_VOCAB_ID at that key path. */
+ST_MUST int st_vocab_ids_in(const char *file, const char *key, size_t len,
+			    const struct st_vocab_text *text, const struct st_vocab_ids *fn,
+			    struct st_err *e);
 /* vocab_refs.c: appends a config.json whose every vocab_size from `least` on has room for the
  * union. ST_EFORMAT: it is no JSON. */
 ST_MUST int st_vocab_sizes(const struct st_vocab_union *u, uint64_t least,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a tokenizer.json means tokens by number besides its lists of them:
+ * Where files mean tokens by number besides their lists of them. In a tokenizer.json:
  *
  *	post_processor		TemplateProcessing: special_tokens.X.ids, a list of ids;
  *				BertProcessing, RobertaProcessing: sep and cls, ["X", id];
@@ -8,22 +8,30 @@
  *	padding.pad_id		an id
  *	model.unk_id		an id (Unigram)
  *
- * And where a config.json says how many rows there are.
+ * In a config.json or generation_config.json every key that ends in _token_id: an id, or a list of
+ * them. And where a config.json says how many rows there are.
  */
 #include "base/json.h"
 #include "merge/vocab.h"
 
 struct refs {
-	const struct st_vocab_union *u;
+	struct st_vocab_ids fn;
 	struct st_json j;
-	struct st_buf *out;
-	size_t done; /* of the text, in out */
+	struct st_buf *out; /* NULL: the ids are only looked at */
+	size_t done;	    /* of the text, in out */
 	struct st_err *e;
 };
 
 static bool is(const char *key, size_t len, const char *word)
 {
 	return len == strlen(word) && memcmp(key, word, len) == 0;
+}
+
+static bool ends(const char *key, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+
+	return len >= n && memcmp(key + len - n, word, n) == 0;
 }
 
 /* The next value, if it is a whole number without a sign. */
@@ -50,48 +58,59 @@ static void put_number(struct refs *r, const char *p, size_t len, uint64_t n)
 		r->done = (size_t)(p - r->j.p) + len;
 }
 
-/* An id of theirs gets its new number; whatever else it is stays. */
-static void renumber(struct refs *r)
+/* Whatever is no id stays, as -1. */
+static void on_id(struct refs *r)
 {
 	size_t len;
-	uint64_t id;
+	uint64_t id, to;
 	const char *p = read_number(r, &len, &id);
 
-	if (p && id < r->u->ntheirs && r->u->to[id] != ST_NO_TOKEN && r->u->to[id] != id)
-		put_number(r, p, len, r->u->to[id]);
+	to = id;
+	if (p && r->fn.id(r->fn.arg, id, &to, r->e) == ST_OK && to != id && r->out)
+		put_number(r, p, len, to);
 }
 
-static void renumber_list(struct refs *r)
+/* An id, or a list of them and of other things. */
+static void on_ids(struct refs *r)
 {
 	if (st_json_peek(&r->j) != ST_JSON_ARRAY) {
-		st_json_skip(&r->j);
+		on_id(r);
 		return;
 	}
 	st_json_array(&r->j);
 	while (r->e->code == ST_OK && st_json_item(&r->j))
-		renumber(r);
+		on_id(r);
 }
 
-/* The depth is the reader's. */
-static void walk_processor(struct refs *r)
+typedef void walk_fn(struct refs *r, const char *key, size_t len);
+
+/* Whatever comes next; every member of an object, at any depth, which is the reader's, is fn's. */
+static void walk(struct refs *r, walk_fn *fn)
 {
-	enum st_json_type type = st_json_peek(&r->j);
+	enum st_json_type type;
 	const char *key;
 	size_t len;
 
+	if (st_json_special(&r->j))
+		return;
+	type = st_json_peek(&r->j);
 	if (type == ST_JSON_OBJECT && st_json_object(&r->j)) {
-		while (r->e->code == ST_OK && (key = st_json_key(&r->j, &len))) {
-			if (is(key, len, "ids") || is(key, len, "sep") || is(key, len, "cls"))
-				renumber_list(r);
-			else
-				walk_processor(r);
-		}
+		while (r->e->code == ST_OK && (key = st_json_key(&r->j, &len)))
+			fn(r, key, len);
 	} else if (type == ST_JSON_ARRAY && st_json_array(&r->j)) {
 		while (r->e->code == ST_OK && st_json_item(&r->j))
-			walk_processor(r);
+			walk(r, fn);
 	} else if (r->e->code == ST_OK) {
 		st_json_skip(&r->j);
 	}
+}
+
+static void in_processor(struct refs *r, const char *key, size_t len)
+{
+	if (is(key, len, "ids") || is(key, len, "sep") || is(key, len, "cls"))
+		on_ids(r);
+	else
+		walk(r, in_processor);
 }
 
 /* One member of an object, if it is one. */
@@ -107,10 +126,39 @@ static void walk_member(struct refs *r, const char *name)
 	st_json_object(&r->j);
 	while (r->e->code == ST_OK && (key = st_json_key(&r->j, &len))) {
 		if (is(key, len, name))
-			renumber(r);
+			on_id(r);
 		else
 			st_json_skip(&r->j);
 	}
+}
+
+static void in_tokenizer(struct refs *r, const char *key, size_t len)
+{
+	if (is(key, len, "post_processor"))
+		walk(r, in_processor);
+	else if (is(key, len, "padding"))
+		walk_member(r, "pad_id");
+	else if (is(key, len, "model"))
+		walk_member(r, "unk_id");
+	else
+		st_json_skip(&r->j);
+}
+
+static void in_config(struct refs *r, const char *key, size_t len)
+{
+	if (ends(key, len, "_token_id"))
+		on_ids(r);
+	else
+		walk(r, in_config);
+}
+
+static void begin(struct refs *r, const struct st_vocab_text *text)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	st_json_init(&r->j, text->p, text->len, ST_JSON_DEPTH, r->e);
+	if (text->len > 3 && memcmp(text->p, mark, 3) == 0)
+		r->j.pos = 3;
 }
 
 /* What comes behind the last number. */
@@ -119,62 +167,85 @@ static int finish(struct refs *r, const struct st_vocab_text *text)
 	if (r->e->code == ST_OK)
 		st_json_end(&r->j);
 	st_json_release(&r->j);
-	return r->e->code == ST_OK ? st_buf_add(r->out, (const char *)text->p + r->done,
-						text->len - r->done, r->e) :
-				     (int)r->e->code;
+	return r->e->code == ST_OK && r->out ? st_buf_add(r->out, (const char *)text->p + r->done,
+							  text->len - r->done, r->e) :
+					       (int)r->e->code;
 }
 
-int st_vocab_refs(const struct st_vocab_union *u, const struct st_vocab_text *text,
-		  struct st_buf *out, struct st_err *e)
+bool st_vocab_has_ids(const char *file)
 {
-	struct refs r = { .u = u, .out = out, .e = e };
-	const char *key;
-	size_t len;
+	return strcmp(file, "tokenizer.json") == 0 || strcmp(file, "config.json") == 0 ||
+	       strcmp(file, "generation_config.json") == 0;
+}
 
-	st_json_init(&r.j, text->p, text->len, ST_JSON_DEPTH, e);
-	st_json_object(&r.j);
-	while (e->code == ST_OK && (key = st_json_key(&r.j, &len))) {
-		if (is(key, len, "post_processor"))
-			walk_processor(&r);
-		else if (is(key, len, "padding"))
-			walk_member(&r, "pad_id");
-		else if (is(key, len, "model"))
-			walk_member(&r, "unk_id");
-		else
-			st_json_skip(&r.j);
-	}
+int st_vocab_renumber(const char *file, const struct st_vocab_text *text,
+		      const struct st_vocab_ids *fn, struct st_buf *out, struct st_err *e)
+{
+	struct refs r = { .fn = *fn, .out = out, .e = e };
+
+	begin(&r, text);
+	walk(&r, strcmp(file, "tokenizer.json") == 0 ? in_tokenizer : in_config);
 	return finish(&r, text);
 }
 
-/* The depth is the reader's. */
-static void walk_sizes(struct refs *r, uint64_t least)
+/* The last part of a key path, without its place in a list. */
+static const char *last_of(const char *key, size_t *len)
 {
-	const char *key, *p;
-	uint64_t n;
-	size_t len;
+	size_t at = *len;
 
-	if (st_json_peek(&r->j) != ST_JSON_OBJECT) {
-		st_json_skip(&r->j);
+	while (at > 0 && key[at - 1] != '.')
+		at--;
+	*len -= at;
+	for (size_t i = 0; i < *len; i++)
+		if (key[at + i] == '[')
+			*len = i;
+	return key + at;
+}
+
+int st_vocab_ids_in(const char *file, const char *key, size_t len, const struct st_vocab_text *text,
+		    const struct st_vocab_ids *fn, struct st_err *e)
+{
+	struct refs r = { .fn = *fn, .e = e };
+	const bool tokenizer = strcmp(file, "tokenizer.json") == 0;
+	const char *last = last_of(key, &len);
+
+	begin(&r, text);
+	if (!tokenizer || is(last, len, "pad_id") || is(last, len, "unk_id") ||
+	    is(last, len, "ids") || is(last, len, "sep") || is(last, len, "cls"))
+		on_ids(&r);
+	else if (is(last, len, "padding"))
+		walk_member(&r, "pad_id");
+	else
+		walk(&r, in_processor);
+	return finish(&r, text);
+}
+
+struct room {
+	uint64_t least, end;
+};
+
+static void in_sizes(struct refs *r, const char *key, size_t len)
+{
+	const struct room *k = r->fn.arg;
+	const char *p;
+	uint64_t n;
+
+	if (!is(key, len, "vocab_size")) {
+		walk(r, in_sizes);
 		return;
 	}
-	st_json_object(&r->j);
-	while (r->e->code == ST_OK && (key = st_json_key(&r->j, &len))) {
-		if (!is(key, len, "vocab_size")) {
-			walk_sizes(r, least);
-			continue;
-		}
-		p = read_number(r, &len, &n);
-		if (p && n >= least && n < r->u->end)
-			put_number(r, p, len, r->u->end);
-	}
+	p = read_number(r, &len, &n);
+	if (p && n >= k->least && n < k->end)
+		put_number(r, p, len, k->end);
 }
 
 int st_vocab_sizes(const struct st_vocab_union *u, uint64_t least, const struct st_vocab_text *text,
 		   struct st_buf *out, struct st_err *e)
 {
-	struct refs r = { .u = u, .out = out, .e = e };
+	struct room k = { least, u->end };
+	struct refs r = { .fn = { NULL, &k }, .out = out, .e = e };
 
-	st_json_init(&r.j, text->p, text->len, ST_JSON_DEPTH, e);
-	walk_sizes(&r, least);
+	begin(&r, text);
+	walk(&r, in_sizes);
 	return finish(&r, text);
 }

@@ -22,6 +22,7 @@ struct settling {
 	struct st_map paths;	  /* of files to make */
 	struct st_map names;	  /* of those: what the base and the sides call them */
 	struct st_map folders;	  /* of vocabularies that are joined */
+	struct st_map numbered;	  /* folders of tokenizers that were decided about now */
 	struct st_map roots;	  /* of those files: what is decided together with them */
 	struct st_map staged;	  /* files that were staged by hand, */
 	struct st_map spared;	  /* of those what a pattern matches, */
@@ -426,6 +427,30 @@ static int join_others(struct settling *s, struct st_err *e)
 	return rc;
 }
 
+/* Files with ids of tokens are in those of the tokenizer that was chosen. */
+static int find_numbered(struct settling *s, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++) {
+		const struct st_merge_item *it = &s->m.d.items[i];
+		const char *file = st_weave_file_name(it->path);
+
+		if (it->how != s->was[i] && st_vocab_is_table(file))
+			rc = st_map_put(&s->numbered, it->path, (size_t)(file - it->path), 1, NULL,
+					NULL, e);
+	}
+	return rc;
+}
+
+static bool is_numbered(const struct settling *s, const char *path)
+{
+	size_t len;
+
+	return s->numbered.count && st_vocab_has_ids(st_weave_file_name(path)) &&
+	       st_weave_vocab_dir(&s->w, path, &len) && st_map_get(&s->numbered, path, len, NULL);
+}
+
 /* The files of a model that is merged over its files are made together, and its index with any of
  * them; so is what stands in the way of a file. */
 static int want_others(struct settling *s, struct st_err *e)
@@ -453,6 +478,7 @@ static bool is_remade(const struct settling *s, const char *path)
 
 	return st_map_get(&s->roots, root, len, NULL) ||
 	       st_map_get(&s->names, path, strlen(path), NULL) || (u && u->wanted) ||
+	       is_numbered(s, path) ||
 	       (s->folders.count && st_vocab_file(st_weave_file_name(path)) && in_folder(s, path));
 }
 
@@ -694,6 +720,8 @@ static int make_files(struct settling *s, struct st_err *e)
 	if (rc == ST_OK)
 		rc = join_others(s, e);
 	if (rc == ST_OK)
+		rc = find_numbered(s, e);
+	if (rc == ST_OK)
 		rc = want_others(s, e);
 	if (rc == ST_OK)
 		rc = weave(s, e);
@@ -754,6 +782,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 	st_map_init(&s.paths);
 	st_map_init(&s.names);
 	st_map_init(&s.folders);
+	st_map_init(&s.numbered);
 	st_map_init(&s.roots);
 	st_map_init(&s.staged);
 	st_map_init(&s.spared);
@@ -770,6 +799,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 	st_map_release(&s.paths);
 	st_map_release(&s.names);
 	st_map_release(&s.folders);
+	st_map_release(&s.numbered);
 	st_map_release(&s.roots);
 	st_map_release(&s.staged);
 	st_map_release(&s.spared);

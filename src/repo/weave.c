@@ -340,10 +340,10 @@ int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 		gone = gone || !s->side[i];
 		modified = modified || s->side[i];
 	}
-	rc = st_weave_clashes_at(w, s, &clash, e);
+	rc = st_weave_misnumbers(w, s, &clash, e);
 	if (rc != ST_OK)
 		return rc;
-	if (!any || (!differ && !clash && !st_weave_renumbers(w, s))) {
+	if (!clash && (!any || (!differ && !st_weave_renumbers(w, s)))) {
 		rc = is_misread(w, s, any, &misread, e);
 		if (rc != ST_OK || !misread)
 			return rc == ST_OK ? take_one(w, s, any ? changed : s->side[0], e) : rc;
@@ -646,6 +646,7 @@ int st_weave_init(struct st_weave *w, struct st_err *e)
 void st_weave_release(struct st_weave *w)
 {
 	st_weave_vocab_release(w);
+	st_weave_ids_release(w);
 	st_weave_units_release(w);
 	st_weave_bases_release(w);
 	st_ingest_free(w->ingest);

@@ -17,6 +17,7 @@
  *	weave_text.c	configurations by key, text by line
  *	weave_vocab.c	vocabularies by token
  *	weave_tokens.c	which rows of a tensor are of whose tokens
+ *	weave_ids.c	the same token by its number in each version
  *	weave_agree.c	and whether what came out agrees
  *	weave_union.c	and the rows of tensors that go with them
  *	weave_row_base.c	the base of each, where several bases differ
@@ -66,6 +67,7 @@ struct st_weave {
 	void *marked_arg;
 	struct st_weave_vocab *vocabs; /* those that were asked for */
 	struct st_weave_tokens *tokens;
+	struct st_weave_ids *ids;
 	bool tables_known, tables_differ; /* does some side have another table of tokens? */
 	struct st_weave_made *texts;	  /* tables of tokens that were made */
 	struct st_weave_unit *units;	  /* models in shards that several sides changed */
@@ -295,6 +297,10 @@ bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s);
  * they changed: what one side did to this one belongs to the rest of what that side did. */
 ST_MUST int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes,
 				struct st_err *e);
+/* Is it that, or has it ids that may be of other tokens on other sides, though nobody may have
+ * changed it? */
+ST_MUST int st_weave_misnumbers(struct st_weave *w, const struct st_strand *s, bool *yes,
+				struct st_err *e);
 /* Does it say how many rows there are, of a vocabulary that is joined? */
 bool st_weave_resizes(const struct st_weave *w, const char *path);
 /* ST_EREFUSED: there is none, or more than two versions are merged. Owned by w. */
@@ -335,6 +341,38 @@ ST_MUST int st_weave_tokens_clash(struct st_weave *w, const char *path, bool *cl
 bool st_weave_same_tables(const struct st_weave *w, const char *dir);
 /* Does the base's config.json say that there are so many rows, and some side mean other tokens? */
 ST_MUST int st_weave_token_size(struct st_weave *w, const char *path, uint64_t rows, bool *said,
+				struct st_err *e);
+
+/* weave_ids.c */
+struct st_weave_ids; /* of the versions of a folder's tokenizer, and of the result's; w's */
+/* For a file with ids of tokens besides lists of them; NULL: all versions have the same files of a
+ * tokenizer, or it cannot be read. */
+ST_MUST int st_weave_ids(struct st_weave *w, const char *path, struct st_weave_ids **out,
+			 struct st_err *e);
+void st_weave_ids_release(struct st_weave *w);
+/* Appends the text, of a side or ST_THREE_BASE, with one number for each token, whatever its id
+ * there. file: its name. ST_EFORMAT. */
+ST_MUST int st_weave_ids_common(const struct st_weave_ids *k, size_t part, const char *file,
+				const struct st_vocab_text *text, struct st_buf *out,
+				struct st_err *e);
+/* The same for the text of any version. */
+ST_MUST int st_weave_ids_common_from(struct st_weave *w, struct st_weave_ids *k,
+				     const struct st_oid *commit, const char *file,
+				     const struct st_vocab_text *text, struct st_buf *out,
+				     struct st_err *e);
+/* Has a value in such numbers, at that key, a token that the result's tokenizer may lack, or lacks,
+ * if it is known? */
+ST_MUST int st_weave_ids_lone(const struct st_weave_ids *k, const char *file, const char *key,
+			      size_t len, const struct st_vocab_text *text, bool *lone,
+			      struct st_err *e);
+/* Did several sides change which token has which id, and not in the same way? */
+bool st_weave_ids_clash(const struct st_weave_ids *k);
+/*
+ * Appends a text in such numbers with the ids of the result. One of a token that is not in its
+ * tokenizer is ST_EREFUSED; loose, or while that is open: the id that it has in a version.
+ */
+ST_MUST int st_weave_ids_result(struct st_weave *w, struct st_weave_ids *k, const char *path,
+				bool loose, const struct st_vocab_text *text, struct st_buf *out,
 				struct st_err *e);
 
 /* weave_agree.c */

@@ -17,10 +17,12 @@ struct texts {
 	const struct st_strand *s;
 	struct st_buf base, side[ST_THREE_SIDES];
 	size_t n;
-	bool clash;		/* a file of tokens, or of ids, that several sides changed */
-	bool decided;		/* some of its values were no matter of keys */
-	bool baseless;		/* several bases have no answer for it: it is one conflict */
-	enum st_keys_lang lang; /* of what is merged by key */
+	bool clash;		  /* a file of tokens, or of ids, that several sides changed */
+	bool decided;		  /* some of its values were no matter of keys */
+	bool open;		  /* something of it is to be decided yet */
+	struct st_weave_ids *ids; /* which its versions have of tokens; NULL: numbers */
+	bool baseless;		  /* several bases have no answer for it: it is one conflict */
+	enum st_keys_lang lang;	  /* of what is merged by key */
 };
 
 struct st_weave_made { /* of which nobody can read yet what was stored */
@@ -275,6 +277,7 @@ static int choose(struct texts *x, enum st_conflict kind, const char *key, size_
 	rc = st_weave_item(x->w, &it, ST_RULED_NOT, c, e);
 	if (rc != ST_OK)
 		return rc;
+	x->open = x->open || c->how == ST_HOW_OPEN;
 	if (c->how == ST_HOW_OPEN || c->how == ST_HOW_SIDE || c->how == ST_HOW_BASE ||
 	    c->how == ST_HOW_FROM || (c->how == ST_HOW_UNION && kind == ST_CONFLICT_VOCABULARY))
 		return ST_OK;
@@ -301,7 +304,8 @@ static int find_from(struct texts *x, const struct st_oid *commit, const char *k
 {
 	struct st_keys_text all = { 0 };
 	const struct st_stage_row *row;
-	struct st_buf b;
+	struct st_vocab_text was;
+	struct st_buf b, common;
 	int rc = st_weave_strand_from(x->w, commit, x->s, &row, e);
 
 	*text = all;
@@ -310,10 +314,17 @@ static int find_from(struct texts *x, const struct st_oid *commit, const char *k
 					     "the version of --from has no file '%s'", x->s->path) :
 				     rc;
 	st_buf_init(&b, MOST);
+	st_buf_init(&common, 2 * MOST);
 	rc = st_weave_slurp(x->w, row, &b, e);
-	all = (struct st_keys_text){ b.p, b.len };
+	was = (struct st_vocab_text){ b.p, b.len };
+	if (rc == ST_OK && x->ids)
+		rc = st_weave_ids_common_from(x->w, x->ids, commit, st_weave_file_name(x->s->path),
+					      &was, &common, e);
+	all = x->ids ? (struct st_keys_text){ common.p, common.len } :
+		       (struct st_keys_text){ b.p, b.len };
 	if (rc == ST_OK)
 		rc = st_keys_find(x->lang, &all, key, len, &x->w->arena, text, e);
+	st_buf_release(&common);
 	st_buf_release(&b);
 	return e->code;
 }
@@ -352,7 +363,7 @@ static int unite(struct texts *x, enum st_vocab_form form, const struct st_keys_
 
 	if (rc != ST_OK)
 		return rc;
-	if (!ours.p && form != ST_VOCAB_ID && form != ST_VOCAB_SIZE)
+	if (!ours.p && form != ST_VOCAB_SIZE)
 		ours = (struct st_vocab_text){ *(const char *)theirs.p == '{' ? "{}" : "[]", 2 };
 	else if (!ours.p)
 		ours = theirs;
@@ -398,50 +409,52 @@ static int choose_tokens(struct texts *x, const char *key, size_t len,
 	return ST_OK;
 }
 
-/* Whose tokens an id means that not all sides have as the base has it. */
-static int compare_ids(struct texts *x, const struct st_keys_text *base,
-		       const struct st_keys_text *sides, bool *differ, struct st_err *e)
+/* The only side that has not the base's value; x->n: there are more of them, or none. */
+static size_t find_changer(const struct texts *x, const struct st_keys_text *base,
+			   const struct st_keys_text *sides)
 {
-	const struct st_keys_text *text = equal(base, &sides[0]) ? &sides[1] : &sides[0];
-	const struct st_vocab_text ids = { text->p, text->len };
-	const struct st_weave_vocab *v;
-	struct st_err none = { 0 };
-	int rc = st_weave_vocab(x->w, x->s->path, &v, &none);
+	size_t who = x->n, changed = 0;
 
-	*differ = rc == ST_OK && st_vocab_ids_differ(&v->u, &ids);
-	if (rc == ST_OK || rc == ST_EREFUSED || rc == ST_EFORMAT || rc == ST_ELIMIT)
-		return ST_OK; /* whoever joins what cannot be read is told */
-	*e = none;
-	return rc;
+	for (size_t i = 0; i < x->n; i++)
+		if (!equal(base, &sides[i])) {
+			who = i;
+			changed++;
+		}
+	return changed == 1 ? who : x->n;
 }
 
 /*
- * An id means a token: of two that are written alike the sides may mean different ones, which is a
- * matter of keys all the same. One that only one side changed goes with the vocabulary, if it would
- * be another token of the other side. In a union theirs's get new numbers.
+ * Ids are in common numbers, so that they are a matter of keys like others. But one that only one
+ * side changed, to a token that the tokenizer will have only if that side's is chosen, goes with the
+ * vocabulary.
  */
-static int own_id(struct texts *x, const char *key, size_t len, const struct st_keys_text *base,
-		  const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
-		  struct st_err *e)
+static int own_ids(struct texts *x, const char *key, size_t len, const struct st_keys_text *base,
+		   const struct st_keys_text *sides, struct st_keys_text *text, bool *mine,
+		   struct st_err *e)
 {
-	bool ours = !equal(base, &sides[0]), theirs = !equal(base, &sides[1]), differ;
-	bool united = st_weave_united(x->w, x->s->path), alike = equal(&sides[0], &sides[1]);
-	struct st_choice c = { .how = ST_HOW_SIDE, .side = !ours };
-	int rc = compare_ids(x, base, sides, &differ, e);
+	const size_t who = find_changer(x, base, sides);
+	struct st_vocab_text value;
+	struct st_choice c;
+	bool lone;
+	int rc;
 
-	if (rc != ST_OK || (alike && !differ) || (!united && (!differ || !x->clash)))
+	if (who == x->n || !sides[who].p)
+		return ST_OK;
+	value = (struct st_vocab_text){ sides[who].p, sides[who].len };
+	rc = st_weave_ids_lone(x->ids, st_weave_file_name(x->s->path), key, len, &value, &lone, e);
+	if (rc != ST_OK || !lone)
 		return rc;
-	if (ours && theirs)
-		rc = choose(x, ST_CONFLICT_SETTING, key, len, base, sides, &c, e);
-	else if (x->clash && differ)
-		rc = choose_tokens(x, key, len, base, sides, &c, e);
-	if (c.how == ST_HOW_UNION)
-		c = (struct st_choice){ .how = ST_HOW_SIDE, .side = !ours };
+	rc = st_weave_ids_clash(x->ids) ?
+		     choose_tokens(x, key, len, base, sides, &c, e) :
+		     choose(x, ST_CONFLICT_SETTING, key, len, base, sides, &c, e);
+	if (rc != ST_OK)
+		return rc;
 	*mine = x->decided = true;
-	*text = c.how == ST_HOW_BASE ? *base : sides[c.side];
-	return rc == ST_OK && united && c.how == ST_HOW_SIDE && c.side == 1 && text->p ?
-		       unite(x, ST_VOCAB_ID, sides, text, e) :
-		       rc;
+	*text = c.how == ST_HOW_BASE  ? *base :
+		c.how == ST_HOW_SIDE  ? sides[c.side] :
+		c.how == ST_HOW_UNION ? sides[who] :
+					sides[0];
+	return ST_OK;
 }
 
 static int own_key(void *arg, const char *key, size_t len, const struct st_keys_text *base,
@@ -464,9 +477,7 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 	if (rc != ST_OK || *mine || form == ST_VOCAB_NONE)
 		return rc;
 	if (form == ST_VOCAB_ID)
-		return x->n == 2 && (united || x->clash) ?
-			       own_id(x, key, len, base, sides, text, mine, e) :
-			       ST_OK;
+		return x->ids ? own_ids(x, key, len, base, sides, text, mine, e) : ST_OK;
 	if (is_contested(x, form, base, sides))
 		rc = choose_tokens(x, key, len, base, sides, &c, e);
 	else if (!united || (form == ST_VOCAB_SIZE && equal(base, &sides[1])))
@@ -485,8 +496,8 @@ static int differ(void *arg, const struct st_setting *a, const struct st_setting
 	return ST_ENO;
 }
 
-/* Do two texts of YAML say the same, each key once? What cannot be read does not. */
-static bool says(const struct st_buf *a, const struct st_buf *b)
+/* Do two texts say the same, each key once? What cannot be read does not. */
+static bool says(bool yaml, const struct st_buf *a, const struct st_buf *b)
 {
 	struct st_settings sa, sb;
 	struct st_err none = { 0 };
@@ -494,7 +505,7 @@ static bool says(const struct st_buf *a, const struct st_buf *b)
 
 	st_settings_init(&sa);
 	st_settings_init(&sb);
-	once = read_once(&sa, true, a) && read_once(&sb, true, b) &&
+	once = read_once(&sa, yaml, a) && read_once(&sb, yaml, b) &&
 	       st_settings_diff(&sa, &sb, differ, &differs, &none) == ST_OK;
 	st_settings_release(&sa);
 	st_settings_release(&sb);
@@ -511,35 +522,9 @@ static int store_yaml(struct texts *x, const struct st_buf *text, struct st_err 
 	st_buf_init(&lines, 4 * MOST);
 	rc = join_lines(x, &lines, &conflicts, e);
 	if (rc == ST_OK)
-		rc = store(x, !conflicts && says(&lines, text) ? &lines : text, e);
+		rc = store(x, !conflicts && says(true, &lines, text) ? &lines : text, e);
 	st_buf_release(&lines);
 	return rc;
-}
-
-/* What theirs says by number it says by ours's numbers, before the two are compared. */
-static int renumber_refs(struct texts *x, struct st_err *e)
-{
-	const struct st_vocab_text theirs = { x->side[1].p, x->side[1].len };
-	const struct st_weave_vocab *v;
-	struct st_buf out;
-	int rc;
-
-	if (x->n != 2 || !x->s->side[1] || !st_weave_united(x->w, x->s->path) ||
-	    strcmp(st_weave_file_name(x->s->path), "tokenizer.json") != 0)
-		return ST_OK;
-	rc = st_weave_vocab(x->w, x->s->path, &v, e);
-	if (rc != ST_OK)
-		return rc;
-	st_buf_init(&out, 4 * MOST);
-	rc = st_vocab_refs(&v->u, &theirs, &out, e);
-	if (rc == ST_OK) {
-		struct st_buf t = x->side[1];
-
-		x->side[1] = out;
-		out = t;
-	}
-	st_buf_release(&out);
-	return rc == ST_OK ? ST_OK : st_wrap(e, "%s", x->s->path);
 }
 
 /* *text with room for all tokens of a vocabulary that is joined. What is no JSON stays. */
@@ -594,68 +579,159 @@ static bool ends_line(const struct st_buf *b)
 	return b->len && b->p[b->len - 1] == '\n';
 }
 
-/* What all sides that changed the file made of it, if that is one thing. */
-static const struct st_stage_row *only_change(const struct texts *x)
+/* The side that made of the file what all made that changed it; x->n: there is none. */
+static size_t only_change(const struct texts *x)
 {
-	const struct st_stage_row *row = NULL;
+	size_t who = x->n;
 
-	for (size_t i = 0; i < x->n; i++) {
+	for (size_t i = 0; i < x->n && x->s->base; i++) {
 		const struct st_stage_row *side = x->s->side[i];
 
-		if (!side || (x->s->base && st_weave_same(side, x->s->base)))
+		if (!side || st_weave_same(side, x->s->base))
 			continue;
-		if (row && !st_weave_same(row, side))
-			return NULL;
-		row = side;
+		if (who < x->n && !st_weave_same(x->s->side[who], side))
+			return x->n;
+		who = who < x->n ? who : i;
 	}
-	return x->s->base ? row : NULL;
+	return who;
+}
+
+/* ---- by key ---- */
+
+struct keyed { /* the texts that are merged: with ids in common numbers, if it has some */
+	struct st_buf base, side[ST_THREE_SIDES];
+};
+
+static struct st_keys_text text_of(const struct texts *x, const struct st_buf *was,
+				   const struct st_buf *common)
+{
+	const struct st_buf *b = x->ids ? common : was;
+
+	return (struct st_keys_text){ b->p ? (const void *)b->p : "", b->len };
+}
+
+static int to_common(struct texts *x, size_t part, const struct st_buf *was, struct st_buf *out,
+		     struct st_err *e)
+{
+	const struct st_vocab_text text = { was->p ? (const void *)was->p : "", was->len };
+
+	return x->ids ? st_weave_ids_common(x->ids, part, st_weave_file_name(x->s->path), &text,
+					    out, e) :
+			ST_OK;
+}
+
+/* *text with ids of the result; loose: as in st_weave_ids_result */
+static int to_result(struct texts *x, bool loose, struct st_buf *text, struct st_err *e)
+{
+	const struct st_vocab_text was = { text->p, text->len };
+	struct st_buf out, t = *text;
+	int rc;
+
+	if (!x->ids || !text->len)
+		return ST_OK;
+	st_buf_init(&out, 4 * MOST);
+	rc = st_weave_ids_result(x->w, x->ids, x->s->path, loose, &was, &out, e);
+	if (rc == ST_OK) {
+		*text = out;
+		out = t;
+	}
+	st_buf_release(&out);
+	return rc;
+}
+
+/* Where it says what the only side that changed the file does, it is that side's, as it lies there. */
+static int store_keyed(struct texts *x, struct keyed *v, size_t only, struct st_buf *out,
+		       struct st_err *e)
+{
+	const bool mine = only < x->n && !x->decided;
+	int rc = mine ? to_result(x, true, &v->side[only], e) : ST_OK;
+
+	if (rc != ST_OK)
+		return rc;
+	if (x->lang == ST_KEYS_YAML)
+		return store_yaml(x, out, e);
+	if (mine && !x->ids)
+		return st_weave_take(x->w, x->s, x->s->side[only], e);
+	return store(x, mine && says(false, out, &v->side[only]) ? &v->side[only] : out, e);
+}
+
+static int merge_keys(struct texts *x, struct keyed *v, struct st_buf *out, struct st_err *e)
+{
+	struct st_keys_text sides[ST_THREE_SIDES] = { { 0 } };
+	struct st_keys k = {
+		.sides = sides, .n = x->n, .decide = decide_key, .arg = x, .lang = x->lang
+	};
+	size_t last = 0;
+	bool resized;
+	int rc = ST_OK;
+
+	if (x->s->base && !x->baseless) {
+		rc = to_common(x, ST_THREE_BASE, &x->base, &v->base, e);
+		k.base = text_of(x, &x->base, &v->base);
+	}
+	for (size_t i = 0; rc == ST_OK && i < x->n; i++) {
+		if (!x->s->side[i])
+			continue;
+		rc = to_common(x, i, &x->side[i], &v->side[i], e);
+		sides[i] = text_of(x, &x->side[i], &v->side[i]);
+		last = i;
+	}
+	if (rc != ST_OK)
+		return rc;
+	if (((x->n == 2 || x->clash) && st_vocab_file(st_weave_file_name(x->s->path))) ||
+	    st_weave_takes_from(x->w, x->s->path) || x->w->fit || x->ids)
+		k.own = own_key;
+	/* what only theirs has is renumbered all the same */
+	if (!sides[0].p && sides[1].p && st_weave_renumbers(x->w, x->s))
+		sides[0] = (struct st_keys_text){ "{}\n", 2 + ends_line(&x->side[1]) };
+	if (!sides[0].p) /* of one side alone */
+		rc = st_buf_add(out, sides[last].p, sides[last].len, e);
+	else
+		rc = st_keys_merge(&k, out, e);
+	if (rc == ST_OK && out->len && st_weave_resizes(x->w, x->s->path))
+		rc = resize(x->w, x->s->path, out, &resized, e);
+	return rc == ST_OK ? to_result(x, x->open, out, e) : rc;
+}
+
+/* Is there something to put keys into? */
+static bool has_place(const struct texts *x)
+{
+	size_t have = 0;
+
+	for (size_t i = 0; i < x->n; i++)
+		have += x->s->side[i] != NULL;
+	return x->s->side[0] || (x->ids && have == 1) ||
+	       (x->s->side[1] && st_weave_renumbers(x->w, x->s));
 }
 
 /* *done false: it is not of that language, or not on every side. */
 static int by_key(struct texts *x, bool *done, struct st_err *e)
 {
-	struct st_keys_text sides[ST_THREE_SIDES];
-	struct st_keys k = { .base = { x->s->base && !x->baseless ? x->base.p : NULL, x->base.len },
-			     .sides = sides,
-			     .n = x->n,
-			     .decide = decide_key,
-			     .arg = x,
-			     .lang = x->lang };
-	const struct st_stage_row *only =
-		x->clash && !st_weave_united(x->w, x->s->path) ? only_change(x) : NULL;
+	const size_t only =
+		(x->clash || x->ids) && !st_weave_united(x->w, x->s->path) ? only_change(x) : x->n;
+	struct keyed v;
 	struct st_buf out;
-	bool resized;
-	int rc = renumber_refs(x, e);
+	int rc;
 
-	if (rc != ST_OK)
-		return rc;
-	if (((x->n == 2 || x->clash) && st_vocab_file(st_weave_file_name(x->s->path))) ||
-	    st_weave_takes_from(x->w, x->s->path) || x->w->fit)
-		k.own = own_key;
-
-	for (size_t i = 0; i < x->n; i++)
-		sides[i] = (struct st_keys_text){ x->s->side[i] ? x->side[i].p : NULL,
-						  x->side[i].len };
-	/* what only theirs has is renumbered all the same */
-	if (!sides[0].p && sides[1].p && st_weave_renumbers(x->w, x->s))
-		sides[0] = (struct st_keys_text){ "{}\n", 2 + ends_line(&x->side[1]) };
-	*done = sides[0].p != NULL;
+	*done = has_place(x);
 	if (!*done)
 		return ST_OK;
 	st_buf_init(&out, 4 * MOST);
-	rc = st_keys_merge(&k, &out, e);
-	if (rc == ST_OK && out.len && st_weave_resizes(x->w, x->s->path))
-		rc = resize(x->w, x->s->path, &out, &resized, e);
+	st_buf_init(&v.base, 4 * MOST);
+	for (size_t i = 0; i < x->n; i++)
+		st_buf_init(&v.side[i], 4 * MOST);
+	rc = merge_keys(x, &v, &out, e);
 	if (rc == ST_EFORMAT || (rc == ST_ELIMIT && x->lang == ST_KEYS_YAML)) {
 		st_err_clear(e);
 		*done = false;
 		rc = ST_OK;
-	} else if (rc == ST_OK && only && !x->decided) {
-		rc = st_weave_take(x->w, x->s, only, e);
 	} else if (rc == ST_OK) {
-		rc = x->lang == ST_KEYS_YAML ? store_yaml(x, &out, e) : store(x, &out, e);
+		rc = store_keyed(x, &v, only, &out, e);
 	}
 	st_buf_release(&out);
+	st_buf_release(&v.base);
+	for (size_t i = 0; i < x->n; i++)
+		st_buf_release(&v.side[i]);
 	return rc == ST_EREFUSED && x->lang == ST_KEYS_YAML ? st_wrap(e, "%s", x->s->path) : rc;
 }
 
@@ -685,6 +761,16 @@ static bool is_agreed(const struct texts *x)
 	return same;
 }
 
+/* Has some side not got it? */
+static bool is_lone(const struct texts *x)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < x->n; i++)
+		all = all && x->s->side[i];
+	return !all;
+}
+
 /* Of several bases that differ. */
 static int join_bases(struct texts *x, struct st_err *e)
 {
@@ -704,11 +790,11 @@ static int join_bases(struct texts *x, struct st_err *e)
 }
 
 /*
- * A table of tokens that not all sides have, where several sides changed them, is one side's as a
- * whole. In a union it has the tokens of the side that made it; *made false: under the union's ids,
- * as it is made yet.
+ * A table of tokens that several sides changed is one side's as a whole where it is nothing else
+ * than tokens, or not all sides have it. In a union it has the tokens of the side that made it;
+ * *made false: under the union's ids, as it is made yet.
  */
-static int lone_table(struct texts *x, bool *made, struct st_err *e)
+static int whole_table(struct texts *x, bool *made, struct st_err *e)
 {
 	const struct st_strand *s = x->s;
 	struct st_choice c;
@@ -716,20 +802,19 @@ static int lone_table(struct texts *x, bool *made, struct st_err *e)
 	bool joined = x->n == 2 && (c.how == ST_HOW_UNION ||
 				    (c.how == ST_HOW_OPEN && st_weave_united(x->w, s->path)));
 
-	*made = !joined || s->base || s->side[0];
+	*made = !joined || ((s->base || s->side[0]) && is_lone(x));
 	if (rc != ST_OK || !*made)
 		return rc;
 	return joined ? st_weave_take(x->w, s, s->base ? NULL : s->side[0], e) :
 			st_weave_whole(x->w, s, ST_CONFLICT_VOCABULARY, e);
 }
 
-static bool is_lone(const struct texts *x)
+static bool is_whole_table(const struct texts *x)
 {
-	bool all = true;
+	const char *file = st_weave_file_name(x->s->path);
 
-	for (size_t i = 0; i < x->n; i++)
-		all = all && x->s->side[i];
-	return x->clash && !all && st_vocab_is_table(st_weave_file_name(x->s->path));
+	return x->clash && st_vocab_is_table(file) &&
+	       (is_lone(x) || (!is_agreed(x) && st_vocab_form_of(file, "", 0) != ST_VOCAB_NONE));
 }
 
 /*
@@ -762,8 +847,8 @@ static int weave_text(struct texts *x, struct st_err *e)
 	bool keys = false, made = false, alone = false;
 	int rc = join_bases(x, e);
 
-	if (rc == ST_OK && is_lone(x))
-		rc = lone_table(x, &made, e);
+	if (rc == ST_OK && is_whole_table(x))
+		rc = whole_table(x, &made, e);
 	if (rc == ST_OK && !made && x->baseless)
 		rc = without_base(x, &alone, &made, e);
 	if (rc == ST_OK && !made && (!x->baseless || alone) && has_keys(x))
@@ -782,6 +867,8 @@ int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *done, str
 	rc = load(&x, done, e);
 	if (rc == ST_OK)
 		rc = st_weave_clashes_at(w, s, &x.clash, e);
+	if (rc == ST_OK)
+		rc = st_weave_ids(w, s->path, &x.ids, e);
 	if (rc == ST_OK && *done)
 		rc = weave_text(&x, e);
 	st_buf_release(&x.base);

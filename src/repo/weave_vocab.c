@@ -108,6 +108,16 @@ static bool holds(const char *file, const char *key)
 	return st_vocab_form_of(file, key, strlen(key)) != ST_VOCAB_NONE;
 }
 
+/* Did a side remove it? */
+static bool is_removed(const struct st_weave *w, const struct st_strand *s)
+{
+	bool gone = false;
+
+	for (size_t i = 0; i < w->n; i++)
+		gone = gone || !s->side[i];
+	return s->base && gone;
+}
+
 int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes, struct st_err *e)
 {
 	const char *file = st_weave_file_name(s->path);
@@ -119,13 +129,24 @@ int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes
 	if (same)
 		return ST_OK;
 	if (holds(file, "_token_id"))
-		return st_weave_tokens_mixed(w, s->path, false, yes, e);
+		return is_removed(w, s) ? ST_OK : st_weave_tokens_mixed(w, s->path, false, yes, e);
 	same = true;
 	for (size_t i = 1; i < w->n; i++)
 		same = same && st_weave_same(s->side[0], s->side[i]);
 	if (same || (!st_vocab_is_table(file) && !holds(file, "added_tokens_decoder")))
 		return ST_OK;
 	return st_weave_tokens_clash(w, s->path, yes, e);
+}
+
+int st_weave_misnumbers(struct st_weave *w, const struct st_strand *s, bool *yes, struct st_err *e)
+{
+	const char *file = st_weave_file_name(s->path);
+	int rc = st_weave_clashes_at(w, s, yes, e);
+
+	if (rc != ST_OK || *yes || is_removed(w, s) || st_vocab_is_table(file) ||
+	    !st_vocab_has_ids(file))
+		return rc;
+	return st_weave_tokens_mixed(w, s->path, true, yes, e);
 }
 
 bool st_weave_resizes(const struct st_weave *w, const char *path)

@@ -7,7 +7,8 @@ Every row of a tensor says whose it is: a token's row as a version trained it is
 Whenever a merge ends well, all files of the tokenizer must say the same, no two tokens may have one
 id, and each token's row must be its own: that of the side that changed it, else the base's. What
 one side alone brought, a token or trained rows, must not be lost, unless somebody decided against
-that side. Conflicts and refusals are right at any time, but unions must succeed often.
+that side. An id in a configuration means a token, and must mean the one that a side meant that
+changed it. Conflicts and refusals are right at any time, but unions must succeed often.
 """
 import json
 import os
@@ -26,15 +27,24 @@ UNIONS = {"made": 0, "asked": 0}
 
 class Version:
     """Tokens in the order of their ids (None: an id of no token), which of them are in the list
-    of added ones, and of each tensor its rows."""
+    of added ones, of each tensor its rows, and which tokens are meant by ids elsewhere."""
 
-    def __init__(self, kind, tokens, added, padding, tensors):
+    def __init__(self, kind, tokens, added, padding, tensors, refs):
         self.kind, self.tokens, self.added = kind, list(tokens), set(added)
-        self.padding = padding
+        self.padding, self.refs = padding, dict(refs)
         self.tensors = {name: list(rows) for name, rows in tensors.items()}
 
     def copy(self):
-        return Version(self.kind, self.tokens, self.added, self.padding, self.tensors)
+        return Version(self.kind, self.tokens, self.added, self.padding, self.tensors, self.refs)
+
+    def ids(self, ref):
+        """What the files say: numbers of tokens."""
+        return [self.tokens.index(t) for t in self.refs[ref]]
+
+    def point(self, old, new):
+        """A token is not there any more."""
+        for ref, tokens in self.refs.items():
+            self.refs[ref] = tuple(new if t == old else t for t in tokens)
 
     def table(self):
         return {t: i for i, t in enumerate(self.tokens) if t is not None}
@@ -54,8 +64,13 @@ def files(version):
         model = {"type": "BPE", "vocab": plain, "merges": []}
         if version.kind == "unigram":
             model = {"type": "Unigram", "unk_id": 0, "vocab": [[t, -1.5] for t in plain]}
-        found["tokenizer.json"] = json.dumps({"added_tokens": entries(version, added),
-                                              "model": model}, indent=1)
+        whole = {"added_tokens": entries(version, added), "model": model}
+        if "pad" in version.refs:
+            whole["padding"] = {"pad_id": version.ids("pad")[0], "pad_type_id": 1}
+        if "post" in version.refs:
+            whole["post_processor"] = {"type": "TemplateProcessing", "special_tokens": {
+                "X": {"id": "X", "ids": version.ids("post")}}}
+        found["tokenizer.json"] = json.dumps(whole, indent=1)
     if "json" in version.kind:
         found["vocab.json"] = json.dumps(plain)
     if "lines" in version.kind:
@@ -84,8 +99,13 @@ def write(walk, version, was=None):
     """The files that differ from those of another version, so that they are what they were."""
     new = {name: text.encode() for name, text in files(version).items()}
     rows = len(version.tensors["emb"])
-    new["config.json"] = json.dumps({"vocab_size": rows, "head": "head" in version.tensors},
-                                    indent=1).encode()
+    config = {"vocab_size": rows, "head": "head" in version.tensors}
+    if "config" in version.refs:
+        config["pad_token_id"] = version.ids("config")[0]
+    new["config.json"] = json.dumps(config, indent=1).encode()
+    if "end" in version.refs:
+        new["generation_config.json"] = json.dumps(
+            {"eos_token_id": version.ids("end"), "n": len(version.tokens)}).encode()
     here = {n: t for n, t in version.tensors.items() if not n.startswith("ema.")}
     new[MODEL] = safetensors(dict(here, w=[1.0, 2.0]))
     there = {n[4:]: t for n, t in version.tensors.items() if n.startswith("ema.")}
@@ -117,6 +137,26 @@ def read(walk):
         elif name.endswith(".safetensors"):
             tensors.update(read_model(name, data))
     return tables, tensors
+
+
+def read_ids(walk):
+    """The numbers that mean tokens elsewhere."""
+    def load(name):
+        found = walk.tree().get(name)
+        return json.loads(found[1]) if found else {}
+
+    found = {}
+    fast, config, generation = (load(n) for n in ("tokenizer.json", "config.json",
+                                                  "generation_config.json"))
+    if "padding" in fast:
+        found["pad"] = [fast["padding"]["pad_id"]]
+    if "post_processor" in fast:
+        found["post"] = fast["post_processor"]["special_tokens"]["X"]["ids"]
+    if "pad_token_id" in config:
+        found["config"] = [config["pad_token_id"]]
+    if "eos_token_id" in generation:
+        found["end"] = generation["eos_token_id"]
+    return found
 
 
 def read_model(name, data):
@@ -191,7 +231,7 @@ def insert(walk, version, side, rng):
 def remove(walk, version, side, rng):
     at = rng.randrange(1, 6)
     version.added.discard(version.tokens[at])
-    version.tokens.pop(at)
+    version.point(version.tokens.pop(at), version.tokens[0])
     for rows in version.tensors.values():
         rows.pop(at)
         if version.padding:
@@ -201,6 +241,7 @@ def remove(walk, version, side, rng):
 def rename(walk, version, side, rng):
     """As BERT's unused ones are."""
     at = rng.randrange(1, 6)
+    version.point(version.tokens[at], "R" + side[0] + str(at))
     version.tokens[at] = "R" + side[0] + str(at)
     for rows in version.tensors.values():
         rows[at] = fresh(rng)
@@ -244,8 +285,16 @@ def convert(walk, version, side, rng):
         version.kind = rng.choice(kinds)
 
 
+def means(walk, version, side, rng):
+    """Ids of other tokens than before, of those that came above all."""
+    for ref in rng.sample(("config", "end", "pad", "post"), rng.randrange(1, 4)):
+        n = 2 if ref in ("end", "post") and rng.random() < 0.4 else 1
+        version.refs[ref] = tuple(rng.choice(version.tokens[-5:]) for _ in range(n))
+
+
 STEPS = ((grow, 0.75), (train, 0.7), (insert, 0.12), (remove, 0.12), (rename, 0.15), (swap, 0.1),
-         (untie, 0.08), (second, 0.05), (forget, 0.05), (convert, 0.05))
+         (untie, 0.08), (second, 0.05), (forget, 0.05), (convert, 0.05),
+         (means, 0.5))
 
 
 def edit(walk, version, side):
@@ -313,6 +362,8 @@ def holds(walk, base, ours, theirs, sides):
             elif may:
                 walk.check(rows[at] in may, "a token has its own row", tensor, token, at, rows[at],
                            may, tables)
+    for ref, ids in read_ids(walk).items():
+        meant(walk, table, ref, ids, [v.refs.get(ref) for v in (base, ours, theirs)], sides)
     if sides:
         return
     for version in (ours, theirs):
@@ -322,6 +373,17 @@ def holds(walk, base, ours, theirs, sides):
             walk.check(token in table or gone, "no token is lost", token, tables)
     for tensor in set(ours.tensors) & set(theirs.tensors):
         walk.check(tensor in tensors, "no tensor is lost", tensor)
+
+
+def meant(walk, table, ref, ids, of, sides):
+    """of: what the base, ours and theirs mean."""
+    base, ours, theirs = of
+    may = {theirs} if ours == base else {ours} if theirs in (base, ours) else {ours, theirs}
+    if sides:
+        may |= set(of)
+    names = {i: t for t, i in table.items()}
+    walk.check(tuple(names.get(i) for i in ids) in may, "an id means what its side meant", ref, ids,
+               of, table)
 
 
 def settle(walk, base, ours, theirs):
@@ -342,6 +404,10 @@ def settle(walk, base, ours, theirs):
     done = walk.strata("resolve", "-q", "*", *last, ends=(0, 2, 7))
     sides = sides or (done.status == 0 and last[0] != "--vocab")
     UNIONS["made"] += done.status == 0 and last[0] == "--vocab"
+    for item in walk.lines("status", "--json"):
+        if item["kind"] == "conflict" and item["type"] == "configuration" and not item["how"]:
+            how = walk.draw(item["name"]).choice(("--ours", "--theirs"))
+            walk.strata("resolve", "-q", item["path"] + "::" + item["name"], how, ends=(0, 7))
     return sides
 
 
@@ -353,7 +419,9 @@ def merging(walk):
     tensors = {"emb": [float(i) for i in range(7)] + [900.0 + i for i in range(padding)]}
     if rng.random() < 0.5:
         tensors["head"] = [v + 100 for v in tensors["emb"]]
-    base = Version(rng.choice(KINDS), tokens, (), padding, tensors)
+    refs = {ref: (rng.choice(tokens),) for ref in ("config", "end", "pad", "post")
+            if rng.random() < 0.6}
+    base = Version(rng.choice(KINDS), tokens, (), padding, tensors, refs)
     commit(walk, base, "base")
     walk.strata("branch", "side")
     ours = edit(walk, base, "ours")

@@ -35,6 +35,11 @@ static void forms(void **state)
 		{ "config.json", "text_config.vocab_size", ST_VOCAB_SIZE, false },
 		{ "config.json", "my_vocab_size", ST_VOCAB_NONE, false },
 		{ "config.json", "pad_token_id", ST_VOCAB_ID, false },
+		{ "tokenizer.json", "post_processor", ST_VOCAB_ID, true },
+		{ "tokenizer.json", "post_processor.sep[1]", ST_VOCAB_ID, true },
+		{ "tokenizer.json", "post_processors", ST_VOCAB_NONE, true },
+		{ "tokenizer.json", "padding.pad_id", ST_VOCAB_ID, true },
+		{ "tokenizer.json", "model.unk_id", ST_VOCAB_ID, true },
 		{ "generation_config.json", "eos_token_id", ST_VOCAB_ID, false },
 		{ "other.json", "vocab_size", ST_VOCAB_NONE, false },
 	};
@@ -280,10 +285,6 @@ static void texts(void **state)
 		{ ST_VOCAB_SIZE, "3", "4", "5" },
 		{ ST_VOCAB_SIZE, "64", "4", "64" },
 		{ ST_VOCAB_SIZE, "null", "4", NULL },
-		{ ST_VOCAB_ID, "0", "3", "4" },
-		{ ST_VOCAB_ID, "0", "[0, 1,3]", "[0, 3, 4]" },
-		{ ST_VOCAB_ID, "0", "null", "null" },
-		{ ST_VOCAB_ID, "0", "99", "99" },
 		{ ST_VOCAB_LINES, "t\nx\ns\n", "t\ny\ns\nz\n", "t\nx\ns\ny\nz\n" },
 		{ ST_VOCAB_LINES, "t\nx\ns", "t\ny", "t\nx\ns\ny\n" },
 		{ ST_VOCAB_LINES, "t\n", "t\ny\n", NULL },
@@ -319,39 +320,66 @@ static void quote(char *out, size_t room, const char *text)
 		*p = *p == '\'' ? '"' : *p;
 }
 
-/* theirs's 1 is 3 now, its 3 is 4 */
+/* 1 is 3 now, 3 is 4, and 7 no token */
+static int renumber(void *arg, uint64_t id, uint64_t *to, struct st_err *e)
+{
+	size_t *seen = arg;
+
+	++*seen;
+	if (id == 7)
+		return st_fail(e, ST_EREFUSED, "no token");
+	*to = id == 1 ? 3 : id == 3 ? 4 : id;
+	return ST_OK;
+}
+
 static void refs(void **state)
 {
 	static const struct {
-		const char *text, *want; /* in quotes of one kind; want NULL: ST_EFORMAT */
+		const char *file, *text;
+		const char *want; /* in quotes of one kind; NULL: ST_EFORMAT, "": ST_EREFUSED */
 	} cases[] = {
-		{ "{'post_processor':{'single':[{'SpecialToken':{'id':'y','type_id':1}}],"
+		{ "tokenizer.json",
+		  "{'post_processor':{'single':[{'SpecialToken':{'id':'y','type_id':1}}],"
 		  "'special_tokens':{'y':{'id':'y','ids':[1 , 2,3],'tokens':['y']}}}}",
 		  "{'post_processor':{'single':[{'SpecialToken':{'id':'y','type_id':1}}],"
 		  "'special_tokens':{'y':{'id':'y','ids':[3 , 2,4],'tokens':['y']}}}}" },
-		{ "{'post_processor':{'type':'BertProcessing','sep':['y',1],'cls':['z', 3]}}",
+		{ "tokenizer.json",
+		  "{'post_processor':{'type':'BertProcessing','sep':['y',1],'cls':['z', 3]}}",
 		  "{'post_processor':{'type':'BertProcessing','sep':['y',3],'cls':['z', 4]}}" },
-		{ "{'post_processor':{'processors':[{'trim':true},{'sep':['y',1],'n':1}]}}",
+		{ "tokenizer.json",
+		  "{'post_processor':{'processors':[{'trim':true},{'sep':['y',1],'n':1}]}}",
 		  "{'post_processor':{'processors':[{'trim':true},{'sep':['y',3],'n':1}]}}" },
-		{ "{'padding':{'pad_id':1,'pad_type_id':1},'model':{'unk_id':3,'n':3}}",
+		{ "tokenizer.json",
+		  "{'padding':{'pad_id':1,'pad_type_id':1},'model':{'unk_id':3,'n':3}}",
 		  "{'padding':{'pad_id':3,'pad_type_id':1},'model':{'unk_id':4,'n':3}}" },
-		/* no ids of theirs */
-		{ "{'post_processor':{'ids':[7,-1,1.0,'1',[1],99999999999999999999]}}",
-		  "{'post_processor':{'ids':[7,-1,1.0,'1',[1],99999999999999999999]}}" },
-		{ "{'post_processor':null,'padding':null,'model':1,'ids':[1]}",
+		/* no ids */
+		{ "tokenizer.json",
+		  "{'post_processor':{'ids':[-1,1.0,'1',[1],99999999999999999999]}}",
+		  "{'post_processor':{'ids':[-1,1.0,'1',[1],99999999999999999999]}}" },
+		{ "tokenizer.json", "{'post_processor':null,'padding':null,'model':1,'ids':[1]}",
 		  "{'post_processor':null,'padding':null,'model':1,'ids':[1]}" },
-		{ "{'post_processor':{'ids':1}}", "{'post_processor':{'ids':1}}" },
-		{ "[1]", NULL },
-		{ "{'post_processor':{'ids':[1", NULL },
+		{ "tokenizer.json", "{'pad_token_id':1}", "{'pad_token_id':1}" },
+		{ "tokenizer.json", "{'padding':{'pad_id':7}}", "" },
+		{ "tokenizer.json", "{'post_processor':{'ids':[1", NULL },
+		{ "config.json", "{'pad_token_id': 1 ,'x':1,'eos_token_id':[3,null, 2]}",
+		  "{'pad_token_id': 3 ,'x':1,'eos_token_id':[4,null, 2]}" },
+		{ "config.json", "{'t':{'pad_token_id':1},'l':[{'a_token_id':3,'b':[3]}]}",
+		  "{'t':{'pad_token_id':3},'l':[{'a_token_id':4,'b':[3]}]}" },
+		{ "config.json", "\xef\xbb\xbf{'a':[NaN, -Infinity],'pad_token_id':1}",
+		  "\xef\xbb\xbf{'a':[NaN, -Infinity],'pad_token_id':3}" },
+		{ "generation_config.json", "{'pad_token_id':null,'padding':{'pad_id':1}}",
+		  "{'pad_token_id':null,'padding':{'pad_id':1}}" },
+		{ "config.json", "{'pad_token_id':7}", "" },
+		{ "config.json", "{'pad_token_id':1", NULL },
 	};
 	char quoted[2][300];
-	struct st_vocab_union u;
 
 	(void)state;
-	unite(&u, "{\"t\":0}", "{\"t\":0,\"x\":1,\"s\":2}", "{\"t\":0,\"y\":1,\"s\":2,\"z\":3}");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct st_vocab_text text = { quoted[0], strlen(cases[i].text) };
 		const char *want = quoted[1];
+		size_t seen = 0;
+		const struct st_vocab_ids fn = { renumber, &seen };
 		struct st_err e = { 0 };
 		struct st_buf b;
 		int rc;
@@ -359,14 +387,51 @@ static void refs(void **state)
 		quote(quoted[0], sizeof(quoted[0]), cases[i].text);
 		quote(quoted[1], sizeof(quoted[1]), cases[i].want ? cases[i].want : "");
 		st_buf_init(&b, 4096);
-		rc = st_vocab_refs(&u, &text, &b, &e);
-		if (rc != (cases[i].want ? ST_OK : ST_EFORMAT))
+		rc = st_vocab_renumber(cases[i].file, &text, &fn, &b, &e);
+		if (rc != (!cases[i].want ? ST_EFORMAT : *want ? ST_OK : ST_EREFUSED))
 			fail_msg("case %zu: %d %s", i, rc, e.msg);
 		if (rc == ST_OK && (b.len != strlen(want) || memcmp(b.p, want, b.len) != 0))
 			fail_msg("case %zu: %.*s", i, (int)b.len, (const char *)b.p);
 		st_buf_release(&b);
 	}
-	st_vocab_union_release(&u);
+}
+
+/* How many ids there are in the value of a key. */
+static void ids_of_keys(void **state)
+{
+	static const struct {
+		const char *file, *key, *text;
+		size_t want;
+	} cases[] = {
+		{ "config.json", "pad_token_id", "1", 1 },
+		{ "config.json", "a.eos_token_id", "[1, 2,-1]", 2 },
+		{ "config.json", "pad_token_id", "null", 0 },
+		{ "tokenizer.json", "padding.pad_id", "1", 1 },
+		{ "tokenizer.json", "padding", "{'pad_id':1,'pad_type_id':2}", 1 },
+		{ "tokenizer.json", "padding.pad_token", "'1'", 0 },
+		{ "tokenizer.json", "model.unk_id", "3", 1 },
+		{ "tokenizer.json", "post_processor", "{'sep':['y',1],'cls':['z',2],'n':3}", 2 },
+		{ "tokenizer.json", "post_processor.special_tokens.x.ids", "[1,2]", 2 },
+		{ "tokenizer.json", "post_processor.special_tokens.x.ids[1]", "2", 1 },
+		{ "tokenizer.json", "post_processor.sep", "['y',2]", 1 },
+		{ "tokenizer.json", "post_processor.trim", "2", 0 },
+	};
+	char quoted[100];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct st_vocab_text text = { quoted, strlen(cases[i].text) };
+		size_t seen = 0;
+		const struct st_vocab_ids fn = { renumber, &seen };
+		struct st_err e = { 0 };
+		int rc;
+
+		quote(quoted, sizeof(quoted), cases[i].text);
+		rc = st_vocab_ids_in(cases[i].file, cases[i].key, strlen(cases[i].key), &text, &fn,
+				     &e);
+		if (rc != ST_OK || seen != cases[i].want)
+			fail_msg("case %zu: %d %s, %zu ids", i, rc, e.msg, seen);
+	}
 }
 
 /* The union has 5 tokens; sizes from 2 on had room for those of a side. */
@@ -381,7 +446,7 @@ static void sizes(void **state)
 		{ "{'vocab_size':1}", "{'vocab_size':1}" },
 		{ "{'vocab_size':5}", "{'vocab_size':5}" },
 		{ "{'vocab_size':4.0,'x':3,'y':[{'vocab_size':3}]}",
-		  "{'vocab_size':4.0,'x':3,'y':[{'vocab_size':3}]}" },
+		  "{'vocab_size':4.0,'x':3,'y':[{'vocab_size':5}]}" },
 		{ "{'vocab_size':'3'}", "{'vocab_size':'3'}" },
 		{ "{'vocab_size':99999999999999999999}", "{'vocab_size':99999999999999999999}" },
 		{ "[3]", "[3]" },
@@ -416,9 +481,9 @@ static void sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forms),  cmocka_unit_test(reads), cmocka_unit_test(joins),
-		cmocka_unit_test(unions), cmocka_unit_test(texts), cmocka_unit_test(refs),
-		cmocka_unit_test(sizes),
+		cmocka_unit_test(forms),       cmocka_unit_test(reads), cmocka_unit_test(joins),
+		cmocka_unit_test(unions),      cmocka_unit_test(texts), cmocka_unit_test(refs),
+		cmocka_unit_test(ids_of_keys), cmocka_unit_test(sizes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
