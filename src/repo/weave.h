@@ -14,7 +14,8 @@
  *	weave_unit.c	models in shards
  *	weave_index.c	and their indices
  *	weave_clash.c	a file against a directory
- *	weave_text.c	configurations by key, text by line
+ *	weave_text.c	text by line
+ *	weave_keys.c	configurations by key
  *	weave_vocab.c	vocabularies by token
  *	weave_tokens.c	which rows of a tensor are of whose tokens
  *	weave_ids.c	the same token by its number in each version

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An id in a configuration means a token. Versions that give their tokens different ids are compared
- * in common numbers, one for each token whatever its ids, and what comes of them is written in the
- * ids of the result's tokenizer:
+ * An id in a configuration means a token. Versions that give their tokens different ids are
+ * compared in common numbers, one for each token whatever its ids, and what comes of them is
+ * written in the ids of the result's tokenizer:
  *
  *	a token of ours		its id there
  *	another one		FRESH + a number of its own
