@@ -299,7 +299,8 @@ static int decide_shared(struct coming *k, const struct st_operand *base, bool d
 
 	if (rc != ST_OK)
 		return rc;
-	if (own.mixed || (differ && own.kept && !can_part(k, base, own.kept, own.side))) {
+	if (own.mixed || (differ && own.unsure) ||
+	    (differ && own.kept && !can_part(k, base, own.kept, own.side))) {
 		/* whatever the methods: no row is made of two tokens' */
 		conflict(k, ST_CONFLICT_VOCABULARY);
 		return ST_OK;

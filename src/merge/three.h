@@ -51,6 +51,7 @@ bool st_conflict_blends(enum st_conflict c);
 
 struct st_three_tokens { /* what the rows of a tensor are of, where they are of tokens */
 	bool mixed;	 /* of one row the sides do not all mean the same */
+	bool unsure;	 /* nobody can tell: what several sides changed is a conflict */
 	/* Else: rows from `kept` on are of tokens that only `side` has; 0: there are none. */
 	uint64_t kept;
 	size_t side;

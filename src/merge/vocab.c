@@ -499,7 +499,9 @@ static int number(struct st_vocab_union *u, const struct st_vocab *ours,
 				u->to[t->id] = id;
 			continue;
 		}
-		if (u->to[t->id] == ST_NO_TOKEN)
+		if (u->to[t->id] == ST_NO_TOKEN && !ours->n) /* which has no say then */
+			u->end = 1 + (u->to[t->id] = t->id);
+		else if (u->to[t->id] == ST_NO_TOKEN)
 			u->to[t->id] = u->end++;
 		rc = st_map_put(&u->added, t->text, t->len, u->to[t->id], NULL, NULL, e);
 	}

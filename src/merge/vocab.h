@@ -3,7 +3,7 @@
  * Vocabularies: which token has which row of an embedding, and two of them made one. Pure.
  *
  * In the union every token of ours keeps its id. Those that only theirs has come behind ours's
- * last, in the order of their ids there.
+ * last, in the order of their ids there. Where ours has none at all they keep theirs.
  */
 #ifndef ST_MERGE_VOCAB_H
 #define ST_MERGE_VOCAB_H

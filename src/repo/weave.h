@@ -280,7 +280,7 @@ ST_MUST int st_weave_resized(struct st_weave *w, const struct st_strand *s,
 			     const struct st_stage_row *row, struct st_err *e);
 
 /* weave_vocab.c */
-struct st_weave_vocab {	 /* of the nearest folder, upward, that has a tokenizer in ours */
+struct st_weave_vocab {	 /* of the nearest folder, upward, that has a tokenizer on some side */
 	const char *dir; /* with the slash; "" */
 	struct st_vocab base, ours, theirs;
 	struct st_vocab_union u;
@@ -311,6 +311,8 @@ void st_weave_vocab_release(struct st_weave *w);
 /* The file of that name right in the folder of `len` bytes of dir; NULL: there is none. */
 const struct st_stage_row *st_weave_beside(const struct st_index *x, const char *dir, size_t len,
 					   const char *name);
+/* Has the folder tokens in a file that is not read, and none that has all? */
+bool st_weave_has_pieces(const struct st_index *x, const char *dir);
 /* Adds the tokens of that file of the folder, if it is there. */
 ST_MUST int st_weave_vocab_file(struct st_weave *w, const struct st_index *x, const char *dir,
 				const char *name, struct st_vocab *v, struct st_err *e);

@@ -361,6 +361,11 @@ static int refuse_rows(const struct agreeing *k, const struct rows *r, const str
 {
 	struct st_quote qa, qb, qn;
 	char what[200], name[160] = "";
+	const char *how =
+		is ? "decide both alike, or with --vocab union, or stage the tokenizer's files with "
+		     "'strata add' first" :
+		     "decide for a version that has a row for each token, or for one without it, or "
+		     "stage a model of your own with 'strata add'";
 
 	if (r->it->name_len)
 		snprintf(name, sizeof(name), "tensor %s of ",
@@ -371,11 +376,9 @@ static int refuse_rows(const struct agreeing *k, const struct rows *r, const str
 	else
 		snprintf(what, sizeof(what), "which are %" PRIu64 ", but", r->n);
 	return st_fail(e, ST_EREFUSED,
-		       "%s'%s' would have the rows of %s, %s %s%s has %s as %" PRIu64
-		       ": decide both alike, or with --vocab union, or stage the tokenizer's files "
-		       "with 'strata add' first",
-		       name, r->it->path, name_of(k, r->side), what, k->dir, odd->file,
-		       st_quote(&qb, odd->text, odd->len), odd->id);
+		       "%s'%s' would have the rows of %s, %s %s%s has %s as %" PRIu64 ": %s", name,
+		       r->it->path, name_of(k, r->side), what, k->dir, odd->file,
+		       st_quote(&qb, odd->text, odd->len), odd->id, how);
 }
 
 /* A token of the tokenizer that has no row, where all that the side means have one. */
@@ -497,25 +500,36 @@ static int check_folder(struct st_weave *w, const struct st_index *x, const char
 	return rc;
 }
 
-int st_weave_agree(struct st_weave *w, const struct st_index *x, struct st_err *e)
+/* Of all folders that have some in one version. */
+static int check_folders(struct st_weave *w, const struct st_index *x, const struct st_index *of,
+			 struct st_map *seen, struct st_err *e)
 {
-	struct st_map seen;
 	int rc = ST_OK;
 
-	st_map_init(&seen);
-	for (size_t i = 0; rc == ST_OK && i < w->sides[0].nrows; i++) {
-		const char *path = w->sides[0].rows[i].path, *file = st_weave_file_name(path);
+	for (size_t i = 0; rc == ST_OK && i < of->nrows; i++) {
+		const char *path = of->rows[i].path, *file = st_weave_file_name(path);
 		const char *dir;
 		bool had = true;
 
 		if (!st_vocab_is_table(file))
 			continue;
 		dir = st_arena_dup(&w->arena, path, (size_t)(file - path), e);
-		rc = dir ? st_map_put(&seen, path, (size_t)(file - path), 1, &had, NULL, e) :
+		rc = dir ? st_map_put(seen, path, (size_t)(file - path), 1, &had, NULL, e) :
 			   (int)e->code;
 		if (rc == ST_OK && !had && !st_weave_same_tables(w, dir))
 			rc = check_folder(w, x, dir, e);
 	}
+	return rc;
+}
+
+int st_weave_agree(struct st_weave *w, const struct st_index *x, struct st_err *e)
+{
+	struct st_map seen;
+	int rc = ST_OK;
+
+	st_map_init(&seen);
+	for (size_t i = 0; rc == ST_OK && i < w->n; i++)
+		rc = check_folders(w, x, &w->sides[i], &seen, e);
 	st_map_release(&seen);
 	return rc;
 }

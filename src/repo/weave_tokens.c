@@ -89,8 +89,66 @@ static bool same_tokens(const struct st_vocab *a, const struct st_vocab *b)
 	return a->n == b->n && is_head(a, b);
 }
 
+/* Did one side add a file of all tokens that another one lacks, which changed the tokens? */
+static bool kinds_differ(const struct reading *k, size_t changed)
+{
+	const struct st_weave *w = k->w;
+	const size_t len = strlen(k->dir);
+
+	for (size_t kind = 0; kind < ST_VOCAB_WHOLE; kind++) {
+		const char *name = st_vocab_table(kind);
+
+		if (st_weave_beside(&w->base, k->dir, len, name) ||
+		    st_weave_beside(&w->sides[changed], k->dir, len, name))
+			continue;
+		for (size_t i = 0; i < w->n; i++)
+			if (i != changed && st_weave_beside(&w->sides[i], k->dir, len, name) &&
+			    !same_tokens(&k->side[i], &k->side[changed]))
+				return true;
+	}
+	return false;
+}
+
+/* Where those of added_tokens.json begin that follow one another up to the last: the tokens before
+ * them are in a file that is not read. */
+static int find_added(const struct st_vocab *v, uint64_t *first, struct st_err *e)
+{
+	size_t n;
+	bool *has = st_size(v->end, &n, e) == ST_OK ? st_calloc(n, sizeof(*has), e) : NULL;
+
+	if (!has)
+		return e->code;
+	for (size_t i = 0; i < v->n; i++)
+		has[v->v[i].id] = true;
+	for (*first = v->end; *first > 0 && has[*first - 1];)
+		--*first;
+	free(has);
+	return ST_OK;
+}
+
+/* The base has no tokens that can be read; those that the sides have may be what was there before,
+ * or new ones. */
+static int compare_added(struct reading *k, struct st_err *e)
+{
+	uint64_t least = UINT64_MAX, first = least;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < k->w->n; i++) {
+		rc = k->side[i].n ? find_added(&k->side[i], &first, e) : ST_OK;
+		least = first < least ? first : least;
+	}
+	if (rc != ST_OK || !least || least == UINT64_MAX ||
+	    !st_weave_has_pieces(&k->w->base, k->dir))
+		return rc;
+	k->k->base_end = least;
+	for (size_t i = 0; i < k->w->n; i++)
+		k->k->end[i] = k->side[i].n ? k->side[i].end : least;
+	k->k->what.unsure = k->k->any = true;
+	return ST_OK;
+}
+
 /* The sides that changed it, which `other` names, and what follows. */
-static void compare(struct reading *k)
+static int compare(struct reading *k, struct st_err *e)
 {
 	struct st_three_tokens *out = &k->k->what;
 	size_t n = k->w->n, changed = 0, first = 0;
@@ -102,16 +160,18 @@ static void compare(struct reading *k)
 		first = changed++ ? first : i;
 		k->k->moved = k->k->moved || !is_head(&k->base, &k->side[i]);
 		differ = differ || !same_tokens(&k->side[first], &k->side[i]) ||
-			 (k->torn && changed > 1);
+			 (k->torn && changed > 1) || kinds_differ(k, i);
 	}
 	k->k->clash = differ;
-	if (!changed || (!k->base.n && !differ)) /* the base's rows are of nothing */
-		return;
+	/* else the base's rows are of nothing that is read */
+	if (!changed || (!k->base.n && !differ))
+		return changed ? compare_added(k, e) : ST_OK;
 	out->mixed = differ || k->torn || !is_head(&k->base, &k->side[first]) ||
 		     (changed > 1 && changed < n);
 	out->side = first;
 	out->kept = out->mixed || changed == n ? 0 : k->base.end;
 	k->k->any = out->mixed || out->kept;
+	return ST_OK;
 }
 
 static int read_all(struct reading *k, struct st_err *e)
@@ -131,9 +191,7 @@ static int read_all(struct reading *k, struct st_err *e)
 		k->k->end[i] = k->side[i].n ? k->side[i].end : k->base.end;
 	}
 	k->k->base_end = k->base.end;
-	if (rc == ST_OK)
-		compare(k);
-	return rc;
+	return rc == ST_OK ? compare(k, e) : rc;
 }
 
 bool st_weave_same_tables(const struct st_weave *w, const char *dir)
@@ -409,6 +467,7 @@ int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *
 		said = model->t[i].ndim >= 1 && model->t[i].ndim <= 2 &&
 		       is_size(k, model->t[i].shape[0]);
 	/* Of a tensor that may be another one no rows are told apart: a conflict. */
-	*out = (struct st_three_tokens){ .mixed = !said };
+	*out = (struct st_three_tokens){ .mixed = !said && !k->what.unsure,
+					 .unsure = !said && k->what.unsure };
 	return ST_OK;
 }

@@ -27,39 +27,50 @@ const struct st_stage_row *st_weave_beside(const struct st_index *x, const char 
 	return st_index_find(x, path, len + n, NULL);
 }
 
-/* Is there a file of tokens right in that folder? Those besides are some, too: the others may be
- * in a file that is not read. */
-static bool has_vocab(const struct st_index *x, const char *dir, size_t len)
+/* Is there a file of tokens right in that folder, of the first kinds? Those besides are some, too:
+ * the others may be in a file that is not read. */
+static bool has_vocab(const struct st_index *x, const char *dir, size_t len, size_t kinds)
 {
 	const char *name;
 
-	for (size_t i = 0; (name = st_vocab_table(i)); i++)
+	for (size_t i = 0; i < kinds && (name = st_vocab_table(i)); i++)
 		if (st_weave_beside(x, dir, len, name))
 			return true;
 	return false;
 }
 
-/* Of sentencepiece, which has all tokens but those of added_tokens.json. */
-static int check_pieces(const struct st_weave *w, const char *dir, struct st_err *e)
+/* Of sentencepiece: all tokens but those of added_tokens.json. */
+static const struct st_stage_row *find_pieces(const struct st_index *x, const char *dir)
 {
 	static const char *const names[] = { "tokenizer.model", "spiece.model",
 					     "sentencepiece.bpe.model", "sentencepiece.model" };
-	const size_t len = strlen(dir);
+	const struct st_stage_row *found = NULL;
 
-	for (size_t i = 0; i < ST_VOCAB_WHOLE; i++)
-		if (st_weave_beside(&w->sides[0], dir, len, st_vocab_table(i)))
-			return ST_OK;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const struct st_stage_row *a = st_weave_beside(&w->sides[0], dir, len, names[i]);
-		const struct st_stage_row *b = st_weave_beside(&w->sides[1], dir, len, names[i]);
+	for (size_t i = 0; !found && i < sizeof(names) / sizeof(*names); i++)
+		found = st_weave_beside(x, dir, strlen(dir), names[i]);
+	return found;
+}
 
-		if (!st_weave_same(a, b))
-			return st_fail(e, ST_EREFUSED,
-				       "%s%s has tokens that are not read, and the sides' differ: "
-				       "decide for one side",
-				       dir, names[i]);
-	}
-	return ST_OK;
+bool st_weave_has_pieces(const struct st_index *x, const char *dir)
+{
+	return find_pieces(x, dir) && !has_vocab(x, dir, strlen(dir), ST_VOCAB_WHOLE);
+}
+
+/* What has tokens that are not read must be the same on both sides. */
+static int check_pieces(const struct st_weave *w, const char *dir, struct st_err *e)
+{
+	const bool ours = st_weave_has_pieces(&w->sides[0], dir);
+	const bool theirs = st_weave_has_pieces(&w->sides[1], dir);
+	const struct st_stage_row *a = find_pieces(&w->sides[0], dir);
+	const struct st_stage_row *b = find_pieces(&w->sides[1], dir);
+
+	if ((!ours && !theirs) || (ours && theirs && st_weave_same(a, b)))
+		return ST_OK;
+	return st_fail(
+		e, ST_EREFUSED,
+		"%s has tokens that are not read, and the sides' differ%s: decide for one side",
+		ours ? a->path : b->path,
+		ours && theirs ? "" : ", since one has all of them in another file");
 }
 
 bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
@@ -68,8 +79,9 @@ bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
 
 	for (;;) {
 		*len = n;
-		if (has_vocab(&w->sides[0], path, n))
-			return true;
+		for (size_t i = 0; i < w->n; i++)
+			if (has_vocab(&w->sides[i], path, n, SIZE_MAX))
+				return true;
 		if (n == 0)
 			return false;
 		for (n--; n > 0 && path[n - 1] != '/'; n--)

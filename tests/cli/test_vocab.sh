@@ -749,20 +749,38 @@ untouched() {
 	same emb 6 HEAD^1 6
 }
 
-# Ours has another kind of file besides, of the same tokens; theirs's new one would not be in it.
-kind_that_came() {
-	forked 'tokens 4 >vocab.txt; model m.safetensors emb:F32:4,4:1' \
-		"table tokenizer.json '$base'" 'tokens 4 B >vocab.txt; model m.safetensors emb:F32:5,4:3'
-	err 'token "B" of the tokenizer would be missing in tokenizer.json: ' strata merge side
+# One side has another kind of file besides, of the same tokens; the other one's new token would not
+# be in it.
+kind_that_came() { # ours theirs
+	forked 'tokens 4 >vocab.txt; model m.safetensors emb:F32:4,4:1' "$1" "$2"
+	rc 1 strata merge -q side
+	match '^  vocabulary +tokenizer.json$' strata status
+	match '^  vocabulary +vocab.txt$' strata status
+	match '^  vocabulary +m.safetensors::emb' strata status
+	err 'token "B" of the (union|tokenizer) would be missing in tokenizer.json: ' \
+		strata resolve '*' --vocab union
+	for t_how in ours:HEAD^1 theirs:HEAD^2; do
+		strata resolve -q '*' --${t_how%:*}
+		strata merge -q --continue
+		out '' strata diff ${t_how#*:} HEAD
+		strata merge -q --replay HEAD
+		strata undo -q
+		rc 1 strata merge -q side
+	done
+	strata merge -q --abort
 	out '' strata status -s
-	strata switch -q side
-	table tokenizer.json "$base_b"
-	strata add . && strata commit -q -m four
+	# given the same kinds of files, they can be joined
+	for t_branch in main side; do
+		strata switch -q $t_branch
+		if grep -q B vocab.txt; then table tokenizer.json "$base_b"; else table tokenizer.json "$base"; fi
+		strata add .
+		[ -z "$(strata status -s)" ] || strata commit -q -m four
+	done
 	strata switch -q main
 	rc 1 strata merge -q side
-	strata resolve -q '*' --theirs
-	strata merge -q --continue
-	out '' strata diff side HEAD
+	ends
+	grep -q B vocab.txt
+	grep -q B tokenizer.json
 }
 
 # Rows of the old tokens, which theirs gave other numbers; neither side has rows for new ones.
@@ -882,6 +900,9 @@ it 'ids alike of two tokens' ids_alike
 it 'an id that ours changed' id_of_one '{"pad_token_id": 4}' '{ }' 4 None 4
 it 'an id that theirs changed' id_of_one '{ }' '{"pad_token_id": 4}' None 4 5
 it 'an id of a token that both have' id_of_all
-it 'a kind of file that only ours has' kind_that_came
+it 'a kind of file that only ours has' kind_that_came "table tokenizer.json '$base'" \
+	'tokens 4 B >vocab.txt; model m.safetensors emb:F32:5,4:3'
+it 'a kind of file that only theirs has' kind_that_came \
+	'tokens 4 B >vocab.txt; model m.safetensors emb:F32:5,4:3' "table tokenizer.json '$base'"
 it 'rows of old tokens that got other numbers' old_rows
 finish

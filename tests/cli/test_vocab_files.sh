@@ -186,6 +186,37 @@ added_alone() {
 	strata merge -q --replay HEAD
 }
 
+# The first token besides, of one side: whether its row was there before nobody can tell, so that no
+# method joins the tensor where both changed it.
+added_first() { # ours theirs, the side with the token
+	forked 'echo pieces >tokenizer.model; model m.safetensors emb:F32:8,4:1
+		echo "{\"vocab_size\": 8}" >config.json' "$1" "$2"
+	rc 1 strata merge -q side --method linear
+	match '1 of 1 conflict' strata status
+	match '^  vocabulary +m.safetensors::emb ' strata status
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	out '{"A": 6}' cat added_tokens.json
+	same m.safetensors 6 "$3" m.safetensors 6
+	same m.safetensors 1 HEAD^1 m.safetensors 1
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge -q side --method linear
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '{"A": 6}' cat added_tokens.json
+	same m.safetensors 6 HEAD^2 m.safetensors 6
+}
+
+# What only one side changed is that side's.
+added_untrained() {
+	forked 'echo pieces >tokenizer.model; model m.safetensors emb:F32:8,4:1' \
+		'echo notes >notes' 'added "{\"A\": 6}" 6=60'
+	strata merge -q side
+	same m.safetensors 6 HEAD^2 m.safetensors 6
+	out '{"A": 6}' cat added_tokens.json
+}
+
 # The pieces are what nobody here reads.
 pieces_differ() {
 	forked 'echo pieces >tokenizer.model; added "{\"P\": 4}"' \
@@ -196,6 +227,33 @@ pieces_differ() {
 	strata resolve -q '*' --theirs
 	strata merge -q --continue
 	out '' strata diff HEAD^2 HEAD
+}
+
+# All tokens in a file that is not read here, and in one that is there.
+pieces_apart() {
+	forked 'echo pieces >tokenizer.model; added "{\"P\": 4}"' \
+		'added "{\"P\": 4, \"A\": 5}" 5=50' \
+		'tokenizer P B; train "5=55"'
+	rc 1 strata merge -q side
+	err "tokenizer.model has tokens that are not read, .* one has all of them in another file" \
+		strata resolve '*' --vocab union
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	out '' strata diff HEAD^1 HEAD
+}
+
+# Ours has an output layer, theirs has a token: nothing has a row for it there.
+rowless() {
+	forked 'tokenizer; echo "{\"vocab_size\": 4}" >config.json; model m.safetensors emb:F32:4,4:1' \
+		'model m.safetensors emb:F32:4,4:1 head:F32:4,4:7' \
+		'tokenizer B; echo "{\"vocab_size\": 5}" >config.json; model m.safetensors emb:F32:5,4:1'
+	rc 1 strata merge -q side
+	match '^  vocabulary +m.safetensors::head' strata status
+	err 'tensor "head" .* which are 4, but tokenizer.json has "B" as 4: decide for a version that has a row .*, or for one without it, or stage' \
+		strata resolve head --ours
+	strata resolve -q head --theirs
+	strata merge -q --continue
+	strata merge -q --replay HEAD
 }
 
 # ---- shards ----
@@ -376,6 +434,11 @@ it 'a row of no token that ours changed' gap main
 it 'numbers that are no ids' no_id
 it 'tokens besides a tokenizer.model' added_alone
 it 'tokens besides others' pieces_differ
+it 'the first token besides them, of ours' added_first 'added "{\"A\": 6}" "6=60 1=10"' 'train 2=20' HEAD^1
+it 'the first token besides them, of theirs' added_first 'train 2=20 6=61' 'added "{\"A\": 6}" "6=60 2=21"' HEAD^2
+it 'the first token besides what nobody trained' added_untrained
+it 'a tokenizer of another kind besides them' pieces_apart
+it 'an output layer without a row for a token' rowless
 it 'a shard that only ours changed' shard_grows 5:2 5:1
 it 'a shard that only theirs changed' shard_grows 5:1 5:2
 it 'tokens of one side after merges crosswise' crossed_then_added 4 5
