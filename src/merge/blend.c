@@ -36,6 +36,22 @@ struct output {
 	size_t bits;
 };
 
+/* The first element that the type cannot hold; k->n: there is none. */
+static size_t find_bad(const struct st_job *j, const struct st_block *k)
+{
+	const enum st_dtype t = j->b->dtype;
+	size_t bad;
+
+	if (j->b->allow_nonfinite && !j->casts)
+		return k->n;
+	bad = st_round_overflow(t, k->out, k->n);
+	while (j->casts && bad < k->n && !isfinite(k->out[bad]) && st_round_is_float(t)) {
+		bad++;
+		bad += st_round_overflow(t, k->out + bad, k->n - bad);
+	}
+	return bad;
+}
+
 static int apply_block(const struct st_job *j, const struct st_block *k, const struct st_pass *p,
 		       void *result, void *own, struct st_err *e)
 {
@@ -44,7 +60,7 @@ static int apply_block(const struct st_job *j, const struct st_block *k, const s
 	(void)p;
 	(void)own;
 	j->method->block[j->level](j, k);
-	bad = j->b->allow_nonfinite ? k->n : st_round_overflow(j->b->dtype, k->out, k->n);
+	bad = find_bad(j, k);
 	if (bad < k->n)
 		return st_fail(e, ST_EREFUSED,
 			       "element %" PRIu64 " becomes %g, which %s cannot hold", k->at + bad,
@@ -138,6 +154,7 @@ static int convert(const struct st_job *j, const struct st_blend_input *in, bool
 	one.nextra = 0;
 	one.allow_nonfinite = allow;
 	alone.b = &one;
+	alone.casts = allow && !j->b->allow_nonfinite;
 	alone.method = &cast;
 	return apply(&alone, to, arg, e);
 }

@@ -85,12 +85,12 @@ static const struct st_knode *member(const struct st_kdoc *d, const struct st_kn
 
 const struct st_knode *st_kdoc_child(const struct st_kdoc *d, const struct st_knode *x)
 {
-	return x->first ? &d->v[x->first - 1] : NULL;
+	return x && x->first ? &d->v[x->first - 1] : NULL;
 }
 
 const struct st_knode *st_kdoc_after(const struct st_kdoc *d, const struct st_knode *x)
 {
-	return x->next ? &d->v[x->next - 1] : NULL;
+	return x && x->next ? &d->v[x->next - 1] : NULL;
 }
 
 typedef bool alike_fn(const struct st_kdoc *da, const struct st_knode *a, const struct st_kdoc *db,
@@ -222,8 +222,9 @@ static bool all_are(const struct st_kmerge *k, const struct place *x, enum st_js
 	if (x->base && (x->base->type != type || (object && x->base->flow)))
 		return false;
 	for (size_t i = 0; i < k->k->n; i++)
-		if (!x->side[i] || x->side[i]->type != type || (object && x->side[i]->flow) ||
-		    (type == ST_JSON_ARRAY && (!x->base || x->side[i]->n != x->base->n)))
+		if (k->side[i].p &&
+		    (!x->side[i] || x->side[i]->type != type || (object && x->side[i]->flow) ||
+		     (type == ST_JSON_ARRAY && (!x->base || x->side[i]->n != x->base->n))))
 			return false;
 	return true;
 }

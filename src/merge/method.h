@@ -71,6 +71,7 @@ struct st_job {
 	struct st_arena arena; /* for state, until the end */
 	void *state;	       /* the method's; constant once planned */
 	bool finite;	       /* a pass has seen that all inputs are */
+	bool casts;	       /* one input is copied into another type: what is finite stays so */
 };
 
 struct st_method {

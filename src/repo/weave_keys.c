@@ -51,6 +51,7 @@ static int decide_key(void *arg, const char *key, size_t len, const struct st_ke
 	int rc = choose(x, ST_CONFLICT_SETTING, key, len, base, sides, &c, e);
 
 	*choice = c.how == ST_HOW_BASE ? x->n : c.side;
+	x->gone = x->gone || (rc == ST_OK && !len && !(*choice < x->n ? &sides[*choice] : base)->p);
 	return rc;
 }
 
@@ -63,9 +64,12 @@ static int find_from(struct st_texts *x, const struct st_oid *commit, const char
 	const struct st_stage_row *row;
 	struct st_vocab_text was;
 	struct st_buf b, common;
+	size_t part;
 	int rc = st_weave_strand_from(x->w, commit, x->s, &row, e);
 
 	*text = all;
+	if (rc == ST_OK && !row && st_weave_part(x->w, commit, &part))
+		return ST_OK; /* which removed it */
 	if (rc != ST_OK || !row)
 		return rc == ST_OK ? st_fail(e, ST_ENOTFOUND,
 					     "the version of --from has no file '%s'", x->s->path) :
@@ -231,6 +235,7 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 			return rc;
 	}
 	rc = own_from(x, len ? key : "", len, text, mine, e);
+	x->gone = x->gone || (rc == ST_OK && !len && *mine && !text->p);
 	if (rc != ST_OK || *mine || form == ST_VOCAB_NONE)
 		return rc;
 	if (form == ST_VOCAB_ID)
@@ -492,7 +497,8 @@ int st_texts_by_key(struct st_texts *x, bool *done, struct st_err *e)
 		*done = false;
 		rc = ST_OK;
 	} else if (rc == ST_OK) {
-		rc = store_keyed(x, &v, only, &out, e);
+		rc = x->gone ? st_weave_take(x->w, x->s, NULL, e) :
+			       store_keyed(x, &v, only, &out, e);
 	}
 	st_buf_release(&out);
 	st_buf_release(&v.base);

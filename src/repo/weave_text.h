@@ -16,6 +16,7 @@ struct st_texts {
 	size_t n;
 	bool clash;		  /* a file of tokens, or of ids, that several sides changed */
 	bool decided;		  /* some of its values were no matter of keys */
+	bool gone;		  /* a version was chosen that has not got it */
 	bool open;		  /* something of it is to be decided yet */
 	bool baseless;		  /* several bases have no answer for it: it is one conflict */
 	struct st_weave_ids *ids; /* which its versions have of tokens; NULL: numbers */

@@ -223,6 +223,35 @@ static bool moved(const struct st_unit_version *a, const struct st_unit_version 
 	return false;
 }
 
+/* The only file of a with tensors that b has in none; NULL: there is none, or *several. */
+static const char *only_file(const struct st_unit_version *a, const struct st_unit_version *b,
+			     bool *several)
+{
+	const char *path = NULL;
+	const void *name;
+	size_t pos = 0, len;
+	uint64_t at;
+
+	*several = false;
+	while (st_map_next(&a->home, &pos, &name, &len, &at)) {
+		if (st_map_get(&b->home, name, len, NULL))
+			continue;
+		*several = *several || (path && strcmp(path, a->rows[at]->path) != 0);
+		path = a->rows[at]->path;
+	}
+	return *several ? NULL : path;
+}
+
+/* May one that went from a file be one that came, by another name, in another file? */
+static bool may_move(const struct st_unit_version *base, const struct st_unit_version *side)
+{
+	bool many_from, many_to;
+	const char *from = only_file(base, side, &many_from);
+	const char *to = only_file(side, base, &many_to);
+
+	return (from || many_from) && (to || many_to) && (!from || !to || strcmp(from, to) != 0);
+}
+
 static bool same_files(const struct st_unit_version *a, const struct st_unit_version *b)
 {
 	if (a->n != b->n)
@@ -238,7 +267,8 @@ static bool same_files(const struct st_unit_version *a, const struct st_unit_ver
 static bool choose_pattern(const struct st_weave *w, struct st_weave_unit *u)
 {
 	for (u->pattern = 0; u->pattern < w->n; u->pattern++)
-		if (moved(&u->base, &u->side[u->pattern]))
+		if (moved(&u->base, &u->side[u->pattern]) ||
+		    may_move(&u->base, &u->side[u->pattern]))
 			return true;
 	u->pattern = 0;
 	for (size_t i = 1; i < w->n; i++) /* what came on several sides */

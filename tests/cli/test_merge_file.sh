@@ -135,6 +135,25 @@ whose_type() {
 	rm n.safetensors
 	strata merge-file -q --base base.safetensors a.safetensors b.safetensors --method base -o n.safetensors
 	match '"dtype":"BF16"' head -c 100 n.safetensors
+	# which must hold the values; what is not finite is copied as it is
+	python3 - <<-'END'
+	import struct
+	def put(name, dtype, data):
+	    head = ('{"t":{"dtype":"%s","shape":[4],"data_offsets":[0,%d]}}' % (dtype, len(data))).encode()
+	    head += b" " * (-len(head) % 8)
+	    open(name, "wb").write(struct.pack("<Q", len(head)) + head + data)
+	put("h.safetensors", "F16", struct.pack("<4e", 1, 2, 3, 4))
+	put("w.safetensors", "F32", struct.pack("<4f", float("nan"), float("inf"), 1, 70000))
+	put("v.safetensors", "F32", struct.pack("<4f", float("nan"), float("inf"), 1, 60000))
+	put("i.safetensors", "I16", struct.pack("<4h", 1, 2, 3, 4))
+	END
+	err "tensor 't'.*: element 3 becomes 70000, which f16 cannot hold" \
+		strata merge-file h.safetensors w.safetensors --method theirs -o n2.safetensors
+	err "element 0 becomes nan, which i16 cannot hold" \
+		strata merge-file i.safetensors v.safetensors --method theirs -o n2.safetensors
+	rc 1 test -e n2.safetensors
+	strata merge-file -q h.safetensors v.safetensors --method theirs -o n2.safetensors
+	strata merge-file -q h.safetensors w.safetensors --method theirs --allow-nonfinite -o n2.safetensors
 	# there is no such model
 	err "model of method 'theirs' is 2, but 1 other is merged" \
 		strata merge-file a.safetensors b.safetensors --method theirs:model=2 -o o.safetensors

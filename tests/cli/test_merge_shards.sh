@@ -867,6 +867,37 @@ one_layout() {
 	strata merge -q --replay HEAD
 }
 
+# Theirs calls all tensors otherwise, and one of them lies in the other file by its new name.
+renamed() { # seeds of p.a p.b p.c p.d: a | b c d
+	model "$(part 1 2)" p.a:F32:64:$1 --meta format=pt
+	model "$(part 2 2)" p.b:F32:32:$2 p.c:F32:64:$3 p.d:F32:16:$4 --meta format=pt
+	index 2 704 p.a=1 p.b=2 p.c=2 p.d=2
+}
+
+renamed_and_moved() {
+	repo
+	two 1 1 1 1
+	strata add . && strata commit -q -m base
+	strata branch side
+	two 2 3 1 1
+	strata commit -q -a -m ours
+	strata switch -q side
+	renamed 1 1 1 1
+	strata commit -q -a -m theirs
+	strata switch -q main
+	strata merge -q side
+	out "p.a
+p.b
+p.c
+p.d" sh -c 'strata ls --tensors HEAD | sed "s/.* //" | sort'
+	cp "$(part 1 2)" ../one.safetensors
+	cp "$(part 2 2)" ../two.safetensors
+	renamed 2 3 1 1
+	cmp "$(part 1 2)" ../one.safetensors
+	cmp "$(part 2 2)" ../two.safetensors
+	strata merge -q --replay HEAD
+}
+
 it 'a tensor that the other side moved is merged' other_side
 it 'and one that this side moved' this_side
 it 'more shards than before' more_shards
@@ -902,4 +933,5 @@ it 'settled by hand' layout_by_hand
 it 'staged by hand in part' layout_and_hand
 it 'a new cut that can be laid out' cut_and_values
 it 'a shard that cannot be laid out, and the index' one_layout
+it 'a tensor that was renamed and moved' renamed_and_moved
 finish

@@ -478,6 +478,36 @@ not_finite() {
 	strata fsck --full
 }
 
+# Of three versions two add a configuration, and the third one has none: it has no say in it, unless
+# it is chosen.
+json_of_two() {
+	repo
+	echo q >q && strata add . && strata commit -q -m base
+	for t_side in s1 s2; do strata branch $t_side; done
+	echo '{"a": 0, "b": 1}' >j.json && echo '[1]' >k.json && strata add . && strata commit -q -m ours
+	strata switch -q s1
+	echo '{"a": 2, "b": 1}' >j.json && echo '{"a": 1}' >k.json && strata add . && strata commit -q -m one
+	strata switch -q s2
+	echo w >w && strata add . && strata commit -q -m two
+	strata switch -q main
+	rc 1 strata merge s1 s2
+	match '^  configuration +j.json::a$' strata status
+	match '^  configuration +k.json$' strata status
+	for t_how in --side=2 --from=s2 --base; do
+		strata resolve -q '*' $t_how
+		out '{"b": 1}' cat j.json
+		rc 1 test -e k.json
+		strata resolve -q '*' --side=1
+		out '{"a": 2, "b": 1}' cat j.json
+		out '{"a": 1}' cat k.json
+	done
+	strata resolve -q '*' --base
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	rc 1 test -e k.json
+	out '' strata status -s
+}
+
 it 'decides, and decides anew' decides
 it 'by methods' methods
 it 'what a method cannot join' joins
@@ -493,4 +523,5 @@ it 'takes what a version calls otherwise, or has not' from_names
 it 'metadata of any version' metadata
 it 'what is not finite' not_finite
 it 'changes of the file stay' keeps_edits
+it 'configurations that not all of three versions have' json_of_two
 finish
