@@ -173,7 +173,7 @@ typedef struct strata_merge_files_options {
 	 * beside its adapter_config.json. */
 	const char *const *adapters;
 	size_t nadapters;
-	uint64_t seed;	      /* of random methods */
+	uint64_t seed;	      /* of random methods; where none is asked it must be 0 */
 	bool allow_nonfinite; /* else a weight that is not finite is STRATA_EREFUSED */
 	const char *out;      /* a file; a directory where ours is one or has shards. Not NULL */
 } strata_merge_files_options;
@@ -210,7 +210,7 @@ STRATA_API int strata_merge_files(const strata_merge_files_options *o, const str
 
 typedef struct strata_merge_recipe_options {
 	const char *recipe; /* a YAML file as mergekit reads it */
-	uint64_t seed;
+	uint64_t seed;	    /* as of strata_merge_files */
 	bool allow_nonfinite;
 	const char *out; /* as of strata_merge_files; ours is base_model, or the first model */
 } strata_merge_recipe_options;

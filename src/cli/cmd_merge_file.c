@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/merge_files.h"
+#include "cli/text.h"
 
 struct values {
 	const char *base, *method, *seed, *out;
@@ -80,7 +81,9 @@ static int read_options(const struct values *v, const struct cli_args *a,
 					   .nadapters = v->adapters.n,
 					   .allow_nonfinite = v->nonfinite,
 					   .out = v->out };
-	return merge_files_seed(v->seed, &o->seed, err);
+	if (v->seed && !parse_number(v->seed, &o->seed))
+		return cli_fail(err, STRATA_EUSAGE, "--seed: '%s' is no number", v->seed);
+	return STRATA_OK;
 }
 
 int cmd_merge_file(struct cli *c, int argc, char **argv, strata_error *err)

@@ -3,8 +3,6 @@
 
 #include "cli/text.h"
 
-#include <errno.h>
-
 static int json_line(struct cli *c, const strata_merged_tensor *t)
 {
 	strata_json *j = c->json;
@@ -84,20 +82,6 @@ int merge_files_end(const struct merge_files *m, int rc, const char *out,
 	fputs(strcmp(between, ", ") == 0 ? "\nwrote " : "no tensors\nwrote ", stdout);
 	cli_put_safe(stdout, out);
 	printf(", %s\n", human_bytes(r->bytes).s);
-	return STRATA_OK;
-}
-
-int merge_files_seed(const char *text, uint64_t *seed, strata_error *err)
-{
-	char *end;
-
-	*seed = 0;
-	if (!text)
-		return STRATA_OK;
-	errno = 0;
-	*seed = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno)
-		return cli_fail(err, STRATA_EUSAGE, "--seed %s is not a whole number", text);
 	return STRATA_OK;
 }
 

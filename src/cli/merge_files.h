@@ -14,8 +14,6 @@ int merge_files_tensor(void *arg, const strata_merged_tensor *t);
 /* The last lines. rc is what the merge returned; so is the result, or a failure to print. */
 int merge_files_end(const struct merge_files *m, int rc, const char *out,
 		    const strata_merge_files_result *r, strata_error *err);
-/* A number of --seed, 0 if text is NULL. */
-int merge_files_seed(const char *text, uint64_t *seed, strata_error *err);
 
 /* merge --recipe FILE -o OUT */
 int merge_recipe(struct cli *c, const strata_merge_recipe_options *o, bool json, strata_error *err);

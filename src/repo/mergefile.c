@@ -27,10 +27,25 @@ static int make_rules(struct run *x, struct st_err *e)
 	return rc;
 }
 
+static bool is_lora(const struct st_method_info *m)
+{
+	return strcmp(m->name, "lora") == 0;
+}
+
+static bool is_fisher(const struct st_method_info *m)
+{
+	return strcmp(m->name, "fisher") == 0;
+}
+
+static bool is_random(const struct st_method_info *m)
+{
+	return m->random;
+}
+
 /* Adapters are for lora; `ours` leaves tensors out of it. */
 static int check_adapters(const struct run *x, const struct st_method_info *info, struct st_err *e)
 {
-	const bool lora = strcmp(info->name, "lora") == 0;
+	const bool lora = is_lora(info);
 
 	if (lora && x->o->base)
 		return st_fail(e, ST_EUSAGE,
@@ -62,7 +77,7 @@ static int check_spec(const struct run *x, const struct st_spec *s, struct st_er
 	if (x->o->nmodels < info.min_models || x->o->nmodels > info.max_models)
 		return st_fail(e, ST_EUSAGE, "method %s does not merge %zu models", info.name,
 			       x->o->nmodels);
-	if (strcmp(info.name, "fisher") == 0 && x->o->nfisher != x->o->nmodels)
+	if (is_fisher(&info) && x->o->nfisher != x->o->nmodels)
 		return st_fail(e, ST_EUSAGE,
 			       "method fisher takes --fisher FILE once for each model: %zu are "
 			       "given, %zu needed",
@@ -70,20 +85,32 @@ static int check_spec(const struct run *x, const struct st_spec *s, struct st_er
 	return ST_OK;
 }
 
-static bool is_lora(const struct st_spec *s)
+/* Does a rule or the default name such a method? */
+static bool any(const struct run *x, bool (*is)(const struct st_method_info *m))
 {
 	struct st_method_info info;
 
-	st_method_of(s, &info);
-	return strcmp(info.name, "lora") == 0;
+	for (size_t i = 0; i < x->rules.n; i++) {
+		st_method_of(&x->rules.v[i].spec, &info);
+		if (is(&info))
+			return true;
+	}
+	if (!x->rules.has_default)
+		return false;
+	st_method_of(&x->rules.dflt, &info);
+	return is(&info);
 }
 
-static bool any_lora(const struct run *x)
+/* What was said for a method that is not asked was meant to do something. */
+static int check_meant(const struct run *x, struct st_err *e)
 {
-	for (size_t i = 0; i < x->rules.n; i++)
-		if (is_lora(&x->rules.v[i].spec))
-			return true;
-	return x->rules.has_default && is_lora(&x->rules.dflt);
+	if (x->o->nadapters && !any(x, is_lora))
+		return st_fail(e, ST_EUSAGE, "--adapter wants --method lora");
+	if (x->o->nfisher && !any(x, is_fisher))
+		return st_fail(e, ST_EUSAGE, "--fisher wants --method fisher");
+	if (x->o->seed && !any(x, is_random))
+		return st_fail(e, ST_EUSAGE, "--seed wants a method that draws random numbers");
+	return ST_OK;
 }
 
 /* Everything that needs no file is said before one is read. */
@@ -91,8 +118,8 @@ static int check_rules(const struct run *x, struct st_err *e)
 {
 	int rc = x->rules.has_default ? check_spec(x, &x->rules.dflt, e) : ST_OK;
 
-	if (rc == ST_OK && x->o->nadapters && !any_lora(x))
-		rc = st_fail(e, ST_EUSAGE, "--adapter wants --method lora");
+	if (rc == ST_OK)
+		rc = check_meant(x, e);
 	for (size_t i = 0; rc == ST_OK && i < x->rules.n; i++)
 		rc = check_spec(x, &x->rules.v[i].spec, e);
 	if (rc == ST_OK && !x->o->base && !x->rules.has_default && !x->rules.n)

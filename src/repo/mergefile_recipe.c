@@ -405,6 +405,22 @@ static int plan_slices(struct run *x, struct st_err *e)
 	return rc;
 }
 
+/* A seed was meant to do something. */
+static int check_seed(const struct run *x, struct st_err *e)
+{
+	struct st_method_info info;
+
+	for (size_t i = 0; i < x->p.n; i++) {
+		if (!x->p.v[i].spec)
+			continue;
+		st_method_of(x->p.v[i].spec, &info);
+		if (info.random)
+			return ST_OK;
+	}
+	return st_fail(e, ST_EUSAGE, "--seed wants a method that draws random numbers, not %s",
+		       x->r.method);
+}
+
 static int plan(struct run *x, struct st_err *e)
 {
 	struct slice g;
@@ -460,6 +476,8 @@ int st_verb_merge_recipe(const struct st_ctx *ctx, const strata_merge_recipe_opt
 		rc = open_models(&x, e);
 	if (rc == ST_OK)
 		rc = plan(&x, e);
+	if (rc == ST_OK && o->seed)
+		rc = check_seed(&x, e);
 	if (rc == ST_OK)
 		rc = st_mf_write(&x.p, o->out, &res->bytes, e);
 	for (size_t i = 0; i < x.n; i++)

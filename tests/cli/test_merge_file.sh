@@ -76,6 +76,36 @@ choosing() {
 	[ ! -e o.safetensors ]
 }
 
+# Options for a method that is not asked were meant to do something.
+meaningless() {
+	family
+	config='{"peft_type": "LORA", "r": 4, "lora_alpha": 8}'
+	mkdir ad
+	model ad/adapter_model.safetensors base_model.model.l.0.w.lora_A.weight:F32:4,40 base_model.model.l.0.w.lora_B.weight:F32:30,4
+	echo "$config" >ad/adapter_config.json
+	refused() { # WHY ARGUMENT...
+		t_why=$1
+		shift
+		rc 2 strata merge-file -o o.safetensors "$@"
+		grep -q -e "$t_why" "$t_tmp/err"
+		[ ! -e o.safetensors ]
+	}
+	refused '--fisher wants --method fisher' a.safetensors --method lora --adapter ad --fisher b.safetensors
+	refused '--fisher wants --method fisher' a.safetensors b.safetensors --method linear --fisher a.safetensors --fisher b.safetensors
+	refused '--fisher wants --method fisher' --base base.safetensors a.safetensors b.safetensors --fisher a.safetensors
+	refused '--adapter wants --method lora' --base base.safetensors a.safetensors b.safetensors --adapter ad
+	refused '--adapter is for method lora, not fisher' a.safetensors --method fisher --fisher a.safetensors --adapter ad
+	refused '--seed wants a method that draws' --base base.safetensors a.safetensors b.safetensors --method ties --seed 1
+	refused '--seed wants a method that draws' a.safetensors --method lora --adapter ad --seed 1
+	err 'Fisher information of a.safetensors is negative' strata merge-file a.safetensors b.safetensors --method linear \
+		--rule l.0.w=fisher --fisher a.safetensors --fisher a.safetensors --seed 0 -o o.safetensors
+	strata merge-file -q --base base.safetensors a.safetensors b.safetensors --method linear --rule 'l.*=dare-ties' \
+		--seed 1 -o o.safetensors
+	for t_option in --fisher --adapter --seed --rule; do
+		rc 2 strata average $t_option a.safetensors a.safetensors -o o.safetensors
+	done
+}
+
 # One side has added, removed, resized and retyped tensors.
 other_layout() {
 	model base.safetensors --meta k=v w:F32:30,40:1 gone:F32:5:2 big:F32:4,4:3 typed:F32:6:4
@@ -299,6 +329,7 @@ own_directories() {
 
 it 'settles one-sided changes bit for bit and asks about the rest' three_way
 it 'rules and methods decide' choosing
+it 'refuses options for methods that it does not use' meaningless
 it 'writes a layout of its own where tensors were added, removed or changed' other_layout
 it 'names each kind of conflict' conflicts
 it 'has the types of ours' whose_type

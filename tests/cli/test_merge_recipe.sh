@@ -137,6 +137,9 @@ refusals() {
 	rc 2 strata merge --recipe missing.yml -o m
 	rc 2 strata merge --recipe r.yml
 	rc 2 strata merge --recipe r.yml -o m HEAD
+	printf 'merge_method: linear\nmodels: [{model: a.safetensors}]\nparameters: {weight: 1}\n' >s.yml
+	rc 2 strata merge --recipe s.yml --seed 1 -o m
+	grep -q -e '--seed wants a method that draws random numbers, not linear' "$t_tmp/err"
 	rc 3 strata merge HEAD
 	[ ! -e m ]
 }
