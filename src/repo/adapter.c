@@ -347,12 +347,23 @@ static bool is_turned(const struct st_operand *w, const struct st_operand *a,
 	       b->shape[0] == w->shape[1] && b->shape[1] == a->shape[0];
 }
 
-static bool has_rank(const struct st_adapter_config *c, uint64_t rank)
+/* PEFT makes room for factors of the rank that its configuration says, and reads no others. */
+static int check_rank(const struct fitting *f, const struct st_operand *w, const struct item *it,
+		      uint64_t rank, struct st_err *e)
 {
-	for (size_t i = 0; i < c->nranks; i++)
-		if (c->ranks[i] == rank)
-			return true;
-	return rank && !c->nranks;
+	struct st_adapter_rank said;
+	struct st_quote qw, qp;
+
+	if (!rank)
+		return refuse(f, w->name, w->name_len, "has factors of rank 0", e);
+	if (st_adapter_rank_fits(&f->a->config, it->module, it->module_len, rank, &said))
+		return ST_OK;
+	return st_fail(e, ST_EREFUSED,
+		       "%s: %s has factors of rank %" PRIu64
+		       ", but adapter_config.json says %" PRIu64 "%s%s",
+		       f->a->path, st_quote(&qw, w->name, w->name_len), rank, said.rank,
+		       said.pattern ? " in rank_pattern, " : "",
+		       said.pattern ? st_quote(&qp, said.pattern, strlen(said.pattern)) : "");
 }
 
 static const char *wrong_type(const struct fitting *f, const struct st_operand *w,
@@ -381,9 +392,8 @@ static int check_factors(struct fitting *f, const struct st_operand *w, struct s
 	if (!straight && !turned)
 		return refuse(f, w->name, w->name_len, "has another shape than its factors make",
 			      e);
-	if (!has_rank(&f->a->config, a->shape[0]))
-		return refuse(f, w->name, w->name_len,
-			      "has factors of a rank that adapter_config.json does not say", e);
+	if (check_rank(f, w, &f->v[p->a], a->shape[0], e) != ST_OK)
+		return e->code;
 	p->how.transposed = straight && turned ? f->a->config.transposed : turned;
 	f->straight = f->straight || (!turned && w->ndim == 2);
 	f->turned = f->turned || (!straight && !p->embedding);

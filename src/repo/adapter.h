@@ -20,6 +20,11 @@ struct st_adapter_alpha { /* of modules whose name the pattern matches */
 	const char *pattern;
 	double alpha;
 };
+struct st_adapter_rank {
+	const char *pattern;
+	bool maybe; /* a regular expression: nobody knows which modules it matches */
+	uint64_t rank;
+};
 
 struct st_adapter_config {
 	struct st_arena arena;
@@ -29,8 +34,9 @@ struct st_adapter_config {
 	bool transposed;		 /* fan_in_fan_out: weights are in x out */
 	struct st_adapter_alpha *alphas; /* the first that matches decides */
 	size_t nalphas, cap_alphas;
-	uint64_t *ranks; /* that factors may have; none: any */
+	struct st_adapter_rank *ranks; /* likewise */
 	size_t nranks, cap_ranks;
+	uint64_t rank; /* of modules that no pattern matches; 0: any */
 };
 /* Released after a failure too. ST_EREFUSED: it says what strata cannot apply exactly; ST_EFORMAT:
  * something has a wrong type or value. */
@@ -41,6 +47,12 @@ void st_adapter_config_release(struct st_adapter_config *c);
 /* What the factors of a module are multiplied by. */
 double st_adapter_scale(const struct st_adapter_config *c, const char *module, size_t len,
 			uint64_t rank);
+/*
+ * May the factors of a module have this rank? If not, *said is another one, of this pattern or,
+ * NULL, of all.
+ */
+bool st_adapter_rank_fits(const struct st_adapter_config *c, const char *module, size_t len,
+			  uint64_t rank, struct st_adapter_rank *said);
 
 struct st_adapter_part { /* tensors of the adapter for one of the model; ST_MF_NONE: none */
 	size_t a, b;	 /* factors */

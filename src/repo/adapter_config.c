@@ -63,14 +63,6 @@ static bool yes(struct reading *r, const char *key)
 	return false;
 }
 
-static void add_rank(struct reading *r, uint64_t v)
-{
-	struct st_adapter_config *c = r->c;
-
-	if (st_json_ok(&r->j) && st_grow(&c->ranks, &c->cap_ranks, c->nranks + 1, r->e) == ST_OK)
-		c->ranks[c->nranks++] = v;
-}
-
 /* A member of the object of that key ("": the whole): its key, in the arena; NULL at the end. Of
  * keys that come twice Python takes the last, and strings of C end at a NUL: neither is guessed. */
 static const char *member(struct reading *r, const char *of)
@@ -143,13 +135,22 @@ static void read_alphas(struct reading *r)
 	}
 }
 
-/* Which module has which rank is seen from its factors. */
+/* A regular expression does no harm here: the factors show their rank. */
 static void read_ranks(struct reading *r)
 {
+	struct st_adapter_config *c = r->c;
+	const char *key;
+
 	if (!opens(r, "rank_pattern"))
 		return;
-	while (member(r, "rank_pattern"))
-		add_rank(r, rank(r, "rank_pattern"));
+	while ((key = member(r, "rank_pattern"))) {
+		const uint64_t v = rank(r, "rank_pattern");
+
+		if (!st_json_ok(&r->j) ||
+		    st_grow(&c->ranks, &c->cap_ranks, c->nranks + 1, r->e) != ST_OK)
+			return;
+		c->ranks[c->nranks++] = (struct st_adapter_rank){ key, !is_name(key), v };
+	}
 }
 
 /* Some ways to begin change the model's own weights, to which the factors then belong. */
@@ -223,7 +224,7 @@ static void read_member(struct reading *r, const char *key)
 		r->c->alpha = number(r, "lora_alpha");
 		r->c->has_alpha = true;
 	} else if (strcmp(key, "r") == 0) {
-		add_rank(r, rank(r, "r"));
+		r->c->rank = rank(r, "r");
 	} else if (strcmp(key, "use_rslora") == 0) {
 		r->c->root = yes(r, "use_rslora");
 	} else if (strcmp(key, "fan_in_fan_out") == 0) {
@@ -298,6 +299,21 @@ static bool matches(const char *pattern, const char *module, size_t len)
 		if (pattern[i] != '.' && pattern[i] != end[i])
 			return false;
 	return true;
+}
+
+bool st_adapter_rank_fits(const struct st_adapter_config *c, const char *module, size_t len,
+			  uint64_t rank, struct st_adapter_rank *said)
+{
+	*said = (struct st_adapter_rank){ .rank = c->rank };
+	for (size_t i = 0; i < c->nranks; i++) {
+		if (c->ranks[i].maybe && c->ranks[i].rank == rank)
+			return true;
+		if (!c->ranks[i].maybe && matches(c->ranks[i].pattern, module, len)) {
+			*said = c->ranks[i];
+			break;
+		}
+	}
+	return !said->rank || said->rank == rank;
 }
 
 double st_adapter_scale(const struct st_adapter_config *c, const char *module, size_t len,

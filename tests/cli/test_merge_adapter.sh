@@ -165,8 +165,8 @@ wrong_tensors() {
 	refused 'has another shape than its factors make' $A:F32:160 $B:F32:30,4
 	refused 'has another shape than its factors make' $A:F32:4,40,1 $B:F32:30,4
 	refused 'has another shape than its factors make' $P.n.lora_A.weight:F32:4,40 $P.n.lora_B.weight:F32:1,4
-	refused 'factors of a rank that adapter_config.json does not say' $A:F32:5,40 $B:F32:30,5
-	refused 'factors of a rank that adapter_config.json does not say' $A:F32:0,40 $B:F32:30,0
+	refused 'has factors of rank 5, but adapter_config.json says 4$' $A:F32:5,40 $B:F32:30,5
+	refused 'has factors of rank 0$' $A:F32:0,40 $B:F32:30,0
 	refused 'has factors that are no floating-point numbers' $A:I8:4,40 $B:F32:30,4
 	refused 'is there whole, and in another way too' $factors $P.l.0.q.weight:F32:30,40
 	refused 'has factors of two kinds' $A:F32:4,40 $P.l.0.q.lora_embedding_B:F32:40,4
@@ -180,6 +180,34 @@ wrong_tensors() {
 	refused '"l.0.q.weight" is quantised in the model' $factors
 	model m.safetensors l.0.q.weight:I8:30,40
 	refused '"l.0.q.weight" is quantised in the model' $factors
+}
+
+# As PEFT: the first pattern that matches the module's name, else r.
+ranks() {
+	family
+	lora a -o want.safetensors
+	for patterns in '"q": 4, "l.0.q": 3' '"l.1.q": 3' '"0.q": 4' '"^l.0.q": 4, "l.0.q": 3' '"^0.q": 3' '".q": 3, "x": 2' \
+		'"l\\\\.[02]\\\\.q": 4, "q": 3' '"[k-z]": 3'; do
+		config a "\"r\": 4, \"lora_alpha\": 8, \"rank_pattern\": {$patterns}"
+		lora a -o got.safetensors
+		cmp want.safetensors got.safetensors
+	done
+	config a '"lora_alpha": 8, "rank_pattern": {"l.1.q": 3}'
+	lora a -o got.safetensors
+	cmp want.safetensors got.safetensors
+	while IFS='|' read -r members why; do
+		config a "\"lora_alpha\": 8, $members"
+		rc 7 lora a -o no.safetensors
+		grep -q "a/adapter_model.safetensors: \"l.0.q.weight\" has factors of rank 4, but adapter_config.json says $why\$" "$t_tmp/err"
+		[ ! -e no.safetensors ]
+	done <<-'END'
+		"r": 4, "rank_pattern": {"l.0.q": 3}|3 in rank_pattern, "l.0.q"
+		"r": 4, "rank_pattern": {"l.1.q": 4, "q": 2}|2 in rank_pattern, "q"
+		"r": 2, "rank_pattern": {"l.1.q": 4}|2
+		"r": 4, "rank_pattern": {"l.[1-3].q": 3, "^l.0.q": 8}|8 in rank_pattern, "^l.0.q"
+		"r": 3, "rank_pattern": {"l.[1-3].q": 5}|3
+		"rank_pattern": {"q": 3, "l.0.q": 4}|3 in rank_pattern, "q"
+	END
 }
 
 wrong_config() {
@@ -292,6 +320,7 @@ one_result() {
 
 it 'adds factors, takes whole tensors, leaves the others' adds
 it 'alpha, rank and scale say how much' scales
+it 'factors have the rank that the configuration says' ranks
 it 'weights that lie transposed' transposed
 it 'finds the tensors of a model that was wrapped otherwise' names
 it 'refuses what cannot be applied as it is' wrong_tensors

@@ -5,6 +5,7 @@ what PEFT merges of both in double precision. Everything that computes is as pub
 
 Of each case FOLDER/NAME/base.TYPE.safetensors, the adapters, and merged.safetensors in f64.
 """
+import json
 import os
 import sys
 
@@ -65,11 +66,30 @@ CASES = {
     "pickle": [dict(r=2, lora_alpha=2, target_modules=["q_proj", "head"])],
     "two": [dict(r=4, lora_alpha=6, target_modules=["q_proj", "up"]),
             dict(r=2, lora_alpha=5, target_modules=["q_proj", "embed"], use_rslora=True)],
+    "patterns": [dict(r=4, lora_alpha=6, target_modules=["q_proj", "k_proj", "up"],
+                      rank_pattern={r"layers\.[01]\.q_proj": 5, "q_proj": 3, "k.proj": 2, "rojects": 9})],
+    "contradicts": [dict(r=4, lora_alpha=6, target_modules=["q_proj"])],
     "dora": [dict(r=4, lora_alpha=6, target_modules=["q_proj"], use_dora=True)],
     "pissa": [dict(r=4, lora_alpha=6, target_modules=["q_proj"], init_lora_weights="pissa")],
     "lora-bias": [dict(r=4, lora_alpha=6, target_modules=["q_proj"], lora_bias=True, init_lora_weights=False)],
     "mixed": [dict(r=4, lora_alpha=6, target_modules=["c_attn", "c_proj", "up"])],
 }
+
+
+def contradict(adapter, base):
+    """The configuration then says another rank than the factors have, which PEFT does not load."""
+    path = os.path.join(adapter, "adapter_config.json")
+    with open(path) as f:
+        config = json.load(f)
+    config["rank_pattern"] = {"layers.1.q_proj": 3}
+    with open(path, "w") as f:
+        json.dump(config, f)
+    try:
+        PeftModel.from_pretrained(base, adapter)
+    except RuntimeError as e:
+        assert "size mismatch" in str(e), e
+        return
+    raise AssertionError("PEFT loads factors of another rank")
 
 
 def make(folder, name, configs):
@@ -86,7 +106,9 @@ def make(folder, name, configs):
         tuned = get_peft_model(fresh, LoraConfig(**config))
         train(tuned)
         tuned.save_pretrained(to, safe_serialization=name != "pickle")
-        if name not in ("dora", "pissa", "lora-bias", "mixed"):
+        if name == "contradicts":
+            contradict(to, base)
+        elif name not in ("dora", "pissa", "lora-bias", "mixed"):
             again = PeftModel.from_pretrained(merged, to).double()
             merged = again.merge_and_unload()
     save_file(arrays(merged, "f8"), os.path.join(path, "merged.safetensors"))

@@ -14,9 +14,10 @@ from oracle import run, strata
 
 sys.dont_write_bytecode = True
 PYTHON = "/usr/bin/python3"  # Debian's, which has PyTorch
-MERGED = ["linear", "all", "conv1d", "conv1d-unsaid", "conv2d", "pickle", "two"]
+MERGED = ["linear", "all", "conv1d", "conv1d-unsaid", "conv2d", "pickle", "two", "patterns"]
 REFUSED = {"dora": "\"use_dora\" is set", "pissa": "init_lora_weights is \"pissa\"",
-           "lora-bias": "\"lora_bias\" is set", "mixed": "is square, and whether it is transposed cannot be told"}
+           "lora-bias": "\"lora_bias\" is set", "contradicts": "\"layers.1.q_proj.weight\" has factors of rank 4, but adapter_config.json says 3 in rank_pattern, "
+                          "\"layers.1.q_proj\"", "mixed": "is square, and whether it is transposed cannot be told"}
 
 
 def peft(*args):
