@@ -14,6 +14,18 @@
 
 #define BLOCK ST_BLEND_BLOCK
 
+/* Of types as large as a double's, or by large weights. */
+static bool may_overflow(const struct st_job *j, const double *weight)
+{
+	for (size_t i = 0; i < j->nmodels; i++) {
+		const enum st_dtype t = j->b->models[i].dtype;
+
+		if (t == ST_F64 || t == ST_C128 || fabs(weight[i]) > 0x1p800)
+			return true;
+	}
+	return false;
+}
+
 int st_mean_plan(struct st_job *j, bool normalize, struct st_err *e)
 {
 	struct st_mean *m = st_arena_alloc(&j->arena, sizeof(*m), e);
@@ -30,6 +42,8 @@ int st_mean_plan(struct st_job *j, bool normalize, struct st_err *e)
 	if (normalize && (sum == 0 || !isfinite(sum)))
 		return st_fail(e, ST_EUSAGE, "the weights add up to %g, so there is no mean", sum);
 	m->sum = normalize ? sum : 1;
+	m->normalize = normalize;
+	m->overflows = may_overflow(j, m->weight);
 	for (size_t i = 0; i < j->nmodels && equal; i++)
 		m->weight[i] = 1;
 	if (equal)
@@ -102,6 +116,67 @@ ST_BLEND_INLINE void agree(const struct st_job *j, const struct st_block *k)
 	}
 }
 
+/* ---- large numbers ---- */
+
+static bool all_finite(const double *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(v[i]))
+			return false;
+	return true;
+}
+
+static double clamped(double v, const double *x, size_t n)
+{
+	double low = x[0], high = x[0];
+
+	for (size_t i = 1; i < n; i++) {
+		low = x[i] < low ? x[i] : low;
+		high = x[i] > high ? x[i] : high;
+	}
+	return v < low ? low : v > high ? high : v;
+}
+
+double st_mean_of_large(const double *x, const double *weight, size_t n, bool normalize)
+{
+	const int room = 8; /* bits: ST_SPEC_VALUES numbers add up to less */
+	double top = 0, sum = 0, lost = 0, weights = 0, v;
+	bool inside = normalize;
+	int e;
+
+	if (!all_finite(x, n) || !all_finite(weight, n))
+		return NAN;
+	for (size_t i = 0; i < n; i++) {
+		top = fmax(top, fabs(weight[i]));
+		inside = inside && weight[i] >= 0;
+	}
+	frexp(top, &e);
+	for (size_t i = 0; i < n; i++) {
+		const double w = ldexp(weight[i], -e), b = ldexp(x[i], -room) * w;
+		const double s = sum + b, bb = s - sum;
+
+		lost += (sum - (s - bb)) + (b - bb);
+		sum = s;
+		weights += w;
+	}
+	v = ldexp((sum + lost) / (normalize ? weights : ldexp(1, -e)), room);
+	return inside ? clamped(v, x, n) : v;
+}
+
+static void mend(const struct st_job *j, const struct st_block *k, const struct st_mean *m)
+{
+	double x[ST_SPEC_VALUES], v;
+
+	for (size_t i = 0; i < k->n; i++) {
+		if (isfinite(k->out[i]))
+			continue;
+		for (size_t at = 0; at < j->nmodels; at++)
+			x[at] = k->model[at][i];
+		v = st_mean_of_large(x, m->weight, j->nmodels, m->normalize);
+		k->out[i] = isnan(v) ? k->out[i] : v;
+	}
+}
+
 ST_BLEND_INLINE void mean(const struct st_job *j, const struct st_block *k)
 {
 	const struct st_mean *m = j->state;
@@ -110,6 +185,8 @@ ST_BLEND_INLINE void mean(const struct st_job *j, const struct st_block *k)
 		two(k->out, k->model[0], k->model[1], m->weight[0], m->weight[1], m->sum);
 	else
 		several(j, k, m);
+	if (m->overflows)
+		mend(j, k, m);
 	if (m->agree)
 		agree(j, k);
 }

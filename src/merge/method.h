@@ -25,6 +25,7 @@ enum st_method_flags {
 	ST_METHOD_LORA = 8,	/* extra has pairs of factors */
 	ST_METHOD_RANKS = 16,	/* needs block.rank; blocks do not cross rows */
 	ST_METHOD_TWICE = 32,	/* plan reads all inputs */
+	ST_METHOD_MEAN = 64,	/* of equal models it is what they are, unless normalize is 0 */
 };
 
 enum st_choice { /* what `choose` returns beside the number of a model */

@@ -68,6 +68,22 @@ ST_BLEND_INLINE void add(double *restrict sum, double *restrict by, const double
 	}
 }
 
+/* Element i, of which a sum is not finite; the quotient stays where an input is not either. */
+static double large(const struct st_job *j, const struct st_block *k, const struct fisher *f,
+		    size_t i, double quotient)
+{
+	double x[ST_SPEC_VALUES], part[ST_SPEC_VALUES], mean;
+
+	for (size_t m = 0; m < j->nmodels; m++) {
+		const double info = k->extra[m][i];
+
+		x[m] = k->model[m][i];
+		part[m] = f->weight[m] * (info < f->floor ? f->floor : info);
+	}
+	mean = st_mean_of_large(x, part, j->nmodels, true);
+	return isnan(mean) ? quotient : mean;
+}
+
 ST_BLEND_INLINE void fisher(const struct st_job *j, const struct st_block *k,
 			    void (*mean)(const struct st_job *j, const struct st_block *k))
 {
@@ -87,7 +103,9 @@ ST_BLEND_INLINE void fisher(const struct st_job *j, const struct st_block *k,
 		if (same)
 			k->out[i] = k->model[0][i];
 		else if (by[i] != 0)
-			k->out[i] = sum[i] / by[i];
+			k->out[i] = isfinite(sum[i]) && isfinite(by[i]) ?
+					    sum[i] / by[i] :
+					    large(j, k, f, i, sum[i] / by[i]);
 	}
 }
 
@@ -107,7 +125,7 @@ const struct st_method st_method_fisher = {
 		  .min_models = 1,
 		  .max_models = ST_SPEC_VALUES },
 	ST_METHOD_PARAMS(params),
-	.flags = ST_METHOD_FISHER,
+	.flags = ST_METHOD_FISHER | ST_METHOD_MEAN,
 	.plan = plan,
 	.block = ST_BLEND_LEVELS(fisher),
 };

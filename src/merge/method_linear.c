@@ -26,7 +26,7 @@ const struct st_method st_method_linear = {
 		  .min_models = 1,
 		  .max_models = ST_SPEC_VALUES },
 	ST_METHOD_PARAMS(params),
-	.flags = ST_METHOD_INTEGERS | ST_METHOD_COMPLEX,
+	.flags = ST_METHOD_INTEGERS | ST_METHOD_COMPLEX | ST_METHOD_MEAN,
 	.plan = plan,
 	.block = ST_MEAN_LEVELS,
 	.codes = st_mean_codes,

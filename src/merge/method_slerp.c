@@ -100,7 +100,7 @@ const struct st_method st_method_slerp = {
 		  .max_models = 2 },
 	ST_METHOD_PARAMS(params),
 	.choose = choose,
-	.flags = ST_METHOD_TWICE,
+	.flags = ST_METHOD_TWICE | ST_METHOD_MEAN,
 	.plan = plan,
 	.block = ST_BLEND_LEVELS(slerp),
 };

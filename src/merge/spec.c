@@ -279,6 +279,13 @@ double st_spec_value(const struct st_spec *s, const char *name, size_t model, do
 	return 0;
 }
 
+bool st_spec_is_mean(const struct st_spec *s)
+{
+	const struct st_param *p = given(s, "normalize");
+
+	return s->method->flags & ST_METHOD_MEAN && (!p || p->v[0] != 0);
+}
+
 int st_spec_check_models(const struct st_spec *s, size_t nmodels, struct st_err *e)
 {
 	for (size_t i = 0; i < s->nparams; i++) {

@@ -70,6 +70,8 @@ ST_MUST int st_spec_text(const struct st_spec *s, struct st_buf *out, struct st_
  * The name must be one of the method's.
  */
 double st_spec_value(const struct st_spec *s, const char *name, size_t model, double layer);
+/* Is what it makes of equal models one of them, whatever they hold? */
+bool st_spec_is_mean(const struct st_spec *s);
 /* ST_EUSAGE: a parameter has one value a model, and not for so many. */
 ST_MUST int st_spec_check_models(const struct st_spec *s, size_t nmodels, struct st_err *e);
 /* ST_EUSAGE: of so many models in all, ours counted, it takes one that is not there. */

@@ -388,7 +388,17 @@ static int settle(struct planning *g, struct st_err *e)
 
 /* ---- without a base ---- */
 
-/* What is no floating-point number is often the same everywhere: positions, flags, counters. */
+/*
+ * Is it kept where it is the same in all models? What is no floating-point number often is:
+ * positions, flags, counters. Numbers need it only where they may be NaN, whose bits no arithmetic
+ * keeps.
+ */
+static bool kept_if_alike(const struct planning *g)
+{
+	return !st_mf_is_float(operand(g, 0)->dtype) ||
+	       (g->p->allow_nonfinite && g->spec && st_spec_is_mean(g->spec));
+}
+
 static int by_method(struct planning *g, struct st_err *e)
 {
 	bool chosen, alike;
@@ -398,7 +408,7 @@ static int by_method(struct planning *g, struct st_err *e)
 		return rc;
 	if (g->m->nadapters && g->spec)
 		return adapt(g, e);
-	if (!st_mf_is_float(operand(g, 0)->dtype)) {
+	if (kept_if_alike(g)) {
 		rc = all_alike(g, 0, &alike, e);
 		if (rc != ST_OK)
 			return rc;

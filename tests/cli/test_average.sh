@@ -30,6 +30,33 @@ wrote ab, 86 B' strata average a b -o ab
 	out '2 2 0 1' values a
 }
 
+# The mean of what is the same is that, also of NaN, whose bits no arithmetic keeps; a of F32.
+same() {
+	python3 - <<-'END'
+		import json, struct
+		v = [0x7fc01234, 0xffc00000, 0x7f800001, 0xff800000, 0x80000000, 1, 0x3f800000]
+		h = json.dumps({"v": {"dtype": "F32", "shape": [7], "data_offsets": [0, 28]}}).encode()
+		for name, last in ("a", v[6]), ("b", 0x40400000):
+		    open(name, "wb").write(struct.pack("<Q", len(h)) + h + struct.pack("<7I", *v[:6], last))
+	END
+	rc 7 strata average a -o x
+	rc 7 strata average a a -o x
+	[ ! -e x ]
+	for t_models in a 'a a' 'a a a'; do
+		rm -f x
+		strata average -q --allow-nonfinite $t_models -o x
+		cmp a x
+		strata merge-file -q --allow-nonfinite $t_models --method fedavg -o x
+		cmp a x
+	done
+	strata merge-file -q --allow-nonfinite a a --method slerp -o x
+	cmp a x
+	strata average -q --allow-nonfinite a b -o x
+	out 'nan nan nan -inf -0 1e-45 2' values x
+	strata merge-file -q --allow-nonfinite a a --method linear:normalize=0 -o x
+	out 'nan nan nan -inf -0 3e-45 2' values x
+}
+
 refusals() {
 	numbers a 1 2
 	numbers b 3 nan
@@ -83,6 +110,7 @@ json() {
 }
 
 it 'is the mean, weighted if asked' mean
+it 'of models that are the same is that' same
 it 'refuses what cannot be averaged' refusals
 it 'takes values by name from any container' formats
 it 'tells it in JSON' json

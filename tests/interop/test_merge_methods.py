@@ -9,6 +9,7 @@ import json
 import os
 import struct
 import sys
+from fractions import Fraction
 
 import oracle
 from oracle import strata
@@ -252,6 +253,50 @@ def means():
                                                    for n in SHAPES})
 
 
+def exact(x, w):
+    """Means of what each model has, rounded once."""
+    return np.array([float(sum(Fraction(wi) * Fraction(v) for wi, v in zip(w, xi)) / sum(map(Fraction, w)))
+                     for xi in zip(*x)])
+
+
+def large_numbers():
+    """Means of finite numbers are finite, though the sums of them are not."""
+    rng = np.random.default_rng(SEED)
+    top = np.finfo(np.float64).max
+    for models in 1, 2, 3, 5, 8:
+        x = [rng.uniform(-1, 1, 700) * top for _ in range(models)]
+        x[-1][:4] = [top, -top, top, 0.25]
+        for xi in x[:-1]:
+            xi[:4] = [top, -top, np.nextafter(top, 0), 5e-324]
+        info = [rng.random(700) * top for _ in range(models)]
+        for i in range(models):
+            write("%d.st" % i, {"w": x[i]}, "F64")
+            write("f%d.st" % i, {"w": info[i]}, "F64")
+        weights = [list(rng.random(models)), [1e300 * (i + 1) for i in range(models)]]
+        for spec, w, more in [("linear", [1] * models, [])] + \
+                [("fedavg:weight=" + "/".join(map(repr, map(float, w))), w, []) for w in weights] + \
+                [("fisher", None, [a for i in range(models) for a in ("--fisher", "f%d.st" % i)])]:
+            got = merge(spec, models, *more, base=False)["w"]
+            want = exact(x, w) if w else np.array([exact([[v] for v in xi], fi)[0]
+                                                   for xi, fi in zip(zip(*x), zip(*info))])
+            place = np.spacing(np.abs(x).max(axis=0) / 2)
+            far = np.abs(got / 2 - want / 2)
+            assert (far <= (0 if spec == "linear" and models <= 2 else 4) * place).all(), (spec, models)
+    # what is past the largest of the result's type is refused as ever
+    got = oracle.run(".", "merge-file", "0.st", "1.st", "--method", "linear:normalize=0", "-o", "no.st")
+    assert got.returncode == 7 and b"becomes inf, which f64 cannot hold" in got.stderr, got.stderr
+
+
+def two_are_rounded_once():
+    rng = np.random.default_rng(SEED)
+    x = [np.ldexp(rng.uniform(-1, 1, 20000), rng.integers(-60, 60, 20000)) for _ in range(2)]
+    x[1][::7] = np.ldexp(x[0][::7], -53) * 3  # ties, and just beside them
+    x[0][:2000] = np.ldexp(rng.integers(-9, 9, 2000), -1074)
+    for i in range(2):
+        write("%d.st" % i, {"w": x[i]}, "F64")
+    assert (merge("linear", 2, base=False)["w"] == exact(x, [1, 1])).all()
+
+
 def arcs():
     for kind in TYPES:
         each(kind, "slerp:t=0.3", 2, lambda n, b, x: slerp(b, x, 0.3))
@@ -324,8 +369,8 @@ def any_number_of_threads():
             assert oracle.same_bytes("out.st", "one.st"), "%s on %s threads" % (spec, jobs)
 
 
-TESTS = [means, arcs, over_layers, task_vectors, by_chance, angles_and_information,
-         any_number_of_threads]
+TESTS = [means, large_numbers, two_are_rounded_once, arcs, over_layers, task_vectors, by_chance,
+         angles_and_information, any_number_of_threads]
 
 
 def main():
