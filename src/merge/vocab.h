@@ -4,6 +4,12 @@
  *
  * In the union every token of ours keeps its id. Those that only theirs has come behind ours's
  * last, in the order of their ids there. Where ours has none at all they keep theirs.
+ *
+ *	vocab.c		which files hold tokens, and tables of them
+ *	vocab_items.c	members of such files
+ *	vocab_union.c	two tables made one
+ *	vocab_text.c	what becomes of the texts, vocab_merges.c of pairs, vocab_refs.c of ids
+ *			elsewhere
  */
 #ifndef ST_MERGE_VOCAB_H
 #define ST_MERGE_VOCAB_H
