@@ -152,15 +152,25 @@ static int number_of(const struct reading *x, double *out, struct st_err *e)
 	return own.code == ST_OK ? ST_OK : bad(x, "a number is expected", e);
 }
 
+static const struct {
+	const char *name;
+	enum st_dtype type;
+} types[] = {
+	{ "float16", ST_F16 }, { "bfloat16", ST_BF16 }, { "float32", ST_F32 }, { "float64", ST_F64 }
+};
+
+const char *st_mrecipe_dtype(const struct st_mrecipe *r)
+{
+	const enum st_dtype t = r->has_out ? r->out : r->dtype;
+
+	for (size_t i = 0; (r->has_out || r->has_dtype) && i < sizeof(types) / sizeof(*types); i++)
+		if (types[i].type == t)
+			return types[i].name;
+	return NULL;
+}
+
 static int dtype_of(const struct reading *x, bool *has, enum st_dtype *out, struct st_err *e)
 {
-	static const struct {
-		const char *name;
-		enum st_dtype type;
-	} types[] = { { "float16", ST_F16 },
-		      { "bfloat16", ST_BF16 },
-		      { "float32", ST_F32 },
-		      { "float64", ST_F64 } };
 	const char *s;
 	int rc;
 

@@ -81,6 +81,9 @@ ST_MUST int st_mrecipe_parse(struct st_mrecipe *r, const void *p, size_t len, co
 			     struct st_err *e);
 void st_mrecipe_release(struct st_mrecipe *r);
 
+/* What it says of the result's type, as it says it; NULL: nothing. */
+const char *st_mrecipe_dtype(const struct st_mrecipe *r);
+
 struct st_mrecipe_name {
 	const char *p;
 	size_t len;

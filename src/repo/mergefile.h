@@ -68,8 +68,10 @@ struct st_mf_plan {
 	const struct st_mf_model *container;	 /* gives layout, glue and file names */
 	const struct st_mf_model *const *models; /* every operand that is read */
 	size_t nmodels;
-	bool single;	 /* the result is one file of its own layout, whatever the container is */
-	uint64_t layers; /* that the settings beside it are to say; 0: what they say */
+	bool single; /* the result is one file of its own layout, whatever the container is */
+	/* That the settings beside it are to say; 0 and NULL: what they say. */
+	uint64_t layers;
+	const char *dtype; /* in PyTorch's words */
 	struct st_mf_out *v;
 	size_t n, cap;
 	uint64_t seed;

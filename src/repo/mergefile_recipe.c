@@ -428,6 +428,7 @@ static int plan(struct run *x, struct st_err *e)
 
 	x->p.models = x->all;
 	x->p.nmodels = x->n;
+	x->p.dtype = st_mrecipe_dtype(&x->r);
 	if (x->r.layers) {
 		x->p.container = &x->models[0];
 		return plan_slices(x, e);

@@ -311,58 +311,83 @@ static int copy_beside(const char *from, const char *dir, const char *name, stru
 	return rc;
 }
 
-/* The number in a JSON object's member, if it has such a one: where it stands. */
-static bool find_layers(const struct st_buf *b, size_t *at, size_t *n)
+struct setting { /* of a JSON object: the first member that has one of the names and the type */
+	const char *names[4];
+	enum st_json_type type;
+	const char *text; /* what it becomes */
+};
+
+static bool is_setting(const struct setting *s, const char *key, enum st_json_type type)
 {
-	static const char *const names[] = { "num_hidden_layers", "n_layer", "num_layers" };
+	for (size_t i = 0; s->names[i]; i++)
+		if (strcmp(key, s->names[i]) == 0)
+			return type == s->type;
+	return false;
+}
+
+/* Where its value stands. */
+static bool find_setting(const struct st_buf *b, const struct setting *s, size_t *at, size_t *n)
+{
 	struct st_err e = { 0 };
+	const char *key, *raw = NULL;
 	bool found = false;
-	const char *key, *raw;
 	struct st_json j;
 
 	st_json_init(&j, b->p, b->len, ST_JSON_DEPTH, &e);
 	if (st_json_object(&j))
-		while ((key = st_json_key(&j, NULL))) {
-			bool ours = false;
-
-			for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-				ours = ours || strcmp(key, names[i]) == 0;
-			ours = ours && st_json_peek(&j) == ST_JSON_NUMBER;
+		while (!found && (key = st_json_key(&j, NULL))) {
+			found = is_setting(s, key, st_json_peek(&j));
 			raw = st_json_raw(&j, n);
-			found = found || (ours && raw);
-			if (ours && raw) {
-				*at = (size_t)(raw - (const char *)b->p);
-				break;
-			}
+			found = found && raw;
 		}
+	if (found)
+		*at = (size_t)(raw - (const char *)b->p);
 	st_json_release(&j);
 	return found;
 }
 
-/* A model's settings say how many layers it has. */
-static int copy_settings(const char *from, const char *dir, const char *name, uint64_t layers,
-			 struct st_err *e)
+static int change_setting(struct st_buf *b, const struct setting *s, struct st_err *e)
 {
-	struct st_buf b, out;
+	struct st_buf out;
 	size_t at, n;
 	int rc;
 
-	st_buf_init(&b, (size_t)BESIDE_MAX);
-	st_buf_init(&out, (size_t)BESIDE_MAX + 32);
-	rc = st_file_slurp(&b, from, e);
-	if (rc == ST_OK && find_layers(&b, &at, &n)) {
-		rc = st_buf_add(&out, b.p, at, e);
-		if (rc == ST_OK)
-			rc = st_buf_addf(&out, e, "%" PRIu64, layers);
-		if (rc == ST_OK)
-			rc = st_buf_add(&out, b.p + at + n, b.len - at - n, e);
-	} else if (rc == ST_OK) {
-		rc = st_buf_add(&out, b.p, b.len, e);
-	}
+	if (!find_setting(b, s, &at, &n))
+		return ST_OK;
+	st_buf_init(&out, (size_t)BESIDE_MAX + 64);
+	rc = st_buf_add(&out, b->p, at, e);
 	if (rc == ST_OK)
-		rc = put_text(dir, name, &out, e);
+		rc = st_buf_addstr(&out, s->text, e);
+	if (rc == ST_OK)
+		rc = st_buf_add(&out, b->p + at + n, b->len - at - n, e);
+	st_buf_release(b);
+	*b = out;
+	return rc;
+}
+
+/* A model's settings say how many layers it has, and in which type it is to be loaded. */
+static int copy_settings(const struct st_mf_plan *p, const char *from, const char *dir,
+			 const char *name, struct st_err *e)
+{
+	char layers_text[32], dtype_text[32];
+	const struct setting layers = { { "num_hidden_layers", "n_layer", "num_layers" },
+					ST_JSON_NUMBER,
+					layers_text };
+	const struct setting dtype = { { "torch_dtype", "dtype" }, ST_JSON_STRING, dtype_text };
+	struct st_buf b;
+	int rc;
+
+	snprintf(layers_text, sizeof(layers_text), "%" PRIu64, p->layers);
+	snprintf(dtype_text, sizeof(dtype_text), "\"%s\"", p->dtype ? p->dtype : "");
+	st_buf_init(&b, (size_t)BESIDE_MAX);
+	rc = st_file_slurp(&b, from, e);
+	if (rc == ST_OK && p->layers)
+		rc = change_setting(&b, &layers, e);
+	if (rc == ST_OK && p->dtype)
+		rc = change_setting(&b, &dtype, e);
+	if (rc == ST_OK)
+		rc = put_text(dir, name, &b, e);
 	st_buf_release(&b);
-	st_buf_release(&out);
 	return rc;
 }
 
@@ -463,8 +488,8 @@ static int copy_others(const struct st_mf_plan *p, const char *dir, struct st_er
 		if (!path)
 			rc = e->code;
 		else if (comes_along(p, path, de->d_name))
-			rc = p->layers && strcmp(de->d_name, "config.json") == 0 ?
-				     copy_settings(path, dir, de->d_name, p->layers, e) :
+			rc = strcmp(de->d_name, "config.json") == 0 ?
+				     copy_settings(p, path, dir, de->d_name, e) :
 				     copy_beside(path, dir, de->d_name, e);
 		free(path);
 	}

@@ -75,6 +75,18 @@ layers() {
 	rc 2 strata merge --recipe r.yml -o other
 	grep -q 'has no layer 2, which r.yml asks for' "$t_tmp/err"
 	[ ! -e other ]
+	# and in which type transformers loads it
+	echo '{"torch_dtype": "float32", "num_hidden_layers": 9, "b": {"torch_dtype": "float32"}}' >dir/config.json
+	sed -i 's/\[1, 3\]}\]$/[0, 1]}]/' r.yml
+	strata merge -q --recipe r.yml -o same
+	out '{"torch_dtype": "float32", "num_hidden_layers": 2, "b": {"torch_dtype": "float32"}}' cat same/config.json
+	echo 'dtype: bfloat16' >>r.yml
+	strata merge -q --recipe r.yml -o half
+	out '{"torch_dtype": "bfloat16", "num_hidden_layers": 2, "b": {"torch_dtype": "float32"}}' cat half/config.json
+	printf 'merge_method: linear\nmodels: [{model: dir}]\nparameters: {weight: 1}\ndtype: float32\nout_dtype: float16\n' >r.yml
+	echo '{"dtype": "float32", "num_hidden_layers": 2}' >dir/config.json
+	strata merge -q --recipe r.yml -o out16
+	out '{"dtype": "float16", "num_hidden_layers": 2}' cat out16/config.json
 }
 
 # As mergekit: what is said of one model by that model's names, what is said of all by the result's
