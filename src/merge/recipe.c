@@ -376,6 +376,8 @@ static int set(struct reading *x, struct st_err *e)
 
 	if (rc != ST_OK)
 		return rc;
+	if (x->path[0].item)
+		return bad(x, "one recipe is expected, not a list or several documents", e);
 	if (word_at(x, 0, "models"))
 		return set_model(x, e);
 	if (word_at(x, 0, "slices"))
@@ -396,7 +398,7 @@ static int set(struct reading *x, struct st_err *e)
 		return set_tokenizer(x, e);
 	if (word_at(x, 0, "modules") || word_at(x, 0, "chat_template"))
 		return bad(x, "strata has nothing like this yet", e);
-	return unknown(x, known, x->path[0].item ? "" : x->path[0].word, e);
+	return unknown(x, known, x->path[0].word, e);
 }
 
 /* ---- what must be there ---- */

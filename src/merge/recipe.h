@@ -105,7 +105,7 @@ ST_MUST int st_mrecipe_spec(const struct st_mrecipe *r, const struct st_mrecipe_
 			    const size_t *order, size_t n, struct st_buf *out, struct st_err *e);
 
 enum st_mrecipe_kind {
-	ST_MRECIPE_ALL,	 /* merges all sources; a base that is among them like the others */
+	ST_MRECIPE_ALL,	 /* merges all sources and the base, which is one like the others */
 	ST_MRECIPE_PAIR, /* the base and one other */
 	ST_MRECIPE_DIFF, /* differences of the others from the base */
 	ST_MRECIPE_ONE	 /* takes its only source */

@@ -236,8 +236,10 @@ static int value_of(const struct st_mrecipe *r, const struct st_mrecipe_at *at, 
 	if (!isnan(w->dflt))
 		return ST_OK;
 	return st_fail(e, ST_EUSAGE, "the recipe does not say %s of %s for %.*s", w->theirs,
-		       source == SIZE_MAX ? r->method : s->v[source].model, (int)a.tensor->len,
-		       a.tensor->p);
+		       source != SIZE_MAX		 ? s->v[source].model :
+		       w->where == EACH && r->base_model ? r->base_model :
+							   r->method,
+		       (int)a.tensor->len, a.tensor->p);
 }
 
 static int put_value(struct st_buf *out, double v, struct st_err *e)

@@ -54,8 +54,12 @@ static int open_model(struct run *x, const char *path, struct st_err *e)
 	if (rc == ST_ENOTFOUND)
 		return st_wrap(e,
 			       "%s: a model is a local directory or file; one of a hub is "
-			       "downloaded first",
-			       x->o->recipe);
+			       "downloaded first%s",
+			       x->o->recipe,
+			       strchr(path, '+') ?
+				       ", and one with an adapter behind a + is made by "
+				       "'strata merge-file --method lora' first" :
+				       "");
 	return rc;
 }
 
@@ -90,9 +94,29 @@ struct slice {
 	uint64_t offset, layers; /* this layer of each range; how many there are */
 };
 
+/* Which of the base's layers belong to a slice is clear where all its sources have the same. */
+static int check_base_layers(const struct slice *g, struct st_err *e)
+{
+	for (size_t k = 1; g->x->r.layers && g->base_source == NO_SOURCE && k < g->s->n; k++)
+		if (g->s->v[k].from != g->s->v[0].from)
+			return st_fail(e, ST_EUSAGE,
+				       "%s, line %" PRIu32
+				       ": sources of a slice have different layers: the "
+				       "base_model and its layer_range have to be among them",
+				       g->x->o->recipe, g->s->v[k].line);
+	return ST_OK;
+}
+
+/* As mergekit: a base_model that is none of the models is one more, with what is said of all. */
+static bool base_is_one_more(const struct slice *g)
+{
+	return g->base && g->base_source == NO_SOURCE && !g->x->r.layers;
+}
+
 static int choose_order(struct slice *g, struct st_err *e)
 {
 	const enum st_mrecipe_kind kind = st_mrecipe_kind(&g->x->r);
+	const bool all = kind == ST_MRECIPE_ALL || kind == ST_MRECIPE_ONE;
 
 	g->order = st_calloc(g->s->n + 1, sizeof(*g->order), e);
 	if (!g->order)
@@ -100,8 +124,10 @@ static int choose_order(struct slice *g, struct st_err *e)
 	if (kind == ST_MRECIPE_PAIR)
 		g->order[g->n++] = g->base_source;
 	for (size_t k = 0; k < g->s->n; k++)
-		if (kind == ST_MRECIPE_ALL || kind == ST_MRECIPE_ONE || k != g->base_source)
+		if (all || k != g->base_source)
 			g->order[g->n++] = k;
+	if (all && base_is_one_more(g))
+		g->order[g->n++] = NO_SOURCE;
 	if ((kind == ST_MRECIPE_PAIR || kind == ST_MRECIPE_DIFF) && !g->base)
 		return st_fail(e, ST_EUSAGE, "%s: %s needs a base_model", g->x->o->recipe,
 			       g->x->r.method);
@@ -114,7 +140,7 @@ static int choose_order(struct slice *g, struct st_err *e)
 	if (g->n == 0)
 		return st_fail(e, ST_EUSAGE, "%s: no models beside the base_model",
 			       g->x->o->recipe);
-	return ST_OK;
+	return all ? ST_OK : check_base_layers(g, e);
 }
 
 static int slice_init(struct slice *g, struct run *x, size_t i, struct st_err *e)
@@ -318,9 +344,7 @@ static double place(uint64_t layer, uint64_t layers)
 
 static const struct st_mf_model *reference(const struct slice *g)
 {
-	return g->base && st_mrecipe_kind(&g->x->r) != ST_MRECIPE_ALL ?
-		       g->base :
-		       source_model(g, g->order[0]);
+	return g->base ? g->base : source_model(g, g->order[0]);
 }
 
 static int plan_whole(struct slice *g, struct st_err *e)

@@ -89,6 +89,48 @@ layers() {
 	out '{"dtype": "float16", "num_hidden_layers": 2}' cat out16/config.json
 }
 
+# As mergekit: a base_model that is none of the models is merged, too, where all are; settings are its.
+bases() {
+	family
+	strata average -q --weights 1,1,1 a.safetensors b.safetensors base.safetensors -o three.safetensors
+	printf 'merge_method: linear\nbase_model: base.safetensors\nmodels: [{model: a.safetensors}, {model: b.safetensors}]\n' >r.yml
+	rc 2 strata merge --recipe r.yml -o m.safetensors
+	printf 'parameters: {weight: 2}\n' >>r.yml
+	strata merge -q --recipe r.yml -o m.safetensors
+	for n in l.0.w embed; do
+		[ "$(tensor m.safetensors $n)" = "$(tensor three.safetensors $n)" ]
+	done
+	match '"of":"base"' strata inspect --json m.safetensors
+	sed -i 's/^models.*/models: [{model: a.safetensors, parameters: {weight: 1}}, {model: b.safetensors, parameters: {weight: 1}}]/
+		/^parameters/d' r.yml
+	rc 2 strata merge --recipe r.yml -o m2.safetensors
+	grep -q 'the recipe does not say weight of base.safetensors for l.0.w' "$t_tmp/err"
+	sed -i 's/^base_model.*/base_model: b.safetensors/' r.yml
+	mkdir dir
+	cp b.safetensors dir/model.safetensors
+	echo '{"of": "b"}' >dir/config.json
+	sed 's/b.safetensors/dir/' r.yml >s.yml
+	strata merge -q --recipe s.yml -o out
+	out '{"of": "b"}' cat out/config.json
+	strata average -q a.safetensors b.safetensors -o two.safetensors
+	[ "$(tensor out/model.safetensors l.1.w)" = "$(tensor two.safetensors l.1.w)" ]
+	printf 'merge_method: passthrough\nbase_model: base.safetensors\nmodels: [{model: a.safetensors}]\n' >r.yml
+	rc 2 strata merge --recipe r.yml -o m2.safetensors
+	grep -q 'passthrough takes one model a slice' "$t_tmp/err"
+	cat >r.yml <<-'END'
+		merge_method: ties
+		base_model: base.safetensors
+		slices:
+		  - sources:
+		      - {model: a.safetensors, layer_range: [0, 1], parameters: {weight: 1}}
+		      - {model: b.safetensors, layer_range: [1, 2], parameters: {weight: 1}}
+	END
+	rc 2 strata merge --recipe r.yml -o m2.safetensors
+	grep -q 'r.yml, line 6: sources of a slice have different layers: the base_model and its layer_range have to be' "$t_tmp/err"
+	sed -i 's/\[0, 1\]/[1, 2]/' r.yml
+	strata merge -q --recipe r.yml -o m2.safetensors
+}
+
 # As mergekit: what is said of one model by that model's names, what is said of all by the result's
 filters() {
 	family
@@ -150,6 +192,10 @@ refusals() {
 	rc 2 strata merge --recipe r.yml
 	rc 2 strata merge --recipe r.yml -o m HEAD
 	printf 'merge_method: linear\nmodels: [{model: a.safetensors}]\nparameters: {weight: 1}\n' >s.yml
+	printf 'merge_method: linear\nmodels: [{model: a.safetensors+tuned}]\nparameters: {weight: 1}\n' >t.yml
+	err "adapter behind a \\+ is made by 'strata merge-file --method lora' first" strata merge --recipe t.yml -o m
+	printf -- '---\nmerge_method: linear\n---\nmerge_method: slerp\n' >t.yml
+	err 'line 2: one recipe is expected, not a list or several documents' strata merge --recipe t.yml -o m
 	rc 2 strata merge --recipe s.yml --seed 1 -o m
 	grep -q -e '--seed wants a method that draws random numbers, not linear' "$t_tmp/err"
 	rc 3 strata merge HEAD
@@ -159,6 +205,7 @@ refusals() {
 it 'reads methods, weights over layers, filters and types' methods
 it 'gives the numbers of merge-file' like_merge_file
 it 'puts layers together' layers
+it 'merges a base_model that is none of the models as mergekit does' bases
 it 'filters by names, gradients within them' filters
 it 'says what it does not understand, and where' refusals
 

@@ -165,6 +165,8 @@ RECIPES = {
         "      - {model: one, layer_range: [%d, %d], parameters: {weight: 1}}\n"
         "      - {model: two, layer_range: [%d, %d], parameters: {weight: [0, 1, 3]}}\n" % (at, at + 2, at, at + 2)
         for at in (0, 2)) + "dtype: float32\n",
+    "base_too": "merge_method: linear\nbase_model: one\nmodels: [{model: two}]\n"
+                "parameters: {weight: [{filter: mlp, value: [1, 5]}, {value: 2}]}\ndtype: float32\n",
     "slices": "merge_method: passthrough\nslices:\n"
               "  - sources: [{model: a, layer_range: [0, 4]}]\n"
               "  - sources: [{model: b, layer_range: [2, 6]}]\n",
@@ -245,6 +247,14 @@ def llama(name, fill):
         "tie_word_embeddings": False}, True)
 
 
+def base_too():
+    """A base_model that is none of the models is one more for linear."""
+    ours, theirs = both("base_too")
+    for name in ours:
+        assert (ours[name] == theirs[name]).all(), "%s: %s, mergekit %s" % (name, ours[name].flat[0], theirs[name].flat[0])
+    assert ours["lm_head.weight"][0] == 0.5
+
+
 def points():
     """Which point of a list of values each tensor has: those of no layer the first, in front and behind."""
     for recipe in "points", "points_of_slices":
@@ -255,7 +265,7 @@ def points():
         assert ours["lm_head.weight"][0] == 0 and ours["model.layers.3.mlp.up_proj.weight"][0] == 0.75
 
 
-TESTS = [points, linear, linear_in_their_type, slerp, task_arithmetic, model_stock, breadcrumbs, breadcrumbs_of_f32,
+TESTS = [points, base_too, linear, linear_in_their_type, slerp, task_arithmetic, model_stock, breadcrumbs, breadcrumbs_of_f32,
          slices]
 
 
