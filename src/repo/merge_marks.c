@@ -137,6 +137,7 @@ int st_marked_own(struct st_repo *r, struct st_merging *m, const struct st_index
 		  size_t *nown, struct st_err *e)
 {
 	struct comparing k = { .r = r, .m = m, .looked = looked };
+	const bool all = !was || !m->begun; /* files of a step that was cut off are as they were */
 	int rc = ST_OK;
 
 	k.own = *own = st_calloc(m->d.nitems, sizeof(**own), e);
@@ -145,7 +146,7 @@ int st_marked_own(struct st_repo *r, struct st_merging *m, const struct st_index
 	for (size_t i = 0; rc == ST_OK && i < m->d.nitems; i++) {
 		const struct st_merge_item *it = &m->d.items[i];
 
-		if (!it->name_len && it->how && (!was || !was[i]))
+		if (!it->name_len && it->how && (all || !was[i]))
 			rc = look_for(&k, x, it, e);
 	}
 	if (rc == ST_OK && looked->count)

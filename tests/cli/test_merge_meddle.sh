@@ -98,6 +98,27 @@ goes_on_over_marks() {
 	strata merge --abort
 }
 
+# The index says the same after --ours: the step that was cut off changed nothing of it.
+resolves_over_marks() {
+	clash
+	for t_how in --ours --theirs --base; do
+		rc 1 strata merge -q side
+		rc 137 meddled 'moved .strata/merge' 'kill -9 $PPID' strata resolve notes --ours
+		strata resolve -q notes $t_how
+		fails grep '<<<<' notes
+		strata resolve -q c.json --ours
+		strata merge -q --continue
+		out '' strata status -s
+		strata reset -q --hard HEAD~1
+	done
+	rc 1 strata merge -q side
+	rc 137 meddled 'moved .strata/merge' 'kill -9 $PPID' strata resolve notes --ours
+	echo typed >>notes
+	err "'notes' was changed since the merge began" strata resolve notes --theirs
+	[ "$(tail -n 1 notes)" = typed ]
+	strata merge --abort
+}
+
 removes() {
 	clash
 	rc 7 meddled 'moved .strata/index' 'echo typed >>notes' strata rm notes z
@@ -190,4 +211,5 @@ it 'rm leaves what is typed while it works' removes
 it 'merge --abort takes back what was unstaged' aborts_all
 it 'restore --staged takes an add back' unstages
 it 'what does not go during a merge is refused' refuses
+it 'resolve goes over the lines of both sides after a kill' resolves_over_marks
 finish
