@@ -77,7 +77,8 @@ typedef struct strata_conflict {
 	/* ids of the tensor or file in the base and on the first two sides; NULL: absent */
 	const char *base, *ours, *theirs;
 	/* Where it is about the name ("rename/rename", "rename/delete"): what the tensor or file is
-	 * called there; NULL: absent, as all are elsewhere. */
+	 * called there; NULL: absent, as all are elsewhere. Where sides renamed different ones to
+	 * this name base_name is NULL, and the others are what those were in the base. */
 	const char *base_name, *our_name, *their_name;
 	bool has_figures; /* of ours against theirs: */
 	uint64_t numel, changed, nonfinite;

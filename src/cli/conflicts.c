@@ -35,18 +35,21 @@ static int show_state(void *arg, const strata_merge_state *s)
 	return 0;
 }
 
-/* What others call it than the line does. */
+/* What others call it than the line does; of what came under one name, what it was. */
 static void show_names(const strata_conflict *x)
 {
+	const bool came = !x->base_name;
 	const struct {
 		const char *whose, *name;
-	} v[] = { { "base", x->base_name }, { "theirs", x->their_name } };
+	} v[] = { { "base", x->base_name },
+		  { "ours was", came ? x->our_name : NULL },
+		  { came ? "theirs was" : "theirs", x->their_name } };
 	const char *shown = *x->name ? x->name : x->path, *before = "  ";
 
 	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
 		if (!v[i].name || strcmp(v[i].name, shown) == 0)
 			continue;
-		printf("%s%s: ", before, v[i].whose);
+		printf("%s%s%s ", before, v[i].whose, came ? "" : ":");
 		name_put(stdout, v[i].name);
 		before = ", ";
 	}

@@ -35,7 +35,8 @@ struct st_merge_item {
 	struct st_oid *sides; /* on each side, ours first; zero: absent */
 	size_t nsides;
 	/* NULL, or nsides + 1, which only a merge under way has: where sides called a tensor or a
-	 * file otherwise, its name in the base, then on each side. */
+	 * file otherwise, its name in the base, then on each side. Where different ones came to be
+	 * called so: none, then what the base calls that which each side renamed to it. */
 	struct st_merge_name *names;
 	/* Of ours against theirs, when it is not decided and they compare: doc/json.md */
 	bool has_figures;

@@ -274,6 +274,8 @@ static int weave_inside(struct st_weave *w, const struct st_strand *s, struct st
 
 	if (rc != ST_OK)
 		return rc;
+	if (s->apart)
+		return st_weave_whole(w, s, ST_CONFLICT_ADD_ADD, e);
 	if (models && files)
 		return st_weave_model(w, s, NULL, e);
 	if (files)
@@ -362,9 +364,16 @@ int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e)
 
 /* ---- which files belong together ---- */
 
+struct origin { /* of a file that a side renamed to what another one is called elsewhere */
+	const struct st_stage_row *base;
+	bool apart; /* another one indeed: what became of `base` is there besides */
+	bool with;  /* whether it keeps its old name is decided with the new one's conflict */
+};
+
 struct renames {	  /* of one side: files that only their names left */
 	struct st_map to; /* content that came -> row + 1 */
 	bool *used;
+	struct origin *of; /* of each row */
 };
 
 static int find_came(const struct st_weave *w, size_t i, struct renames *x, struct st_err *e)
@@ -374,7 +383,8 @@ static int find_came(const struct st_weave *w, size_t i, struct renames *x, stru
 
 	st_map_init(&x->to);
 	x->used = st_calloc(side->nrows, sizeof(*x->used), e);
-	if (!x->used)
+	x->of = st_calloc(side->nrows, sizeof(*x->of), e);
+	if (!x->used || !x->of)
 		return e->code;
 	for (size_t k = side->nrows; rc == ST_OK && k > 0; k--) {
 		const struct st_stage_row *row = &side->rows[k - 1];
@@ -393,7 +403,8 @@ static const struct st_stage_row *find_side(const struct st_weave *w, size_t i, 
 		st_index_find(&w->sides[i], base->path, base->path_len, NULL);
 	uint64_t k;
 
-	if (row || !st_map_get(&x->to, base->id.b, ST_OID_LEN, &k) || x->used[k - 1])
+	if (row || !st_map_get(&x->to, base->id.b, ST_OID_LEN, &k) || x->used[k - 1] ||
+	    x->of[k - 1].base)
 		return row;
 	x->used[k - 1] = true;
 	return &w->sides[i].rows[k - 1];
@@ -441,19 +452,109 @@ static bool is_elsewhere(const struct st_weave *w, const struct st_strand *s, si
 	return false;
 }
 
+static struct origin *origin_of(const struct st_weave *w, struct renames *x, size_t i,
+				const struct st_stage_row *row)
+{
+	return &x[i].of[row - w->sides[i].rows];
+}
+
+/* Do the sides not agree about what has that name? */
+static bool is_contested(const struct st_weave *w, const struct st_stage_row *to)
+{
+	const struct st_stage_row *row;
+
+	for (size_t i = 0; i < w->n; i++) {
+		row = st_index_find(&w->sides[i], to->path, to->path_len, NULL);
+		if (row && !st_weave_same(row, to))
+			return true;
+	}
+	return false;
+}
+
 /* A path can be of one file only: what would share it was removed, and the other one added. One
- * that goes may be what another one counted on. */
-static void part_renamed(const struct st_weave *w, struct renames *x, struct st_strand *s)
+ * that goes may be what another one counted on. to: those names, by side, that are contested. */
+static void part_renamed(const struct st_weave *w, struct renames *x, struct st_strand *s,
+			 const struct st_stage_row **to)
 {
 	for (bool parted = true; parted;) {
 		parted = false;
 		for (size_t i = 0; i < w->n; i++)
 			if (is_renamed(s->base, s->side[i]) && is_elsewhere(w, s, i)) {
+				to[i] = is_contested(w, s->side[i]) ? s->side[i] : NULL;
 				x[i].used[s->side[i] - w->sides[i].rows] = false;
 				s->side[i] = NULL;
 				parted = true;
 			}
 	}
+}
+
+static bool is_anywhere(const struct st_weave *w, const struct st_strand *s)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (s->side[i])
+			return true;
+	return false;
+}
+
+/* Nobody did more to it than to rename or remove it: it has no conflict of its own. */
+static bool goes_along(const struct st_weave *w, const struct st_strand *s)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (s->side[i] &&
+		    (is_renamed(s->base, s->side[i]) || !st_weave_same(s->side[i], s->base)))
+			return false;
+	return !st_weave_baseless(w, s->base);
+}
+
+/* The new name on the first side that parted from the file so; NULL: it is decided by itself. */
+static const struct st_stage_row *note_origins(const struct st_weave *w, struct renames *x,
+					       const struct st_strand *s,
+					       const struct st_stage_row *const *to)
+{
+	const struct st_stage_row *first = NULL;
+	const bool with = goes_along(w, s);
+
+	for (size_t i = 0; i < w->n; i++) {
+		struct origin *of = to[i] ? origin_of(w, x, i, to[i]) : NULL;
+
+		if (!of || of->base)
+			continue;
+		*of = (struct origin){ s->base, is_anywhere(w, s), with };
+		first = first ? first : to[i];
+	}
+	return with ? first : NULL;
+}
+
+/*
+ * A file that a side renamed to what another one is called on another side. With that name's
+ * conflict the version is chosen that says whether the file has its old name: else whoever takes
+ * the other one would lose it.
+ */
+static int weave_along(struct st_weave *w, struct st_strand *s, const struct st_stage_row *to,
+		       struct st_err *e)
+{
+	const struct st_stage_row *row = s->side[0];
+	struct st_choice c;
+	size_t part;
+	int rc;
+
+	if (w->wanted && !w->wanted(w->wanted_arg, s->path))
+		return ST_OK;
+	rc = st_weave_known(w, to->path, "", 0, &c, e);
+	if (rc != ST_OK)
+		return rc;
+	if (c.how == ST_HOW_SIDE)
+		row = s->side[c.side];
+	else if (c.how == ST_HOW_BASE)
+		row = s->base;
+	else if (c.how == ST_HOW_HAND && w->hand)
+		row = st_index_find(w->hand, s->path, strlen(s->path), NULL);
+	else if (c.how == ST_HOW_FROM && st_weave_part(w, &c.from, &part))
+		row = part == ST_THREE_BASE ? s->base : s->side[part];
+	else if (c.how == ST_HOW_FROM)
+		rc = st_weave_from(w, &c.from, s->path, &row, e);
+	s->mode = mode_of(w, s);
+	return rc == ST_OK ? take_one(w, s, row, e) : rc;
 }
 
 static int weave_pair(struct st_weave *w, struct st_strand *s, struct st_err *e)
@@ -486,6 +587,7 @@ static int weave_kept(struct st_weave *w, struct renames *x, const struct st_sta
 		      struct st_err *e)
 {
 	struct st_strand s = { .path = base->path, .base = base }, again = { .path = base->path };
+	const struct st_stage_row *parted[ST_THREE_SIDES] = { NULL }, *to;
 	bool any = false;
 	int rc;
 
@@ -494,8 +596,9 @@ static int weave_kept(struct st_weave *w, struct renames *x, const struct st_sta
 	for (size_t i = 0; i < w->n; i++)
 		s.side[i] = find_side(w, i, &x[i], base);
 	pair_again(w, x, &s, &again);
-	part_renamed(w, x, &s);
-	rc = weave_pair(w, &s, e);
+	part_renamed(w, x, &s, parted);
+	to = note_origins(w, x, &s, parted);
+	rc = to ? weave_along(w, &s, to, e) : weave_pair(w, &s, e);
 	for (size_t i = 0; i < w->n; i++)
 		any = any || again.side[i];
 	return rc == ST_OK && any ? st_weave_file(w, &again, e) : rc;
@@ -512,6 +615,22 @@ static const struct st_stage_row *find_added(const struct st_weave *w, size_t i,
 	return found && !x->used[at] ? found : NULL;
 }
 
+/* Is the name in conflict, and what was what has it? */
+static void find_origins(const struct st_weave *w, struct renames *x, struct st_strand *s)
+{
+	const struct st_stage_row *first = NULL;
+
+	for (size_t o = 0; o < w->n; o++) {
+		const struct origin *of = s->side[o] ? origin_of(w, x, o, s->side[o]) : NULL;
+
+		if (!of || !of->base)
+			continue;
+		s->apart = s->apart || of->apart || (first && first != of->base);
+		first = first ? first : of->base;
+		s->was[o] = of->with ? of->base : NULL;
+	}
+}
+
 static int weave_added(struct st_weave *w, struct renames *x, size_t i, size_t k, struct st_err *e)
 {
 	const struct st_stage_row *row = &w->sides[i].rows[k];
@@ -525,6 +644,7 @@ static int weave_added(struct st_weave *w, struct renames *x, size_t i, size_t k
 			return ST_OK;
 	for (size_t o = 0; o < w->n; o++)
 		s.side[o] = find_added(w, o, &x[o], row);
+	find_origins(w, x, &s);
 	return st_weave_file(w, &s, e);
 }
 
@@ -597,12 +717,13 @@ static int finish(struct st_weave *w, struct st_err *e)
 
 int st_weave_run(struct st_weave *w, struct st_err *e)
 {
-	struct renames x[ST_THREE_SIDES] = { { { 0 }, NULL } };
+	struct renames x[ST_THREE_SIDES] = { { .used = NULL } };
 	int rc = weave_all(w, x, e);
 
 	for (size_t i = 0; i < w->n; i++) {
 		st_map_release(&x[i].to);
 		free(x[i].used);
+		free(x[i].of);
 	}
 	return rc == ST_OK ? finish(w, e) : rc;
 }

@@ -104,7 +104,11 @@ struct st_choice { /* an item's `how`, read */
 struct st_strand { /* a file on all sides */
 	const char *path;
 	const struct st_stage_row *base, *side[ST_THREE_SIDES]; /* NULL: absent */
-	uint32_t mode;						/* as it is to be */
+	/* Without a base: the base's file that the side renamed to this one, where whether there
+	 * is still one of its old name goes with the conflict about this one; or NULL. */
+	const struct st_stage_row *was[ST_THREE_SIDES];
+	bool apart;    /* sides renamed different files to it: they are not joined */
+	uint32_t mode; /* as it is to be */
 };
 
 /* What is not initialised here is the caller's: r, t, d, rules, ... d->items become sorted. */

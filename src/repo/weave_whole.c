@@ -72,32 +72,57 @@ static bool is_of_names(enum st_conflict kind)
 	return kind == ST_CONFLICT_RENAME_RENAME || kind == ST_CONFLICT_RENAME_DELETE;
 }
 
+/* Did a side rename a file to this one, which another side calls another one? */
+static bool has_origin(const struct st_weave *w, const struct st_strand *s)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (s->was[i])
+			return true;
+	return false;
+}
+
+static struct st_merge_name name_of(const struct st_stage_row *row)
+{
+	return row ? (struct st_merge_name){ row->path, row->path_len } :
+		     (struct st_merge_name){ NULL, 0 };
+}
+
 static int find_item(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
 		     struct st_choice *c, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
-	struct st_merge_name names[ST_THREE_SIDES + 1] = { { NULL, 0 } };
+	struct st_merge_name names[ST_THREE_SIDES + 1] = { name_of(s->base) };
+	const bool came = has_origin(w, s);
 	struct st_merge_item it = { .path = s->path,
 				    .path_len = strlen(s->path),
 				    .name = "",
 				    .kind = st_conflict_name(kind),
 				    .sides = ids,
 				    .nsides = w->n,
-				    .names = is_of_names(kind) ? names : NULL };
+				    .names = came || is_of_names(kind) ? names : NULL };
 
-	if (s->base)
-		names[0] = (struct st_merge_name){ s->base->path, s->base->path_len };
 	if (s->base && !st_weave_baseless(w, s->base))
 		it.base = s->base->id;
 	for (size_t i = 0; i < w->n; i++) {
-		const struct st_stage_row *x = s->side[i];
-
-		if (!x)
-			continue;
-		ids[i] = x->id;
-		names[i + 1] = (struct st_merge_name){ x->path, x->path_len };
+		if (s->side[i])
+			ids[i] = s->side[i]->id;
+		names[i + 1] = name_of(came ? s->was[i] : s->side[i]);
 	}
 	return st_weave_item(w, &it, ST_RULED_NOT, c, e);
+}
+
+/* Has the version a file that a side renamed to this one? */
+static int find_origin(struct st_weave *w, const struct st_strand *s, const struct st_oid *commit,
+		       bool *has, struct st_err *e)
+{
+	const struct st_stage_row *row = NULL;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && !row && i < w->n; i++)
+		if (s->was[i])
+			rc = st_weave_from(w, commit, s->was[i]->path, &row, e);
+	*has = row != NULL;
+	return rc;
 }
 
 /* A version that is merged, or the base, removed what it has not. Of others nothing is known, but
@@ -106,14 +131,20 @@ static int find_from(struct st_weave *w, const struct st_strand *s, enum st_conf
 		     const struct st_oid *commit, const struct st_stage_row **row, struct st_err *e)
 {
 	size_t part;
+	bool has = false;
 	int rc = st_weave_strand_from(w, commit, s, row, e);
 
 	if (rc != ST_OK || *row || kind == ST_CONFLICT_FILE_DIRECTORY ||
 	    st_weave_part(w, commit, &part))
 		return rc;
+	rc = find_origin(w, s, commit, &has, e);
+	if (rc != ST_OK || has)
+		return rc;
 	return st_fail(e, ST_ENOTFOUND,
 		       "the version of --from has no file '%s'%s: say otherwise what becomes of it",
-		       s->path, is_of_names(kind) ? ", and none of its other names" : "");
+		       s->path,
+		       is_of_names(kind) || has_origin(w, s) ? ", and none of its other names" :
+							       "");
 }
 
 /* Where the conflict is about the file's name, that comes with the version that is chosen. */

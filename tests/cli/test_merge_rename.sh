@@ -56,37 +56,245 @@ for x in map(json.loads, sys.stdin):
         print(json.dumps([x["type"], x["path"]]))'
 }
 
-# Two files got one name: it is of none that was renamed.
+# Two files got one name: with it the version is chosen that says whether they have the old ones.
 one_name() {
 	branches 'a=1 b=2' 'c=1 b=2' 'a=1 c=2'
 	rc 1 strata merge -q side
 	out '["add/add", "c"]' conflicts
-	strata resolve -q c --theirs
-	is c=2
-	strata resolve -q c --ours
-	is c=1
-	strata merge -q --continue
-	is c=1
-	strata merge -q --replay HEAD
-	# one that was renamed, and one that came
-	cd .. && branches 'a=1' 'b=1' 'a=1 b=2'
-	rc 1 strata merge -q side
-	out '["add/add", "b"]' conflicts
+	match '^  add/add        c  ours was a, theirs was b$' strata status
+	out '{"base": null, "ours": "a", "theirs": "b"}' named
+	is b=2 c=1
+	out '' strata status -s
 	strata merge -q --abort
-	is b=1
-	cd .. && branches 'a=1' 'b=1' 'a=3 b=2'
+	is b=2 c=1
+	settles 'c --ours' b=2 c=1
+	settles 'c --theirs' a=1 c=2
+	settles '* --base' a=1 b=2
+	settles 'c --from side' a=1 c=2
+	settles '* --from main' b=2 c=1
+	settles 'c --from v1' a=1 b=2
+	cd .. && branches 'a=1 b=2' 'a=1 c=2' 'c=1 b=2'
+	settles 'c --ours' a=1 c=2
+	settles 'c --theirs' b=2 c=1
+	# each as often as one likes, and back
 	rc 1 strata merge -q side
-	out '["delete/modify", "a"]
-["add/add", "b"]' conflicts
-	strata resolve -q '*' --theirs
-	is a=3 b=2
-	strata merge -q --continue
-	strata merge -q --replay HEAD
+	for t_i in 1 2; do
+		strata resolve -q c --theirs
+		is b=2 c=1
+		strata resolve -q c --base
+		is a=1 b=2
+		strata resolve -q '*' --ours
+		is a=1 c=2
+	done
+	strata resolve -q c --theirs
+	strata merge -q --abort
+	is a=1 c=2
+	out '' strata status -s
 	# a copy is no clash
 	cd .. && branches 'a=1' 'b=1' 'a=1 b=1'
 	strata merge -q side
 	is b=1
+	cd .. && branches 'a=1' 'a=1 b=1' 'b=1'
+	strata merge -q side
+	is b=1
 	strata fsck --full
+}
+
+# One that was renamed, and one that came.
+name_of_new() {
+	branches 'a=1' 'b=1' 'a=1 b=2'
+	rc 1 strata merge -q side
+	out '["add/add", "b"]' conflicts
+	out '{"base": null, "ours": "a", "theirs": null}' named
+	strata merge -q --abort
+	is b=1
+	settles 'b --ours' b=1
+	settles 'b --theirs' a=1 b=2
+	settles 'b --base' a=1
+	cd .. && branches 'a=1' 'a=1 b=2' 'b=1'
+	rc 1 strata merge -q side
+	is a=1 b=2
+	strata merge -q --abort
+	settles 'b --ours' a=1 b=2
+	settles 'b --theirs' b=1
+	settles 'b --base' a=1
+	# perhaps the same one, changed
+	cd .. && branches 'a=1' 'b=1' 'b=2'
+	settles 'b --ours' b=1
+	settles 'b --theirs' b=2
+	settles 'b --base' a=1
+}
+
+# What a side changed besides is a conflict of its own.
+name_and_change() {
+	branches 'a=1 b=2' 'c=1 b=2' 'a=3 c=2'
+	rc 1 strata merge -q side
+	out '["delete/modify", "a"]
+["add/add", "c"]' conflicts
+	is b=2 c=1
+	strata merge -q --abort
+	is b=2 c=1
+	settles '* --ours' b=2 c=1
+	settles '* --theirs' a=3 c=2
+	settles '* --base' a=1 b=2
+	rc 1 strata merge -q side
+	strata resolve -q c --ours
+	strata resolve -q a --theirs
+	is a=3 b=2 c=1
+	strata merge -q --continue
+	is a=3 b=2 c=1
+	strata merge -q --replay HEAD
+	# both
+	cd .. && branches 'a=1 b=2' 'c=1 b=4' 'a=3 c=2'
+	settles '* --ours' b=4 c=1
+	settles '* --theirs' a=3 c=2
+	settles '* --base' a=1 b=2
+	cd .. && branches 'a=1' 'b=1' 'a=3 b=2'
+	rc 1 strata merge -q side
+	out '["delete/modify", "a"]
+["add/add", "b"]' conflicts
+	strata merge -q --abort
+	settles '* --theirs' a=3 b=2
+	settles '* --ours' b=1
+	# renamed otherwise there
+	cd .. && branches 'a=1 b=2' 'c=1 b=2' 'd=1 c=2'
+	settles '* --ours' b=2 c=1
+	settles '* --theirs' c=2 d=1
+	settles '* --base' a=1 b=2
+	strata fsck --full
+}
+
+# Nothing of two files that got one name is joined, be it a model or a configuration.
+name_of_models() {
+	strata init -q repo && cd repo
+	model a.safetensors w:F32:4:1 a:F32:2:1
+	model b.safetensors w:F32:4:2 b:F32:2:2
+	echo '{"a": 1}' >a.json
+	echo '{"b": 1}' >b.json
+	echo 0 >zero
+	strata add -A && strata commit -q -m base
+	strata branch side
+	strata mv a.safetensors c.safetensors && strata mv a.json c.json && strata commit -q -m ours
+	strata switch -q side
+	strata mv b.safetensors c.safetensors && strata mv b.json c.json && strata commit -q -m theirs
+	strata switch -q main
+	for t_way in --ours --theirs; do
+		rc 1 strata merge -q --method linear side
+		out '["add/add", "c.json"]
+["add/add", "c.safetensors"]' conflicts
+		out '' strata status -s
+		rc 7 strata resolve 'c*' --method linear
+		strata resolve -q 'c*' $t_way
+		strata merge -q --continue
+		strata merge -q --replay HEAD
+		out '' strata diff --name-only HEAD^"$([ $t_way = --ours ] && echo 1 || echo 2)" HEAD
+		strata undo -q
+	done
+	rc 1 strata merge -q side
+	strata resolve -q '*' --base
+	strata merge -q --continue
+	out '' strata diff --name-only v1 HEAD
+	strata fsck --full
+}
+
+# What is staged by hand stays.
+name_by_hand() {
+	branches 'a=1 b=2' 'c=1 b=2' 'a=1 c=2'
+	rc 1 strata merge -q side
+	echo 9 >c && strata add c
+	is b=2 c=9
+	strata restore -q --staged c && strata restore -q c
+	match '1 of 1 conflict left' strata status
+	echo 9 >c && strata add c
+	strata merge -q --continue
+	is b=2 c=9
+	strata merge -q --replay HEAD
+	strata undo -q
+	# the other names, too
+	rc 1 strata merge -q side
+	echo 8 >b && strata add b
+	rc 7 strata resolve c --theirs
+	err "'b' was staged by hand, and is what 'c' is called in another version" strata resolve c --theirs
+	strata restore -q --staged b && strata restore -q b
+	echo 7 >a
+	rc 7 strata resolve c --theirs
+	is a=7 b=2 c=1
+	rm a && echo 8 >b
+	rc 7 strata resolve c --theirs
+	is b=8 c=1
+	strata restore -q b
+	strata resolve -q c --theirs
+	is a=1 c=2
+	echo 6 >a && strata add a
+	strata merge -q --continue
+	is a=6 c=2
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge -q side
+	strata rm -q b
+	strata add c
+	strata merge -q --continue
+	is c=1
+	strata merge -q --replay HEAD
+}
+
+# Of any other version those names count that it has.
+name_elsewhere() {
+	branches 'a=1 b=2' 'c=1 b=2' 'a=1 c=2'
+	strata switch -q -c other v1
+	write b=7 && strata commit -q -m other
+	write c=5 a=6 && strata commit -q -m another
+	write x=1 && strata commit -q -m none
+	strata switch -q main
+	settles 'c --from other~2' b=7
+	settles 'c --from other~1' a=6 c=5
+	rc 1 strata merge -q side
+	err "the version of --from has no file 'c', and none of its other names" \
+		strata resolve c --from other
+	rc 2 strata resolve c --from other
+	is b=2 c=1
+	strata merge -q --abort
+	# a directory in its place
+	cd .. && branches 'a=1 b=2' 'c=1 b=2' 'a=1 c=2'
+	mkdir a && echo x >a/x && strata add a && strata commit -q -m directory
+	rc 1 strata merge -q side
+	rc 7 strata resolve c --theirs
+	is_tree a/x b c
+	strata resolve -q c --ours
+	strata merge -q --continue
+	is_tree a/x b c
+	strata merge -q --replay HEAD
+}
+
+name_of_three() {
+	branches 'a=1 b=2 d=3' 'c=1 b=2 d=3' 'a=1 c=2 d=3'
+	strata switch -q -c other v1
+	write a=1 b=2 c=3 && strata commit -q -m other
+	strata switch -q main
+	for t_x in '--ours b=2 c=1 d=3' '--side+1 a=1 c=2 d=3' '--side+2 a=1 b=2 c=3' \
+		'--base a=1 b=2 d=3' '--from+other a=1 b=2 c=3'; do
+		rc 1 strata merge -q side other
+		is b=2 c=1 d=3
+		strata resolve -q c $(echo "${t_x%% *}" | tr + ' ')
+		is ${t_x#* }
+		strata merge -q --continue
+		strata merge -q --replay HEAD
+		strata undo -q
+	done
+	# of two that others made, of which one is still here
+	cd .. && branches 'a=1' 'a=1 new=5' 'c=1'
+	strata switch -q -c other v1
+	write c=3 && strata commit -q -m other
+	strata switch -q main
+	for t_x in '--ours a=1' '--side+1 c=1' '--side+2 c=3' '--base a=1'; do
+		rc 1 strata merge -q side other
+		is a=1 new=5
+		strata resolve -q c $(echo "${t_x%% *}" | tr + ' ')
+		is ${t_x#* } new=5
+		strata merge -q --continue
+		strata merge -q --replay HEAD
+		strata undo -q
+	done
 }
 
 of_three() {
@@ -307,7 +515,13 @@ of_three_names() {
 }
 
 it 'takes a file that was made anew where both renamed the old one' made_anew
-it 'gives a name that two files got to neither' one_name
+it 'chooses whether two files of one name have their old ones' one_name
+it 'of one that was renamed and one that came' name_of_new
+it 'decides what was changed besides by itself' name_and_change
+it 'joins nothing of two models of one name' name_of_models
+it 'leaves names that were staged by hand' name_by_hand
+it 'takes the names that another version has' name_elsewhere
+it 'of three that got one name' name_of_three
 it 'of three versions' of_three
 it 'gives a file the name of the version that is chosen' names
 it 'of a file that was renamed or removed' renamed_or_gone
