@@ -40,12 +40,23 @@ bool st_conflict_blends(enum st_conflict c)
 	return c == ST_CONFLICT_VALUES || c == ST_CONFLICT_DTYPE || c == ST_CONFLICT_ADD_ADD;
 }
 
+struct origin { /* of a tensor that a side renamed to what another one is called elsewhere */
+	const struct st_operand *base;
+	bool apart; /* another one indeed: what became of `base` is there besides */
+	bool with;  /* it goes along */
+};
+
 struct roll { /* the tensors of one side */
 	const struct st_side *side;
 	struct st_map names;
 	struct st_map contents; /* of those whose names the base lacks, by what they hold */
 	size_t *next;		/* the next of equal content, + 1; 0: none */
 	bool *used;		/* it is a tensor of the base under another name */
+	struct origin *of;
+};
+
+struct along { /* a tensor of the base, and with which one it goes */
+	const struct st_operand *base, *to, *in[ST_THREE_SIDES];
 };
 
 struct coming {
@@ -53,6 +64,10 @@ struct coming {
 	struct st_map base_names;
 	struct roll roll[ST_THREE_SIDES];
 	const struct st_operand *in[ST_THREE_SIDES];
+	const struct st_operand *was[ST_THREE_SIDES]; /* of what was added, */
+	bool apart; /* which is different ones, whatever the rule */
+	struct along *along;
+	size_t nalong, cap;
 	/* Where only the old rows are decided about: those, and the tensors that in stood for. */
 	struct st_operand head[ST_THREE_SIDES], base_head;
 	const struct st_operand *all[ST_THREE_SIDES];
@@ -368,7 +383,7 @@ static int decide_added(struct coming *k, struct st_err *e)
 	size_t who = 0;
 	int rc = ST_OK;
 
-	if (taken(k, k->fate.name, k->fate.len)) {
+	if (k->apart || taken(k, k->fate.name, k->fate.len)) {
 		k->fate.outcome = ST_MERGE_CONFLICT;
 		k->fate.conflict = ST_CONFLICT_ADD_ADD;
 		return ST_OK;
@@ -391,6 +406,27 @@ static int decide_added(struct coming *k, struct st_err *e)
 	return rc;
 }
 
+/* Is the name in conflict, and what was what has it? */
+static void find_origins(struct coming *k)
+{
+	const struct st_operand *first = NULL;
+
+	memset(k->was, 0, sizeof(k->was));
+	k->apart = false;
+	for (size_t o = 0; o < k->t->n; o++) {
+		const struct roll *r = &k->roll[o];
+		const struct origin *of = k->in[o] ? &r->of[k->in[o] - r->side->t] : NULL;
+
+		if (!of || !of->base)
+			continue;
+		k->apart = k->apart || of->apart || (first && first != of->base);
+		first = first ? first : of->base;
+		k->was[o] = of->with ? of->base : NULL;
+		if (k->was[o])
+			k->fate.was = k->was;
+	}
+}
+
 static int emit(struct coming *k, const struct st_operand *base, const struct st_operand *called,
 		struct st_err *e)
 {
@@ -405,6 +441,8 @@ static int emit(struct coming *k, const struct st_operand *base, const struct st
 			k->fate.len = k->in[i]->name_len;
 			break;
 		}
+	if (!base)
+		find_origins(k);
 	rc = base ? decide_kept(k, base, e) : decide_added(k, e);
 	return rc == ST_OK ? k->cb(k->arg, &k->fate, e) : rc;
 }
@@ -442,7 +480,8 @@ static int enrol(struct coming *k, size_t side, struct st_err *e)
 	r->side = k->t->sides[side];
 	r->next = st_calloc(r->side->n, sizeof(*r->next), e);
 	r->used = st_calloc(r->side->n, sizeof(*r->used), e);
-	rc = r->next && r->used ? map_names(&r->names, r->side, e) : (int)e->code;
+	r->of = st_calloc(r->side->n, sizeof(*r->of), e);
+	rc = r->next && r->used && r->of ? map_names(&r->names, r->side, e) : (int)e->code;
 	for (size_t i = r->side->n; rc == ST_OK && i > 0; i--) {
 		const struct st_operand *x = &r->side->t[i - 1];
 		uint64_t old = 0;
@@ -468,7 +507,8 @@ static const struct st_operand *find_renamed(struct roll *r, const struct st_ope
 	for (; at; at = r->next[at - 1]) {
 		const struct st_operand *x = &r->side->t[at - 1];
 
-		if (r->used[at - 1] || !st_operand_same_shape(x, base) || x->nbytes == 0)
+		if (r->used[at - 1] || r->of[at - 1].base || !st_operand_same_shape(x, base) ||
+		    x->nbytes == 0)
 			continue;
 		r->used[at - 1] = true;
 		return x;
@@ -497,9 +537,22 @@ static bool is_elsewhere(const struct coming *k, size_t i)
 	return false;
 }
 
+/* Do the sides not agree about what has that name? */
+static bool is_contested(const struct coming *k, const struct st_operand *to)
+{
+	uint64_t at;
+
+	for (size_t i = 0; i < k->t->n; i++)
+		if (st_map_get(&k->roll[i].names, to->name, to->name_len, &at) &&
+		    !same(&k->roll[i].side->t[at], to))
+			return true;
+	return false;
+}
+
 /* A name can be of one tensor only: what would share it was removed, and the other one added. One
- * that goes may be what another one counted on. */
-static void part_renamed(struct coming *k, const struct st_operand *base)
+ * that goes may be what another one counted on. to: those names, by side, that are contested. */
+static void part_renamed(struct coming *k, const struct st_operand *base,
+			 const struct st_operand **to)
 {
 	for (bool again = true; again;) {
 		again = false;
@@ -508,11 +561,56 @@ static void part_renamed(struct coming *k, const struct st_operand *base)
 
 			if (!x || same_name(x, base) || !is_elsewhere(k, i))
 				continue;
+			to[i] = is_contested(k, x) ? x : NULL;
 			k->roll[i].used[x - k->roll[i].side->t] = false;
 			k->in[i] = NULL;
 			again = true;
 		}
 	}
+}
+
+static bool is_anywhere(const struct coming *k)
+{
+	for (size_t i = 0; i < k->t->n; i++)
+		if (k->in[i])
+			return true;
+	return false;
+}
+
+/* Nobody did more to it than to rename or remove it, and what it was is known. */
+static bool goes_along(const struct coming *k, const struct st_operand *base)
+{
+	for (size_t i = 0; i < k->t->n; i++)
+		if (k->in[i] && (!same_name(k->in[i], base) || !same(k->in[i], base)))
+			return false;
+	return !st_oid_is_zero(&base->id);
+}
+
+/* *along: it is kept for later. */
+static int note_origins(struct coming *k, const struct st_operand *base,
+			const struct st_operand *const *to, bool *along, struct st_err *e)
+{
+	const bool with = goes_along(k, base);
+	const struct st_operand *first = NULL;
+	int rc;
+
+	for (size_t i = 0; i < k->t->n; i++) {
+		struct origin *of = to[i] ? &k->roll[i].of[to[i] - k->roll[i].side->t] : NULL;
+
+		if (!of || of->base)
+			continue;
+		*of = (struct origin){ base, is_anywhere(k), with };
+		first = first ? first : to[i];
+	}
+	*along = with && first;
+	if (!*along)
+		return ST_OK;
+	rc = st_grow(&k->along, &k->cap, k->nalong + 1, e);
+	if (rc != ST_OK)
+		return rc;
+	k->along[k->nalong] = (struct along){ .base = base, .to = first };
+	memcpy(k->along[k->nalong++].in, k->in, sizeof(k->in));
+	return ST_OK;
 }
 
 static int each_kept(struct coming *k, struct st_err *e)
@@ -521,10 +619,33 @@ static int each_kept(struct coming *k, struct st_err *e)
 	int rc = ST_OK;
 
 	for (size_t b = 0; rc == ST_OK && base && b < base->n; b++) {
+		const struct st_operand *parted[ST_THREE_SIDES] = { NULL };
+		bool along;
+
 		for (size_t i = 0; i < k->t->n; i++)
 			k->in[i] = find(&k->roll[i], &base->t[b]);
-		part_renamed(k, &base->t[b]);
-		rc = emit(k, &base->t[b], &base->t[b], e);
+		part_renamed(k, &base->t[b], parted);
+		rc = note_origins(k, &base->t[b], parted, &along, e);
+		if (rc == ST_OK && !along)
+			rc = emit(k, &base->t[b], &base->t[b], e);
+	}
+	return rc;
+}
+
+static int each_along(struct coming *k, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < k->nalong; i++) {
+		const struct along *x = &k->along[i];
+
+		k->fate = (struct st_fate){ .outcome = ST_MERGE_ALONG,
+					    .name = x->base->name,
+					    .len = x->base->name_len,
+					    .base = x->base,
+					    .sides = x->in,
+					    .along = x->to };
+		rc = k->cb(k->arg, &k->fate, e);
 	}
 	return rc;
 }
@@ -585,12 +706,16 @@ int st_three_each(const struct st_three *t,
 		rc = each_kept(&k, e);
 	if (rc == ST_OK)
 		rc = each_added(&k, e);
+	if (rc == ST_OK)
+		rc = each_along(&k, e);
 	for (size_t i = 0; i < t->n; i++) {
 		st_map_release(&k.roll[i].names);
 		st_map_release(&k.roll[i].contents);
 		free(k.roll[i].next);
 		free(k.roll[i].used);
+		free(k.roll[i].of);
 	}
+	free(k.along);
 	st_map_release(&k.base_names);
 	return rc;
 }

@@ -6,7 +6,9 @@
  * A side changed a tensor when it has another id, type, shape or name than the base, or shares its
  * memory with another one where the base does not, or the other way round. What nobody
  * changed, what one side changed, and what all that changed it made the same needs no decision.
- * One that was given a name which another side gave to something else is one removed and one added.
+ * One that was given a name which another side gave to something else is one removed and one added,
+ * but where nobody changed it, it goes along with the conflict about that name: else who takes the
+ * other one there would lose it.
  * Rows that one side alone appended, or gave to new tokens (a vocabulary that grew) are added to
  * whatever becomes of the others.
  */
@@ -19,6 +21,7 @@ enum st_merge_outcome {
 	ST_MERGE_OURS,	  /* as ours has it (also: nobody changed it, all did the same) */
 	ST_MERGE_THEIRS,  /* as side `side` has it: nobody changed it otherwise */
 	ST_MERGE_GONE,	  /* removed, and nobody changed it */
+	ST_MERGE_ALONG,	  /* the version that is chosen for `along` says whether it is there */
 	ST_MERGE_BLEND,	  /* several changed it, and a rule names a method that can join them */
 	ST_MERGE_CONFLICT /* several changed it */
 };
@@ -93,6 +96,11 @@ struct st_fate {
 	size_t len;
 	const struct st_operand *base;	       /* NULL: absent */
 	const struct st_operand *const *sides; /* n of them; NULL: absent */
+	/* Of ALONG: as a side has it under the new name. */
+	const struct st_operand *along;
+	/* Of what came: NULL, or of each side the base's tensor that it renamed to this one, where
+	 * that one goes along. */
+	const struct st_operand *const *was;
 	/* NULL, or the tensor whose rows from `kept` on (behind `head` bytes) the result has, being
 	 * of its shape; all else is about the rows before them. rows_side: whose it is. idle: the
 	 * sides that have those as the base has them. */
@@ -105,8 +113,8 @@ struct st_fate {
 /*
  * Pairs by name; a tensor of the base that a side lacks is the one of equal content, type and shape
  * that the base lacks, if there is one. cb gets the base's tensors in order, then what was added,
- * side by side; f is borrowed. A cb that returns non-zero ends it with that. ST_EUSAGE: too many
- * sides.
+ * side by side, and then those of the base that go along; f is borrowed. A cb that returns non-zero
+ * ends it with that. ST_EUSAGE: too many sides.
  */
 ST_MUST int st_three_each(const struct st_three *t,
 			  int (*cb)(void *arg, const struct st_fate *f, struct st_err *e),

@@ -98,6 +98,16 @@ static int take_part(struct st_weaving *k, const struct st_fate *f, size_t part,
 			  base ? st_diff_side_get(k->f.base) : st_weaving_side(k, part), e);
 }
 
+/* Has the version a tensor that some side renamed to this one? */
+static bool has_origin(const struct st_weaving *k, const struct st_fate *f,
+		       const struct st_side *side)
+{
+	for (size_t i = 0; f->was && i < k->f.w->n; i++)
+		if (f->was[i] && find_name(side, f->was[i]->name, f->was[i]->name_len))
+			return true;
+	return false;
+}
+
 static int take_from(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		     struct st_err *e)
 {
@@ -115,6 +125,8 @@ static int take_from(struct st_weaving *k, const struct st_fate *f, const struct
 		return rc;
 	side = st_diff_side_get(x.parts.side);
 	op = find_other(k, f, side);
+	if (!op && has_origin(k, f, side))
+		return ST_OK;
 	if (!op)
 		return st_fail(e, ST_ENOTFOUND, "the version of --from has no tensor %s%s",
 			       st_quote(&q, f->name, f->len),
@@ -423,19 +435,63 @@ static enum st_ruled ruled(const struct st_weaving *k, const struct st_fate *f)
 	return f->outcome == ST_MERGE_BLEND ? ST_RULED_ANY : ST_RULED_SIDE;
 }
 
-/* What the base and the sides call it, where that is what it is about. */
+/* What the base and the sides call it, where that is what it is about, or what it was. */
 static void note_names(const struct st_weaving *k, const struct st_fate *f,
 		       struct st_merge_name *names, struct st_merge_item *it)
 {
-	if (!is_of_names(f))
+	const struct st_operand *const *of = f->was ? f->was : f->sides;
+
+	if (!f->was && !is_of_names(f))
 		return;
 	if (f->base)
 		names[0] = (struct st_merge_name){ f->base->name, f->base->name_len };
 	for (size_t i = 0; i < k->f.w->n; i++)
-		if (f->sides[i])
-			names[i + 1] =
-				(struct st_merge_name){ f->sides[i]->name, f->sides[i]->name_len };
+		if (of[i])
+			names[i + 1] = (struct st_merge_name){ of[i]->name, of[i]->name_len };
 	it->names = names;
+}
+
+static int note_chosen(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
+		       struct st_err *e)
+{
+	int rc = f->was ? st_grow(&k->chosen, &k->chosen_cap, k->nchosen + 1, e) : ST_OK;
+
+	if (rc == ST_OK && f->was)
+		k->chosen[k->nchosen++] = (struct st_weaving_chosen){ f->name, f->len, *c };
+	return rc;
+}
+
+/* As the version has it that is chosen for what a side renamed it to; where none is, as ours. */
+static int go_along(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
+{
+	const struct st_operand *op;
+	struct st_choice c = { .how = ST_HOW_OPEN };
+	struct st_weaving_other x;
+	size_t who = 0;
+	int rc;
+
+	for (size_t i = 0; i < k->nchosen; i++)
+		if (k->chosen[i].len == f->along->name_len &&
+		    memcmp(k->chosen[i].name, f->along->name, k->chosen[i].len) == 0)
+			c = k->chosen[i].choice;
+	if (c.how == ST_HOW_FROM && !st_weave_part(k->f.w, &c.from, &who)) {
+		rc = st_weaving_other(k, &c.from, &x, e);
+		if (rc != ST_OK)
+			return rc;
+		op = find_name(st_diff_side_get(x.parts.side), f->name, f->len);
+		return add_thread(k, f->name, f->len, op, st_diff_side_get(x.parts.side), e);
+	}
+	if (c.how == ST_HOW_SIDE)
+		who = c.side;
+	if (c.how == ST_HOW_BASE || who == ST_THREE_BASE)
+		return add_thread(k, f->name, f->len, f->base, st_diff_side_get(k->f.base), e);
+	op = f->sides[who];
+	if (!op)
+		return ST_OK;
+	rc = add_thread(k, f->name, f->len, op, st_weaving_side(k, who), e);
+	if (rc == ST_OK)
+		k->f.v[k->f.n - 1].open = c.how == ST_HOW_OPEN;
+	return rc;
 }
 
 static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
@@ -464,6 +520,8 @@ static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *
 	rc = st_weave_item(k->f.w, &it, ruled(k, f), &c, e);
 	if (rc == ST_OK)
 		note_memory(k, f, &c);
+	if (rc == ST_OK)
+		rc = note_chosen(k, f, &c, e);
 	return rc == ST_OK ? obey(k, f, &c, e) : rc;
 }
 
@@ -483,6 +541,8 @@ static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 	case ST_MERGE_GONE:
 		k->f.w->tensors_taken++;
 		return ST_OK;
+	case ST_MERGE_ALONG:
+		return go_along(k, f, e);
 	default:
 		return decide(k, f, e);
 	}

@@ -23,6 +23,12 @@ struct st_weaving_other { /* the same model in a version that `from` named */
 
 struct st_weaving_bases; /* weave_sides.c: where several bases differ about the model */
 
+struct st_weaving_chosen { /* of a tensor that others go along with */
+	const char *name;
+	size_t len;
+	struct st_choice choice;
+};
+
 struct st_weaving { /* one model */
 	struct st_fabric f;
 	struct st_weaving_bases *bases; /* NULL: there is one answer */
@@ -37,6 +43,8 @@ struct st_weaving { /* one model */
 	struct st_weaving_other *others;
 	size_t nothers, others_cap;
 	struct st_map open; /* names of what is not decided and compares */
+	struct st_weaving_chosen *chosen;
+	size_t nchosen, chosen_cap;
 };
 
 ST_MUST int st_weaving_open(struct st_weaving *k, struct st_err *e);

@@ -296,6 +296,7 @@ void st_weaving_close(struct st_weaving *k)
 	close_parts(&k->base);
 	free(k->base_tied);
 	free(k->others);
+	free(k->chosen);
 	free(k->f.v);
 	st_map_release(&k->open);
 }

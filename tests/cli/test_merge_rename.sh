@@ -297,6 +297,158 @@ name_of_three() {
 	done
 }
 
+# The same of tensors: lists of TENSOR=SEED
+tensor_branches() { # before, ours, theirs
+	rm -rf repo && strata init -q repo && cd repo || return 1
+	put $1 && strata commit -q -m base
+	strata branch side
+	put $2 && strata commit -q -m ours
+	strata switch -q side
+	put $3 && strata commit -q -m theirs
+	strata switch -q main
+}
+
+put() {
+	rm -f m.safetensors
+	model m.safetensors k:F32:4:99 $(echo "$@" | sed 's/=/:F32:4:/g')
+	strata add m.safetensors
+}
+
+has() { # TENSOR=SEED...: what is in the model
+	rm -f ../want.safetensors
+	model ../want.safetensors k:F32:4:99 $(echo "$@" | sed 's/=/:F32:4:/g')
+	values m.safetensors >../is
+	values ../want.safetensors | diff - ../is
+}
+
+values() {
+	python3 -c 'import json, struct, sys
+b = open(sys.argv[1], "rb").read()
+n, = struct.unpack("<Q", b[:8])
+for name, t in sorted(json.loads(b[8:8 + n]).items()):
+    if name != "__metadata__":
+        print(name, t["dtype"], t["shape"], b[8 + n + t["data_offsets"][0]:8 + n + t["data_offsets"][1]])
+' "$1"
+}
+
+tensor_settles() { # WORDS TENSOR=SEED...
+	t_how=$1
+	shift
+	rc 1 strata merge -q side
+	set -f
+	strata resolve -q $t_how
+	set +f
+	has "$@"
+	strata merge -q --continue
+	has "$@"
+	strata merge -q --replay HEAD
+	strata undo -q
+}
+
+tensor_names() {
+	tensor_branches 'a=1 b=2' 'c=1 b=2' 'a=1 c=2'
+	cp m.safetensors ../ours
+	strata cat side:m.safetensors >../theirs
+	rc 1 strata merge -q side
+	match '^  add/add        m.safetensors::c  ours was a, theirs was b  D ' strata status
+	out '{"base": null, "ours": "a", "theirs": "b"}' named
+	has b=2 c=1
+	out '' strata status -s
+	strata resolve -q c --theirs
+	cmp m.safetensors ../theirs
+	strata resolve -q c --base
+	has a=1 b=2
+	strata resolve -q c --ours
+	cmp m.safetensors ../ours
+	strata resolve -q c --theirs
+	strata merge -q --abort
+	cmp m.safetensors ../ours
+	tensor_settles 'c --ours' b=2 c=1
+	tensor_settles 'c --theirs' a=1 c=2
+	tensor_settles '* --base' a=1 b=2
+	tensor_settles 'c --from side' a=1 c=2
+	tensor_settles 'c --from v1' a=1 b=2
+	# by rules: sides, but no method
+	strata merge -q --method theirs side
+	has a=1 c=2
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge -q --method linear side
+	has b=2 c=1
+	strata resolve -q c --method linear
+	strata merge -q --continue
+	out 'b c k' sh -c 'strata ls --tensors HEAD | sed "s/.* //" | sort | xargs'
+	strata merge -q --replay HEAD
+	strata undo -q
+	# other versions
+	strata switch -q -c other v1
+	put b=7 && strata commit -q -m one
+	put a=6 c=5 && strata commit -q -m two
+	put x=6 && strata commit -q -m three
+	strata switch -q main
+	tensor_settles 'c --from other~2' b=7
+	tensor_settles 'c --from other~1' a=6 c=5
+	rc 1 strata merge -q side
+	rc 2 strata resolve c --from other
+	has b=2 c=1
+	strata merge -q --abort
+	# what was changed besides
+	cd .. && tensor_branches 'a=1 b=2' 'c=1 b=4' 'a=3 c=2'
+	tensor_settles '* --ours' b=4 c=1
+	tensor_settles '* --theirs' a=3 c=2
+	tensor_settles '* --base' a=1 b=2
+	# and one that came
+	cd .. && tensor_branches 'a=1' 'b=1' 'a=1 b=2'
+	tensor_settles '* --ours' b=1
+	tensor_settles '* --theirs' a=1 b=2
+	tensor_settles '* --base' a=1
+	cd .. && tensor_branches 'a=1' 'a=1 b=1' 'b=1'
+	strata merge -q side
+	has b=1
+	strata fsck --full
+}
+
+# Where the model is in shards, the names are of several files.
+tensor_names_in_shards() {
+	strata init -q repo && cd repo
+	shards a:1 b:2 && strata add -A && strata commit -q -m base
+	strata branch side
+	shards c:1 b:2 && strata add -A && strata commit -q -m ours
+	strata switch -q side
+	shards a:1 c:2 && strata add -A && strata commit -q -m theirs
+	strata switch -q main
+	for t_x in '--ours HEAD^1' '--theirs HEAD^2' '--base v1'; do
+		rc 1 strata merge -q side
+		out '' strata status -s
+		strata resolve -q '*' ${t_x% *}
+		strata merge -q --continue
+		strata merge -q --replay HEAD
+		listed "${t_x#* }" >../want
+		listed HEAD | diff ../want -
+		strata undo -q
+	done
+}
+
+shards() { # the tensor of the first shard, and of the second one
+	rm -f m*
+	model m-00001-of-00002.safetensors "k:F32:4:99" "${1%:*}:F32:4:${1#*:}"
+	model m-00002-of-00002.safetensors "l:F32:4:98" "${2%:*}:F32:4:${2#*:}"
+	python3 -c 'import json, sys
+f = ["m-00001-of-00002.safetensors", "m-00002-of-00002.safetensors"]
+names = dict(k=f[0], l=f[1])
+names[sys.argv[1][0]] = f[0]
+names[sys.argv[2][0]] = f[1]
+print(json.dumps({"metadata": {"total_size": 64}, "weight_map": names}))' "$1" "$2" \
+		>m.safetensors.index.json
+}
+
+# each tensor's name and id
+listed() {
+	strata ls --tensors --json "$1" | python3 -c 'import json, sys
+for x in sorted((t["name"], t["id"]) for t in map(json.loads, sys.stdin) if "name" in t):
+    print(*x)'
+}
+
 of_three() {
 	branches 'a=1 x=1' 'b=1 x=1' 'b=1 a=2 x=1'
 	strata switch -q -c other HEAD^
@@ -522,6 +674,8 @@ it 'joins nothing of two models of one name' name_of_models
 it 'leaves names that were staged by hand' name_by_hand
 it 'takes the names that another version has' name_elsewhere
 it 'of three that got one name' name_of_three
+it 'chooses whether two tensors of one name have their old ones' tensor_names
+it 'of tensors in shards' tensor_names_in_shards
 it 'of three versions' of_three
 it 'gives a file the name of the version that is chosen' names
 it 'of a file that was renamed or removed' renamed_or_gone

@@ -96,12 +96,21 @@ static const struct {
 	/* a new name and new content are another tensor */
 	{ "x1", { "y2", "x1" }, "x gone, y ours" },
 	{ "x1", { "y2", "x3" }, "x conflict delete/modify, y ours" },
-	/* and a name that another side gave to something else is not of what was renamed */
-	{ "x1", { "y1", "y2" }, "x gone, y conflict add/add" },
-	{ "x1", { "y1", "x1 y2" }, "x gone, y conflict add/add" },
+	/* and a name that another side gave to something else is not of what was renamed: that goes
+	 * along with what becomes of the name */
+	{ "x1", { "y1", "y2" }, "y conflict add/add was x, x along y" },
+	{ "x1", { "y1", "x1 y2" }, "y conflict add/add was x, x along y" },
+	{ "x1", { "x1 y2", "y1" }, "y conflict add/add was x, x along y" },
 	{ "x1", { "y1", "x1 y1" }, "x gone, y ours" },
+	{ "x1", { "x1 y1", "y1" }, "x gone, y ours" },
 	{ "x1", { "y1", "x3 y2" }, "x conflict delete/modify, y conflict add/add" },
-	{ "x1 z2", { "y1 z2", "x1 y2" }, "x gone, z gone, y conflict add/add" },
+	{ "x1 z2", { "y1 z2", "x1 y2" }, "y conflict add/add was x was z, x along y, z along y" },
+	{ "x1 z2",
+	  { "y1 z2", "x3 y2" },
+	  "x conflict delete/modify, y conflict add/add was z, z along y" },
+	{ "x1 z1", { "y1", "x1 z1 y2" }, "z gone, y conflict add/add was x, x along y" },
+	{ "x1 z2", { "p1 z2", "x1 p2" }, "p conflict add/add was x was z, x along p, z along p" },
+	{ "x1", { "p1", "p2" }, "p blend add/add was x, x along p" },
 	/* types and shapes */
 	{ "x1", { "x2b", "x1" }, "x ours" },
 	{ "x1", { "x2b", "x3" }, "x conflict dtype" },
@@ -209,6 +218,8 @@ static const struct {
 	{ "", { "", "x1", "x1" }, "x theirs 1" },
 	{ "", { "", "x1", "x2" }, "x conflict add/add" },
 	{ "p1", { "p2", "p3", "p4" }, "p blend values" },
+	{ "x1", { "x1", "y1", "y2" }, "y conflict add/add was x, x along y" },
+	{ "x1", { "x1 y3", "y1", "y1" }, "y conflict add/add was x was x, x along y" },
 	/* four, and only ours */
 	{ "x1", { "x1", "x1", "x1", "x2" }, "x theirs 3" },
 	{ "x1 y1", { "x2" }, "x ours, y gone" },
@@ -216,7 +227,9 @@ static const struct {
 
 static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 {
-	static const char *const words[] = { "ours", "theirs", "gone", "blend", "conflict" };
+	static const char *const words[] = {
+		"ours", "theirs", "gone", "along", "blend", "conflict"
+	};
 	struct st_buf *b = arg;
 	int rc = st_buf_addf(b, e, "%s%.*s %s", b->len ? ", " : "", (int)f->len, f->name,
 			     words[f->outcome]);
@@ -225,6 +238,12 @@ static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 		rc = st_buf_addf(b, e, " %zu", f->side);
 	if (rc == ST_OK && f->outcome >= ST_MERGE_BLEND)
 		rc = st_buf_addf(b, e, " %s", st_conflict_name(f->conflict));
+	for (size_t i = 0; rc == ST_OK && f->was && i < ST_THREE_SIDES; i++)
+		if (f->was[i])
+			rc = st_buf_addf(b, e, " was %.*s", (int)f->was[i]->name_len,
+					 f->was[i]->name);
+	if (rc == ST_OK && f->along)
+		rc = st_buf_addf(b, e, " %.*s", (int)f->along->name_len, f->along->name);
 	if (rc == ST_OK && f->rows)
 		rc = st_buf_addf(b, e, " +%zu", f->rows_side);
 	return rc;
