@@ -425,6 +425,26 @@ int st_merging_unmark(struct st_repo *r, struct st_pathspec *ps, struct st_err *
 	return rc;
 }
 
+int st_merging_match(struct st_repo *r, struct st_pathspec *ps, struct st_err *e)
+{
+	struct st_merging m;
+	struct st_index before;
+	bool there;
+	int rc = st_merging_load(r, &m, &there, e);
+
+	if (rc != ST_OK || !there)
+		return rc;
+	st_index_init(&before);
+	rc = st_rewind_index(r, &m.before, &before, e);
+	for (size_t i = 0; rc == ST_OK && i < before.nrows; i++)
+		(void)st_pathspec_match(ps, before.rows[i].path);
+	for (size_t i = 0; rc == ST_OK && i < m.d.nitems; i++)
+		(void)st_pathspec_match(ps, m.d.items[i].path);
+	st_index_release(&before);
+	st_merging_release(&m);
+	return rc;
+}
+
 int st_merging_own(struct st_repo *r, struct st_index *out, bool *there, struct st_err *e)
 {
 	struct st_merging m;

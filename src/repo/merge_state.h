@@ -50,6 +50,9 @@ ST_MUST int st_merging_open_at(struct st_repo *r, const struct st_index *x, cons
 ST_MUST int st_merging_mark(struct st_repo *r, const struct st_index *files, struct st_err *e);
 /* And took that back. */
 ST_MUST int st_merging_unmark(struct st_repo *r, struct st_pathspec *ps, struct st_err *e);
+/* Files of a merge under way that it has none of in the index: they were there before, or are in
+ * conflict. ps has matched those that it means. */
+ST_MUST int st_merging_match(struct st_repo *r, struct st_pathspec *ps, struct st_err *e);
 /* What the merge itself staged, into an empty index. *there false: none is under way. */
 ST_MUST int st_merging_own(struct st_repo *r, struct st_index *out, bool *there, struct st_err *e);
 /* Was the last step cut off, the index being that? */

@@ -20,6 +20,17 @@ static int restore_source(struct st_repo *r, const char *source, unsigned flags,
 	return st_staged_load(r, x, e);
 }
 
+/* What a merge itself removed is as it staged it: of that nothing is to be taken back. */
+static int find_paths(struct st_checkout *c, const char *source, const char *const *paths, size_t n,
+		      unsigned flags, struct st_err *e)
+{
+	int rc = st_pathspec_new(&c->ps, c->r, paths, n, e);
+
+	return rc == ST_OK && !source && (flags & STRATA_RESTORE_STAGED) ?
+		       st_merging_match(c->r, c->ps, e) :
+		       rc;
+}
+
 int st_verb_restore(struct st_repo *r, const char *source, const char *const *paths, size_t n,
 		    unsigned flags, strata_checkout_result *res, struct st_err *e)
 {
@@ -40,7 +51,7 @@ int st_verb_restore(struct st_repo *r, const char *source, const char *const *pa
 	if (rc == ST_OK)
 		rc = restore_source(r, source, flags, &target, e);
 	if (rc == ST_OK)
-		rc = st_pathspec_new(&c.ps, r, paths, n, e);
+		rc = find_paths(&c, source, paths, n, flags, e);
 	c.now = &t.index;
 	c.target = &target;
 	if (rc == ST_OK && (flags & STRATA_RESTORE_WORKTREE)) {

@@ -174,6 +174,48 @@ unstages() {
 	out '{"a":3,"b":3}' sh -c "strata cat HEAD:c.json | tr -d '\n '; echo"
 }
 
+# What the merge itself removed is as it staged it.
+unstages_removed() {
+	clash
+	mkdir gone && echo 1 >gone/a && echo 1 >gone/b && strata add gone && strata commit -q -m gone
+	strata branch -q -f side HEAD
+	strata switch -q side
+	strata rm -q z gone/a gone/b && echo 3 >c.json && strata commit -q -a -m theirs
+	strata switch -q main
+	echo 2 >c.json && strata commit -q -a -m ours
+	rc 1 strata merge -q side
+	for t_what in z gone/a gone 'z gone' '*/b'; do
+		set -f
+		strata restore --staged $t_what
+		strata restore --staged --worktree $t_what
+		set +f
+	done
+	fails test -e z
+	rc 2 strata restore --staged nothing
+	rc 2 strata restore z
+	echo mine >z
+	strata restore --staged z
+	match '^[?][?] z$' strata status -s
+	strata add z
+	match '^M  z$' strata status -s
+	strata restore --staged z
+	match '^[?][?] z$' strata status -s
+	out mine cat z
+	rm z
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	fails strata cat HEAD:z
+	# otherwise such a name is none
+	rc 2 strata restore --staged z
+	# a file that is in conflict, and that this branch does not have
+	strata switch -q -c other && strata mv d/x x && strata commit -q -m theirs
+	strata switch -q main && strata rm -q d/x && strata commit -q -m ours
+	rc 1 strata merge -q other
+	fails test -e x
+	strata restore --staged x
+	match '1 of 1 conflict left' strata status
+}
+
 # What would settle a conflict without anybody's saying so, and options that would be for nothing
 refuses() {
 	clash
@@ -210,6 +252,7 @@ it 'merge --continue goes on over its own lines' goes_on_over_marks
 it 'rm leaves what is typed while it works' removes
 it 'merge --abort takes back what was unstaged' aborts_all
 it 'restore --staged takes an add back' unstages
+it 'restore --staged takes nothing back of what the merge removed' unstages_removed
 it 'what does not go during a merge is refused' refuses
 it 'resolve goes over the lines of both sides after a kill' resolves_over_marks
 finish
