@@ -108,14 +108,6 @@ static bool has_names(const struct st_merge_item *it)
 	return !it->name_len && it->names;
 }
 
-static bool is_nameless(const struct st_merge_item *it)
-{
-	enum st_conflict kind;
-
-	return !it->name_len && !it->names && st_conflict_parse(it->kind, &kind) &&
-	       (kind == ST_CONFLICT_RENAME_RENAME || kind == ST_CONFLICT_RENAME_DELETE);
-}
-
 static int settle_one(struct settling *s, struct st_merge_item *it, const char *how,
 		      struct st_err *e)
 {
@@ -255,12 +247,6 @@ static int match_items(struct settling *s, const char *glob, bool exact, struct 
 		}
 		if (!applies(s, it, exact))
 			continue;
-		if (is_nameless(it))
-			return st_fail(e, ST_EREFUSED,
-				       "'%s': an older strata began this merge, and did not say "
-				       "what the sides call the file: 'strata merge --abort', and "
-				       "merge again",
-				       it->path);
 		m->done++;
 		rc = settle_one(s, it, s->said, e);
 	}
