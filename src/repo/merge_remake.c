@@ -134,7 +134,7 @@ static bool is_made(const struct st_settling *s, const char *path)
 	const struct st_weave_unit *u = st_weave_unit_at(&s->w, path);
 	const char *index = u && u->fitted ? st_weave_unit_index(&s->w, u) : NULL;
 
-	return is_remade(s, path) &&
+	return (is_remade(s, path) || st_weave_comes_back(&s->w, path)) &&
 	       (!is_kept(s, path) || (index && strcmp(index, path) == 0 &&
 				      st_index_find(&s->w.target, path, strlen(path), NULL)));
 }
@@ -155,10 +155,11 @@ static int check_way(const struct st_settling *s, const struct st_index *out, st
 static int check_names_fit(const struct st_settling *s, const struct st_index *out,
 			   struct st_err *e)
 {
-	for (size_t i = 0; s->names.count && i < out->nrows; i++) {
+	for (size_t i = 0; (s->names.count || s->w.moved) && i < out->nrows; i++) {
 		const struct st_stage_row *row = &out->rows[i];
 
-		if (st_map_get(&s->names, row->path, row->path_len, NULL) &&
+		if ((st_map_get(&s->names, row->path, row->path_len, NULL) ||
+		     st_weave_comes_back(&s->w, row->path)) &&
 		    st_index_excludes(out, row))
 			return st_fail(e, ST_EREFUSED,
 				       "'%s', as the file is to be called, is a directory here, or "

@@ -557,6 +557,17 @@ static int weave_along(struct st_weave *w, struct st_strand *s, const struct st_
 	return rc == ST_OK ? take_one(w, s, row, e) : rc;
 }
 
+static int note_moved(struct st_weave *w, const struct st_strand *s, struct st_err *e)
+{
+	struct st_weave_moved *m = st_arena_alloc(&w->arena, sizeof(*m), e);
+
+	if (!m)
+		return e->code;
+	*m = (struct st_weave_moved){ .s = *s, .next = w->moved };
+	w->moved = m;
+	return ST_OK;
+}
+
 static int weave_pair(struct st_weave *w, struct st_strand *s, struct st_err *e)
 {
 	const char *name = NULL;
@@ -580,6 +591,9 @@ static int weave_pair(struct st_weave *w, struct st_strand *s, struct st_err *e)
 		return st_weave_whole(
 			w, s, differ ? ST_CONFLICT_RENAME_RENAME : ST_CONFLICT_RENAME_DELETE, e);
 	}
+	if (name && (!w->wanted || w->wanted(w->wanted_arg, s->path)) &&
+	    note_moved(w, s, e) != ST_OK)
+		return e->code;
 	return st_weave_file(w, s, e);
 }
 

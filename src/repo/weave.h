@@ -75,6 +75,7 @@ struct st_weave {
 	struct st_map unit_of;		  /* path of what is merged with the unit -> its number */
 	struct st_map unit_with;	  /* path of any file of the unit -> its number */
 	size_t nunits;
+	struct st_weave_moved *moved;	/* files that were made, under a new name */
 	struct st_sewn *sewn;		/* weave_index.c: what their shards have */
 	const struct st_weave_fit *fit; /* weave_index.c: of the index that is made now, or NULL */
 	uint64_t tensors_taken, tensors_blended, open; /* tensors of one side; items not decided */
@@ -109,6 +110,13 @@ struct st_strand { /* a file on all sides */
 	const struct st_stage_row *was[ST_THREE_SIDES];
 	bool apart;    /* sides renamed different files to it: they are not joined */
 	uint32_t mode; /* as it is to be */
+};
+
+struct st_weave_moved { /* a file that some side renamed, as nobody did otherwise */
+	struct st_strand s;
+	bool clashed; /* its new name is in a conflict of a file and a directory, */
+	bool lost;    /* and goes */
+	struct st_weave_moved *next;
 };
 
 /* What is not initialised here is the caller's: r, t, d, rules, ... d->items become sorted. */
@@ -260,6 +268,8 @@ ST_MUST int st_weave_fit_row(struct st_weave *w, const struct st_strand *s,
 
 /* weave_clash.c: of a file and a directory of one path in w->target, which is sorted, one goes. */
 ST_MUST int st_weave_clashes(struct st_weave *w, struct st_err *e);
+/* After them: is the path a name of a file in such a conflict, which that name may come back to? */
+bool st_weave_comes_back(const struct st_weave *w, const char *path);
 /* Has some side a directory of that path? */
 bool st_weave_clashing(const struct st_weave *w, const char *path);
 /* The uppermost part of path that is a file in some version, in *len bytes of path; else all. What

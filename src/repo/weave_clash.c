@@ -92,6 +92,100 @@ static int drop(struct st_weave *w, const struct st_stage_row *row, struct st_er
 	return st_weave_take(w, &s, NULL, e);
 }
 
+/* ---- old names ---- */
+
+static bool is_within(const char *path, const char *dir)
+{
+	return strcmp(path, dir) == 0 || is_below(path, dir);
+}
+
+static bool calls_it(const struct st_stage_row *row, const char *path)
+{
+	return row && strcmp(row->path, path) == 0;
+}
+
+/* An old or other name of the file, which no version has another file of. */
+static bool is_name_of(const struct st_weave *w, const struct st_strand *s, const char *path)
+{
+	bool is = calls_it(s->base, path);
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct st_stage_row *row =
+			st_index_find(&w->sides[i], path, strlen(path), NULL);
+
+		if (row && row != s->side[i])
+			return false;
+		is = is || calls_it(s->side[i], path);
+	}
+	return is && strcmp(s->path, path) != 0;
+}
+
+bool st_weave_comes_back(const struct st_weave *w, const char *path)
+{
+	for (const struct st_weave_moved *m = w->moved; m; m = m->next)
+		if (m->clashed && is_name_of(w, &m->s, path))
+			return true;
+	return false;
+}
+
+static int add_back(struct st_weave *w, const struct st_strand *s, const struct st_stage_row *row,
+		    const char *clash, struct st_index *out, struct st_err *e)
+{
+	struct st_stage_row mine;
+
+	if (!row || !is_name_of(w, s, row->path) || is_within(row->path, clash) ||
+	    st_index_find(&w->target, row->path, row->path_len, NULL))
+		return ST_OK;
+	mine = *row;
+	mine.flags &= (uint32_t)ST_INDEX_MODEL;
+	return st_index_add(out, &mine, e);
+}
+
+/*
+ * What goes may be there under a new name that a side gave it: the version that is chosen has it
+ * under its own, or as it was staged.
+ */
+static int bring_back(struct st_weave *w, const char *clash, const struct st_strand *s,
+		      const struct st_choice *c, struct st_index *out, struct st_err *e)
+{
+	const struct st_stage_row *row = NULL;
+	int rc;
+
+	if (c->how == ST_HOW_HAND) {
+		if (w->hand && s->base)
+			row = st_index_find(w->hand, s->base->path, s->base->path_len, NULL);
+		return add_back(w, s, row, clash, out, e);
+	}
+	if (c->how == ST_HOW_BASE)
+		row = st_weave_baseless(w, s->base) ? NULL : s->base;
+	else
+		row = s->side[c->how == ST_HOW_SIDE ? c->side : 0];
+	rc = c->how == ST_HOW_FROM ? st_weave_strand_from(w, &c->from, s, &row, e) : ST_OK;
+	return rc == ST_OK ? add_back(w, s, row, clash, out, e) : rc;
+}
+
+/* w->target has what there was before `clash` was settled, out what is left. */
+static int bring_all_back(struct st_weave *w, const char *clash, const struct st_choice *c,
+			  struct st_index *out, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (struct st_weave_moved *m = w->moved; m; m = m->next) {
+		size_t n = strlen(m->s.path);
+		bool here = is_within(m->s.path, clash) &&
+			    st_index_find(&w->target, m->s.path, n, NULL);
+
+		m->clashed = m->clashed || here;
+		m->lost = here && !st_index_find(out, m->s.path, n, NULL);
+	}
+	for (struct st_weave_moved *m = w->moved; rc == ST_OK && m; m = m->next)
+		if (m->lost)
+			rc = bring_back(w, clash, &m->s, c, out, e);
+	return rc == ST_OK ? st_index_sort(out, e) : rc;
+}
+
+/* ---- one conflict ---- */
+
 static int settle(struct st_weave *w, const char *path, struct st_index *out, struct st_err *e)
 {
 	struct st_choice c;
@@ -116,7 +210,9 @@ static int settle(struct st_weave *w, const char *path, struct st_index *out, st
 		if (strcmp(row->path, path) == 0 || is_below(row->path, path))
 			rc = st_index_add(out, row, e);
 	}
-	return rc == ST_OK ? st_index_sort(out, e) : rc;
+	if (rc == ST_OK)
+		rc = st_index_sort(out, e);
+	return rc == ST_OK && w->moved ? bring_all_back(w, path, &c, out, e) : rc;
 }
 
 static const char *find_clash(const struct st_weave *w)

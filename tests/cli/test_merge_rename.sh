@@ -297,6 +297,78 @@ name_of_three() {
 	done
 }
 
+# A file that a side moved to where another one has a file, or to what it has as a directory
+moved_to_clash() {
+	rm -rf repo && strata init -q repo && cd repo
+	write a=1 b=2 && strata commit -q -m base
+	strata branch side
+	write a=1 b=2 c=9 && strata commit -q -m ours
+	strata switch -q side
+	rm b && mkdir c && mv a c/y && echo 2 >b && strata add -A && strata commit -q -m theirs
+	strata switch -q main
+	rc 1 strata merge -q side
+	out '["file/directory", "c"]' conflicts
+	is a=1 b=2 c=9
+	out '' strata status -s
+	for t_i in 1 2; do
+		strata resolve -q c --theirs
+		is_tree b c/y
+		strata resolve -q c --ours
+		is a=1 b=2 c=9
+		strata resolve -q c --from side
+		is_tree b c/y
+	done
+	strata merge -q --abort
+	is a=1 b=2 c=9
+	out '' strata status -s
+	settles 'c --ours' a=1 b=2 c=9
+	rc 1 strata merge -q side
+	strata resolve -q c --theirs
+	strata merge -q --continue
+	is_tree b c/y
+	strata merge -q --replay HEAD
+	strata undo -q
+	# changed here besides: that comes back, or goes along
+	echo 5 >a && strata add a && strata commit -q -m more
+	settles 'c --ours' a=5 b=2 c=9
+	rc 1 strata merge -q side
+	is a=5 b=2 c=9
+	strata resolve -q c --theirs
+	is_tree b c/y
+	out 5 cat c/y
+	strata merge -q --abort
+	is a=5 b=2 c=9
+	# a file staged there by hand stays
+	rc 1 strata merge -q side
+	echo 7 >a && strata add a
+	strata resolve -q c --theirs
+	is_tree a b c/y
+	strata resolve -q c --ours
+	is a=7 b=2 c=9
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	# the file is what was moved
+	cd .. && rm -rf repo && strata init -q repo && cd repo
+	write a=1 b=2 && strata commit -q -m base
+	strata branch side
+	write c=1 b=2 && strata commit -q -m ours
+	strata switch -q side
+	mkdir c && echo 3 >c/y && strata add -A && strata commit -q -m theirs
+	strata switch -q main
+	rc 1 strata merge -q side
+	is b=2 c=1
+	strata resolve -q c --theirs
+	is_tree a b c/y
+	out 1 cat a
+	strata resolve -q c --ours
+	is b=2 c=1
+	strata resolve -q c --theirs
+	strata merge -q --continue
+	is_tree a b c/y
+	strata merge -q --replay HEAD
+	strata fsck --full
+}
+
 # The same of tensors: lists of TENSOR=SEED
 tensor_branches() { # before, ours, theirs
 	rm -rf repo && strata init -q repo && cd repo || return 1
@@ -674,6 +746,7 @@ it 'joins nothing of two models of one name' name_of_models
 it 'leaves names that were staged by hand' name_by_hand
 it 'takes the names that another version has' name_elsewhere
 it 'of three that got one name' name_of_three
+it 'brings back what was moved to where there is a directory' moved_to_clash
 it 'chooses whether two tensors of one name have their old ones' tensor_names
 it 'of tensors in shards' tensor_names_in_shards
 it 'of three versions' of_three
