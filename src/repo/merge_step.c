@@ -194,6 +194,8 @@ static int write_marked(struct st_repo *r, const struct st_index *target,
 		const char *path = f->marked[i].path;
 
 		rows[n] = st_index_find(target, path, strlen(path), NULL);
+		if (!rows[n]) /* this branch has none: there is nothing to write it into */
+			f->marked[i].left = false;
 		n += rows[n] != NULL;
 	}
 	if (n)

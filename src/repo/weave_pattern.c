@@ -279,10 +279,11 @@ int st_weaving_refused(struct st_weaving *k, const struct st_weaving_counts *bef
 	*whole = refused && !is_decided(&k->f);
 	if (!*whole)
 		return st_fail(e, why->code, "%s%s", why->msg,
-			       refused ? "; or decide the conflicts of the file otherwise, as all "
-					 "for ours or all for theirs, or stage a file of your own "
-					 "with 'strata add'" :
-					 "");
+			       refused ?
+				       "; or decide the conflicts of the file otherwise, or stage "
+				       "a file of your own, or one version's as it is: 'strata "
+				       "restore --source REV FILE', then 'strata add FILE'" :
+				       "");
 	w->d->nitems = before->nitems;
 	w->target.nrows = before->ntarget;
 	w->gone.nrows = before->ngone;

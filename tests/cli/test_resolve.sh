@@ -508,6 +508,31 @@ json_of_two() {
 	out '' strata status -s
 }
 
+# Two of three versions add a text that this branch has not.
+text_of_others() {
+	repo
+	echo q >q && strata add . && strata commit -q -m base
+	for t_side in s1 s2; do
+		strata branch $t_side && strata switch -q $t_side
+		echo $t_side >t.txt && strata add . && strata commit -q -m $t_side
+		strata switch -q main
+	done
+	echo w >w && strata add . && strata commit -q -m ours
+	rc 1 strata merge s1 s2
+	match "^  add/add +t.txt$" strata status
+	rc 1 test -e t.txt
+	strata merge -q --abort
+	echo mine >t.txt
+	rc 1 strata merge s1 s2
+	out mine cat t.txt
+	rc 7 strata resolve t.txt --side 2
+	mv t.txt ../t.txt
+	strata resolve -q t.txt --side 2
+	out s2 cat t.txt
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
 it 'decides, and decides anew' decides
 it 'by methods' methods
 it 'what a method cannot join' joins
@@ -524,4 +549,5 @@ it 'metadata of any version' metadata
 it 'what is not finite' not_finite
 it 'changes of the file stay' keeps_edits
 it 'configurations that not all of three versions have' json_of_two
+it 'a text that only other versions have' text_of_others
 finish
