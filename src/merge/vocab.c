@@ -57,6 +57,9 @@ enum st_vocab_form st_vocab_form_of(const char *file, const char *key, size_t le
 		return ST_VOCAB_NONE;
 	if (is("vocab_size", key, len) || ends(key, len, ".vocab_size"))
 		return ST_VOCAB_SIZE;
+	if (len && key[len - 1] == ']') /* of a list, which elements may be asked about */
+		while (len && key[--len] != '[')
+			;
 	return ends(key, len, "_token_id") ? ST_VOCAB_ID : ST_VOCAB_NONE;
 }
 
@@ -239,10 +242,12 @@ int st_vocab_read_lines(struct st_vocab *v, const char *p, size_t len, struct st
 
 int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t len, struct st_err *e)
 {
-	const struct st_vocab_text t = { p, len };
+	struct st_vocab_text t = { p, len };
 	struct reading k = { .v = v };
 	int rc;
 
+	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) /* a byte order mark, if it is JSON */
+		t = (struct st_vocab_text){ (const char *)p + 3, len - 3 };
 	v->file = table_of(file);
 	st_buf_init(&k.entry.token, len + 1);
 	if (strcmp(file, "tokenizer.json") == 0)

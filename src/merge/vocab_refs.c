@@ -63,9 +63,9 @@ static void on_id(struct refs *r)
 {
 	size_t len;
 	uint64_t id, to;
-	const char *p = read_number(r, &len, &id);
+	const char *p = st_json_special(&r->j) ? NULL : read_number(r, &len, &id);
 
-	to = id;
+	to = p ? id : 0;
 	if (p && r->fn.id(r->fn.arg, id, &to, r->e) == ST_OK && to != id && r->out)
 		put_number(r, p, len, to);
 }
@@ -105,12 +105,22 @@ static void walk(struct refs *r, walk_fn *fn)
 	}
 }
 
+/* A token may be called so as well: what is said of it is an object. */
 static void in_processor(struct refs *r, const char *key, size_t len)
 {
-	if (is(key, len, "ids") || is(key, len, "sep") || is(key, len, "cls"))
+	if ((is(key, len, "ids") || is(key, len, "sep") || is(key, len, "cls")) &&
+	    st_json_peek(&r->j) == ST_JSON_ARRAY)
 		on_ids(r);
 	else
 		walk(r, in_processor);
+}
+
+/* What has no ids, whatever it is. */
+static void in_other(struct refs *r, const char *key, size_t len)
+{
+	(void)key;
+	(void)len;
+	walk(r, in_other);
 }
 
 /* One member of an object, if it is one. */
@@ -120,7 +130,7 @@ static void walk_member(struct refs *r, const char *name)
 	size_t len;
 
 	if (st_json_peek(&r->j) != ST_JSON_OBJECT) {
-		st_json_skip(&r->j);
+		walk(r, in_other);
 		return;
 	}
 	st_json_object(&r->j);
@@ -128,7 +138,7 @@ static void walk_member(struct refs *r, const char *name)
 		if (is(key, len, name))
 			on_id(r);
 		else
-			st_json_skip(&r->j);
+			walk(r, in_other);
 	}
 }
 
@@ -141,7 +151,7 @@ static void in_tokenizer(struct refs *r, const char *key, size_t len)
 	else if (is(key, len, "model"))
 		walk_member(r, "unk_id");
 	else
-		st_json_skip(&r->j);
+		walk(r, in_other);
 }
 
 static void in_config(struct refs *r, const char *key, size_t len)
@@ -210,8 +220,10 @@ int st_vocab_ids_in(const char *file, const char *key, size_t len, const struct 
 	const char *last = last_of(key, &len);
 
 	begin(&r, text);
-	if (!tokenizer || is(last, len, "pad_id") || is(last, len, "unk_id") ||
-	    is(last, len, "ids") || is(last, len, "sep") || is(last, len, "cls"))
+	if (text->len && *(const char *)text->p == '{' && !is(last, len, "padding"))
+		walk(&r, tokenizer ? in_processor : in_config);
+	else if (!tokenizer || is(last, len, "pad_id") || is(last, len, "unk_id") ||
+		 is(last, len, "ids") || is(last, len, "sep") || is(last, len, "cls"))
 		on_ids(&r);
 	else if (is(last, len, "padding"))
 		walk_member(&r, "pad_id");

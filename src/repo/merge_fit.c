@@ -1,21 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Before a merge ends: indices of models in shards that do not fit shards staged by hand. */
+/*
+ * Before a merge ends: what does not fit files that were staged by hand. Indices of models in
+ * shards, and files with ids of tokens beside a tokenizer.
+ */
 #include "repo/merge_state.h"
 
 struct fitting {
 	struct st_txn t;
 	struct st_merging m;
 	bool there;
-	struct st_map hands; /* files that are staged otherwise than the merge had them */
+	struct st_map hands;	/* files that are staged otherwise than the merge had them */
+	struct st_map numbered; /* folders of tokenizers of which some file is */
 	struct st_weave w;
 };
+
+static bool is_numbered(const struct fitting *k, const char *path)
+{
+	size_t len;
+
+	return k->numbered.count && st_vocab_has_ids(st_weave_file_name(path)) &&
+	       st_weave_vocab_dir(&k->w, path, &len) && st_map_get(&k->numbered, path, len, NULL);
+}
 
 static bool is_wanted(void *arg, const char *path)
 {
 	const struct fitting *k = arg;
 	const struct st_weave_unit *u = st_weave_unit_at(&k->w, path);
 
-	return u && u->wanted;
+	return (u && u->wanted) || is_numbered(k, path);
+}
+
+static int find_numbered(struct fitting *k, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < k->t.index.nrows; i++) {
+		const char *path = k->t.index.rows[i].path, *file = st_weave_file_name(path);
+
+		if (st_vocab_is_table(file) && st_weave_by_hand(&k->w, path))
+			rc = st_map_put(&k->numbered, path, (size_t)(file - path), 1, NULL, NULL,
+					e);
+	}
+	return rc;
 }
 
 static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
@@ -88,8 +114,8 @@ static int make(struct fitting *k, struct st_err *e)
 	if (rc == ST_OK && differ)
 		rc = st_merging_stage(&k->m, &target, e);
 	if (rc == ST_OK && differ)
-		rc = st_merge_step(&k->t, &k->m, &target, &none, "resolve: an index of shards",
-				   &res, e);
+		rc = st_merge_step(&k->t, &k->m, &target, &none,
+				   "resolve: what fits what was staged", &res, e);
 	st_index_release(&target);
 	return rc;
 }
@@ -114,7 +140,9 @@ static int fit(struct fitting *k, struct st_err *e)
 	rc = st_weave_init(&k->w, e);
 	for (size_t i = 0; rc == ST_OK && i < k->w.nunits; i++)
 		rc = look(k, &k->w.units[i], &any, e);
-	if (rc == ST_OK && any)
+	if (rc == ST_OK)
+		rc = find_numbered(k, e);
+	if (rc == ST_OK && (any || k->numbered.count))
 		rc = make(k, e);
 	if (rc == ST_OK)
 		rc = st_weave_agree(&k->w, &k->t.index, e);
@@ -137,6 +165,7 @@ int st_merge_fit(struct st_repo *r, struct st_err *e)
 		return rc;
 	st_merging_release(&k.m);
 	st_map_init(&k.hands);
+	st_map_init(&k.numbered);
 	rc = st_txn_begin(&k.t, r, "resolve", e);
 	if (rc == ST_OK)
 		rc = st_txn_index(&k.t, e);
@@ -150,5 +179,6 @@ int st_merge_fit(struct st_repo *r, struct st_err *e)
 	if (k.there)
 		st_merging_release(&k.m);
 	st_map_release(&k.hands);
+	st_map_release(&k.numbered);
 	return rc;
 }

@@ -606,58 +606,6 @@ static int say_hands(struct st_merging *m, const struct st_index *x, const struc
 	return rc;
 }
 
-/* Is a tokenizer's table by hand, in the path's folder or above? */
-static bool is_below_hand(const struct st_map *hands, const char *path)
-{
-	const char *name;
-	char table[4096];
-
-	for (size_t n = (size_t)(st_weave_file_name(path) - path);; n--) {
-		for (size_t i = 0; (n == 0 || path[n - 1] == '/') && (name = st_vocab_table(i));
-		     i++)
-			if (snprintf(table, sizeof(table), "%.*s%s", (int)n, path, name) <
-				    (int)sizeof(table) &&
-			    st_map_get(hands, table, strlen(table), NULL))
-				return true;
-		if (n == 0)
-			return false;
-	}
-}
-
-/* What ids were written beside a tokenizer that was staged later nobody can tell from that: the
- * file is as it is. */
-static int say_numbered(struct st_merging *m, const struct st_index *x, const struct st_index *v,
-			struct st_err *e)
-{
-	size_t known = m->d.nitems;
-	struct st_oid *sides = st_calloc(m->d.nparents, sizeof(*sides), e);
-	struct st_map hands;
-	int rc = sides ? ST_OK : (int)e->code;
-
-	st_map_init(&hands);
-	if (rc == ST_OK)
-		rc = find_hands(m, &hands, e);
-	for (size_t i = 0; rc == ST_OK && hands.count && i < x->nrows; i++) {
-		const struct st_stage_row *row = &x->rows[i];
-		const struct st_merge_staged s = { .path = row->path, .path_len = row->path_len };
-		bool same = true;
-
-		if (!st_vocab_has_ids(st_weave_file_name(row->path)) ||
-		    st_map_get(&hands, row->path, row->path_len, NULL) ||
-		    !is_below_hand(&hands, row->path))
-			continue;
-		for (size_t p = 0; p < m->d.nparents; p++)
-			same = same && st_weave_same(row, st_index_find(&v[p], row->path,
-									row->path_len, NULL));
-		if (!same)
-			rc = say_hand(m, &s, v, known, sides, e);
-	}
-	st_merge_desc_sort(&m->d);
-	st_map_release(&hands);
-	free(sides);
-	return rc;
-}
-
 int st_merging_take_staged(struct st_repo *r, struct st_merging *m, const struct st_index *x,
 			   struct st_err *e)
 {
@@ -675,8 +623,6 @@ int st_merging_take_staged(struct st_repo *r, struct st_merging *m, const struct
 	rc = load_versions(r, &m->d, v, e);
 	if (rc == ST_OK)
 		rc = say_hands(m, x, v, e);
-	if (rc == ST_OK)
-		rc = say_numbered(m, x, v, e);
 	for (size_t i = 0; i < n; i++)
 		st_index_release(&v[i]);
 	free(v);

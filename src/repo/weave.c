@@ -675,7 +675,7 @@ static int weave_all(struct st_weave *w, struct renames *x, struct st_err *e)
 			rc = weave_added(w, x, i, k, e);
 	for (size_t i = 0; rc == ST_OK && i < w->nunits; i++)
 		rc = st_weave_unit(w, &w->units[i], e);
-	return rc;
+	return rc == ST_OK ? st_weave_ids_finish(w, e) : rc;
 }
 
 /* Said before anything is written. */

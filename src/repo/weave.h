@@ -289,6 +289,14 @@ ST_MUST int st_weave_text(struct st_weave *w, const struct st_strand *s, bool *d
 			  struct st_err *e);
 ST_MUST int st_weave_store_text(struct st_weave *w, const struct st_strand *s,
 				const struct st_buf *text, struct st_err *e);
+/* For st_weave_slurp: of that id is the text, which lives as long as w. */
+ST_MUST int st_weave_note_text(struct st_weave *w, const struct st_oid *id, const void *p,
+			       size_t len, struct st_err *e);
+/* The row that a version has of s, as st_weave_take; ids of tokens in it become the result's. part:
+ * a side, ST_THREE_BASE, or with from a commit. loose: as in st_weave_ids_store. */
+ST_MUST int st_weave_take_text(struct st_weave *w, const struct st_strand *s,
+			       const struct st_stage_row *row, size_t part,
+			       const struct st_oid *from, bool loose, struct st_err *e);
 /* The row of a file that st_weave_resizes, with room for all tokens. */
 ST_MUST int st_weave_resized(struct st_weave *w, const struct st_strand *s,
 			     const struct st_stage_row *row, struct st_err *e);
@@ -385,12 +393,15 @@ ST_MUST int st_weave_ids_lone(const struct st_weave_ids *k, const char *file, co
 /* Did several sides change which token has which id, and not in the same way? */
 bool st_weave_ids_clash(const struct st_weave_ids *k);
 /*
- * Appends a text in such numbers with the ids of the result. One of a token that is not in its
- * tokenizer is ST_EREFUSED; loose, or while that is open: the id that it has in a version.
+ * A file of the result is that text, which is in such numbers: it is stored at the end, with the
+ * ids of the result. One of a token that is not in its tokenizer is ST_EREFUSED then; loose, or
+ * while the tokenizer is not decided, it is the id that a version has for it.
  */
-ST_MUST int st_weave_ids_result(struct st_weave *w, struct st_weave_ids *k, const char *path,
-				bool loose, const struct st_vocab_text *text, struct st_buf *out,
-				struct st_err *e);
+ST_MUST int st_weave_ids_store(struct st_weave *w, struct st_weave_ids *k,
+			       const struct st_strand *s, bool loose, const struct st_buf *text,
+			       struct st_err *e);
+/* When all else is made. */
+ST_MUST int st_weave_ids_finish(struct st_weave *w, struct st_err *e);
 
 /* weave_agree.c */
 /*

@@ -9,8 +9,8 @@
  *	an id without a token	BARE + the id
  *	an id of who knows what	VAGUE + the id: of a base for which others have no answer
  *
- * Which tokenizer the result has follows from what is decided about its files: the union, or that
- * of one version. As long as something of it is open that is ours's, so that the files can be used.
+ * The result's tokenizer is read from its files once they are made, so that what has ids is stored
+ * at the end.
  */
 #include "repo/weave.h"
 
@@ -28,16 +28,23 @@ struct version {
 	bool vague; /* nobody knows what its ids are of */
 };
 
+struct later { /* a file in common numbers, which is to be stored */
+	struct st_strand s;
+	struct st_vocab_text text;
+	bool loose; /* some of its ids are not decided yet */
+	struct later *next;
+};
+
 struct st_weave_ids {
 	const char *dir; /* of the tokenizer, with the slash; "" */
 	bool usable;
 	size_t n;			      /* sides */
 	struct version v[ST_THREE_SIDES + 1]; /* the base behind them */
 	struct st_map fresh;		      /* tokens that ours has not -> their number */
-	bool clash;			      /* several sides have other tokens than the base */
-	/* The result. */
-	bool open;
-	uint64_t *back, ends[2]; /* common numbers of ours, behind them fresh ones -> ids */
+	uint64_t end;			      /* past ours's own */
+	bool clash;			      /* several sides changed the tokens, differently */
+	size_t changed;			      /* else: one that did, or ours */
+	struct later *later;
 	struct st_weave_ids *next;
 };
 
@@ -117,9 +124,8 @@ static bool same_numbers(const struct version *a, const struct version *b)
 	       (!a->end || memcmp(a->to, b->to, (size_t)a->end * sizeof(*a->to)) == 0);
 }
 
-/* Whose tokens the result has where nothing is decided about them: those of the side that changed
- * them. */
-static size_t find_changed(struct st_weave_ids *k)
+/* Whose tokens the result has where nobody needs to decide. */
+static void find_changed(struct st_weave_ids *k)
 {
 	const struct version *base = &k->v[k->n];
 	size_t who = k->n;
@@ -131,201 +137,60 @@ static size_t find_changed(struct st_weave_ids *k)
 			k->clash = true;
 		who = who < k->n ? who : i;
 	}
-	return who < k->n ? who : 0;
+	k->changed = who < k->n ? who : 0;
+}
+
+/* What has no tokenizer, or not any more, goes by the numbers of the base, or of who has one. */
+static void lend(struct st_weave_ids *k)
+{
+	size_t from = k->n;
+
+	while (from < k->n + 1 && k->v[from].none)
+		from = from == k->n ? 0 : from + 1 < k->n ? from + 1 : k->n + 1;
+	k->usable = k->usable && from <= k->n;
+	for (size_t i = 0; k->usable && i <= k->n; i++)
+		if (k->v[i].none) {
+			k->v[i].to = k->v[from].to;
+			k->v[i].end = k->v[from].end;
+		}
 }
 
 static int number_all(struct st_weave *w, struct st_weave_ids *k, struct st_err *e)
 {
 	struct st_vocab ours;
-	size_t first = 0;
 	int rc;
 
 	st_vocab_init(&ours);
 	rc = read_tokens(w, k, &w->sides[0], &ours, &k->usable, e);
-	k->ends[0] = ours.end;
+	k->end = ours.end;
 	for (size_t i = 0; rc == ST_OK && k->usable && i <= k->n; i++)
 		rc = number_one(w, k, &ours, i < k->n ? &w->sides[i] : &w->base, &k->v[i], e);
 	st_vocab_release(&ours);
 	k->v[k->n].vague = is_vague(w, k->dir);
-	while (first < k->n && k->v[first].none)
-		first++;
-	k->usable = k->usable && first < k->n;
-	for (size_t i = 0; k->usable && i <= k->n; i++)
-		if (k->v[i].none) {
-			k->v[i].to = k->v[first].to;
-			k->v[i].end = k->v[first].end;
-		}
+	if (rc == ST_OK && k->usable)
+		lend(k);
 	return rc;
 }
 
-/* ---- the result ---- */
-
-/* Does the item say whose tokens a file has? */
-static bool says_tokens(const struct st_weave *w, const struct st_weave_ids *k,
-			const struct st_merge_item *x)
-{
-	const char *file = st_weave_file_name(x->path);
-	enum st_vocab_form form = st_vocab_form_of(file, x->name, x->name_len);
-	size_t len;
-
-	return st_vocab_is_table(file) &&
-	       (!x->name_len || form == ST_VOCAB_TOKENS || form == ST_VOCAB_ENTRIES) &&
-	       st_weave_vocab_dir(w, x->path, &len) && len == strlen(k->dir) &&
-	       memcmp(x->path, k->dir, len) == 0;
-}
-
-static bool same_choice(const struct st_choice *a, const struct st_choice *b)
-{
-	if (a->how != b->how)
-		return false;
-	return a->how == ST_HOW_SIDE ? a->side == b->side :
-	       a->how == ST_HOW_FROM ? st_oid_eq(&a->from, &b->from) :
-				       a->how == ST_HOW_BASE;
-}
-
-/* What is decided about the tokenizer's files, if that is one thing. *any false: nobody needs to
- * decide. */
-static int find_decision(struct st_weave *w, const struct st_weave_ids *k, struct st_choice *c,
-			 bool *any, struct st_err *e)
-{
-	bool mixed = false;
-	int rc = ST_OK;
-
-	*any = false;
-	for (size_t i = 0; rc == ST_OK && i < w->nknown; i++) {
-		const struct st_merge_item *x = &w->d->items[i];
-		struct st_choice one = { .how = ST_HOW_OPEN };
-
-		if (!says_tokens(w, k, x))
-			continue;
-		if (x->how)
-			rc = st_choice_parse(&one, &w->arena, x->how, w->n, e);
-		mixed = mixed || !same_choice(&one, *any ? c : &one);
-		*c = *any ? *c : one;
-		*any = true;
-	}
-	if (mixed || !*any)
-		c->how = ST_HOW_OPEN;
-	*any = *any || k->clash;
-	return rc;
-}
-
-static uint64_t *place_of(struct st_weave_ids *k, uint64_t common)
-{
-	if (common < k->ends[0])
-		return &k->back[common];
-	if (common >= FRESH && common - FRESH < k->ends[1])
-		return &k->back[k->ends[0] + (common - FRESH)];
-	return NULL;
-}
-
-static void go_back(struct st_weave_ids *k, const struct version *v)
-{
-	for (uint64_t id = v->end; id > 0; id--) {
-		uint64_t *at = v->to[id - 1] == ST_NO_TOKEN ? NULL : place_of(k, v->to[id - 1]);
-
-		if (at)
-			*at = id - 1;
-	}
-}
-
-static int go_back_to_union(struct st_weave *w, struct st_weave_ids *k, struct st_err *e)
-{
-	const struct st_weave_vocab *v;
-	int rc = st_weave_vocab(w, k->dir, &v, e);
-
-	if (rc != ST_OK)
-		return rc;
-	for (uint64_t id = k->v[1].end; id > 0; id--) {
-		uint64_t common = k->v[1].to[id - 1];
-		uint64_t *at = common == ST_NO_TOKEN ? NULL : place_of(k, common);
-
-		if (at && id - 1 < v->u.ntheirs)
-			*at = v->u.to[id - 1];
-	}
-	go_back(k, &k->v[0]);
-	return ST_OK;
-}
-
-static int number_other(struct st_weave *w, struct st_weave_ids *k, const struct st_oid *commit,
+/* Of a version that is none of those that are merged. */
+static int number_other(struct st_weave *w, struct st_weave_ids *k, const struct st_index *x,
 			struct version *out, struct st_err *e)
 {
 	struct st_vocab ours;
-	struct st_index x;
-	struct st_oid tree;
-	size_t part;
 	int rc;
 
-	if (st_weave_part(w, commit, &part)) {
-		*out = k->v[part == ST_THREE_BASE ? k->n : part];
-		return ST_OK;
-	}
-	st_index_init(&x);
 	st_vocab_init(&ours);
-	rc = st_repo_commit_tree(w->r, commit, &tree, e);
+	rc = st_weave_vocab_read(w, &w->sides[0], k->dir, &ours, e);
 	if (rc == ST_OK)
-		rc = st_rewind_index(w->r, &tree, &x, e);
-	if (rc == ST_OK)
-		rc = st_weave_vocab_read(w, &w->sides[0], k->dir, &ours, e);
-	if (rc == ST_OK)
-		rc = number_one(w, k, &ours, &x, out, e);
-	if (rc == ST_OK && !k->usable)
-		rc = st_fail(
-			e, ST_EREFUSED,
-			"the tokenizer in '%s' of the version of --from cannot be read, or its "
-			"files do not agree",
-			k->dir);
-	if (rc == ST_OK && out->none)
-		*out = k->v[0];
+		rc = number_one(w, k, &ours, x, out, e);
 	st_vocab_release(&ours);
-	st_index_release(&x);
 	return rc;
-}
-
-/* Room for what is numbered so far. */
-static int make_room(struct st_weave *w, struct st_weave_ids *k, struct st_err *e)
-{
-	size_t n;
-	int rc = st_size(k->ends[0] + k->fresh.count, &n, e);
-
-	k->ends[1] = k->fresh.count;
-	k->back = rc == ST_OK ? st_arena_alloc(&w->arena, (n + 1) * sizeof(*k->back), e) : NULL;
-	for (size_t i = 0; k->back && i < n; i++)
-		k->back[i] = ST_NO_TOKEN;
-	return e->code;
-}
-
-/* changed: the side whose tokens it has if nobody needs to decide */
-static int find_result(struct st_weave *w, struct st_weave_ids *k, size_t changed, struct st_err *e)
-{
-	struct st_choice c = { .how = ST_HOW_UNION };
-	const bool united = st_weave_united(w, k->dir);
-	struct version other = { 0 };
-	bool any = false;
-	int rc = united ? ST_OK : find_decision(w, k, &c, &any, e);
-
-	if (rc == ST_OK && c.how == ST_HOW_FROM)
-		rc = number_other(w, k, &c.from, &other, e);
-	if (rc == ST_OK)
-		rc = make_room(w, k, e);
-	if (rc != ST_OK)
-		return rc;
-	k->open = any && c.how == ST_HOW_OPEN;
-	if (united)
-		return go_back_to_union(w, k, e);
-	go_back(k, c.how == ST_HOW_FROM ? &other :
-		   c.how == ST_HOW_BASE ? &k->v[k->n] :
-		   c.how == ST_HOW_SIDE ? &k->v[c.side] :
-		   any			? &k->v[0] :
-					  &k->v[changed]);
-	return ST_OK;
 }
 
 /* ---- of a folder ---- */
 
 static int load(struct st_weave *w, struct st_weave_ids *k, struct st_err *e)
 {
-	size_t changed;
 	int rc;
 
 	k->n = w->n;
@@ -333,10 +198,9 @@ static int load(struct st_weave *w, struct st_weave_ids *k, struct st_err *e)
 	if (!k->usable)
 		return ST_OK;
 	rc = number_all(w, k, e);
-	if (rc != ST_OK || !k->usable)
-		return rc;
-	changed = find_changed(k);
-	return find_result(w, k, changed, e);
+	if (rc == ST_OK && k->usable)
+		find_changed(k);
+	return rc;
 }
 
 int st_weave_ids(struct st_weave *w, const char *path, struct st_weave_ids **out, struct st_err *e)
@@ -396,20 +260,50 @@ int st_weave_ids_common(const struct st_weave_ids *k, size_t part, const char *f
 	return st_vocab_renumber(file, text, &fn, out, e);
 }
 
+static int number_commit(struct st_weave *w, struct st_weave_ids *k, const struct st_oid *commit,
+			 struct version *out, struct st_err *e)
+{
+	struct st_index x;
+	struct st_oid tree;
+	size_t part;
+	int rc;
+
+	if (st_weave_part(w, commit, &part)) {
+		*out = k->v[part == ST_THREE_BASE ? k->n : part];
+		return ST_OK;
+	}
+	st_index_init(&x);
+	rc = st_repo_commit_tree(w->r, commit, &tree, e);
+	if (rc == ST_OK)
+		rc = st_rewind_index(w->r, &tree, &x, e);
+	if (rc == ST_OK)
+		rc = number_other(w, k, &x, out, e);
+	if (rc == ST_OK && !k->usable)
+		rc = st_fail(
+			e, ST_EREFUSED,
+			"the tokenizer in '%s' of the version of --from cannot be read, or its "
+			"files do not agree",
+			*k->dir ? k->dir : ".");
+	if (rc == ST_OK && out->none)
+		*out = k->v[0];
+	st_index_release(&x);
+	return rc;
+}
+
 int st_weave_ids_common_from(struct st_weave *w, struct st_weave_ids *k,
 			     const struct st_oid *commit, const char *file,
 			     const struct st_vocab_text *text, struct st_buf *out, struct st_err *e)
 {
 	struct version v = { 0 };
 	const struct st_vocab_ids fn = { to_common, &v };
-	int rc = number_other(w, k, commit, &v, e);
+	int rc = number_commit(w, k, commit, &v, e);
 
 	return rc == ST_OK ? st_vocab_renumber(file, text, &fn, out, e) : rc;
 }
 
 struct looking {
 	const struct st_weave_ids *k;
-	bool lone, missing;
+	bool lone;
 };
 
 static bool has(const struct version *v, uint64_t common)
@@ -423,15 +317,13 @@ static bool has(const struct version *v, uint64_t common)
 static int look(void *arg, uint64_t common, uint64_t *to, struct st_err *e)
 {
 	struct looking *x = arg;
-	uint64_t *at = place_of((struct st_weave_ids *)x->k, common);
+	const struct st_weave_ids *k = x->k;
 
 	(void)to;
 	(void)e;
-	if (common >= BARE)
-		return ST_OK;
-	x->missing = x->missing || !at || *at == ST_NO_TOKEN;
-	for (size_t i = 0; i < x->k->n; i++)
-		x->lone = x->lone || !has(&x->k->v[i], common);
+	for (size_t i = 0; common < BARE && i < k->n; i++)
+		if (k->clash || i == k->changed)
+			x->lone = x->lone || !has(&k->v[i], common);
 	return ST_OK;
 }
 
@@ -442,16 +334,156 @@ int st_weave_ids_lone(const struct st_weave_ids *k, const char *file, const char
 	const struct st_vocab_ids fn = { look, &x };
 	int rc = st_vocab_ids_in(file, key, len, text, &fn, e);
 
-	*lone = k->clash ? x.lone : x.missing;
+	*lone = x.lone;
 	return rc;
 }
 
-struct writing {
+bool st_weave_ids_clash(const struct st_weave_ids *k)
+{
+	return k->clash;
+}
+
+/* ---- the result ---- */
+
+int st_weave_ids_store(struct st_weave *w, struct st_weave_ids *k, const struct st_strand *s,
+		       bool loose, const struct st_buf *text, struct st_err *e)
+{
+	struct later *x = st_arena_alloc(&w->arena, sizeof(*x), e);
+	const void *p = x ? st_arena_dup(&w->arena, text->p, text->len, e) : NULL;
+
+	if (!p)
+		return e->code;
+	*x = (struct later){ *s, { p, text->len }, loose, k->later };
+	x->s.path = st_arena_dup(&w->arena, s->path, strlen(s->path), e);
+	k->later = x;
+	return e->code;
+}
+
+struct result {
 	struct st_weave *w;
 	struct st_weave_ids *k;
-	const char *path;
+	const char *path; /* of the file that is written */
 	bool loose;
+	uint64_t *ours, *fresh, nfresh; /* of common numbers: ids, or ST_NO_TOKEN */
 };
+
+/* Is something of the tokenizer not decided yet? */
+static bool is_open(const struct st_weave *w, const struct st_weave_ids *k)
+{
+	for (size_t i = 0; i < w->d->nitems; i++) {
+		const struct st_merge_item *x = &w->d->items[i];
+		const char *file = st_weave_file_name(x->path);
+		enum st_vocab_form form = st_vocab_form_of(file, x->name, x->name_len);
+		const size_t len = (size_t)(file - x->path);
+
+		if (!x->how && st_vocab_is_table(file) && len == strlen(k->dir) &&
+		    memcmp(x->path, k->dir, len) == 0 &&
+		    (!x->name_len || form == ST_VOCAB_TOKENS || form == ST_VOCAB_ENTRIES))
+			return true;
+	}
+	return false;
+}
+
+static const struct later *find_later(const struct st_weave_ids *k, const char *path)
+{
+	const struct later *x = k->later;
+
+	while (x && strcmp(x->s.path, path) != 0)
+		x = x->next;
+	return x;
+}
+
+/* Not sorted yet. */
+static const struct st_stage_row *find_made(const struct st_index *x, const char *path)
+{
+	for (size_t i = 0; i < x->nrows; i++)
+		if (strcmp(x->rows[i].path, path) == 0)
+			return &x->rows[i];
+	return NULL;
+}
+
+/* The row of a table in the result, which may be a text that is to be stored yet. */
+static int find_table(struct st_weave *w, const struct st_weave_ids *k, const char *path,
+		      struct st_stage_row *row, bool *there, struct st_err *e)
+{
+	const struct later *x = find_later(k, path);
+	const struct st_stage_row *made = NULL;
+
+	if (w->wanted && !w->wanted(w->wanted_arg, path))
+		made = w->hand ? st_index_find(w->hand, path, strlen(path), NULL) : NULL;
+	else if (!x)
+		made = find_made(&w->target, path);
+	*there = x || made;
+	*row = made ? *made : (struct st_stage_row){ .path = path, .path_len = strlen(path) };
+	if (!x)
+		return ST_OK;
+	st_oid_of(&row->id, x->text.p, x->text.len);
+	row->size = x->text.len;
+	return st_weave_note_text(w, &row->id, x->text.p, x->text.len, e);
+}
+
+static int list_tables(struct st_weave *w, const struct st_weave_ids *k, struct st_index *out,
+		       struct st_err *e)
+{
+	const char *name;
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && (name = st_vocab_table(i)); i++) {
+		struct st_stage_row row;
+		bool there;
+		struct st_buf b;
+
+		st_buf_init(&b, 1 << 20);
+		rc = st_buf_addf(&b, e, "%s%s", k->dir, name);
+		if (rc == ST_OK)
+			rc = find_table(w, k, st_arena_dup(&w->arena, b.p, b.len, e), &row, &there,
+					e);
+		if (rc == ST_OK && there)
+			rc = st_index_add(out, &row, e);
+		st_buf_release(&b);
+	}
+	return rc == ST_OK ? st_index_sort(out, e) : rc;
+}
+
+/* Which id each token has there. Where files do not agree whoever looks at them says so. */
+static int read_result(struct result *r, struct st_err *e)
+{
+	struct st_weave_ids *k = r->k;
+	struct version v = { 0 };
+	struct st_index x;
+	size_t n, m;
+	int rc;
+
+	st_index_init(&x);
+	rc = list_tables(r->w, k, &x, e);
+	if (rc == ST_OK)
+		rc = number_other(r->w, k, &x, &v, e);
+	st_index_release(&x);
+	if (rc == ST_OK && (st_size(k->end, &n, e) != ST_OK || st_size(k->fresh.count, &m, e)))
+		rc = e->code;
+	if (rc != ST_OK)
+		return rc;
+	r->loose = r->loose || !k->usable || v.none;
+	r->nfresh = m;
+	r->ours = st_arena_alloc(&r->w->arena, (n + 1) * sizeof(*r->ours), e);
+	r->fresh = st_arena_alloc(&r->w->arena, (m + 1) * sizeof(*r->fresh), e);
+	if (!r->ours || !r->fresh)
+		return e->code;
+	for (size_t i = 0; i < n; i++)
+		r->ours[i] = ST_NO_TOKEN;
+	for (size_t i = 0; i < m; i++)
+		r->fresh[i] = ST_NO_TOKEN;
+	for (uint64_t id = k->usable ? v.end : 0; id > 0; id--) {
+		uint64_t c = v.to[id - 1];
+
+		if (c < k->end)
+			r->ours[c] = id - 1;
+		else if (c >= FRESH && c - FRESH < m)
+			r->fresh[c - FRESH] = id - 1;
+	}
+	k->usable = true;
+	return ST_OK;
+}
 
 /* A version that has the token. */
 static size_t find_owner(const struct st_weave_ids *k, uint64_t common, uint64_t *id)
@@ -463,10 +495,10 @@ static size_t find_owner(const struct st_weave_ids *k, uint64_t common, uint64_t
 	return SIZE_MAX;
 }
 
-static int refuse(struct writing *x, uint64_t common, struct st_err *e)
+static int refuse(const struct result *r, uint64_t common, struct st_err *e)
 {
 	uint64_t id = 0;
-	size_t who = find_owner(x->k, common, &id);
+	size_t who = find_owner(r->k, common, &id);
 	const struct st_token *t = NULL;
 	struct st_err none = { 0 };
 	const char *whose = "the version of --from";
@@ -474,50 +506,72 @@ static int refuse(struct writing *x, uint64_t common, struct st_err *e)
 	struct st_quote q;
 
 	st_vocab_init(&v);
-	if (who <= x->k->n) {
-		const struct st_index *of = who < x->k->n ? &x->w->sides[who] : &x->w->base;
+	if (who <= r->k->n) {
+		const struct st_index *of = who < r->k->n ? &r->w->sides[who] : &r->w->base;
 
-		if (st_weave_vocab_read(x->w, of, x->k->dir, &v, &none) == ST_OK)
+		if (st_weave_vocab_read(r->w, of, r->k->dir, &v, &none) == ST_OK)
 			for (size_t i = 0; !t && i < v.n; i++)
 				t = v.v[i].id == id ? &v.v[i] : NULL;
-		whose = who == x->k->n ? "the base" : who > 1 ? "a side" : who ? "theirs" : "ours";
+		whose = who == r->k->n ? "the base" : who > 1 ? "a side" : who ? "theirs" : "ours";
 	}
 	(void)st_fail(
 		e, ST_EREFUSED,
 		"'%s' would name a token of %s, %s, that the tokenizer in '%s' would not have: "
 		"decide both alike, or stage the file with 'strata add'",
-		x->path, whose, t ? st_quote(&q, t->text, t->len) : "(unknown)",
-		*x->k->dir ? x->k->dir : ".");
+		r->path, whose, t ? st_quote(&q, t->text, t->len) : "(unknown)",
+		*r->k->dir ? r->k->dir : ".");
 	st_vocab_release(&v);
 	return e->code;
 }
 
 static int to_result(void *arg, uint64_t common, uint64_t *to, struct st_err *e)
 {
-	struct writing *x = arg;
-	const uint64_t *at = place_of(x->k, common);
+	const struct result *r = arg;
+	uint64_t id = common < r->k->end ? r->ours[common] : ST_NO_TOKEN;
 
+	if (common >= FRESH && common - FRESH < r->nfresh)
+		id = r->fresh[common - FRESH];
 	if (common >= BARE)
 		*to = common & (FRESH - 1);
-	else if (at && *at != ST_NO_TOKEN)
-		*to = *at;
-	else if (!x->loose && !x->k->open)
-		return refuse(x, common, e);
-	else if (find_owner(x->k, common, to) == SIZE_MAX)
+	else if (id != ST_NO_TOKEN)
+		*to = id;
+	else if (!r->loose)
+		return refuse(r, common, e);
+	else if (find_owner(r->k, common, to) == SIZE_MAX)
 		*to = 0;
 	return ST_OK;
 }
 
-int st_weave_ids_result(struct st_weave *w, struct st_weave_ids *k, const char *path, bool loose,
-			const struct st_vocab_text *text, struct st_buf *out, struct st_err *e)
+static int store_one(struct result *r, const struct later *x, struct st_err *e)
 {
-	struct writing x = { w, k, path, loose };
-	const struct st_vocab_ids fn = { to_result, &x };
+	struct result mine = *r;
+	const struct st_vocab_ids fn = { to_result, &mine };
+	struct st_buf b;
+	int rc;
 
-	return st_vocab_renumber(st_weave_file_name(path), text, &fn, out, e);
+	mine.path = x->s.path;
+	mine.loose = r->loose || x->loose;
+	st_buf_init(&b, 2 * x->text.len + 4096);
+	rc = st_vocab_renumber(st_weave_file_name(x->s.path), &x->text, &fn, &b, e);
+	if (rc == ST_OK)
+		rc = st_weave_store_text(r->w, &x->s, &b, e);
+	st_buf_release(&b);
+	return rc;
 }
 
-bool st_weave_ids_clash(const struct st_weave_ids *k)
+int st_weave_ids_finish(struct st_weave *w, struct st_err *e)
 {
-	return k->clash;
+	int rc = ST_OK;
+
+	for (struct st_weave_ids *k = w->ids; rc == ST_OK && k; k = k->next) {
+		struct result r = { .w = w, .k = k };
+
+		if (!k->later)
+			continue;
+		r.loose = is_open(w, k);
+		rc = read_result(&r, e);
+		for (const struct later *x = k->later; rc == ST_OK && x; x = x->next)
+			rc = store_one(&r, x, e);
+	}
+	return rc;
 }

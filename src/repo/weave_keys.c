@@ -391,40 +391,20 @@ static int to_common(struct st_texts *x, size_t part, const struct st_buf *was, 
 			ST_OK;
 }
 
-/* *text with ids of the result; loose: as in st_weave_ids_result */
-static int to_result(struct st_texts *x, bool loose, struct st_buf *text, struct st_err *e)
-{
-	const struct st_vocab_text was = { text->p, text->len };
-	struct st_buf out, t = *text;
-	int rc;
-
-	if (!x->ids || !text->len)
-		return ST_OK;
-	st_buf_init(&out, 4 * MOST);
-	rc = st_weave_ids_result(x->w, x->ids, x->s->path, loose, &was, &out, e);
-	if (rc == ST_OK) {
-		*text = out;
-		out = t;
-	}
-	st_buf_release(&out);
-	return rc;
-}
-
 /* Where it says what the only side that changed the file does, it is that side's, as it lies
  * there. */
 static int store_keyed(struct st_texts *x, struct keyed *v, size_t only, struct st_buf *out,
 		       struct st_err *e)
 {
 	const bool mine = only < x->n && !x->decided;
-	int rc = mine ? to_result(x, true, &v->side[only], e) : ST_OK;
 
-	if (rc != ST_OK)
-		return rc;
 	if (x->lang == ST_KEYS_YAML)
 		return store_yaml(x, out, e);
-	if (mine && !x->ids)
-		return st_weave_take(x->w, x->s, x->s->side[only], e);
-	return store(x, mine && says(false, out, &v->side[only]) ? &v->side[only] : out, e);
+	if (x->ids)
+		return st_weave_ids_store(
+			x->w, x->ids, x->s, x->open,
+			mine && says(false, out, &v->side[only]) ? &v->side[only] : out, e);
+	return mine ? st_weave_take(x->w, x->s, x->s->side[only], e) : store(x, out, e);
 }
 
 static int merge_keys(struct st_texts *x, struct keyed *v, struct st_buf *out, struct st_err *e)
@@ -462,7 +442,7 @@ static int merge_keys(struct st_texts *x, struct keyed *v, struct st_buf *out, s
 		rc = st_keys_merge(&k, out, e);
 	if (rc == ST_OK && out->len && st_weave_resizes(x->w, x->s->path))
 		rc = resize(x->w, x->s->path, out, &resized, e);
-	return rc == ST_OK ? to_result(x, x->open, out, e) : rc;
+	return rc;
 }
 
 /* Is there something to put keys into? */
@@ -505,4 +485,37 @@ int st_texts_by_key(struct st_texts *x, bool *done, struct st_err *e)
 	for (size_t i = 0; i < x->n; i++)
 		st_buf_release(&v.side[i]);
 	return rc == ST_EREFUSED && x->lang == ST_KEYS_YAML ? st_wrap(e, "%s", x->s->path) : rc;
+}
+
+int st_weave_take_text(struct st_weave *w, const struct st_strand *s,
+		       const struct st_stage_row *row, size_t part, const struct st_oid *from,
+		       bool loose, struct st_err *e)
+{
+	const char *file = st_weave_file_name(s->path);
+	struct st_weave_ids *ids = NULL;
+	struct st_vocab_text text;
+	struct st_buf was, common;
+	int rc = ST_OK;
+
+	if (row && row->mode != ST_MODE_LINK && row->size <= MOST)
+		rc = st_weave_ids(w, s->path, &ids, e);
+	if (rc != ST_OK || !ids)
+		return rc == ST_OK ? st_weave_take(w, s, row, e) : rc;
+	st_buf_init(&was, MOST);
+	st_buf_init(&common, 2 * MOST);
+	rc = st_weave_slurp(w, row, &was, e);
+	text = (struct st_vocab_text){ was.p ? (const void *)was.p : "", was.len };
+	if (rc == ST_OK && from)
+		rc = st_weave_ids_common_from(w, ids, from, file, &text, &common, e);
+	else if (rc == ST_OK)
+		rc = st_weave_ids_common(ids, part, file, &text, &common, e);
+	if (rc == ST_OK) {
+		rc = st_weave_ids_store(w, ids, s, loose, &common, e);
+	} else if (rc == ST_EFORMAT) { /* it is none that says an id */
+		st_err_clear(e);
+		rc = st_weave_take(w, s, row, e);
+	}
+	st_buf_release(&common);
+	st_buf_release(&was);
+	return rc;
 }

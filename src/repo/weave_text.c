@@ -53,18 +53,24 @@ static int load(struct st_texts *x, bool *text, struct st_err *e)
 	return rc;
 }
 
-static int note_text(struct st_weave *w, const struct st_buf *text, struct st_err *e)
+int st_weave_note_text(struct st_weave *w, const struct st_oid *id, const void *p, size_t len,
+		       struct st_err *e)
 {
 	struct st_weave_made *x = st_arena_alloc(&w->arena, sizeof(*x), e);
 
 	if (!x)
 		return e->code;
-	*x = (struct st_weave_made){ .id = w->target.rows[w->target.nrows - 1].id,
-				     .p = st_arena_dup(&w->arena, text->p, text->len, e),
-				     .len = text->len,
-				     .next = w->texts };
+	*x = (struct st_weave_made){ *id, p, len, w->texts };
 	w->texts = x;
-	return e->code;
+	return ST_OK;
+}
+
+static int note_table(struct st_weave *w, const struct st_buf *text, struct st_err *e)
+{
+	const void *p = st_arena_dup(&w->arena, text->p, text->len, e);
+
+	return p ? st_weave_note_text(w, &w->target.rows[w->target.nrows - 1].id, p, text->len, e) :
+		   (int)e->code;
 }
 
 int st_weave_store_text(struct st_weave *w, const struct st_strand *s, const struct st_buf *text,
@@ -82,7 +88,7 @@ int st_weave_store_text(struct st_weave *w, const struct st_strand *s, const str
 	if (rc == ST_OK)
 		rc = st_weave_store(w, s, fd, temp, e);
 	if (rc == ST_OK && st_vocab_is_table(st_weave_file_name(s->path)))
-		rc = note_text(w, text, e);
+		rc = note_table(w, text, e);
 	close(fd);
 	unlink(temp);
 	free(temp);
@@ -213,7 +219,8 @@ static int by_line(struct st_texts *x, struct st_err *e)
 		return by_token(x, e);
 	st_buf_init(&now, 4 * MOST);
 	rc = join_text(x, &now, &conflicts, e);
-	conflicts += rc == ST_OK && x->baseless;
+	/* what has ids is a matter of keys, or of somebody's decision */
+	conflicts += rc == ST_OK && (x->baseless || x->ids);
 	if (rc == ST_OK && conflicts && is_vocabulary(x)) {
 		rc = by_token(x, e);
 	} else if (rc == ST_OK && conflicts) {

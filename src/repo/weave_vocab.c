@@ -230,6 +230,17 @@ static int load_one(struct st_weave *w, const struct st_index *x, const char *di
 	return rc == ST_OK ? ST_OK : st_wrap(e, "the tokenizer of %s", whose);
 }
 
+/* The rows of a side without a tokenizer are of the base's tokens all the same. */
+static int load_side(struct st_weave *w, struct st_weave_vocab *v, size_t side,
+		     struct st_vocab *out, struct st_err *e)
+{
+	int rc = load_one(w, &w->sides[side], v->dir, side ? "theirs" : "ours", out, e);
+
+	return rc == ST_OK && !out->file && v->base.n ?
+		       load_one(w, &w->base, v->dir, "the base", out, e) :
+		       rc;
+}
+
 static int load(struct st_weave *w, struct st_weave_vocab *v, struct st_err *e)
 {
 	int rc = check_pieces(w, v->dir, e);
@@ -237,9 +248,9 @@ static int load(struct st_weave *w, struct st_weave_vocab *v, struct st_err *e)
 	if (rc == ST_OK)
 		rc = load_one(w, &w->base, v->dir, "the base", &v->base, e);
 	if (rc == ST_OK)
-		rc = load_one(w, &w->sides[0], v->dir, "ours", &v->ours, e);
+		rc = load_side(w, v, 0, &v->ours, e);
 	if (rc == ST_OK)
-		rc = load_one(w, &w->sides[1], v->dir, "theirs", &v->theirs, e);
+		rc = load_side(w, v, 1, &v->theirs, e);
 	return rc == ST_OK ? st_vocab_unite(&v->u, &v->base, &v->ours, &v->theirs, e) : rc;
 }
 

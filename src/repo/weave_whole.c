@@ -149,13 +149,17 @@ static int find_from(struct st_weave *w, const struct st_strand *s, enum st_conf
 
 /* Where the conflict is about the file's name, that comes with the version that is chosen. */
 static int take_chosen(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
-		       const struct st_stage_row *row, struct st_err *e)
+		       const struct st_stage_row *row, const struct st_choice *c, struct st_err *e)
 {
 	struct st_strand mine = *s;
 
 	if (row && is_of_names(kind))
 		mine.path = row->path;
-	return st_weave_take(w, &mine, row, e);
+	if (c->how == ST_HOW_HAND)
+		return st_weave_take(w, &mine, row, e);
+	return st_weave_take_text(w, &mine, row, c->how == ST_HOW_BASE ? ST_THREE_BASE : c->side,
+				  c->how == ST_HOW_FROM ? &c->from : NULL, c->how == ST_HOW_OPEN,
+				  e);
 }
 
 int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
@@ -190,5 +194,5 @@ int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_confli
 			     "--from",
 			     s->path);
 	}
-	return rc == ST_OK ? take_chosen(w, s, kind, row, e) : rc;
+	return rc == ST_OK ? take_chosen(w, s, kind, row, &c, e) : rc;
 }

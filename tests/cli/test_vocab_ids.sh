@@ -157,19 +157,134 @@ went() {
 	rc 1 test -e generation_config.json
 }
 
-# What a tokenizer that was staged later means by the numbers is not looked at.
+# A file that ours removed, and theirs changed, goes by the result's numbers once it is chosen.
+removed_or_changed() {
+	forked "version '$old' end=t1" "version '$old A'; strata rm -q generation_config.json" \
+		"seed=2; version '$old B' end=B"
+	rc 1 strata merge -q side
+	match '^  delete/modify +generation_config.json$' strata status
+	strata resolve -q '*' --vocab union
+	for t_how in --theirs '--from side' --theirs; do
+		strata resolve -q generation_config.json $t_how
+		means end=B
+	done
+	strata resolve -q generation_config.json --base
+	means end=t1
+	strata resolve -q generation_config.json --theirs
+	err "would name a token of theirs, \"B\", that the tokenizer in '.' would not have" \
+		strata resolve tokenizer.json emb --ours
+	means end=B
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
+# A tokenizer that was staged: files with ids are made to fit when the merge ends.
 staged() {
-	forked "version '$old' config=t0" "version '$old A' config=t0" \
+	forked "version '$old' config=t0 pad=t0" "version '$old A' config=t0" \
 		"seed=2; version 't1 t0 t2 t3 B' config=t2"
 	rc 1 strata merge -q side
 	strata resolve -q '*' --theirs
 	means config=t2
-	version 't0 t1 t2 t3 A B' config=t2
-	strata checkout -q HEAD m.safetensors config.json 2>/dev/null || strata restore -q m.safetensors config.json
+	cp m.safetensors config.json ..
+	version 't2 t1 t0 t3 A B'
+	cp ../m.safetensors ../config.json .
 	strata add tokenizer.json
 	strata merge -q --continue
-	strata merge -q --replay HEAD
+	means config=t2
 	out '' strata status -s
+	strata merge -q --replay HEAD
+	# but for those that were staged, too
+	strata undo -q
+	rc 1 strata merge -q side
+	strata resolve -q '*' --theirs
+	version 't2 t1 t0 t3 A B' config=t3
+	cp ../m.safetensors .
+	strata add tokenizer.json config.json
+	strata merge -q --continue
+	means config=t3
+	strata merge -q --replay HEAD
+}
+
+# Files of the tokenizer decided otherwise, one by one.
+in_parts() {
+	t_base='{"t0": 0, "t1": 1, "t2": 2, "t3": 3}'
+	forked "echo '$t_base' >vocab.json; echo '{\"pad_token_id\": 1}' >config.json; model m.safetensors emb:F32:8,4:1" \
+		"echo '{\"A\": 4}' >added_tokens.json" \
+		"echo '{\"t0\": 0, \"t2\": 1, \"t1\": 2, \"t3\": 3}' >vocab.json
+		echo '{\"B\": 4}' >added_tokens.json; echo '{\"pad_token_id\": 2}' >config.json
+		model m.safetensors emb:F32:8,4:2"
+	rc 1 strata merge -q side
+	strata resolve -q vocab.json --theirs
+	strata resolve -q added_tokens.json --base
+	strata resolve -q emb --theirs
+	out '{"pad_token_id": 2}' cat config.json
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
+# Each element of a list, where the lists are of one length.
+elements() { # how, what is meant
+	forked "version '$old' end=t1,t2" "version '$old A' end=t1,A" "seed=2; version '$old B' end=B,t2"
+	rc 1 strata merge -q side
+	match '^  vocabulary +generation_config.json::eos_token_id\[0\]$' strata status
+	ends $1
+	means end="$2"
+}
+
+# What a token is called is nothing to go by.
+named() { # a token
+	forked "called '$1' '$old $1'" "called '$1' '$old $1 A'" "seed=2; called '$1' 't0 I t1 t2 t3 $1'"
+	rc 1 strata merge -q side
+	ends --vocab union
+	cp tokenizer.json ../got
+	called "$1" "t0 t1 t2 t3 $1 A I"
+	cmp tokenizer.json ../got
+}
+
+called() { # a token, all tokens
+	version "$2"
+	python3 - "$1" "$2" <<-'END'
+	import json, sys
+	j = json.load(open("tokenizer.json"))
+	at = sys.argv[2].split().index(sys.argv[1])
+	j["post_processor"] = {"special_tokens": {sys.argv[1]: {"id": sys.argv[1], "ids": [at]}}}
+	json.dump(j, open("tokenizer.json", "w"), indent=1)
+	END
+}
+
+# With a byte order mark.
+marked() {
+	forked "version '$old' config=t3; mark" "version '$old A' config=t3; mark" \
+		"seed=2; version 't0 I t1 t2 t3' config=t2; mark"
+	rc 1 strata merge -q side
+	match '^  vocabulary +tokenizer.json::model.vocab$' strata status
+	ends --vocab union
+	tail -c +4 tokenizer.json >../plain
+	mv ../plain tokenizer.json
+	means config=t2
+}
+
+mark() {
+	printf '\357\273\277' | cat - tokenizer.json >../marked
+	mv ../marked tokenizer.json
+}
+
+# Theirs has no tokenizer any more: its ids and its rows are by the numbers of the base.
+taken_away() {
+	forked "version '$old' config=t1" "version '$moved' config=t1" \
+		"seed=2; version '$old' config=t2; strata rm -q --cached tokenizer.json; rm tokenizer.json"
+	rc 1 strata merge -q side
+	strata resolve -q tokenizer.json --ours
+	strata resolve -q emb --vocab union --theirs
+	strata merge -q --continue
+	means config=t2
+	strata cat HEAD:m.safetensors::emb >../got
+	strata cat HEAD^2:m.safetensors::emb >../theirs
+	for t_row in 1:0 0:1 3:2 2:3; do
+		tail -c +$((${t_row%:*} * 16 + 1)) ../got | head -c 16 >../a
+		tail -c +$((${t_row#*:} * 16 + 1)) ../theirs | head -c 16 >../b
+		cmp ../a ../b
+	done
 }
 
 # ---- tables of tokens as wholes ----
@@ -201,7 +316,16 @@ it 'an id of a token of one side' without
 it 'an id of a token that the other side removed' removed
 it 'a file that theirs has' came
 it 'a file that ours removed' went
+it 'a file that ours removed and theirs changed' removed_or_changed
 it 'a tokenizer staged by hand' staged
+it 'a tokenizer decided in parts' in_parts
+it 'elements of lists, of ours' elements --ours t1,A
+it 'elements of lists, of theirs' elements --theirs B,t2
+it 'elements of lists, joined' elements '--vocab union' B,A
+it 'a token that is called sep' named sep
+it 'a token that is called ids' named ids
+it 'a tokenizer with a byte order mark' marked
+it 'a tokenizer that theirs took away' taken_away
 it 'added tokens as ours has them' added --ours
 it 'added tokens as theirs has them' added --theirs
 it 'added tokens as the base has them' added --base
