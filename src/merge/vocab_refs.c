@@ -123,23 +123,20 @@ static void in_other(struct refs *r, const char *key, size_t len)
 	walk(r, in_other);
 }
 
-/* One member of an object, if it is one. */
-static void walk_member(struct refs *r, const char *name)
+static void in_padding(struct refs *r, const char *key, size_t len)
 {
-	const char *key;
-	size_t len;
-
-	if (st_json_peek(&r->j) != ST_JSON_OBJECT) {
+	if (is(key, len, "pad_id"))
+		on_id(r);
+	else
 		walk(r, in_other);
-		return;
-	}
-	st_json_object(&r->j);
-	while (r->e->code == ST_OK && (key = st_json_key(&r->j, &len))) {
-		if (is(key, len, name))
-			on_id(r);
-		else
-			walk(r, in_other);
-	}
+}
+
+static void in_model(struct refs *r, const char *key, size_t len)
+{
+	if (is(key, len, "unk_id"))
+		on_id(r);
+	else
+		walk(r, in_other);
 }
 
 static void in_tokenizer(struct refs *r, const char *key, size_t len)
@@ -147,9 +144,9 @@ static void in_tokenizer(struct refs *r, const char *key, size_t len)
 	if (is(key, len, "post_processor"))
 		walk(r, in_processor);
 	else if (is(key, len, "padding"))
-		walk_member(r, "pad_id");
+		walk(r, in_padding);
 	else if (is(key, len, "model"))
-		walk_member(r, "unk_id");
+		walk(r, in_model);
 	else
 		walk(r, in_other);
 }
@@ -220,15 +217,17 @@ int st_vocab_ids_in(const char *file, const char *key, size_t len, const struct 
 	const char *last = last_of(key, &len);
 
 	begin(&r, text);
-	if (text->len && *(const char *)text->p == '{' && !is(last, len, "padding"))
-		walk(&r, tokenizer ? in_processor : in_config);
-	else if (!tokenizer || is(last, len, "pad_id") || is(last, len, "unk_id") ||
-		 is(last, len, "ids") || is(last, len, "sep") || is(last, len, "cls"))
+	if (text->len && *(const char *)text->p == '{')
+		walk(&r, !tokenizer		  ? in_config :
+			 is(last, len, "padding") ? in_padding :
+						    in_processor);
+	else if (tokenizer ? is(last, len, "pad_id") || is(last, len, "unk_id") ||
+				     is(last, len, "ids") || is(last, len, "sep") ||
+				     is(last, len, "cls") :
+			     ends(last, len, "_token_id"))
 		on_ids(&r);
-	else if (is(last, len, "padding"))
-		walk_member(&r, "pad_id");
 	else
-		walk(&r, in_processor);
+		walk(&r, tokenizer ? in_processor : in_config);
 	return finish(&r, text);
 }
 

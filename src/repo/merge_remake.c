@@ -34,6 +34,21 @@ static bool is_numbered(const struct st_settling *s, const char *path)
 	       st_weave_vocab_dir(&s->w, path, &len) && st_map_get(&s->numbered, path, len, NULL);
 }
 
+/* Is it a file that one side alone brings, beside a tokenizer that is joined? Its rows may be of
+ * other tokens by the union's numbers. */
+static bool is_brought(const struct st_settling *s, const char *path)
+{
+	const size_t len = strlen(path);
+	size_t have = 0;
+
+	if (!s->folders.count || !st_settling_in_vocab(s, path) ||
+	    st_index_find(&s->w.base, path, len, NULL))
+		return false;
+	for (size_t i = 0; i < s->w.n; i++)
+		have += st_index_find(&s->w.sides[i], path, len, NULL) != NULL;
+	return have == 1;
+}
+
 static bool is_remade(const struct st_settling *s, const char *path)
 {
 	const struct st_weave_unit *u = st_weave_unit_at(&s->w, path);
@@ -42,7 +57,7 @@ static bool is_remade(const struct st_settling *s, const char *path)
 
 	return st_map_get(&s->roots, root, len, NULL) ||
 	       st_map_get(&s->names, path, strlen(path), NULL) || (u && u->wanted) ||
-	       is_numbered(s, path) ||
+	       is_numbered(s, path) || is_brought(s, path) ||
 	       (s->folders.count && st_vocab_file(st_weave_file_name(path)) &&
 		st_settling_in_vocab(s, path));
 }

@@ -338,7 +338,8 @@ bool st_weave_has_pieces(const struct st_index *x, const char *dir);
 /* Adds the tokens of that file of the folder, if it is there. */
 ST_MUST int st_weave_vocab_file(struct st_weave *w, const struct st_index *x, const char *dir,
 				const char *name, struct st_vocab *v, struct st_err *e);
-/* Adds the tokens of a version, of all files in the folder that have some. ST_EREFUSED: they do not
+/* Adds the tokens of a version, of all files in the folder that have some, or in the next one above
+ * that has any. ST_EREFUSED: they do not
  * agree; v has them all the same, as the first file has them that does. */
 ST_MUST int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char *dir,
 				struct st_vocab *v, struct st_err *e);

@@ -107,14 +107,19 @@ static int number_one(struct st_weave *w, struct st_weave_ids *k, const struct s
 	return rc;
 }
 
-/* Are tables of the base some of which the bases have no answer for? */
+/* Have several bases other tables than one another? What comes of them is none of a text's. */
 static bool is_vague(const struct st_weave *w, const char *dir)
 {
+	size_t all, n = w->bases ? st_weave_nbases(w, &all) : 0;
 	const char *name;
 
-	for (size_t i = 0; (name = st_vocab_table(i)); i++)
-		if (st_weave_baseless(w, st_weave_beside(&w->base, dir, strlen(dir), name)))
-			return true;
+	for (size_t b = 1; b < n; b++)
+		for (size_t i = 0; (name = st_vocab_table(i)); i++)
+			if (!st_weave_same(st_weave_beside(st_weave_base_at(w, 0), dir, strlen(dir),
+							   name),
+					   st_weave_beside(st_weave_base_at(w, b), dir, strlen(dir),
+							   name)))
+				return true;
 	return false;
 }
 
@@ -143,11 +148,12 @@ static void find_changed(struct st_weave_ids *k)
 /* What has no tokenizer, or not any more, goes by the numbers of the base, or of who has one. */
 static void lend(struct st_weave_ids *k)
 {
-	size_t from = k->n;
+	size_t from = 0;
 
-	while (from < k->n + 1 && k->v[from].none)
-		from = from == k->n ? 0 : from + 1 < k->n ? from + 1 : k->n + 1;
-	k->usable = k->usable && from <= k->n;
+	while (from < k->n && k->v[from].none)
+		from++;
+	from = k->v[k->n].none || k->v[k->n].vague ? from : k->n;
+	k->usable = from < k->n || !k->v[k->n].none;
 	for (size_t i = 0; k->usable && i <= k->n; i++)
 		if (k->v[i].none) {
 			k->v[i].to = k->v[from].to;
@@ -157,16 +163,23 @@ static void lend(struct st_weave_ids *k)
 
 static int number_all(struct st_weave *w, struct st_weave_ids *k, struct st_err *e)
 {
+	struct version *base = &k->v[k->n];
 	struct st_vocab ours;
 	int rc;
 
 	st_vocab_init(&ours);
 	rc = read_tokens(w, k, &w->sides[0], &ours, &k->usable, e);
 	k->end = ours.end;
-	for (size_t i = 0; rc == ST_OK && k->usable && i <= k->n; i++)
-		rc = number_one(w, k, &ours, i < k->n ? &w->sides[i] : &w->base, &k->v[i], e);
+	for (size_t i = 0; rc == ST_OK && k->usable && i < k->n; i++)
+		rc = number_one(w, k, &ours, &w->sides[i], &k->v[i], e);
+	base->vague = is_vague(w, k->dir);
+	base->none = true;
+	if (rc == ST_OK && k->usable && !base->vague) {
+		rc = number_one(w, k, &ours, &w->base, base, e);
+		base->vague = !k->usable;
+		k->usable = true;
+	}
 	st_vocab_release(&ours);
-	k->v[k->n].vague = is_vague(w, k->dir);
 	if (rc == ST_OK && k->usable)
 		lend(k);
 	return rc;
@@ -321,8 +334,11 @@ static int look(void *arg, uint64_t common, uint64_t *to, struct st_err *e)
 
 	(void)to;
 	(void)e;
-	for (size_t i = 0; common < BARE && i < k->n; i++)
-		if (k->clash || i == k->changed)
+	for (size_t i = 0; i < k->n; i++)
+		if (common >= BARE && common < VAGUE) /* of no token here, but there? */
+			x->lone = x->lone || (common - BARE < k->v[i].end &&
+					      k->v[i].to[common - BARE] != ST_NO_TOKEN);
+		else if (common < BARE && (k->clash || i == k->changed))
 			x->lone = x->lone || !has(&k->v[i], common);
 	return ST_OK;
 }
@@ -422,8 +438,9 @@ static int find_table(struct st_weave *w, const struct st_weave_ids *k, const ch
 	return st_weave_note_text(w, &row->id, x->text.p, x->text.len, e);
 }
 
-static int list_tables(struct st_weave *w, const struct st_weave_ids *k, struct st_index *out,
-		       struct st_err *e)
+/* Right in that folder, of `len` bytes. */
+static int list_folder(struct st_weave *w, const struct st_weave_ids *k, size_t len,
+		       struct st_index *out, struct st_err *e)
 {
 	const char *name;
 	int rc = ST_OK;
@@ -434,13 +451,28 @@ static int list_tables(struct st_weave *w, const struct st_weave_ids *k, struct 
 		struct st_buf b;
 
 		st_buf_init(&b, 1 << 20);
-		rc = st_buf_addf(&b, e, "%s%s", k->dir, name);
+		rc = st_buf_addf(&b, e, "%.*s%s", (int)len, k->dir, name);
 		if (rc == ST_OK)
 			rc = find_table(w, k, st_arena_dup(&w->arena, b.p, b.len, e), &row, &there,
 					e);
 		if (rc == ST_OK && there)
 			rc = st_index_add(out, &row, e);
 		st_buf_release(&b);
+	}
+	return rc;
+}
+
+/* Of the nearest folder, upward, as a version's. */
+static int list_tables(struct st_weave *w, const struct st_weave_ids *k, struct st_index *out,
+		       struct st_err *e)
+{
+	size_t len = strlen(k->dir);
+	int rc = list_folder(w, k, len, out, e);
+
+	while (rc == ST_OK && !out->nrows && len) {
+		for (len--; len > 0 && k->dir[len - 1] != '/'; len--)
+			;
+		rc = list_folder(w, k, len, out, e);
 	}
 	return rc == ST_OK ? st_index_sort(out, e) : rc;
 }
@@ -531,6 +563,8 @@ static int to_result(void *arg, uint64_t common, uint64_t *to, struct st_err *e)
 
 	if (common >= FRESH && common - FRESH < r->nfresh)
 		id = r->fresh[common - FRESH];
+	if (common >= VAGUE && !r->loose)
+		return st_weave_no_base(r->path, "", 0, e);
 	if (common >= BARE)
 		*to = common & (FRESH - 1);
 	else if (id != ST_NO_TOKEN)

@@ -34,6 +34,8 @@ static int choose(struct st_texts *x, enum st_conflict kind, const char *key, si
 	rc = st_weave_item(x->w, &it, ST_RULED_NOT, c, e);
 	if (rc != ST_OK)
 		return rc;
+	if (c->how == ST_HOW_BASE && x->baseless)
+		return st_weave_no_base(x->s->path, key, len, e);
 	x->open = x->open || c->how == ST_HOW_OPEN;
 	if (c->how == ST_HOW_OPEN || c->how == ST_HOW_SIDE || c->how == ST_HOW_BASE ||
 	    c->how == ST_HOW_FROM || (c->how == ST_HOW_UNION && kind == ST_CONFLICT_VOCABULARY))
@@ -184,6 +186,22 @@ static size_t find_changer(const struct st_texts *x, const struct st_keys_text *
 	return changed == 1 ? who : x->n;
 }
 
+static bool is_object(const struct st_keys_text *text)
+{
+	return text->p && text->len && *(const char *)text->p == '{';
+}
+
+/* Is it a matter of its members? */
+static bool is_entered(const struct st_texts *x, const struct st_keys_text *base,
+		       const struct st_keys_text *sides)
+{
+	bool all = !base->p || is_object(base);
+
+	for (size_t i = 0; i < x->n; i++)
+		all = all && is_object(&sides[i]);
+	return all;
+}
+
 /*
  * Ids are in common numbers, so that they are a matter of keys like others. But one that only one
  * side changed, to a token that the tokenizer will have only if that side's is chosen, goes with
@@ -199,7 +217,7 @@ static int own_ids(struct st_texts *x, const char *key, size_t len, const struct
 	bool lone;
 	int rc;
 
-	if (who == x->n || !sides[who].p)
+	if (who == x->n || !sides[who].p || is_entered(x, base, sides))
 		return ST_OK;
 	value = (struct st_vocab_text){ sides[who].p, sides[who].len };
 	rc = st_weave_ids_lone(x->ids, st_weave_file_name(x->s->path), key, len, &value, &lone, e);
@@ -215,7 +233,16 @@ static int own_ids(struct st_texts *x, const char *key, size_t len, const struct
 		c.how == ST_HOW_SIDE  ? sides[c.side] :
 		c.how == ST_HOW_UNION ? sides[who] :
 					sides[0];
+	x->gone = x->gone || (!len && !text->p);
 	return ST_OK;
+}
+
+/* May a value at that key have ids? */
+static bool may_have_ids(const struct st_texts *x, enum st_vocab_form form)
+{
+	return x->ids &&
+	       (form == ST_VOCAB_ID ||
+		(form == ST_VOCAB_NONE && !st_vocab_is_table(st_weave_file_name(x->s->path))));
 }
 
 static int own_key(void *arg, const char *key, size_t len, const struct st_keys_text *base,
@@ -236,10 +263,10 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 	}
 	rc = own_from(x, len ? key : "", len, text, mine, e);
 	x->gone = x->gone || (rc == ST_OK && !len && *mine && !text->p);
-	if (rc != ST_OK || *mine || form == ST_VOCAB_NONE)
+	if (rc == ST_OK && !*mine && may_have_ids(x, form))
+		rc = own_ids(x, key, len, base, sides, text, mine, e);
+	if (rc != ST_OK || *mine || form == ST_VOCAB_NONE || form == ST_VOCAB_ID)
 		return rc;
-	if (form == ST_VOCAB_ID)
-		return x->ids ? own_ids(x, key, len, base, sides, text, mine, e) : ST_OK;
 	if (is_contested(x, form, base, sides))
 		rc = choose_tokens(x, key, len, base, sides, &c, e);
 	else if (!united || (form == ST_VOCAB_SIZE && equal(base, &sides[1])))
@@ -407,6 +434,22 @@ static int store_keyed(struct st_texts *x, struct keyed *v, size_t only, struct 
 	return mine ? st_weave_take(x->w, x->s, x->s->side[only], e) : store(x, out, e);
 }
 
+/* What ours has not, and others have as one. */
+static int take_other(struct st_texts *x, const struct st_keys_text *base,
+		      const struct st_keys_text *sides, size_t last, struct st_buf *out,
+		      struct st_err *e)
+{
+	struct st_keys_text text = sides[last];
+	bool mine = false;
+	int rc;
+
+	for (size_t i = 0; i < last; i++)
+		if (sides[i].p && !equal(&sides[i], &text))
+			return st_fail(e, ST_EFORMAT, "there is nothing to put keys into");
+	rc = own_ids(x, "", 0, base, sides, &text, &mine, e);
+	return rc == ST_OK && text.p ? st_buf_add(out, text.p, text.len, e) : rc;
+}
+
 static int merge_keys(struct st_texts *x, struct keyed *v, struct st_buf *out, struct st_err *e)
 {
 	struct st_keys_text sides[ST_THREE_SIDES] = { { 0 } };
@@ -436,10 +479,7 @@ static int merge_keys(struct st_texts *x, struct keyed *v, struct st_buf *out, s
 	/* what only theirs has is renumbered all the same */
 	if (!sides[0].p && sides[1].p && st_weave_renumbers(x->w, x->s))
 		sides[0] = (struct st_keys_text){ "{}\n", 2 + ends_line(&x->side[1]) };
-	if (!sides[0].p) /* of one side alone */
-		rc = st_buf_add(out, sides[last].p, sides[last].len, e);
-	else
-		rc = st_keys_merge(&k, out, e);
+	rc = sides[0].p ? st_keys_merge(&k, out, e) : take_other(x, &k.base, sides, last, out, e);
 	if (rc == ST_OK && out->len && st_weave_resizes(x->w, x->s->path))
 		rc = resize(x->w, x->s->path, out, &resized, e);
 	return rc;
@@ -448,11 +488,11 @@ static int merge_keys(struct st_texts *x, struct keyed *v, struct st_buf *out, s
 /* Is there something to put keys into? */
 static bool has_place(const struct st_texts *x)
 {
-	size_t have = 0;
+	bool any = false;
 
 	for (size_t i = 0; i < x->n; i++)
-		have += x->s->side[i] != NULL;
-	return x->s->side[0] || (x->ids && have == 1) ||
+		any = any || x->s->side[i];
+	return x->s->side[0] || (x->ids && any) ||
 	       (x->s->side[1] && st_weave_renumbers(x->w, x->s));
 }
 

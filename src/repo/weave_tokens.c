@@ -424,7 +424,7 @@ static bool is_untouched(size_t n, const struct st_operand *base,
  * its tokenizer is the result's, so that only other sides' rows may be of other tokens; or too few,
  * where that side has more tokens.
  */
-static bool is_added_mixed(const struct st_weave_tokens *k, size_t n,
+static bool is_added_mixed(const struct st_weave_tokens *k, size_t n, bool united,
 			   const struct st_operand *const *sides)
 {
 	bool some = false, all = true, few = false;
@@ -438,7 +438,8 @@ static bool is_added_mixed(const struct st_weave_tokens *k, size_t n,
 	}
 	if (!all && k->new_sizes.n && !says(&k->new_sizes, rows, 0))
 		return false;
-	if (k->clash || all) /* without a base no rows can be kept apart either */
+	/* without a base no rows can be kept apart either, and a union has numbers of its own */
+	if (k->clash || all || united)
 		return true;
 	return some && (k->what.mixed || few);
 }
@@ -454,7 +455,7 @@ int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *
 	if (rc != ST_OK || !k->any || !has_rows(k, w->n, base, sides))
 		return rc;
 	if (!base) {
-		out->mixed = is_added_mixed(k, w->n, sides);
+		out->mixed = is_added_mixed(k, w->n, st_weave_united(w, path), sides);
 		return ST_OK;
 	}
 	/* What nobody touched is not asked about in doubt: that may be all of the model. */

@@ -106,18 +106,20 @@ bool st_weave_united(const struct st_weave *w, const char *path)
 	return false;
 }
 
-bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s)
-{
-	const char *file = st_weave_file_name(s->path);
-
-	return w->n == 2 && s->side[1] && (s->side[0] || (!s->base && st_vocab_is_table(file))) &&
-	       st_vocab_file(file) && st_weave_united(w, s->path);
-}
-
 /* Has a file of that name a value under that key that means tokens by number? */
 static bool holds(const char *file, const char *key)
 {
 	return st_vocab_form_of(file, key, strlen(key)) != ST_VOCAB_NONE;
+}
+
+bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s)
+{
+	const char *file = st_weave_file_name(s->path);
+
+	return w->n == 2 && s->side[1] &&
+	       (s->side[0] ||
+		(!s->base && (st_vocab_is_table(file) || holds(file, "added_tokens_decoder")))) &&
+	       st_vocab_file(file) && st_weave_united(w, s->path);
 }
 
 /* Did a side remove it? */
@@ -152,13 +154,16 @@ int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes
 
 int st_weave_misnumbers(struct st_weave *w, const struct st_strand *s, bool *yes, struct st_err *e)
 {
-	const char *file = st_weave_file_name(s->path);
+	const char *file = st_weave_file_name(s->path), *dir;
+	size_t len;
 	int rc = st_weave_clashes_at(w, s, yes, e);
 
 	if (rc != ST_OK || *yes || is_removed(w, s) || st_vocab_is_table(file) ||
-	    !st_vocab_has_ids(file))
+	    !st_vocab_has_ids(file) || !st_weave_vocab_dir(w, s->path, &len))
 		return rc;
-	return st_weave_tokens_mixed(w, s->path, true, yes, e);
+	dir = st_arena_dup(&w->arena, s->path, len, e);
+	*yes = dir && !st_weave_same_tables(w, dir);
+	return e->code;
 }
 
 bool st_weave_resizes(const struct st_weave *w, const char *path)
@@ -206,8 +211,15 @@ int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char
 	struct st_err why = { 0 };
 	const char *name;
 	struct st_vocab one;
+	size_t len = strlen(dir);
 	int rc = ST_OK;
 
+	while (len && !has_vocab(x, dir, len, SIZE_MAX)) /* that of a folder above counts then */
+		for (len--; len > 0 && dir[len - 1] != '/'; len--)
+			;
+	dir = len == strlen(dir) ? dir : st_arena_dup(&w->arena, dir, len, e);
+	if (!dir)
+		return e->code;
 	for (size_t i = 0; rc == ST_OK && (name = st_vocab_table(i)); i++) {
 		st_vocab_init(&one);
 		rc = st_weave_vocab_file(w, x, dir, name, &one, e);

@@ -151,7 +151,7 @@ def read_ids(walk):
     if "padding" in fast:
         found["pad"] = [fast["padding"]["pad_id"]]
     if "post_processor" in fast:
-        found["post"] = fast["post_processor"]["special_tokens"]["X"]["ids"]
+        found["post"] = fast["post_processor"]["special_tokens"]["X"].get("ids", [])
     if "pad_token_id" in config:
         found["config"] = [config["pad_token_id"]]
     if "eos_token_id" in generation:
@@ -382,6 +382,8 @@ def meant(walk, table, ref, ids, of, sides):
     if sides:
         may |= set(of)
     names = {i: t for t, i in table.items()}
+    if not ids and None in may:  # somebody chose a version that has none
+        return
     walk.check(tuple(names.get(i) for i in ids) in may, "an id means what its side meant", ref, ids,
                of, table)
 
@@ -406,8 +408,9 @@ def settle(walk, base, ours, theirs):
     UNIONS["made"] += done.status == 0 and last[0] == "--vocab"
     for item in walk.lines("status", "--json"):
         if item["kind"] == "conflict" and item["type"] == "configuration" and not item["how"]:
-            how = walk.draw(item["name"]).choice(("--ours", "--theirs"))
-            walk.strata("resolve", "-q", item["path"] + "::" + item["name"], how, ends=(0, 7))
+            how = walk.draw(item["path"] + str(item["name"])).choice(("--ours", "--theirs"))
+            what = item["path"] + ("::" + item["name"] if item["name"] else "")
+            walk.strata("resolve", "-q", what, how, ends=(0, 7))
     return sides
 
 

@@ -287,6 +287,98 @@ taken_away() {
 	done
 }
 
+# A file, or an object in one, that one side alone brings with a token of its own goes with the
+# vocabulary.
+brought() { # how, what is meant
+	forked "version '$old'; echo '{\"n\": 1}' >config.json" \
+		"version '$old A'; echo '{\"n\": 1}' >config.json" \
+		"seed=2; version '$old B' end=B,t3
+		echo '{\"n\": 1, \"sub\": {\"x_token_id\": 4, \"y\": 7}}' >config.json"
+	rc 1 strata merge -q side
+	match '^  vocabulary +generation_config.json$' strata status
+	match '^  vocabulary +config.json::sub$' strata status
+	ends $1
+	means end="$2"
+	out "$3" sh -c "tr -d ' ' <config.json"
+}
+
+# Which token an id means that is of none on its side, but of one on the other.
+of_nothing() {
+	forked "version '$old'; model m.safetensors emb:F32:8,4:1" "version '$old A'; model m.safetensors emb:F32:8,4:1" \
+		"sed 's/\"hidden\": 7/\"hidden\": 7, \"pad_token_id\": 4/' config.json >../c; cp ../c config.json"
+	rc 1 strata merge -q side
+	match '^  configuration +config.json::pad_token_id$' strata status
+	strata resolve -q 'config.json::pad_token_id' --ours
+	strata merge -q --continue
+	means config=
+}
+
+# A tokenizer below another one, which one side brings: the other's ids are of the one above.
+below() {
+	t_sub='mkdir -p sub; echo "{\"eos_token_id\": 3}" >sub/config.json'
+	forked "version '$old'; mkdir sub; echo '{\"n\": 1}' >sub/config.json; model sub/m.safetensors emb:F32:5,4:1" \
+		"$t_sub" "version 'I $old'; mv tokenizer.json sub; strata restore config.json m.safetensors tokenizer.json"
+	strata merge -q side
+	out '{"eos_token_id": 4}' cat sub/config.json
+	strata merge -q --replay HEAD
+}
+
+# Ids of three versions, of which ours has none.
+of_three() {
+	repo
+	version "$old" && strata add . && strata commit -q -m base
+	for t_side in s1 s2; do
+		strata branch $t_side && strata switch -q $t_side
+		version "$old" end=t0 && echo $t_side >$t_side && strata add . && strata commit -q -m $t_side
+		strata switch -q main
+	done
+	version "$moved" && strata commit -q -a -m ours
+	strata merge -q s1 s2
+	means end=t0
+	strata merge -q --replay HEAD
+}
+
+# In a union what theirs alone brings with rows of tokens has theirs's numbers.
+brought_rows() {
+	forked "version '$old'; echo '{\"vocab_size\": 4}' >config.json; model m.safetensors emb:F32:4,4:1" \
+		'model m.safetensors emb:F32:4,4:2' \
+		"version '$moved'; echo '{\"vocab_size\": 4}' >config.json; model m.safetensors emb:F32:4,4:3
+		model ema.safetensors emb:F32:4,4:4"
+	rc 1 strata merge -q side
+	strata resolve -q '*' --vocab union
+	match '^  vocabulary +ema.safetensors::emb' strata status
+	rc 1 strata merge -q --continue
+	rc 7 strata resolve ema.safetensors::emb --theirs
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD
+}
+
+# After merges crosswise whose bases have other tokenizers an id of the base is nobody's.
+crosswise() {
+	forked "version '$old' config=t3" "version '$old A' config=t3" "seed=2; version 'I $old' config=t3"
+	strata branch o && strata branch t side
+	rc 1 strata merge -q t
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	strata switch -q side
+	rc 1 strata merge -q o
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	version 'I t0 t1 t2 t3' config=t1 && strata commit -q -a -m five
+	strata switch -q main
+	sed 's/"pad_token_id": 3/"pad_token_id": 2/' config.json >../c && cp ../c config.json
+	strata commit -q -a -m six
+	rc 1 strata merge -q side
+	match '^  (configuration|vocabulary) +config.json' strata status
+	strata resolve -q '*' --vocab union
+	rc 7 strata resolve 'config.json*' --base
+	strata resolve -q 'config.json*' --theirs
+	strata merge -q --continue
+	means config=t1
+	strata merge -q --replay HEAD
+}
+
 # ---- tables of tokens as wholes ----
 
 # added_tokens.json, which the base has not, beside a vocab.json.
@@ -326,6 +418,16 @@ it 'a token that is called sep' named sep
 it 'a token that is called ids' named ids
 it 'a tokenizer with a byte order mark' marked
 it 'a tokenizer that theirs took away' taken_away
+it 'what theirs brings with its token, for ours' brought --ours '' '{"n":1}'
+it 'what theirs brings with its token, for theirs' brought --theirs B,t3 \
+	'{"n":1,"sub":{"x_token_id":4,"y":7}}'
+it 'what theirs brings with its token, joined' brought '--vocab union' B,t3 \
+	'{"n":1,"sub":{"x_token_id":5,"y":7}}'
+it 'an id of nothing' of_nothing
+it 'a tokenizer below another one' below
+it 'ids of three versions' of_three
+it 'rows that theirs brings' brought_rows
+it 'ids after merges crosswise' crosswise
 it 'added tokens as ours has them' added --ours
 it 'added tokens as theirs has them' added --theirs
 it 'added tokens as the base has them' added --base
