@@ -4,7 +4,9 @@
  * is obeyed, so that the same versions and decisions give the same bytes at any time: for a merge,
  * after `resolve`, and when it is done over to compare.
  *
- *	weave.c		which files belong together
+ *	weave.c		a file of the result, and all of them
+ *	weave_pairs.c	which files belong together
+ *	weave_choice.c	what is decided
  *	weave_whole.c	files that are in conflict as wholes
  *	weave_model.c	a model, tensor by tensor
  *	weave_base.c	the base, where merges crosswise left several
@@ -172,6 +174,13 @@ bool st_weave_takes_from(const struct st_weave *w, const char *path);
 /* path and name in it->base and it->sides are those of a whole file. */
 ST_MUST int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
 			   struct st_err *e);
+/* weave_pairs.c: all files but those of units */
+ST_MUST int st_weave_pairs(struct st_weave *w, struct st_err *e);
+/* The mode of a file of the result. */
+uint32_t st_weave_mode(const struct st_weave *w, const struct st_strand *s);
+/* What one side made of it: a row of the target, with room for a vocabulary that is joined. */
+ST_MUST int st_weave_take_one(struct st_weave *w, const struct st_strand *s,
+			      const struct st_stage_row *row, struct st_err *e);
 /* Whatever the sides did to it; sets its mode. */
 ST_MUST int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err *e);
 /* A file's bytes, which is stored, or a table of tokens that this weave made. */
