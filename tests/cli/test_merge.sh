@@ -870,12 +870,13 @@ replays() {
 	strata gc --prune=now
 	strata merge -q --replay HEAD
 	strata fsck --full
-	# what is added to a merge afterwards does not follow from it
+	# a merge to which something was added no longer says how it was made
 	strata undo -q
 	strata merge -q side --method theirs
 	echo more >t
-	strata commit -q -a --amend -m more || true
-	rc 1 strata merge --replay HEAD || rc 2 strata merge --replay HEAD
+	strata commit -q -a --amend -m more
+	rc 2 strata merge --replay HEAD
+	err 'HEAD is a merge that does not say how it was made' strata merge --replay HEAD
 }
 
 # What was staged while the merge was under way is in its description.
@@ -1104,7 +1105,62 @@ ended() {
 	fails test -e .strata/merge
 }
 
+# Histories that share no version: nothing is taken as unchanged or as removed.
+unrelated() {
+	repo
+	echo 1 >f && echo same >s && echo theirs >t
+	model m.safetensors a:F32:64:1 b:F32:64:1 c:F32:64:1
+	strata add . && strata commit -q -m one
+	t_root=$(strata log --oneline -1 | cut -d' ' -f2)
+	strata undo -q # main has no version again
+	rm t && echo 2 >f && echo ours >u
+	model m.safetensors a:F32:64:2 b:F32:64:1 d:F32:64:2
+	strata rm -q --cached t
+	strata add . && strata commit -q -m two
+	strata branch other "$t_root"
+	strata reflog >../before
+	for t_how in --no-ff --ff-only '--method linear'; do
+		rc 7 strata merge $t_how other
+	done
+	err '^strata: main and other have no version in common: --allow-unrelated merges them even' strata merge other
+	strata reflog | cmp - ../before
+	fails test -e .strata/merge
+	[ "$(cat f u)" = "2
+ours" ]
+	out '' strata status -s
+
+	rc 1 strata merge -q --allow-unrelated other
+	strata status | grep -o '^  add/add  *[^ ]*' >../got
+	printf '  add/add        f\n  add/add        m.safetensors::a\n' | cmp - ../got
+	[ "$(cat s t u)" = "same
+theirs
+ours" ]
+	strata resolve -q f --theirs
+	strata resolve -q --method linear m.safetensors
+	strata merge -q --continue
+	[ "$(cat f)" = 1 ]
+	match '^Merged against nothing, seed 0; 2 settled$' strata show
+	match '^  f  add/add  theirs$' strata show
+	match '^  m.safetensors::a  add/add  linear' strata show
+	match '"bases":\[\]' strata show --json
+	strata ls --tensors --name-only m.safetensors >../got
+	printf 'a\nb\nc\nd\n' | cmp - ../got
+	strata merge -q --replay HEAD
+	out 'already up to date' strata merge other
+	strata fsck --full
+	strata undo -q
+	[ "$(cat f)" = 2 ]
+	# from here on they have a version in common
+	strata undo -q --redo
+	strata switch -q other
+	echo more >t && strata commit -q -a -m more
+	strata switch -q main
+	strata merge -q other
+	[ "$(cat t)" = more ]
+}
+
 it 'goes forward' forward
+it 'what has no version in common' unrelated
 it 'one that was killed when it had ended' ended
 it 'the same twice at once' at_once
 it 'takes revisions of all kinds' forms

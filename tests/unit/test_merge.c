@@ -8,6 +8,8 @@
 
 #include "repo_fixture.h"
 
+#include "repo/txn.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -183,11 +185,108 @@ static void several(void **state)
 	assert_int_equal(st_verb_merge(t.r, bad, 2, &none, &res, &e), ST_ENOTFOUND);
 }
 
+/* ---- made over ---- */
+
+struct differing {
+	unsigned n;
+	char path[64]; /* the last */
+};
+
+static int take_path(void *arg, const char *path)
+{
+	struct differing *d = arg;
+
+	d->n++;
+	snprintf(d->path, sizeof(d->path), "%s", path);
+	return 0;
+}
+
+static void replay(const char *rev, struct differing *d, strata_replay_result *res)
+{
+	struct st_err e = { 0 };
+
+	*d = (struct differing){ .n = 0 };
+	if (st_verb_merge_replay(t.r, rev, take_path, d, res, &e) != ST_OK)
+		fail_msg("%s", e.msg);
+}
+
+/* The version rev with what is staged in the place of its files, its description kept. */
+static void forge(const char *rev, const char *ref)
+{
+	const struct st_oid from = tr_id(&t, rev);
+	struct st_op_ref move = { .name = (char *)(uintptr_t)ref };
+	char hex[ST_OID_HEX + 1];
+	struct st_err e = { 0 };
+	struct st_commit c;
+	struct st_txn x;
+	struct st_oid id;
+	struct st_buf b;
+	bool found;
+
+	assert_int_equal(st_txn_begin(&x, t.r, "commit", &e), ST_OK);
+	assert_int_equal(st_repo_commit_load(t.r, &from, &c, &e), ST_OK);
+	assert_false(st_oid_is_zero(&c.merge));
+	assert_int_equal(st_catalog_index_tree(t.r->cat, &c.tree, &found, &e), ST_OK);
+	st_buf_init(&b, 1 << 20);
+	assert_int_equal(st_commit_encode(&b, &c, &e), ST_OK);
+	assert_int_equal(st_writer_put_big(x.w, b.p, b.len, &id, &e), ST_OK);
+	st_oid_hex(&id, hex);
+	move.value = hex;
+	x.op.refs = &move;
+	x.op.nrefs = 1;
+	x.op.commits = &id;
+	x.op.ncommits = 1;
+	assert_int_equal(st_txn_publish(&x, false, NULL, &e), ST_OK);
+	st_txn_end(&x);
+	st_buf_release(&b);
+	st_commit_release(&c);
+}
+
+static void says_what_differs(void **state)
+{
+	static const strata_merge_options none = { 0 };
+	const char *rev = "main";
+	strata_merge_result made;
+	strata_replay_result res;
+	struct differing d;
+	struct st_err e = { 0 };
+
+	(void)state;
+	begin();
+	assert_int_equal(st_verb_merge(t.r, &rev, 1, &none, &made, &e), ST_OK);
+	replay("HEAD", &d, &res);
+	assert_int_equal(d.n, 0);
+	assert_int_equal(res.differing, 0);
+	assert_int_equal(res.files, 2);
+
+	tr_text(&t, "g", "not what was merged");
+	tr_add(&t, NULL);
+	forge("HEAD", "heads/changed");
+	tr_text(&t, "extra", "from nowhere");
+	tr_add(&t, NULL);
+	forge("HEAD", "heads/added");
+	tr_rm_cached(&t, "f");
+	forge("HEAD", "heads/removed");
+
+	replay("changed", &d, &res);
+	assert_string_equal(d.path, "g");
+	assert_int_equal(d.n, 1);
+	assert_int_equal(res.differing, 1);
+	replay("added", &d, &res);
+	assert_int_equal(d.n, 2);
+	assert_int_equal(res.differing, 2);
+	replay("removed", &d, &res);
+	assert_int_equal(d.n, 3);
+	assert_int_equal(res.differing, 3);
+	replay("HEAD", &d, &res);
+	assert_int_equal(res.differing, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TR_TEST(cases, &t),  TR_TEST(moves_the_branch, &t), TR_TEST(local_changes, &t),
-		TR_TEST(unborn, &t), TR_TEST(several, &t),
+		TR_TEST(unborn, &t), TR_TEST(several, &t),	    TR_TEST(says_what_differs, &t),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
