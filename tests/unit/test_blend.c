@@ -272,6 +272,38 @@ static void slerp_arc(void **state)
 	free(out);
 }
 
+/* Where |cos| is more than 0.9995 the way is straight, where it is less an arc. */
+static void slerp_threshold(void **state)
+{
+	static const struct {
+		const char *spec;
+		double cosine;
+		bool straight;
+	} rows[] = {
+		{ "slerp:t=0.25", 0.9998, true },
+		{ "slerp:t=0.25", -0.9998, true },
+		{ "slerp:t=0.25", 0.99951, true },
+		{ "slerp:t=0.25", 0.99949, false },
+		{ "slerp:t=0.25", 0.999, false },
+		{ "slerp:t=0.25", -0.999, false },
+		{ "slerp:t=0.25,parallel=1", 0.9998, false },
+		{ "slerp:t=0.25,parallel=0.9", 0.95, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const double angle = acos(rows[i].cosine);
+		const double a[2] = { 1, 0 }, b[2] = { rows[i].cosine, sin(angle) };
+		const double far = rows[i].straight ? 0.25 : sin(angle / 4) / sin(angle);
+		double *out = blend(&(struct blending){
+			.spec = rows[i].spec, .dtype = ST_F64, .n = 2, .model = { a, b } });
+
+		if (fabs(out[1] - far * b[1]) > 1e-12)
+			fail_msg("row %zu: %.17g, not %.17g", i, out[1], far * b[1]);
+		free(out);
+	}
+}
+
 static void equal_methods(void **state)
 {
 	static const struct {
@@ -543,10 +575,11 @@ int main(void)
 		cmocka_unit_test(of_one_mind),	 cmocka_unit_test(average),
 		cmocka_unit_test(mean_of_four),	 cmocka_unit_test(symmetric),
 		cmocka_unit_test(one_sided),	 cmocka_unit_test(slerp_ends),
-		cmocka_unit_test(slerp_arc),	 cmocka_unit_test(equal_methods),
-		cmocka_unit_test(deterministic), cmocka_unit_test(integers),
-		cmocka_unit_test(wide_integers), cmocka_unit_test(types),
-		cmocka_unit_test(bad_inputs),	 cmocka_unit_test(empty),
+		cmocka_unit_test(slerp_arc),	 cmocka_unit_test(slerp_threshold),
+		cmocka_unit_test(equal_methods), cmocka_unit_test(deterministic),
+		cmocka_unit_test(integers),	 cmocka_unit_test(wide_integers),
+		cmocka_unit_test(types),	 cmocka_unit_test(bad_inputs),
+		cmocka_unit_test(empty),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
