@@ -3,7 +3,8 @@
 /*
  * Where all models agree the result is that number: of f64 a quotient of rounded products need not
  * be. More than two numbers are summed with what each sum cuts off (Knuth's TwoSum), so that their
- * order hardly matters and a mean comes out as if rounded once.
+ * order hardly matters; that sum is rounded to odd (see round.c), so that a mean of equal weights
+ * comes out as if rounded once to a type of fewer digits.
  */
 
 #include "merge/mean.h"
@@ -24,6 +25,22 @@ static bool may_overflow(const struct st_job *j, const double *weight)
 			return true;
 	}
 	return false;
+}
+
+/* Whole numbers of 64 bits use all digits of a double, too. */
+static bool has_fewer_digits(enum st_dtype t)
+{
+	return t != ST_F64 && t != ST_C128 && t != ST_I64 && t != ST_U64;
+}
+
+/* Two numbers of as many digits as the result has: their sum is a double, or the smaller one does
+ * not reach down to where a tie is. */
+static bool is_plain(const struct st_job *j)
+{
+	for (size_t i = 0; i < j->nmodels; i++)
+		if (j->b->models[i].dtype != j->b->dtype)
+			return false;
+	return true;
 }
 
 int st_mean_plan(struct st_job *j, bool normalize, struct st_err *e)
@@ -50,6 +67,8 @@ int st_mean_plan(struct st_job *j, bool normalize, struct st_err *e)
 		m->sum = (double)j->nmodels;
 	/* Types of fewer digits than a double has are rounded to the number anyway. */
 	m->agree = normalize && (j->b->dtype == ST_F64 || j->b->dtype == ST_C128);
+	m->odd = has_fewer_digits(j->b->dtype);
+	m->plain = !m->odd || is_plain(j);
 	j->state = m;
 	return ST_OK;
 }
@@ -73,13 +92,50 @@ ST_BLEND_INLINE void first(double *restrict out, const double *restrict x, doubl
 		out[i] = x[i] * weight;
 }
 
-ST_BLEND_INLINE void divide(double *restrict out, const double *restrict lost, double by)
+/* Of numbers of few digits and about one size nothing is. */
+ST_BLEND_INLINE bool is_cut(const double *lost)
+{
+	uint64_t any = 0, bits;
+
+	for (size_t i = 0; i < BLOCK; i++) {
+		memcpy(&bits, &lost[i], sizeof(bits));
+		any |= bits << 1; /* -0 is none */
+	}
+	return any != 0;
+}
+
+ST_BLEND_INLINE void to_nearest(double *restrict out, const double *restrict lost)
 {
 	for (size_t i = 0; i < BLOCK; i++) {
-		double s = out[i] + lost[i], sum = lost[i] != 0 ? s : out[i]; /* -0 stays that */
+		double s = out[i] + lost[i];
 
-		out[i] = sum / by;
+		out[i] = lost[i] != 0 ? s : out[i]; /* -0 stays that */
 	}
+}
+
+/* The sum with what was cut off goes to the neighbour whose last bit is set, if it is no double:
+ * never to a tie of a type with fewer digits, which what is cut off would decide. Divided by few
+ * digits it is none either. */
+ST_BLEND_INLINE void to_odd(double *restrict out, const double *restrict lost)
+{
+	for (size_t i = 0; i < BLOCK; i++) {
+		const double a = out[i], b = lost[i], s = a + b, bb = s - a;
+		const double da = a - (s - bb), db = b - bb, cut = da + db;
+		const double sum = b != 0 ? s : a;	     /* -0 stays that */
+		const uint64_t up = cut > 0, down = cut < 0; /* NaN: neither */
+		uint64_t bits, step;
+
+		memcpy(&bits, &sum, sizeof(bits));
+		step = (up | down) & ~bits;
+		bits += step - ((step & ~(up ^ bits >> 63)) << 1);
+		memcpy(&out[i], &bits, sizeof(bits));
+	}
+}
+
+ST_BLEND_INLINE void divide(double *restrict out, double by)
+{
+	for (size_t i = 0; i < BLOCK; i++)
+		out[i] /= by;
 }
 
 ST_BLEND_INLINE void two(double *restrict out, const double *restrict x, const double *restrict y,
@@ -100,7 +156,11 @@ ST_BLEND_INLINE void several(const struct st_job *j, const struct st_block *k,
 	first(k->out, k->model[0], m->weight[0]);
 	for (size_t i = 1; i < j->nmodels; i++)
 		add(k->out, lost, k->model[i], m->weight[i]);
-	divide(k->out, lost, m->sum);
+	if (m->odd && is_cut(lost))
+		to_odd(k->out, lost);
+	else if (!m->odd)
+		to_nearest(k->out, lost);
+	divide(k->out, m->sum);
 }
 
 /* All the same number: that one. */
@@ -181,7 +241,7 @@ ST_BLEND_INLINE void mean(const struct st_job *j, const struct st_block *k)
 {
 	const struct st_mean *m = j->state;
 
-	if (j->nmodels == 2)
+	if (j->nmodels == 2 && m->plain)
 		two(k->out, k->model[0], k->model[1], m->weight[0], m->weight[1], m->sum);
 	else
 		several(j, k, m);

@@ -11,6 +11,8 @@ struct st_mean { /* state of a job */
 	bool normalize;
 	bool agree;	/* where all models have the same number, that is the result */
 	bool overflows; /* sums of finite numbers may do so */
+	bool odd;	/* sums are rounded to odd: the result has fewer digits than a double */
+	bool plain;	/* of two models: a sum of theirs is no tie that digits cut off decide */
 };
 
 /*

@@ -128,22 +128,88 @@ static void average(void **state)
 	}
 }
 
-/* A tie between two numbers of the type that a third, far smaller one decides. */
-static void mean_of_four(void **state)
+/* A tie between two numbers of the type that another, far smaller one decides. */
+static void mean_decides_ties(void **state)
 {
-	double a[1] = { 1 }, b[1] = { 0x1p-8 }, c[1] = { 0x1p-60 }, d[1] = { 0 };
-	double *out;
+	static const struct {
+		double x[4];
+		size_t n;
+		double want; /* in bf16, of which 1 and 1 + 2^-7 are neighbours */
+	} rows[] = {
+		{ { 4, 0x1p-6, 0x1p-60, 0 }, 4, 1 + 0x1p-7 },
+		{ { 0, 0x1p-60, 0x1p-6, 4 }, 4, 1 + 0x1p-7 },
+		{ { 4, 0x1p-6, -0x1p-60, 0 }, 4, 1 },
+		{ { 4, 0x1p-6, 0, 0 }, 4, 1 }, /* to even */
+		{ { 4, 0x3p-6, 0, 0 }, 4, 1 + 0x1p-6 },
+		{ { 4, 0x3p-6, 0x1p-60, 0 }, 4, 1 + 0x1p-6 },
+		{ { 4, 0x3p-6, -0x1p-60, 0 }, 4, 1 + 0x1p-7 },
+		{ { -4, -0x1p-6, -0x1p-60, 0 }, 4, -1 - 0x1p-7 },
+		{ { -4, -0x1p-6, 0x1p-60, 0 }, 4, -1 },
+		{ { 3, 0x3p-8, 0x1p-60 }, 3, 1 + 0x1p-7 },
+		{ { 3, 0x3p-8, -0x1p-60 }, 3, 1 },
+		{ { 4, -0x1p-54, 0x1p-100, 0 }, 4, 1 },
+	};
 
 	(void)state;
-	out = blend(&(struct blending){
-		.spec = "linear:normalize=0", .dtype = ST_F64, .n = 1, .model = { a, b, c, d } });
-	assert_true(out[0] == 1 + 0x1p-8);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		for (unsigned level = 0; level < ST_BLEND_NLEVELS; level++) {
+			struct blending x = { .spec = "linear", .dtype = ST_BF16, .n = 1 };
+			double *out;
+
+			x.level = level;
+			for (size_t m = 0; m < rows[i].n; m++)
+				x.model[m] = &rows[i].x[m];
+			if (!st_blend_level_supported(x.level))
+				continue;
+			out = blend(&x);
+			if (out[0] != rows[i].want)
+				fail_msg("row %zu: %a, not %a", i, out[0], rows[i].want);
+			free(out);
+		}
+}
+
+/* Of two only where one has more digits than the result. */
+static void mean_of_wider(void **state)
+{
+	const double a[1] = { 1 + 0x1p-8 }, tiny[1] = { 0x1p-60 }, twice[1] = { 2 + 0x1p-7 };
+	struct blending x = { .spec = "linear:normalize=0",
+			      .dtype = ST_BF16,
+			      .type = { ST_F32, ST_BF16 },
+			      .n = 1,
+			      .model = { a, tiny } };
+	double *out = blend(&x);
+
+	(void)state;
+	assert_true(out[0] == 1 + 0x1p-7);
 	free(out);
-	a[0] = 1e30;
-	b[0] = 1;
-	c[0] = -1e30;
-	out = blend(&(struct blending){
-		.spec = "linear:normalize=0", .dtype = ST_F64, .n = 1, .model = { a, b, c } });
+	x.spec = "linear";
+	x.model[0] = twice;
+	out = blend(&x);
+	assert_true(out[0] == 1 + 0x1p-7);
+	free(out);
+}
+
+/* What each sum cuts off is added at last: of doubles too, whose last digit is then right. */
+static void mean_of_cancelling(void **state)
+{
+	const double a[1] = { 1e30 }, b[1] = { 1 }, c[1] = { -1e30 };
+	const double d[1] = { 1 }, e[1] = { 0x1p-53 }, f[1] = { 0x1p-60 };
+	struct blending x = {
+		.spec = "linear:normalize=0", .dtype = ST_F64, .n = 1, .model = { a, b, c }
+	};
+	double *out = blend(&x);
+
+	(void)state;
+	assert_true(out[0] == 1);
+	free(out);
+	x.model[0] = d;
+	x.model[1] = e;
+	x.model[2] = f;
+	out = blend(&x);
+	assert_true(out[0] == 1 + 0x1p-52);
+	free(out);
+	x.model[1] = f; /* nothing is set that nearest does not set */
+	out = blend(&x);
 	assert_true(out[0] == 1);
 	free(out);
 }
@@ -572,13 +638,22 @@ static void empty(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(of_one_mind),	 cmocka_unit_test(average),
-		cmocka_unit_test(mean_of_four),	 cmocka_unit_test(symmetric),
-		cmocka_unit_test(one_sided),	 cmocka_unit_test(slerp_ends),
-		cmocka_unit_test(slerp_arc),	 cmocka_unit_test(slerp_threshold),
-		cmocka_unit_test(equal_methods), cmocka_unit_test(deterministic),
-		cmocka_unit_test(integers),	 cmocka_unit_test(wide_integers),
-		cmocka_unit_test(types),	 cmocka_unit_test(bad_inputs),
+		cmocka_unit_test(of_one_mind),
+		cmocka_unit_test(average),
+		cmocka_unit_test(mean_decides_ties),
+		cmocka_unit_test(mean_of_wider),
+		cmocka_unit_test(mean_of_cancelling),
+		cmocka_unit_test(symmetric),
+		cmocka_unit_test(one_sided),
+		cmocka_unit_test(slerp_ends),
+		cmocka_unit_test(slerp_arc),
+		cmocka_unit_test(slerp_threshold),
+		cmocka_unit_test(equal_methods),
+		cmocka_unit_test(deterministic),
+		cmocka_unit_test(integers),
+		cmocka_unit_test(wide_integers),
+		cmocka_unit_test(types),
+		cmocka_unit_test(bad_inputs),
 		cmocka_unit_test(empty),
 	};
 
