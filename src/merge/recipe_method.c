@@ -59,7 +59,7 @@ static const struct row rows[] = {
 	{ "task_arithmetic",
 	  "task-arithmetic",
 	  ST_MRECIPE_DIFF,
-	  { WEIGHT, NORMALIZE(0), LAMBDA, INT8, { "density", NULL, ONCE, 1 }, RESCALE(0) } },
+	  { WEIGHT, NORMALIZE(0), LAMBDA, INT8, RESCALE(0) } },
 	{ "ties",
 	  "ties",
 	  ST_MRECIPE_DIFF,

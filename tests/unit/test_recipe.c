@@ -53,6 +53,8 @@ static const struct {
 	  "r, line 2: a key that strata does not know: models[0].parameters.weight.vale" },
 	{ "merge_method: slerp\nmodels: [{model: a}]\nparameters: {t: 1, density: 1}",
 	  "r, line 3: method slerp has no parameter density" },
+	{ "merge_method: task_arithmetic\nmodels:\n- model: a\n  parameters: {weight: 1, density: 0.5}",
+	  "r, line 4: method task_arithmetic has no parameter density" },
 	{ "merge_method: ties\nmodels: [{model: a}]\nslices: [{sources: [{model: a, layer_range: "
 	  "[0, 1]}]}]",
 	  "r, line 3: either models or slices are expected, not both: "
