@@ -51,6 +51,7 @@ DROP(drop_none);
 int st_taskvec_plan(struct st_job *j, bool elect, struct st_err *e)
 {
 	struct st_taskvec *t = st_arena_alloc(&j->arena, sizeof(*t), e);
+	bool nothing = elect; /* elected with weights of 0, the base is what stays */
 
 	if (!t)
 		return e->code;
@@ -61,8 +62,9 @@ int st_taskvec_plan(struct st_job *j, bool elect, struct st_err *e)
 		t->weight[i] = has(j, "weight") ? st_job_param(j, "weight", i) : 1;
 		t->density[i] = has(j, "density") ? st_job_param(j, "density", i) : 1;
 		t->sum += t->weight[i];
+		nothing = nothing && t->weight[i] == 0;
 	}
-	if (t->normalize && !elect && (t->sum == 0 || !isfinite(t->sum)))
+	if (t->normalize && !nothing && (t->sum == 0 || !isfinite(t->sum)))
 		return st_fail(e, ST_EUSAGE, "the weights add up to %g, so there is no mean",
 			       t->sum);
 	t->drop[ST_BLEND_PORTABLE] = drop_none_portable;
@@ -306,12 +308,13 @@ ST_BLEND_INLINE void add_elected(double *restrict sum, double *restrict share,
 	}
 }
 
+/* Infinite where weights of both signs add up to 0: that is no mean, and is refused. */
 ST_BLEND_INLINE void divide(double *restrict sum, const double *restrict by)
 {
 	for (size_t i = 0; i < BLOCK; i++) {
-		const double s = sum[i], b = by[i], some = b != 0 ? b : 1, mean = s / some;
+		const double s = sum[i], mean = s / by[i];
 
-		sum[i] = b != 0 ? mean : 0;
+		sum[i] = s != 0 ? mean : 0;
 	}
 }
 

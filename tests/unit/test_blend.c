@@ -620,6 +620,44 @@ static void bad_inputs(void **state)
 		      "memory; raise --memory or lower --jobs");
 }
 
+/* What agrees has no mean where its weights add up to 0; all of them 0, nothing is elected. */
+static void ties_without_mean(void **state)
+{
+	static const char *const none[] = { "ties:density=1,weight=1/-1",
+					    "dare-ties:density=1,weight=1/-1",
+					    "della:density=1,weight=-2/2",
+					    "breadcrumbs:density=1,gamma=0,elect=1,normalize=1,"
+					    "weight=1/-1" };
+	const double base[2] = { 10, 10 }, up[2] = { 12, 10 }, down[2] = { 8, 11 };
+	const double third[2] = { 10, 10 };
+	struct blending x = { .dtype = ST_F32, .n = 2, .base = base, .model = { up, down } };
+	double *out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		x.spec = none[i];
+		blend_refused(&x, ST_EUSAGE,
+			      "tensor 'layers.3.w': the weights add up to 0, so there is no mean");
+	}
+	x.spec = "ties:density=1,weight=1/-1,normalize=0";
+	out = blend(&x);
+	assert_true(out[0] == 14 && out[1] == 9);
+	free(out);
+	x.spec = "ties:density=1,weight=0/0";
+	out = blend(&x);
+	assert_true(out[0] == 10 && out[1] == 10);
+	free(out);
+	/* all three weights have a sum, those of the two that agree do not */
+	x.spec = "ties:density=1,weight=1/-1/3";
+	x.model[2] = third;
+	blend_refused(&x, ST_EREFUSED,
+		      "tensor 'layers.3.w': element 0 becomes inf, which f32 cannot hold");
+	x.model[0] = base;
+	out = blend(&x);
+	assert_true(out[0] == 8 && out[1] == 11);
+	free(out);
+}
+
 static void empty(void **state)
 {
 	static const char *const specs[] = { "ours",	    "linear",	 "slerp", "ties",
@@ -654,6 +692,7 @@ int main(void)
 		cmocka_unit_test(wide_integers),
 		cmocka_unit_test(types),
 		cmocka_unit_test(bad_inputs),
+		cmocka_unit_test(ties_without_mean),
 		cmocka_unit_test(empty),
 	};
 
