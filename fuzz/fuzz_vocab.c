@@ -2,6 +2,7 @@
 /*
  * Two vocabularies, parted by the first byte 0 (or in the middle): every token of both has a row in
  * the union, no two that were apart share one, and theirs's numbers lead there and back.
+ * An added token that has another id once it is loaded is one of the file.
  * Ids elsewhere that are changed and changed back are what they were.
  */
 #include <stdlib.h>
@@ -110,6 +111,22 @@ static void unite(const char *file, const struct st_vocab_text *ours,
 	st_vocab_release(&b);
 }
 
+static void load(const struct st_vocab_text *text)
+{
+	struct st_vocab_loaded x;
+	struct st_err e = { 0 };
+	struct st_vocab v;
+
+	if (st_vocab_load(text, &x, &e) != ST_OK)
+		return;
+	st_vocab_init(&v);
+	check(x.odd == (x.said != x.id) && x.odd == (x.token.len > 0));
+	if (x.odd && st_vocab_read(&v, "tokenizer.json", text->p, text->len, &e) == ST_OK)
+		check(st_map_get(&v.ids, x.token.p, x.token.len, NULL));
+	st_vocab_release(&v);
+	st_buf_release(&x.token);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *zero = size ? memchr(data, 0, size) : NULL;
@@ -119,6 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unite("tokenizer.json", &ours, &theirs);
 	unite("vocab.json", &ours, &theirs);
 	unite("vocab.txt", &ours, &theirs);
+	load(&ours);
 	refs("tokenizer.json", &ours);
 	refs("config.json", &theirs);
 	return 0;

@@ -175,6 +175,17 @@ static int read_tokens(struct reading *k, const struct st_vocab_text *t, struct 
 	return st_vocab_each(t, object, object ? add_member : add_piece, k, e);
 }
 
+int st_vocab_read_tokens(struct st_vocab *v, const struct st_vocab_text *t, struct st_err *e)
+{
+	struct reading k = { .v = v };
+	int rc;
+
+	st_buf_init(&k.entry.token, t->len + 1);
+	rc = read_tokens(&k, t, e);
+	st_buf_release(&k.entry.token);
+	return rc;
+}
+
 static int on_model(void *arg, const struct st_vocab_item *x, struct st_err *e)
 {
 	const struct st_vocab_text t = { x->p, x->to - x->from };
@@ -240,14 +251,21 @@ int st_vocab_read_lines(struct st_vocab *v, const char *p, size_t len, struct st
 	return rc;
 }
 
+struct st_vocab_text st_vocab_unmarked(const struct st_vocab_text *t)
+{
+	struct st_vocab_text out = *t;
+
+	if (t->len >= 3 && memcmp(t->p, "\xef\xbb\xbf", 3) == 0)
+		out = (struct st_vocab_text){ (const char *)t->p + 3, t->len - 3 };
+	return out;
+}
+
 int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t len, struct st_err *e)
 {
-	struct st_vocab_text t = { p, len };
+	const struct st_vocab_text all = { p, len }, t = st_vocab_unmarked(&all); /* of JSON */
 	struct reading k = { .v = v };
 	int rc;
 
-	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) /* a byte order mark, if it is JSON */
-		t = (struct st_vocab_text){ (const char *)p + 3, len - 3 };
 	v->file = table_of(file);
 	st_buf_init(&k.entry.token, len + 1);
 	if (strcmp(file, "tokenizer.json") == 0)

@@ -8,6 +8,7 @@
  *	vocab.c		which files hold tokens, and tables of them
  *	vocab_items.c	members of such files
  *	vocab_union.c	two tables made one
+ *	vocab_load.c	the ids that a tokenizer.json has once it is loaded
  *	vocab_text.c	what becomes of the texts, vocab_merges.c of pairs, vocab_refs.c of ids
  *			elsewhere
  */
@@ -60,6 +61,11 @@ bool st_vocab_is_table(const char *file);
 /* Has a file of that name values of the kinds above? */
 bool st_vocab_file(const char *file);
 
+struct st_vocab_text {
+	const void *p; /* NULL: absent */
+	size_t len;
+};
+
 void st_vocab_init(struct st_vocab *v);
 void st_vocab_release(struct st_vocab *v);
 /*
@@ -69,6 +75,15 @@ void st_vocab_release(struct st_vocab *v);
  */
 ST_MUST int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t len,
 			  struct st_err *e);
+struct st_vocab_loaded {
+	bool odd; /* an added token has another id than the file says: the first such one */
+	struct st_buf token;
+	uint64_t said, id; /* by the file, and by the library */
+};
+/* vocab_load.c: do the added tokens of a tokenizer.json have the ids that it says, once the
+ * tokenizers library loads it? The caller releases the token. ST_EFORMAT, ST_ELIMIT. */
+ST_MUST int st_vocab_load(const struct st_vocab_text *text, struct st_vocab_loaded *out,
+			  struct st_err *e);
 /* NULL: there is none. It takes a pass over v. */
 const struct st_token *st_vocab_find(const struct st_vocab *v, const char *text, size_t len);
 /*
@@ -77,11 +92,6 @@ const struct st_token *st_vocab_find(const struct st_vocab *v, const char *text,
  */
 ST_MUST int st_vocab_join(struct st_vocab *v, const struct st_vocab *b, const struct st_token **odd,
 			  const struct st_token **was, struct st_err *e);
-
-struct st_vocab_text {
-	const void *p; /* NULL: absent */
-	size_t len;
-};
 
 struct st_vocab_union {
 	uint64_t end;	     /* past the largest id */

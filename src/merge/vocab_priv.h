@@ -42,6 +42,11 @@ ST_MUST int st_vocab_read_entry(struct st_vocab_entry *n, const struct st_vocab_
 /* The token of a piece of a vocabulary that is ["token", score], instead of what b has. */
 ST_MUST int st_vocab_read_piece(struct st_buf *b, const struct st_vocab_item *x, struct st_err *e);
 
+/* Of an object or a list of tokens, as ST_VOCAB_TOKENS. */
+ST_MUST int st_vocab_read_tokens(struct st_vocab *v, const struct st_vocab_text *t,
+				 struct st_err *e);
+/* Without a byte order mark, if it has one. */
+struct st_vocab_text st_vocab_unmarked(const struct st_vocab_text *t);
 /* The tokens of a vocab.txt, as st_vocab_read takes them. */
 ST_MUST int st_vocab_read_lines(struct st_vocab *v, const char *p, size_t len, struct st_err *e);
 /* A token that is there keeps its id. ST_ELIMIT. */

@@ -22,6 +22,7 @@
  *	weave_tokens.c	which rows of a tensor are of whose tokens
  *	weave_ids.c	the same token by its number in each version
  *	weave_agree.c	and whether what came out agrees
+ *	weave_told.c	and means what it says to those that load it
  *	weave_union.c	and the rows of tensors that go with them
  *	weave_row_base.c	the base of each, where several bases differ
  */
@@ -428,6 +429,10 @@ ST_MUST int st_weave_agree(struct st_weave *w, const struct st_index *x, struct 
 ST_MUST int st_weave_other_rows(struct st_weave *w, const struct st_stage_row *row,
 				const struct st_merge_item *it, uint64_t end, bool *other,
 				struct st_err *e);
+
+/* weave_told.c: of the folder's tokenizer in x, the result; ST_EREFUSED. */
+ST_MUST int st_weave_told(struct st_weave *w, const struct st_index *x, const char *dir,
+			  struct st_err *e);
 
 /* weave_write.c */
 struct st_thread { /* a tensor of the result */

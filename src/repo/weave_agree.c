@@ -471,6 +471,8 @@ static int check(struct agreeing *k, struct st_err *e)
 		rc = check_union(k, e);
 	if (rc == ST_OK)
 		rc = check_kinds(k, &k->got, e);
+	if (rc == ST_OK)
+		rc = st_weave_told(k->w, k->x, k->dir, e);
 	for (size_t i = 0; rc == ST_OK && i < d->nitems; i++) {
 		const struct st_merge_item *it = &d->items[i];
 

@@ -121,6 +121,71 @@ static void reads(void **state)
 	}
 }
 
+/* Which added token has another id when the tokenizers library loads the file: as 0.20.3 does. */
+static void loads(void **state)
+{
+#define MODEL "\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"c\":2}}"
+#define PIECES "\"model\":{\"vocab\":[[\"a\",0],[\"b\",0],[\"c\",0],[\"b\",0]]}"
+#define ADDED(t, id) "{\"content\":\"" t "\",\"id\":" #id "}"
+	static const struct {
+		const char *text, *want; /* the token, or NULL */
+		uint64_t said, id;
+		int code;
+	} cases[] = {
+		{ "{" MODEL ",\"added_tokens\":[" ADDED("X", 3) "," ADDED("Y", 4) "]}", NULL, 0, 0,
+		  ST_OK },
+		{ "{\"added_tokens\":[" ADDED("X", 4) "," ADDED("Y", 3) "]," MODEL "}", "X", 4, 3,
+		  ST_OK },
+		/* those of the model have its ids, wherever they are in the list */
+		{ "{" MODEL
+		  ",\"added_tokens\":[" ADDED("X", 3) "," ADDED("b", 1) "," ADDED("Y", 4) "]}",
+		  NULL, 0, 0, ST_OK },
+		{ "{" MODEL ",\"added_tokens\":[" ADDED("b", 7) "]}", "b", 7, 1, ST_OK },
+		/* the size counts, not the last id, unless an added token has a larger one */
+		{ "{\"model\":{\"vocab\":{\"a\":0,\"c\":7}},\"added_tokens\":[" ADDED("X", 8) "]}",
+		  "X", 8, 2, ST_OK },
+		{ "{\"model\":{\"vocab\":{\"a\":0,\"c\":7}},\"added_tokens\":[" ADDED(
+			  "c", 7) "," ADDED("X", 8) "]}",
+		  NULL, 0, 0, ST_OK },
+		{ "{\"model\":{\"vocab\":{}},\"added_tokens\":[" ADDED("X", 0) "," ADDED("Y",
+											 1) "]}",
+		  NULL, 0, 0, ST_OK },
+		{ "{" MODEL ",\"added_tokens\":[" ADDED("", 3) "," ADDED("Y", 4) "]}", "Y", 4, 3,
+		  ST_OK },
+		{ "{" MODEL
+		  ",\"added_tokens\":[" ADDED("X", 3) "," ADDED("X", 4) "," ADDED("Y", 4) "]}",
+		  NULL, 0, 0, ST_OK },
+		{ "{" PIECES ",\"added_tokens\":[" ADDED("X", 4) "]}", NULL, 0, 0, ST_OK },
+		{ "\xef\xbb\xbf{" PIECES ",\"added_tokens\":[" ADDED("X", 3) "]}", "X", 3, 4,
+		  ST_OK },
+		/* what is no such model says nothing */
+		{ "{\"model\":{\"type\":\"X\"},\"added_tokens\":[" ADDED("X", 3) "]}", NULL, 0, 0,
+		  ST_OK },
+		{ "{\"model\":null,\"added_tokens\":[" ADDED("X", 3) "]}", NULL, 0, 0, ST_OK },
+		{ "{}", NULL, 0, 0, ST_OK },
+		{ "{" MODEL ",\"added_tokens\":[{\"id\":3}]}", NULL, 0, 0, ST_EFORMAT },
+		{ "{" MODEL, NULL, 0, 0, ST_EFORMAT },
+		{ "[]", NULL, 0, 0, ST_EFORMAT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct st_vocab_text t = { cases[i].text, strlen(cases[i].text) };
+		const size_t len = cases[i].want ? strlen(cases[i].want) : 0;
+		struct st_vocab_loaded x;
+		struct st_err e = { 0 };
+
+		if (st_vocab_load(&t, &x, &e) != cases[i].code)
+			fail_msg("case %zu: %s", i, e.msg);
+		if (cases[i].code != ST_OK)
+			continue;
+		if (x.odd != (len > 0) || x.said != cases[i].said || x.id != cases[i].id ||
+		    x.token.len != len || (len && memcmp(x.token.p, cases[i].want, len) != 0))
+			fail_msg("case %zu", i);
+		st_buf_release(&x.token);
+	}
+}
+
 /* Two files of one tokenizer, the second one's tokens joined to the first one's. */
 static void joins(void **state)
 {
@@ -481,9 +546,9 @@ static void sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forms),       cmocka_unit_test(reads), cmocka_unit_test(joins),
-		cmocka_unit_test(unions),      cmocka_unit_test(texts), cmocka_unit_test(refs),
-		cmocka_unit_test(ids_of_keys), cmocka_unit_test(sizes),
+		cmocka_unit_test(forms), cmocka_unit_test(reads),	cmocka_unit_test(loads),
+		cmocka_unit_test(joins), cmocka_unit_test(unions),	cmocka_unit_test(texts),
+		cmocka_unit_test(refs),	 cmocka_unit_test(ids_of_keys), cmocka_unit_test(sizes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

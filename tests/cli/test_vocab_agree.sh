@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What came out of a merge is read again: files and rows that do not mean the same tokens are refused.
+. "${ST_SRC:-$(dirname "$0")/../..}/tests/cli/lib.sh"
+
+# A tokenizer with these tokens, in the order of their ids (-: none), of which those of the other words are
+# in added_tokens, and a model with a row for each.
+version() { # tokens [added tokens...]
+	python3 - "$@" <<-'END'
+	import json, sys
+	tokens, added = sys.argv[1].split(), sys.argv[2:]
+	old = ["t0", "t1", "t2", "t3"] # which the model has always
+	ids = {t: i for i, t in enumerate(tokens) if t != "-"}
+	json.dump({"added_tokens": [{"id": ids[t], "content": t} for t in ids if t in added],
+	           "model": {"type": "WordLevel", "vocab": {t: ids[t] for t in ids if t in old or t not in added},
+	                     "unk_token": tokens[0]}}, open("tokenizer.json", "w"), indent=1)
+	json.dump({"vocab_size": len(tokens)}, open("config.json", "w"))
+	END
+	model m.safetensors emb:F32:"${rows:-$(echo $1 | wc -w)}",4:${seed:-1}
+}
+
+refuses() { # message, then a command: it changes nothing
+	strata status >../before
+	err "$@"
+	out "$(cat ../before)" strata status
+}
+
+old='t0 t1 t2 t3'
+
+# ---- added tokens, whose ids the library does not read ----
+
+# Does tokenizer.json say the ids that it is loaded with?
+loads() {
+	python3 - <<-'END'
+	import json
+	j = json.load(open("tokenizer.json"))
+	got, most = dict(j["model"]["vocab"]), len(j["model"]["vocab"])
+	for t in j["added_tokens"]:
+	    if t["content"] not in got:
+	        got[t["content"]] = most
+	    most = max(most, got[t["content"]] + 1)
+	    assert got[t["content"]] == t["id"], t
+	END
+}
+
+misloads() { # ours's tokens, theirs's, the token; how else
+	forked "version $1" "version $2" "seed=2; version $3"
+	rc 1 strata merge -q side
+	refuses "tokenizer.json would say that the added token \"$4\" is $5, but the tokenizers library, which numbers added tokens behind model.vocab itself, would load it as $6: decide all of the tokenizer" \
+		strata resolve '*' --vocab union
+	strata resolve -q '*' --theirs
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD
+	loads
+	strata merge -q --replay HEAD
+}
+
+reloads() { # base ours theirs
+	forked "version $1" "version $2" "seed=2; version $3"
+	rc 1 strata merge -q side
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	loads
+	strata merge -q --replay HEAD
+}
+
+# A file that says other ids than it is loaded with on a side already is nobody's fault here.
+lives_with() {
+	forked "version '$old'" "version '$old - - A' A" "seed=2; version '$old B'"
+	rc 1 strata merge -q side
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	fails loads
+	strata merge -q --replay HEAD
+}
+
+# What was staged is not looked at.
+staged() {
+	forked "version '$old'" "version '$old A' A" "seed=2; version '$old B'"
+	rc 1 strata merge -q side
+	rows=6 version "$old A B" A
+	strata add tokenizer.json m.safetensors config.json
+	strata merge -q --continue
+	fails loads
+}
+
+it 'an added token and one of the model' misloads "'$old'" "'$old A' A" "'$old B'" A 4 5
+it 'several of them' misloads "'$old'" "'$old A C' A C" "'$old B'" A 4 5
+it 'tokens of the model before added ones' misloads "'$old X Y' X Y" "'$old A X Y' X Y" "'$old B X Y' X Y" X 5 6
+it 'a token of the model that ours adds' reloads "'$old'" "'$old A'" "'$old B' B"
+it 'added tokens of both' reloads "'$old X' X" "'$old X A' X A" "'$old X B' X B"
+it 'tokens of the model of both' reloads "'$old'" "'$old A'" "'$old B'"
+it 'an added token that the model has' reloads "'$old'" "'$old A' t3" "'$old B' t2"
+it 'as a side is loaded already' lives_with
+it 'a tokenizer that was staged' staged
+finish
