@@ -7,6 +7,7 @@
  */
 #include "repo/weave.h"
 
+#include "repo/rewind.h"
 #include "tensor/quote.h"
 
 #include <inttypes.h>
@@ -16,7 +17,14 @@ struct agreeing { /* one folder with a tokenizer */
 	struct st_weave *w;
 	const struct st_index *x; /* the result */
 	const char *dir;	  /* with the slash; "" */
+	bool same;		  /* all versions have the same tokenizer */
 	struct st_vocab got, base, side[ST_THREE_SIDES];
+	struct { /* the version that --from named last */
+		bool known;
+		struct st_oid commit;
+		struct st_index x;
+		struct st_vocab v;
+	} other;
 };
 
 /* ---- rows ---- */
@@ -308,12 +316,16 @@ static int check_union(struct agreeing *k, struct st_err *e)
 
 /* ---- tensors ---- */
 
+#define OTHER SIZE_MAX /* the number of a version that --from names, which is not merged */
+
 static const char *name_of(const struct agreeing *k, size_t side)
 {
+	if (side == OTHER)
+		return "the version of --from";
 	return side >= k->w->n ? "the base" : side ? "theirs" : "ours";
 }
 
-struct rows { /* that a tensor has from a side, w->n being the base */
+struct rows { /* that a tensor has from a side, w->n being the base, or OTHER */
 	const struct st_merge_item *it;
 	size_t side;
 	const struct st_vocab *v; /* which tokens it means */
@@ -403,11 +415,20 @@ static bool is_bereft(const struct agreeing *k, const struct st_merge_item *it, 
 	       st_index_find(k->x, it->path, it->path_len, NULL);
 }
 
+static int compare_rows(struct agreeing *k, const struct rows *r, struct st_err *e)
+{
+	const struct st_token *odd = NULL, *is = NULL;
+	int rc = r->other ? ST_OK : compare(&k->got, r->v, &odd, &is, e);
+
+	if (rc == ST_OK && !r->other && !odd)
+		odd = find_rowless(k, r);
+	return rc == ST_OK && odd ? refuse_rows(k, r, odd, is, e) : rc;
+}
+
 static int check_rows(struct agreeing *k, const struct st_merge_item *it, size_t side,
 		      struct st_err *e)
 {
 	struct rows r = { .it = it, .side = side };
-	const struct st_token *odd = NULL, *is = NULL;
 	struct st_quote q;
 	int rc;
 
@@ -418,28 +439,74 @@ static int check_rows(struct agreeing *k, const struct st_merge_item *it, size_t
 			       "with 'strata add'",
 			       it->path, st_quote(&q, it->name, it->name_len), name_of(k, side));
 	rc = open_rows(k, &r, e);
-	if (rc == ST_OK && !r.other)
-		rc = compare(&k->got, r.v, &odd, &is, e);
-	if (rc == ST_OK && !r.other && !odd)
-		odd = find_rowless(k, &r);
-	return rc == ST_OK && odd ? refuse_rows(k, &r, odd, is, e) : rc;
+	return rc == ST_OK ? compare_rows(k, &r, e) : rc;
 }
 
-static int check_item(struct agreeing *k, const struct st_merge_item *it, struct st_err *e)
-{
-	struct st_choice c;
-	int rc = st_choice_parse(&c, &k->w->arena, it->how, k->w->n, e);
+/* ---- of any other version ---- */
 
-	if (rc != ST_OK)
-		return rc;
-	if (c.how == ST_HOW_SIDE)
-		return check_rows(k, it, c.side, e);
-	if (c.how == ST_HOW_BASE)
-		return check_rows(k, it, k->w->n, e);
-	for (size_t i = 0; rc == ST_OK && c.how == ST_HOW_METHOD && i < k->w->n; i++)
-		rc = check_rows(k, it, i, e);
+static void forget_other(struct agreeing *k)
+{
+	if (k->other.known) {
+		st_index_release(&k->other.x);
+		st_vocab_release(&k->other.v);
+	}
+	k->other.known = false;
+}
+
+/* One whose files do not agree about its tokens says nothing of them, as with a side. */
+static int load_other(struct agreeing *k, const struct st_oid *commit, struct st_err *e)
+{
+	struct st_oid tree;
+	bool torn = false;
+	int rc;
+
+	if (k->other.known && st_oid_eq(&k->other.commit, commit))
+		return ST_OK;
+	forget_other(k);
+	st_index_init(&k->other.x);
+	st_vocab_init(&k->other.v);
+	k->other.known = true;
+	k->other.commit = *commit;
+	rc = st_repo_commit_tree(k->w->r, commit, &tree, e);
+	if (rc == ST_OK)
+		rc = st_rewind_index(k->w->r, &tree, &k->other.x, e);
+	if (rc == ST_OK)
+		rc = read_one(k, &k->other.x, &k->other.v, &torn, e);
+	if (rc == ST_OK && torn)
+		st_vocab_release(&k->other.v);
 	return rc;
 }
+
+/* In the file of that path there, or in those of the same model. */
+static int open_other(struct agreeing *k, struct rows *r, struct st_err *e)
+{
+	const struct st_weave_unit *u = st_weave_unit_with(k->w, r->it->path);
+	const struct st_stage_row *row =
+		st_index_find(&k->other.x, r->it->path, r->it->path_len, NULL);
+	struct st_unit_version all = { .rows = &row, .n = row != NULL };
+	int rc = u ? st_weave_unit_from(k->w, u, &k->other.commit, &all, e) : ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && r->other && i < all.n; i++) {
+		rc = find_rows(k->w, all.rows[i], r->it, r->v->end, &r->n, &r->other, e);
+		r->other = r->other || r->n == UINT64_MAX;
+	}
+	return rc;
+}
+
+static int check_other(struct agreeing *k, const struct st_merge_item *it,
+		       const struct st_oid *commit, struct st_err *e)
+{
+	struct rows r = {
+		.it = it, .side = OTHER, .v = &k->other.v, .n = UINT64_MAX, .other = true
+	};
+	int rc = load_other(k, commit, e);
+
+	if (rc == ST_OK && r.v->n)
+		rc = open_other(k, &r, e);
+	return rc == ST_OK ? compare_rows(k, &r, e) : rc;
+}
+
+/* ---- decisions ---- */
 
 /* Of those kinds a tensor may have rows of tokens that are others on other sides, and any file
  * that is taken as a whole. */
@@ -451,12 +518,60 @@ static bool is_of_tokens(const struct st_merge_item *it)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (strcmp(it->kind, st_conflict_name(kinds[i])) == 0)
-			return it->how && !st_vocab_file(st_weave_file_name(it->path));
-	return it->how && !it->name_len && strcmp(it->kind, ST_STAGED_KIND) != 0 &&
+			return true;
+	return !it->name_len;
+}
+
+/* A version that is not merged may have other tokens than all those that are, so that what is taken
+ * from it may be of others, whatever it is. */
+static int check_item(struct agreeing *k, const struct st_merge_item *it, struct st_err *e)
+{
+	struct st_choice c;
+	size_t part = k->w->n;
+	int rc = st_choice_parse(&c, &k->w->arena, it->how, k->w->n, e);
+
+	if (rc != ST_OK)
+		return rc;
+	if (c.how == ST_HOW_FROM && !st_weave_part(k->w, &c.from, &part))
+		return check_other(k, it, &c.from, e);
+	if (k->same || !is_of_tokens(it))
+		return ST_OK;
+	if (c.how == ST_HOW_SIDE)
+		return check_rows(k, it, c.side, e);
+	if (c.how == ST_HOW_BASE || c.how == ST_HOW_FROM)
+		return check_rows(k, it, part == ST_THREE_BASE ? k->w->n : part, e);
+	for (size_t i = 0; rc == ST_OK && c.how == ST_HOW_METHOD && i < k->w->n; i++)
+		rc = check_rows(k, it, i, e);
+	return rc;
+}
+
+/* Is it decided about a file that may have rows, as it was in some version? */
+static bool is_decided(const struct st_merge_item *it)
+{
+	return it->how && strcmp(it->kind, ST_STAGED_KIND) != 0 &&
 	       !st_vocab_file(st_weave_file_name(it->path));
 }
 
+static bool takes_from(const struct st_weave *w)
+{
+	for (size_t i = 0; i < w->d->nitems; i++)
+		if (w->d->items[i].how && strncmp(w->d->items[i].how, "from ", 5) == 0)
+			return true;
+	return false;
+}
+
 /* ---- a folder ---- */
+
+static int check_files(struct agreeing *k, struct st_err *e)
+{
+	int rc = check_twice(k, e);
+
+	if (rc == ST_OK && st_weave_united(k->w, k->dir))
+		rc = check_union(k, e);
+	if (rc == ST_OK)
+		rc = check_kinds(k, &k->got, e);
+	return rc == ST_OK ? st_weave_told(k->w, k->x, k->dir, e) : rc;
+}
 
 static int check(struct agreeing *k, struct st_err *e)
 {
@@ -466,17 +581,12 @@ static int check(struct agreeing *k, struct st_err *e)
 
 	if (rc != ST_OK || torn)
 		return rc;
-	rc = check_twice(k, e);
-	if (rc == ST_OK && st_weave_united(k->w, k->dir))
-		rc = check_union(k, e);
-	if (rc == ST_OK)
-		rc = check_kinds(k, &k->got, e);
-	if (rc == ST_OK)
-		rc = st_weave_told(k->w, k->x, k->dir, e);
+	if (!k->same)
+		rc = check_files(k, e);
 	for (size_t i = 0; rc == ST_OK && i < d->nitems; i++) {
 		const struct st_merge_item *it = &d->items[i];
 
-		if (is_of_tokens(it) && is_of(k, it->path) && !st_weave_by_hand(k->w, it->path))
+		if (is_decided(it) && is_of(k, it->path) && !st_weave_by_hand(k->w, it->path))
 			rc = check_item(k, it, e);
 	}
 	return rc;
@@ -485,16 +595,17 @@ static int check(struct agreeing *k, struct st_err *e)
 static int check_folder(struct st_weave *w, const struct st_index *x, const char *dir,
 			struct st_err *e)
 {
-	struct agreeing k = { .w = w, .x = x, .dir = dir };
+	struct agreeing k = { .w = w, .x = x, .dir = dir, .same = st_weave_same_tables(w, dir) };
 	int rc;
 
-	if (is_left(&k))
+	if ((k.same && !takes_from(w)) || is_left(&k))
 		return ST_OK;
 	st_vocab_init(&k.got);
 	st_vocab_init(&k.base);
 	for (size_t i = 0; i < w->n; i++)
 		st_vocab_init(&k.side[i]);
 	rc = check(&k, e);
+	forget_other(&k);
 	st_vocab_release(&k.got);
 	st_vocab_release(&k.base);
 	for (size_t i = 0; i < w->n; i++)
@@ -518,7 +629,7 @@ static int check_folders(struct st_weave *w, const struct st_index *x, const str
 		dir = st_arena_dup(&w->arena, path, (size_t)(file - path), e);
 		rc = dir ? st_map_put(seen, path, (size_t)(file - path), 1, &had, NULL, e) :
 			   (int)e->code;
-		if (rc == ST_OK && !had && !st_weave_same_tables(w, dir))
+		if (rc == ST_OK && !had)
 			rc = check_folder(w, x, dir, e);
 	}
 	return rc;

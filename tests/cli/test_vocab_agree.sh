@@ -85,6 +85,71 @@ staged() {
 	fails loads
 }
 
+# ---- rows of another version ----
+
+swapped='t0 t2 t1 t3'
+
+# --from a side, or the base, is that.
+from_side() {
+	forked "version '$old'" "version '$old A'" "seed=2; version '$swapped B'"
+	rc 1 strata merge -q side
+	strata resolve -q 'm*::emb' --from side
+	refuses 'tensor "emb" of '"'m.safetensors' would have the rows of theirs, where token \"t1\" is 2, but tokenizer.json has \"t1\" as 1" \
+		strata resolve 'tokenizer*' --ours
+	strata resolve -q 'm*::emb' --from HEAD~1
+	refuses 'tensor "emb" of '"'m.safetensors' would have the rows of the base, where token \"t2\" is 2, but tokenizer.json has \"t2\" as 1" \
+		strata resolve 'tokenizer*' --theirs
+	refuses "would have the rows of the base, which are 4, but tokenizer.json has \"A\" as 4" \
+		strata resolve 'tokenizer*' --ours
+	strata resolve -q '*' --from side
+	strata merge -q --continue
+	out '' strata diff HEAD^2 HEAD
+	strata merge -q --replay HEAD
+}
+
+# So is any other version, whatever the tensor is in conflict about.
+from_past() { # ours theirs: after a version with t1 and t2 exchanged, and one with a token less
+	repo
+	seed=7 version "$swapped" && strata add . && strata commit -q -m swapped
+	seed=8 version "$old" && strata add . && strata commit -q -m less
+	eval "seed=1; version '$old L'" && strata add . && strata commit -q -m one
+	strata branch side
+	eval "seed=2; $1" && strata commit -q -a -m two
+	strata switch -q side
+	eval "seed=3; $2" && strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge -q side
+	[ $# -eq 2 ] || strata resolve -q 'tokenizer*' --ours
+	refuses 'tensor "emb" of '"'m.safetensors' would have the rows of the version of --from, where token \"t1\" is 2, but tokenizer.json has \"t1\" as 1" \
+		strata resolve 'm*::emb' --from v1
+	refuses 'tensor "emb" of '"'m.safetensors' would have the rows of the version of --from, which are 4, but tokenizer.json has \"L\" as 4" \
+		strata resolve 'm*::emb' --from v2
+	[ $# -eq 3 ] || strata resolve -q 'm*::emb' --from v3
+	strata resolve -q '*' --ours
+	strata resolve -q 'm*::emb' --from v4
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
+# A model that is taken as a whole.
+from_whole() {
+	repo
+	version "$swapped" && strata add . && strata commit -q -m swapped
+	version "$old" && strata add . && strata commit -q -m one
+	strata branch side
+	seed=2 version "$old" && strata commit -q -a -m two
+	strata switch -q side
+	strata rm -q m.safetensors && strata commit -q -m three
+	strata switch -q main
+	rc 1 strata merge -q side
+	match '^  delete/modify +m.safetensors$' strata status
+	refuses "'m.safetensors' would have the rows of the version of --from, where token \"t1\" is 2, but tokenizer.json has \"t1\" as 1" \
+		strata resolve m.safetensors --from v1
+	strata resolve -q m.safetensors --from v2
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
 it 'an added token and one of the model' misloads "'$old'" "'$old A' A" "'$old B'" A 4 5
 it 'several of them' misloads "'$old'" "'$old A C' A C" "'$old B'" A 4 5
 it 'tokens of the model before added ones' misloads "'$old X Y' X Y" "'$old A X Y' X Y" "'$old B X Y' X Y" X 5 6
@@ -94,4 +159,8 @@ it 'tokens of the model of both' reloads "'$old'" "'$old A'" "'$old B'"
 it 'an added token that the model has' reloads "'$old'" "'$old A' t3" "'$old B' t2"
 it 'as a side is loaded already' lives_with
 it 'a tokenizer that was staged' staged
+it 'rows --from a side, or the base' from_side
+it 'rows --from a version before them' from_past "version '$old L'" "version '$old L'"
+it 'and where the tokenizer is in conflict' from_past "version '$old L A'" "version '$old L B'" 1
+it 'a model --from such a version' from_whole
 finish
