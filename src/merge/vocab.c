@@ -275,7 +275,7 @@ int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t le
 	else
 		rc = read_tokens(&k, &t, e);
 	st_buf_release(&k.entry.token);
-	if (rc == ST_OK && v->end > 4 * (uint64_t)v->n + 65536)
+	if (rc == ST_OK && v->end > 4 * (uint64_t)v->n + ST_VOCAB_SPARE)
 		rc = st_fail(e, ST_ELIMIT, "%zu tokens have ids up to %" PRIu64, v->n, v->end - 1);
 	return rc;
 }

@@ -19,6 +19,8 @@
 #include "base/map.h"
 
 #define ST_NO_TOKEN UINT64_MAX
+/* An added_tokens.json has a few tokens, behind all of another file. */
+#define ST_VOCAB_SPARE ((uint64_t)1 << 20)
 
 struct st_token {
 	const char *text;
@@ -33,8 +35,8 @@ struct st_vocab {
 	struct st_token *v;
 	size_t n, cap;
 	const char *file; /* of the tokens that are read */
-	/* Past the largest id, and past the last line of a vocab.txt; at most 4 n + 65536, so that
-	 * arrays may have it. */
+	/* Past the largest id, and past the last line of a vocab.txt; at most 4 n +
+	 * ST_VOCAB_SPARE, so that arrays may have it. */
 	uint64_t end;
 };
 

@@ -159,6 +159,28 @@ it 'tokens of the model of both' reloads "'$old'" "'$old A'" "'$old B'"
 it 'an added token that the model has' reloads "'$old'" "'$old A' t3" "'$old B' t2"
 it 'as a side is loaded already' lives_with
 it 'a tokenizer that was staged' staged
+# A few tokens behind very many of another file are read like others.
+behind() {
+	forked 'many; added "{\"X\": 70000}" 70001 1' 'added "{\"X\": 70000, \"A\": 70001}" 70002 1' \
+		'added "{\"X\": 70000, \"B\": 70001}" 70002 1'
+	rc 1 strata merge -q side
+	strata resolve -q '*' --vocab union
+	strata merge -q --continue
+	out '{"X": 70000, "A": 70001,"B": 70002}' sh -c 'cat added_tokens.json && echo'
+	strata merge -q --replay HEAD
+}
+
+many() {
+	python3 -c 'import json; print(json.dumps({"t%d" % i: i for i in range(70000)}))' >vocab.json
+}
+
+added() { # text rows seed
+	printf %s "$1" >added_tokens.json
+	model m.safetensors "emb:F32:$2,2:$3"
+	echo "{\"vocab_size\": $2}" >config.json
+}
+
+it 'added tokens behind very many' behind
 it 'rows --from a side, or the base' from_side
 it 'rows --from a version before them' from_past "version '$old L'" "version '$old L'"
 it 'and where the tokenizer is in conflict' from_past "version '$old L A'" "version '$old L B'" 1

@@ -80,6 +80,7 @@ static void reads(void **state)
 		{ "vocab.json", "{\"a\":0", NULL, ST_EFORMAT },
 		{ "vocab.json", "7", NULL, ST_EFORMAT },
 		{ "vocab.json", "{\"a\":4000000000}", NULL, ST_ELIMIT },
+		{ "added_tokens.json", "{\"a\":262144}", "a=262144", ST_OK },
 		{ "vocab.json", "{\"a\":18446744073709551615}", NULL, ST_ELIMIT },
 		{ "tokenizer.json",
 		  "{\"added_tokens\":[{\"id\":9,\"content\":\"x\",\"special\":true}],"
