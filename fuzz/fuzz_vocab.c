@@ -136,6 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unite("tokenizer.json", &ours, &theirs);
 	unite("vocab.json", &ours, &theirs);
 	unite("vocab.txt", &ours, &theirs);
+	unite("tokenizer_config.json", &ours, &theirs);
 	load(&ours);
 	refs("tokenizer.json", &ours);
 	refs("config.json", &theirs);

@@ -175,6 +175,30 @@ static int read_tokens(struct reading *k, const struct st_vocab_text *t, struct 
 	return st_vocab_each(t, object, object ? add_member : add_piece, k, e);
 }
 
+/* Of {"id": {"content": "token", ...}}. */
+static int add_decoded(void *arg, const struct st_vocab_item *x, struct st_err *e)
+{
+	struct reading *k = arg;
+	uint64_t id;
+	int rc = st_vocab_read_id(x->key, x->key_len, &id, e);
+
+	if (rc == ST_OK)
+		rc = st_vocab_read_partial(&k->entry, x, e);
+	return rc == ST_OK && k->entry.has_token ?
+		       st_vocab_add(k->v, (const char *)k->entry.token.p, k->entry.token.len, id,
+				    e) :
+		       rc;
+}
+
+static int on_config(void *arg, const struct st_vocab_item *x, struct st_err *e)
+{
+	const struct st_vocab_text t = { x->p, x->to - x->from };
+
+	return st_vocab_item_is(x, "added_tokens_decoder") && st_vocab_is_object(&t) ?
+		       st_vocab_each(&t, true, add_decoded, arg, e) :
+		       ST_OK;
+}
+
 int st_vocab_read_tokens(struct st_vocab *v, const struct st_vocab_text *t, struct st_err *e)
 {
 	struct reading k = { .v = v };
@@ -270,6 +294,8 @@ int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t le
 	st_buf_init(&k.entry.token, len + 1);
 	if (strcmp(file, "tokenizer.json") == 0)
 		rc = st_vocab_each(&t, true, on_tokenizer, &k, e);
+	else if (strcmp(file, "tokenizer_config.json") == 0)
+		rc = st_vocab_each(&t, true, on_config, &k, e);
 	else if (strcmp(file, "vocab.txt") == 0)
 		rc = st_vocab_read_lines(v, p, len, e);
 	else

@@ -71,7 +71,8 @@ struct st_vocab_text {
 void st_vocab_init(struct st_vocab *v);
 void st_vocab_release(struct st_vocab *v);
 /*
- * Adds the tokens of a file of that name, which is a table. A token that is there keeps its id; in
+ * Adds the tokens of a file of that name, which is a table or a tokenizer_config.json: what that
+ * says of some of a table's, which are not its own. A token that is there keeps its id; in
  * a vocab.txt, where it is the number of the line, one that comes twice has its last one.
  * ST_EFORMAT, ST_ELIMIT.
  */

@@ -108,13 +108,18 @@ static int on_member(void *arg, const struct st_vocab_item *x, struct st_err *e)
 	return text ? ST_OK : (int)e->code;
 }
 
-int st_vocab_read_entry(struct st_vocab_entry *n, const struct st_vocab_item *x, struct st_err *e)
+int st_vocab_read_partial(struct st_vocab_entry *n, const struct st_vocab_item *x, struct st_err *e)
 {
 	const struct st_vocab_text t = { x->p, x->to - x->from };
-	int rc;
 
 	n->has_id = n->has_token = false;
-	rc = st_vocab_each(&t, true, on_member, n, e);
+	return st_vocab_each(&t, true, on_member, n, e);
+}
+
+int st_vocab_read_entry(struct st_vocab_entry *n, const struct st_vocab_item *x, struct st_err *e)
+{
+	int rc = st_vocab_read_partial(n, x, e);
+
 	if (rc == ST_OK && (!n->has_id || !n->has_token))
 		rc = st_fail(e, ST_EFORMAT, "an added token has no id or no content");
 	return rc;

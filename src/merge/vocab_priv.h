@@ -39,6 +39,9 @@ struct st_vocab_entry { /* of a list of objects */
 /* token is initialised. ST_EFORMAT: it has no id or no content. */
 ST_MUST int st_vocab_read_entry(struct st_vocab_entry *n, const struct st_vocab_item *x,
 				struct st_err *e);
+/* The same of one that may lack either. */
+ST_MUST int st_vocab_read_partial(struct st_vocab_entry *n, const struct st_vocab_item *x,
+				  struct st_err *e);
 /* The token of a piece of a vocabulary that is ["token", score], instead of what b has. */
 ST_MUST int st_vocab_read_piece(struct st_buf *b, const struct st_vocab_item *x, struct st_err *e);
 

@@ -430,9 +430,14 @@ ST_MUST int st_weave_other_rows(struct st_weave *w, const struct st_stage_row *r
 				const struct st_merge_item *it, uint64_t end, bool *other,
 				struct st_err *e);
 
-/* weave_told.c: of the folder's tokenizer in x, the result; ST_EREFUSED. */
-ST_MUST int st_weave_told(struct st_weave *w, const struct st_index *x, const char *dir,
-			  struct st_err *e);
+/* weave_told.c */
+struct st_weave_told {
+	const struct st_index *x; /* the result */
+	const char *dir;	  /* of the tokenizer, with the slash; "" */
+	const struct st_vocab *got, *side;
+};
+/* Is the result's tokenizer what it says, where it is loaded? ST_EREFUSED. */
+ST_MUST int st_weave_told(struct st_weave *w, const struct st_weave_told *k, struct st_err *e);
 
 /* weave_write.c */
 struct st_thread { /* a tensor of the result */

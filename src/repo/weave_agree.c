@@ -564,13 +564,16 @@ static bool takes_from(const struct st_weave *w)
 
 static int check_files(struct agreeing *k, struct st_err *e)
 {
+	const struct st_weave_told told = {
+		.x = k->x, .dir = k->dir, .got = &k->got, .side = k->side
+	};
 	int rc = check_twice(k, e);
 
 	if (rc == ST_OK && st_weave_united(k->w, k->dir))
 		rc = check_union(k, e);
 	if (rc == ST_OK)
 		rc = check_kinds(k, &k->got, e);
-	return rc == ST_OK ? st_weave_told(k->w, k->x, k->dir, e) : rc;
+	return rc == ST_OK ? st_weave_told(k->w, &told, e) : rc;
 }
 
 static int check(struct agreeing *k, struct st_err *e)

@@ -65,7 +65,7 @@ int st_weave_note_text(struct st_weave *w, const struct st_oid *id, const void *
 	return ST_OK;
 }
 
-static int note_table(struct st_weave *w, const struct st_buf *text, struct st_err *e)
+static int note_text(struct st_weave *w, const struct st_buf *text, struct st_err *e)
 {
 	const void *p = st_arena_dup(&w->arena, text->p, text->len, e);
 
@@ -87,8 +87,8 @@ int st_weave_store_text(struct st_weave *w, const struct st_strand *s, const str
 	rc = st_write_full(fd, text->p, text->len, temp, e);
 	if (rc == ST_OK)
 		rc = st_weave_store(w, s, fd, temp, e);
-	if (rc == ST_OK && st_vocab_is_table(st_weave_file_name(s->path)))
-		rc = note_table(w, text, e);
+	if (rc == ST_OK && st_vocab_file(st_weave_file_name(s->path)))
+		rc = note_text(w, text, e);
 	close(fd);
 	unlink(temp);
 	free(temp);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a file that came out of a merge means to those that load it what it says: which ids the
- * added tokens of a tokenizer.json have.
+ * Whether what came out of a merge means to those that load it what its tokenizer says: which ids
+ * the added tokens of a tokenizer.json have, and which a tokenizer_config.json says that they have.
  */
 #include "repo/weave.h"
 
 #include "tensor/quote.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #define MOST ((size_t)256 << 20) /* bytes of one text */
 
@@ -83,7 +84,127 @@ static int check_loaded(struct st_weave *w, const struct st_index *x, const char
 	return rc;
 }
 
-int st_weave_told(struct st_weave *w, const struct st_index *x, const char *dir, struct st_err *e)
+/* ---- what is said again ---- */
+
+#define CONFIG "tokenizer_config.json"
+
+/* v is initialised. What cannot be read says nothing. */
+static int read_config(struct st_weave *w, const struct st_stage_row *row, struct st_vocab *v,
+		       struct st_err *e)
 {
-	return check_loaded(w, x, dir, e);
+	struct st_err bad = { 0 };
+	struct st_buf b;
+	int rc = ST_OK;
+
+	if (!row || row->mode == ST_MODE_LINK || row->size > MOST)
+		return ST_OK;
+	st_buf_init(&b, MOST);
+	rc = st_weave_slurp(w, row, &b, e);
+	if (rc == ST_OK && st_vocab_read(v, CONFIG, b.p, b.len, &bad) != ST_OK) {
+		st_vocab_release(v);
+		if (bad.code == ST_ENOMEM)
+			*e = bad;
+	}
+	st_buf_release(&b);
+	return e->code;
+}
+
+static const struct st_token *find_id(const struct st_vocab *v, uint64_t id)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->v[i].id == id)
+			return &v->v[i];
+	return NULL;
+}
+
+/* Has the tokenizer another id for it, or another token for its id? has: of each id; NULL: look. */
+static bool is_otherwise(const struct st_vocab *v, const struct st_token *t, const bool *has)
+{
+	uint64_t id;
+
+	if (st_map_get(&v->ids, t->text, t->len, &id))
+		return id != t->id;
+	return has ? t->id < v->end && has[t->id] : find_id(v, t->id) != NULL;
+}
+
+/* Does a side say so of the token beside its own tokenizer? */
+static int is_said(struct st_weave *w, const struct st_weave_told *k, const char *path,
+		   const struct st_token *t, bool *yes, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	*yes = false;
+	for (size_t i = 0; rc == ST_OK && !*yes && i < w->n; i++) {
+		struct st_token own = *t;
+		struct st_vocab v;
+
+		st_vocab_init(&v);
+		rc = read_config(w, st_index_find(&w->sides[i], path, strlen(path), NULL), &v, e);
+		*yes = rc == ST_OK && st_map_get(&v.ids, t->text, t->len, &own.id) &&
+		       is_otherwise(&k->side[i], &own, NULL);
+		st_vocab_release(&v);
+	}
+	return rc;
+}
+
+static int refuse(const struct st_weave_told *k, const char *path, const struct st_token *t,
+		  struct st_err *e)
+{
+	const struct st_token *is = st_vocab_find(k->got, t->text, t->len);
+	struct st_quote qa, qb;
+
+	is = is ? is : find_id(k->got, t->id);
+	return st_fail(
+		e, ST_EREFUSED,
+		"%s would say in added_tokens_decoder that token %s is %" PRIu64
+		", but %s%s has %s as %" PRIu64
+		": decide both alike, or stage the file as it is to be with 'strata add'; or "
+		"give both branches such a file first",
+		path, st_quote(&qa, t->text, t->len), t->id, k->dir, is->file,
+		st_quote(&qb, is->text, is->len), is->id);
+}
+
+static int check_config(struct st_weave *w, const struct st_weave_told *k,
+			const struct st_stage_row *row, struct st_err *e)
+{
+	struct st_vocab v;
+	size_t end;
+	bool *has = st_size(k->got->end, &end, e) == ST_OK ? st_calloc(end, sizeof(*has), e) : NULL;
+	int rc = has ? ST_OK : (int)e->code;
+
+	st_vocab_init(&v);
+	for (size_t i = 0; has && i < k->got->n; i++)
+		has[k->got->v[i].id] = true;
+	if (rc == ST_OK)
+		rc = read_config(w, row, &v, e);
+	for (size_t i = 0; rc == ST_OK && i < v.n; i++) {
+		bool said;
+
+		if (!is_otherwise(k->got, &v.v[i], has))
+			continue;
+		rc = is_said(w, k, row->path, &v.v[i], &said, e);
+		if (rc == ST_OK && !said)
+			rc = refuse(k, row->path, &v.v[i], e);
+	}
+	free(has);
+	st_vocab_release(&v);
+	return rc;
+}
+
+static bool is_config(const struct st_weave *w, const char *dir, const char *path)
+{
+	size_t n;
+
+	return strcmp(st_weave_file_name(path), CONFIG) == 0 && !st_weave_by_hand(w, path) &&
+	       st_weave_vocab_dir(w, path, &n) && n == strlen(dir) && memcmp(path, dir, n) == 0;
+}
+
+int st_weave_told(struct st_weave *w, const struct st_weave_told *k, struct st_err *e)
+{
+	int rc = check_loaded(w, k->x, k->dir, e);
+
+	for (size_t i = 0; rc == ST_OK && i < k->x->nrows; i++)
+		if (is_config(w, k->dir, k->x->rows[i].path))
+			rc = check_config(w, k, &k->x->rows[i], e);
+	return rc;
 }

@@ -150,6 +150,45 @@ from_whole() {
 	strata merge -q --replay HEAD
 }
 
+# ---- what tokenizer_config.json says of the tokenizer's tokens ----
+
+decodes() { # TOKEN=ID...
+	python3 - "$@" <<-'END'
+	import json, sys
+	say = {i: {"content": t} for t, i in (a.split("=") for a in sys.argv[1:])}
+	json.dump({"added_tokens_decoder": say}, open("tokenizer_config.json", "w"), indent=1)
+	END
+}
+
+decoder() { # the other branch's tokens and what is said of them, and what is odd
+	forked "version '$old'; decodes t3=3" "version '$old A'; decodes t3=3 A=4" "seed=2; version '$1'; decodes $2"
+	rc 1 strata merge -q side
+	strata resolve -q 'm*::emb' 'tokenizer.json*' --ours
+	refuses "tokenizer_config.json would say in added_tokens_decoder that token $3: decide both alike" \
+		strata resolve 'tokenizer_config.json*' --theirs
+	strata resolve -q 'tokenizer_config.json*' --ours
+	strata merge -q --continue
+	out '' strata diff HEAD^1 HEAD
+	strata merge -q --replay HEAD
+}
+
+# What was staged says what somebody means, and what a side says beside its own tokenizer stays.
+decoder_left() {
+	forked "version '$old'" "version 't0 I t1 t2 t3'" "seed=2; version '$old'; decodes t1=1"
+	rc 1 strata merge -q side
+	decodes t1=1 t2=3
+	strata add tokenizer_config.json
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	match '"1"' cat tokenizer_config.json
+	forked "version '$old'; decodes t1=1" "version 't0 I t1 t2 t3'" "seed=2; version '$old'; decodes t1=1; sed -i '1s/{/{\"q\": 1,/' tokenizer_config.json"
+	rc 1 strata merge -q side
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	match '"q"' cat tokenizer_config.json
+	strata merge -q --replay HEAD
+}
+
 it 'an added token and one of the model' misloads "'$old'" "'$old A' A" "'$old B'" A 4 5
 it 'several of them' misloads "'$old'" "'$old A C' A C" "'$old B'" A 4 5
 it 'tokens of the model before added ones' misloads "'$old X Y' X Y" "'$old A X Y' X Y" "'$old B X Y' X Y" X 5 6
@@ -185,4 +224,7 @@ it 'rows --from a side, or the base' from_side
 it 'rows --from a version before them' from_past "version '$old L'" "version '$old L'"
 it 'and where the tokenizer is in conflict' from_past "version '$old L A'" "version '$old L B'" 1
 it 'a model --from such a version' from_whole
+it 'a decoder with a token of theirs' decoder "$old B" 't3=3 B=4' '"B" is 4, but tokenizer.json has "A" as 4'
+it 'a decoder with other numbers' decoder 't0 t1 t3 t2 B' 't3=2' '"t3" is 2, but tokenizer.json has "t3" as 3'
+it 'a decoder that somebody means' decoder_left
 finish

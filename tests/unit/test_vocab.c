@@ -97,6 +97,15 @@ static void reads(void **state)
 		  "{\"model\":{\"vocab\":{\"a\":0}},"
 		  "\"added_tokens\":[{\"content\":\"a\",\"id\":0}]}",
 		  "a=0", ST_OK },
+		{ "tokenizer_config.json",
+		  "{\"x\":[1],\"added_tokens_decoder\":{\"7\":{\"lstrip\":true,\"content\":\"x\"},"
+		  "\"2\":{\"content\":\"y\"},\"3\":{}}}",
+		  "x=7 y=2", ST_OK },
+		{ "tokenizer_config.json", "{\"added_tokens_decoder\":{\"a\":{}}}", NULL,
+		  ST_EFORMAT },
+		{ "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":2}}", NULL,
+		  ST_EFORMAT },
+		{ "tokenizer_config.json", "{\"added_tokens_decoder\":null}", "", ST_OK },
 		{ "vocab.txt", "a\nb\r\nc", "a=0 b=1 c=2", ST_OK },
 		{ "vocab.txt", "", "", ST_OK },
 		/* a token that comes twice has its last line */
