@@ -134,6 +134,12 @@ int st_vocab_add(struct st_vocab *v, const char *text, size_t len, uint64_t id, 
 	return ST_OK;
 }
 
+int st_vocab_put(struct st_vocab *v, const struct st_token *t, struct st_err *e)
+{
+	v->file = t->file;
+	return st_vocab_add(v, t->text, t->len, t->id, e);
+}
+
 struct reading {
 	struct st_vocab *v;
 	struct st_vocab_entry entry;
@@ -348,8 +354,7 @@ int st_vocab_join(struct st_vocab *v, const struct st_vocab *b, const struct st_
 					       at_id(v, t->id)) -
 				      v->v);
 		}
-		v->file = t->file;
-		rc = st_vocab_add(v, t->text, t->len, t->id, e);
+		rc = st_vocab_put(v, t, e);
 	}
 	v->end = b->end > v->end ? b->end : v->end;
 	*was = *odd ? &v->v[at] : NULL;

@@ -87,6 +87,8 @@ struct st_vocab_loaded {
  * tokenizers library loads it? The caller releases the token. ST_EFORMAT, ST_ELIMIT. */
 ST_MUST int st_vocab_load(const struct st_vocab_text *text, struct st_vocab_loaded *out,
 			  struct st_err *e);
+/* Adds it, unless v has its text. ST_ELIMIT. */
+ST_MUST int st_vocab_put(struct st_vocab *v, const struct st_token *t, struct st_err *e);
 /* NULL: there is none. It takes a pass over v. */
 const struct st_token *st_vocab_find(const struct st_vocab *v, const char *text, size_t len);
 /*

@@ -331,6 +331,7 @@ struct rows { /* that a tensor has from a side, w->n being the base, or OTHER */
 	const struct st_vocab *v; /* which tokens it means */
 	uint64_t n;
 	bool other; /* they are of something else */
+	bool few;   /* the last tokens have none */
 };
 
 /* Of a file that is taken as a whole, with all files of its model. */
@@ -352,6 +353,33 @@ static int open_file(struct agreeing *k, struct rows *r, const struct st_index *
 	return rc;
 }
 
+/* Has the base a row for each of its tokens in that tensor? */
+static int has_base_rows(struct agreeing *k, const struct st_merge_item *it, bool *yes,
+			 struct st_err *e)
+{
+	const struct st_stage_row *row = st_index_find(&k->w->base, it->path, it->path_len, NULL);
+	uint64_t n = UINT64_MAX;
+	bool other = true;
+	int rc = ST_OK;
+
+	if (row && k->base.n)
+		rc = find_rows(k->w, row, it, k->base.end, &n, &other, e);
+	*yes = !other && n != UINT64_MAX;
+	return rc;
+}
+
+/* Of tokens are a tensor's rows, too, that lacks some for the last ones, if it was one of rows for
+ * all of them before. */
+static int open_few(struct agreeing *k, struct rows *r, struct st_err *e)
+{
+	if (r->n >= r->v->end || !r->it->name_len ||
+	    strcmp(r->it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) != 0 ||
+	    has_base_rows(k, r->it, &r->few, e) != ST_OK)
+		return e->code;
+	r->other = !r->few;
+	return ST_OK;
+}
+
 static int open_rows(struct agreeing *k, struct rows *r, struct st_err *e)
 {
 	const bool base = r->side >= k->w->n;
@@ -364,8 +392,11 @@ static int open_rows(struct agreeing *k, struct rows *r, struct st_err *e)
 	r->other = !r->v->n || st_oid_is_zero(id);
 	if (!r->other && !r->it->name_len)
 		return open_file(k, r, x, id, e);
-	return row && !r->other ? find_rows(k->w, row, r->it, r->v->end, &r->n, &r->other, e) :
-				  ST_OK;
+	if (!row || r->other)
+		return ST_OK;
+	if (find_rows(k->w, row, r->it, r->v->end, &r->n, &r->other, e) != ST_OK)
+		return e->code;
+	return r->other ? open_few(k, r, e) : ST_OK;
 }
 
 static int refuse_rows(const struct agreeing *k, const struct rows *r, const struct st_token *odd,
@@ -415,14 +446,46 @@ static bool is_bereft(const struct agreeing *k, const struct st_merge_item *it, 
 	       st_index_find(k->x, it->path, it->path_len, NULL);
 }
 
-static int compare_rows(struct agreeing *k, const struct rows *r, struct st_err *e)
+/* The tokens that have a row. */
+static int list_rows(const struct rows *r, struct st_vocab *out, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < r->v->n; i++) {
+		const struct st_token *t = &r->v->v[i];
+
+		if (t->id < r->n)
+			rc = st_vocab_put(out, t, e);
+	}
+	return rc;
+}
+
+static int compare_all(struct agreeing *k, const struct rows *r, const struct st_vocab *v,
+		       struct st_err *e)
 {
 	const struct st_token *odd = NULL, *is = NULL;
-	int rc = r->other ? ST_OK : compare(&k->got, r->v, &odd, &is, e);
+	int rc = compare(&k->got, v, &odd, &is, e);
 
-	if (rc == ST_OK && !r->other && !odd)
+	if (rc == ST_OK && !odd)
 		odd = find_rowless(k, r);
 	return rc == ST_OK && odd ? refuse_rows(k, r, odd, is, e) : rc;
+}
+
+static int compare_rows(struct agreeing *k, const struct rows *r, struct st_err *e)
+{
+	struct st_vocab some;
+	int rc;
+
+	if (r->other)
+		return ST_OK;
+	if (!r->few)
+		return compare_all(k, r, r->v, e);
+	st_vocab_init(&some);
+	rc = list_rows(r, &some, e);
+	if (rc == ST_OK)
+		rc = compare_all(k, r, &some, e);
+	st_vocab_release(&some);
+	return rc;
 }
 
 static int check_rows(struct agreeing *k, const struct st_merge_item *it, size_t side,
@@ -489,6 +552,8 @@ static int open_other(struct agreeing *k, struct rows *r, struct st_err *e)
 	for (size_t i = 0; rc == ST_OK && r->other && i < all.n; i++) {
 		rc = find_rows(k->w, all.rows[i], r->it, r->v->end, &r->n, &r->other, e);
 		r->other = r->other || r->n == UINT64_MAX;
+		if (rc == ST_OK && r->other)
+			rc = open_few(k, r, e);
 	}
 	return rc;
 }

@@ -150,6 +150,20 @@ from_whole() {
 	strata merge -q --replay HEAD
 }
 
+# ---- rows of a side that has fewer than tokens ----
+
+few() { # ours and its rows, theirs and its rows, whose rows, whose tokenizer, the message
+	forked "version '$old'" "seed=2; rows=$2; version '$1'" "seed=3; rows=$4; version '$3'"
+	rc 1 strata merge -q side
+	strata resolve -q config.json* --theirs || :
+	strata resolve -q 'm*::emb' "$5"
+	refuses 'tensor "emb" of '"'m.safetensors' would have the rows of $7: decide both alike" \
+		strata resolve 'tokenizer*' "$6"
+	strata resolve -q '*' "$5"
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
 # ---- what tokenizer_config.json says of the tokenizer's tokens ----
 
 decodes() { # TOKEN=ID...
@@ -224,6 +238,14 @@ it 'rows --from a side, or the base' from_side
 it 'rows --from a version before them' from_past "version '$old L'" "version '$old L'"
 it 'and where the tokenizer is in conflict' from_past "version '$old L A'" "version '$old L B'" 1
 it 'a model --from such a version' from_whole
+it 'rows of theirs without one for a new token' few "$old A" 5 't0 t2 t1 t3 D F' 5 --theirs --ours \
+	'theirs, where token "t1" is 2, but tokenizer.json has "t1" as 1'
+it 'rows of ours without one for a new token' few 't0 t2 t1 t3 D F' 5 "$old A" 5 --ours --theirs \
+	'ours, where token "t1" is 2, but tokenizer.json has "t1" as 1'
+it 'fewer rows than the base' few 't0 t2 t1 F' 3 "$old B" 5 --ours --theirs \
+	'ours, where token "t1" is 2, but tokenizer.json has "t1" as 1'
+it 'a row for one of two new tokens' few "$old A" 5 "$old D F" 5 --theirs --ours \
+	'theirs, where token "D" is 4, but tokenizer.json has "A" as 4'
 it 'a decoder with a token of theirs' decoder "$old B" 't3=3 B=4' '"B" is 4, but tokenizer.json has "A" as 4'
 it 'a decoder with other numbers' decoder 't0 t1 t3 t2 B' 't3=2' '"t3" is 2, but tokenizer.json has "t3" as 3'
 it 'a decoder that somebody means' decoder_left
