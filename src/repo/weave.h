@@ -330,6 +330,8 @@ bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s);
  * they changed: what one side did to this one belongs to the rest of what that side did. */
 ST_MUST int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes,
 				struct st_err *e);
+/* May ids be of other tokens in the folder's versions, or in the result? */
+bool st_weave_moves_ids(const struct st_weave *w, const char *dir);
 /* Is it that, or has it ids that may be of other tokens on other sides, though nobody may have
  * changed it? */
 ST_MUST int st_weave_misnumbers(struct st_weave *w, const struct st_strand *s, bool *yes,

@@ -68,9 +68,10 @@ static int find_rows(struct st_weave *w, const struct st_stage_row *row,
 		.w = w, .it = it, .rows = UINT64_MAX, .end = end, .least = UINT64_MAX
 	};
 	struct st_vfile *f = NULL;
-	bool said = false;
+	bool said = false, model;
 	int rc = st_vfile_open_model(&f, w->r, row, e);
 
+	model = f != NULL;
 	if (rc == ST_OK && f)
 		rc = st_vfile_views(f, count_rows, &k, e);
 	st_vfile_close(f);
@@ -78,7 +79,8 @@ static int find_rows(struct st_weave *w, const struct st_stage_row *row,
 		k.rows = k.least;
 	if (rc == ST_OK && it->name_len && k.rows != k.least)
 		rc = st_weave_token_size(w, it->path, k.rows, &said, e);
-	*other = it->name_len ? k.rows != k.least && !said : k.rows == UINT64_MAX;
+	*other = it->name_len ? (k.rows != k.least && !said) || (model && k.rows == UINT64_MAX) :
+				k.rows == UINT64_MAX;
 	*rows = k.rows;
 	return rc;
 }
@@ -101,6 +103,12 @@ static bool is_of(const struct agreeing *k, const char *path)
 	       memcmp(path, k->dir, n) == 0;
 }
 
+static bool is_size(const struct st_merge_item *it)
+{
+	return st_vocab_form_of(st_weave_file_name(it->path), it->name, it->name_len) ==
+	       ST_VOCAB_SIZE;
+}
+
 /* Something is open, or the tokenizer is somebody's own. */
 static bool is_left(const struct agreeing *k)
 {
@@ -111,7 +119,7 @@ static bool is_left(const struct agreeing *k)
 	for (size_t i = 0; i < d->nitems; i++) {
 		const struct st_merge_item *it = &d->items[i];
 
-		if (!it->how && is_of(k, it->path) &&
+		if (!it->how && is_of(k, it->path) && !is_size(it) &&
 		    (strcmp(it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) == 0 ||
 		     st_vocab_file(st_weave_file_name(it->path))))
 			return true;
@@ -390,7 +398,8 @@ static int open_rows(struct agreeing *k, struct rows *r, struct st_err *e)
 	r->v = base ? &k->base : &k->side[r->side];
 	r->n = UINT64_MAX;
 	r->other = !r->v->n || st_oid_is_zero(id);
-	if (!r->other && !r->it->name_len)
+	/* the side may have the tensor in a file of another name */
+	if (!r->other && (!r->it->name_len || (!row && st_weave_unit_with(k->w, r->it->path))))
 		return open_file(k, r, x, id, e);
 	if (!row || r->other)
 		return ST_OK;

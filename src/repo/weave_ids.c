@@ -129,8 +129,34 @@ static bool same_numbers(const struct version *a, const struct version *b)
 	       (!a->end || memcmp(a->to, b->to, (size_t)a->end * sizeof(*a->to)) == 0);
 }
 
+static bool same_tables(const struct st_index *a, const struct st_index *b, const char *dir)
+{
+	bool same = true;
+	const char *name;
+
+	for (size_t i = 0; same && (name = st_vocab_table(i)); i++)
+		same = st_weave_same(st_weave_beside(a, dir, strlen(dir), name),
+				     st_weave_beside(b, dir, strlen(dir), name));
+	return same;
+}
+
+/* Several sides that changed files of tokens, if only what is said of one, may have to choose. */
+static bool may_clash(const struct st_weave *w, const char *dir)
+{
+	size_t who = w->n;
+	bool clash = false;
+
+	for (size_t i = 0; i < w->n; i++) {
+		if (same_tables(&w->base, &w->sides[i], dir))
+			continue;
+		clash = clash || (who < w->n && !same_tables(&w->sides[who], &w->sides[i], dir));
+		who = who < w->n ? who : i;
+	}
+	return clash;
+}
+
 /* Whose tokens the result has where nobody needs to decide. */
-static void find_changed(struct st_weave_ids *k)
+static void find_changed(const struct st_weave *w, struct st_weave_ids *k)
 {
 	const struct version *base = &k->v[k->n];
 	size_t who = k->n;
@@ -143,6 +169,7 @@ static void find_changed(struct st_weave_ids *k)
 		who = who < k->n ? who : i;
 	}
 	k->changed = who < k->n ? who : 0;
+	k->clash = k->clash || may_clash(w, k->dir);
 }
 
 /* What has no tokenizer, or not any more, goes by the numbers of the base, or of who has one. */
@@ -207,12 +234,12 @@ static int load(struct st_weave *w, struct st_weave_ids *k, struct st_err *e)
 	int rc;
 
 	k->n = w->n;
-	k->usable = !st_weave_same_tables(w, k->dir);
+	k->usable = st_weave_moves_ids(w, k->dir);
 	if (!k->usable)
 		return ST_OK;
 	rc = number_all(w, k, e);
 	if (rc == ST_OK && k->usable)
-		find_changed(k);
+		find_changed(w, k);
 	return rc;
 }
 
@@ -425,10 +452,11 @@ static int find_table(struct st_weave *w, const struct st_weave_ids *k, const ch
 	const struct later *x = find_later(k, path);
 	const struct st_stage_row *made = NULL;
 
-	if (w->wanted && !w->wanted(w->wanted_arg, path))
+	if (st_weave_by_hand(w, path) || (w->wanted && !w->wanted(w->wanted_arg, path)))
 		made = w->hand ? st_index_find(w->hand, path, strlen(path), NULL) : NULL;
 	else if (!x)
 		made = find_made(&w->target, path);
+	x = made ? NULL : x;
 	*there = x || made;
 	*row = made ? *made : (struct st_stage_row){ .path = path, .path_len = strlen(path) };
 	if (!x)

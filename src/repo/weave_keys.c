@@ -36,7 +36,9 @@ static int choose(struct st_texts *x, enum st_conflict kind, const char *key, si
 		return rc;
 	if (c->how == ST_HOW_BASE && x->baseless)
 		return st_weave_no_base(x->s->path, key, len, e);
-	x->open = x->open || c->how == ST_HOW_OPEN;
+	x->open = x->open ||
+		  (c->how == ST_HOW_OPEN &&
+		   st_vocab_form_of(st_weave_file_name(x->s->path), key, len) != ST_VOCAB_SIZE);
 	if (c->how == ST_HOW_OPEN || c->how == ST_HOW_SIDE || c->how == ST_HOW_BASE ||
 	    c->how == ST_HOW_FROM || (c->how == ST_HOW_UNION && kind == ST_CONFLICT_VOCABULARY))
 		return ST_OK;
@@ -143,8 +145,8 @@ static int unite(struct st_texts *x, enum st_vocab_form form, const struct st_ke
 
 /* Lists that all sides have as one are no matter of a decision; others are where several sides
  * changed them, or anything of the tokens: what each changed belongs to what it changed besides. */
-static bool is_contested(const struct st_texts *x, enum st_vocab_form form,
-			 const struct st_keys_text *base, const struct st_keys_text *sides)
+static bool is_contested(const struct st_texts *x, const struct st_keys_text *base,
+			 const struct st_keys_text *sides)
 {
 	size_t changed = 0, others = 0;
 
@@ -152,7 +154,7 @@ static bool is_contested(const struct st_texts *x, enum st_vocab_form form,
 		changed += !equal(base, &sides[i]);
 		others += !equal(&sides[0], &sides[i]);
 	}
-	if (x->clash && form != ST_VOCAB_SIZE)
+	if (x->clash)
 		return others != 0;
 	return x->n == 2 && others && changed == 2;
 }
@@ -267,7 +269,7 @@ static int own_key(void *arg, const char *key, size_t len, const struct st_keys_
 		rc = own_ids(x, key, len, base, sides, text, mine, e);
 	if (rc != ST_OK || *mine || form == ST_VOCAB_NONE || form == ST_VOCAB_ID)
 		return rc;
-	if (is_contested(x, form, base, sides))
+	if (is_contested(x, base, sides))
 		rc = choose_tokens(x, key, len, base, sides, &c, e);
 	else if (!united || (form == ST_VOCAB_SIZE && equal(base, &sides[1])))
 		return ST_OK;

@@ -4,6 +4,7 @@
 #include "tensor/quote.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #define MOST ((size_t)256 << 20) /* bytes of one text */
 
@@ -152,6 +153,20 @@ int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes
 	return st_weave_tokens_clash(w, s->path, yes, e);
 }
 
+bool st_weave_moves_ids(const struct st_weave *w, const char *dir)
+{
+	const char *name;
+	char path[4096];
+
+	if (!st_weave_same_tables(w, dir))
+		return true;
+	for (size_t i = 0; (name = st_vocab_table(i)); i++)
+		if (snprintf(path, sizeof(path), "%s%s", dir, name) < (int)sizeof(path) &&
+		    st_weave_by_hand(w, path))
+			return true;
+	return false;
+}
+
 int st_weave_misnumbers(struct st_weave *w, const struct st_strand *s, bool *yes, struct st_err *e)
 {
 	const char *file = st_weave_file_name(s->path), *dir;
@@ -162,7 +177,7 @@ int st_weave_misnumbers(struct st_weave *w, const struct st_strand *s, bool *yes
 	    !st_vocab_has_ids(file) || !st_weave_vocab_dir(w, s->path, &len))
 		return rc;
 	dir = st_arena_dup(&w->arena, s->path, len, e);
-	*yes = dir && !st_weave_same_tables(w, dir);
+	*yes = dir && st_weave_moves_ids(w, dir);
 	return e->code;
 }
 

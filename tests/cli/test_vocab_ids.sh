@@ -379,6 +379,53 @@ crosswise() {
 	strata merge -q --replay HEAD
 }
 
+# How many rows there are goes with the vocabulary, also where only theirs says something new.
+sizes() { # how, what config.json says then
+	forked "version '$old'; model m.safetensors emb:F32:6,4:1; echo '{\"vocab_size\": 6}' >config.json" \
+		"version '$old A'; model m.safetensors emb:F32:6,4:2; echo '{\"vocab_size\": 6}' >config.json" \
+		"version '$old B C D'; model m.safetensors emb:F32:7,4:3; echo '{\"vocab_size\": 7}' >config.json"
+	rc 1 strata merge -q side
+	match '^  vocabulary +config.json::vocab_size$' strata status
+	ends $1
+	out "{\"vocab_size\": $2}" cat config.json
+	match " \[$2, 4\] " strata ls --tensors
+}
+
+# Also where no version has another tokenizer than the one that was staged replaced.
+staged_alone() {
+	forked "version '$old' config=t0; echo base >notes" "echo ours >notes" "echo theirs >notes; version '$old' config=t3"
+	rc 1 strata merge -q side
+	version "I $old"
+	strata restore -q config.json m.safetensors
+	strata add tokenizer.json
+	strata resolve -q notes --ours
+	strata merge -q --continue
+	means config=t3
+	strata merge -q --replay HEAD
+}
+
+# Ours says something else of a token, theirs has a new one, which an id of its is of.
+flags() { # how, what is meant
+	forked "said false" "said true" "said false B; echo '{\"eos_token_id\": 5}' >generation_config.json"
+	rc 1 strata merge -q side
+	match '^  vocabulary +tokenizer.json::added_tokens$' strata status
+	match '^  vocabulary +generation_config.json$' strata status
+	ends "$@"
+	if [ "$1" = --ours ]; then rc 1 test -e generation_config.json; else out 5 sh -c "tr -dc 0-9 <generation_config.json"; fi
+}
+
+said() { # special, more tokens
+	t_special=$1
+	shift
+	echo '{"vocab_size": 8}' >config.json
+	{
+		printf '{"model": {"vocab": {"t0": 0, "t1": 1, "t2": 2, "t3": 3}}, "added_tokens": ['
+		printf '{"id": 4, "content": "X", "special": %s}' "$t_special"
+		[ $# -eq 0 ] || printf ', {"id": 5, "content": "%s", "special": true}' "$1"
+		echo ']}'
+	} >tokenizer.json
+}
+
 # ---- tables of tokens as wholes ----
 
 # added_tokens.json, which the base has not, beside a vocab.json.
@@ -423,6 +470,12 @@ it 'what theirs brings with its token, for theirs' brought --theirs B,t3 \
 	'{"n":1,"sub":{"x_token_id":4,"y":7}}'
 it 'what theirs brings with its token, joined' brought '--vocab union' B,t3 \
 	'{"n":1,"sub":{"x_token_id":5,"y":7}}'
+it 'sizes, for ours' sizes --ours 6
+it 'sizes, for theirs' sizes --theirs 7
+it 'sizes, joined' sizes '--vocab union' 8
+it 'a tokenizer staged by hand, without a conflict' staged_alone
+it 'another flag here and a token there, for ours' flags --ours
+it 'another flag here and a token there, joined' flags --vocab union
 it 'an id of nothing' of_nothing
 it 'a tokenizer below another one' below
 it 'ids of three versions' of_three
