@@ -411,7 +411,10 @@ flags() { # how, what is meant
 	match '^  vocabulary +tokenizer.json::added_tokens$' strata status
 	match '^  vocabulary +generation_config.json$' strata status
 	ends "$@"
-	if [ "$1" = --ours ]; then rc 1 test -e generation_config.json; else out 5 sh -c "tr -dc 0-9 <generation_config.json"; fi
+	case $1 in
+	--ours) rc 1 test -e generation_config.json ;;
+	*) match '"eos_token_id": 5' cat generation_config.json ;;
+	esac
 }
 
 said() { # special, more tokens
