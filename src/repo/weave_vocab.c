@@ -257,15 +257,21 @@ static int load_one(struct st_weave *w, const struct st_index *x, const char *di
 	return rc == ST_OK ? ST_OK : st_wrap(e, "the tokenizer of %s", whose);
 }
 
-/* The rows of a side without a tokenizer are of the base's tokens all the same. */
-static int load_side(struct st_weave *w, struct st_weave_vocab *v, size_t side,
-		     struct st_vocab *out, struct st_err *e)
+/* The rows of a version without a tokenizer are of the base's tokens all the same, or of those of
+ * the side that brings one; unless what has the others is not read. */
+static int lend(struct st_weave *w, struct st_weave_vocab *v, struct st_err *e)
 {
-	int rc = load_one(w, &w->sides[side], v->dir, side ? "theirs" : "ours", out, e);
+	struct st_vocab *of[] = { &v->base, &v->ours, &v->theirs };
+	const struct st_index *x[] = { &w->base, &w->sides[0], &w->sides[1] };
+	size_t from = 0;
+	int rc = ST_OK;
 
-	return rc == ST_OK && !out->file && v->base.n ?
-		       load_one(w, &w->base, v->dir, "the base", out, e) :
-		       rc;
+	while (from < 3 && !of[from]->file)
+		from++;
+	for (size_t i = 0; rc == ST_OK && from < 3 && i < 3; i++)
+		if (!of[i]->file && (!from || !st_weave_has_pieces(x[i], v->dir)))
+			rc = load_one(w, x[from], v->dir, from ? "a side" : "the base", of[i], e);
+	return rc;
 }
 
 static int load(struct st_weave *w, struct st_weave_vocab *v, struct st_err *e)
@@ -275,9 +281,11 @@ static int load(struct st_weave *w, struct st_weave_vocab *v, struct st_err *e)
 	if (rc == ST_OK)
 		rc = load_one(w, &w->base, v->dir, "the base", &v->base, e);
 	if (rc == ST_OK)
-		rc = load_side(w, v, 0, &v->ours, e);
+		rc = load_one(w, &w->sides[0], v->dir, "ours", &v->ours, e);
 	if (rc == ST_OK)
-		rc = load_side(w, v, 1, &v->theirs, e);
+		rc = load_one(w, &w->sides[1], v->dir, "theirs", &v->theirs, e);
+	if (rc == ST_OK)
+		rc = lend(w, v, e);
 	return rc == ST_OK ? st_vocab_unite(&v->u, &v->base, &v->ours, &v->theirs, e) : rc;
 }
 

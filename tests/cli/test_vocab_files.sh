@@ -256,6 +256,16 @@ rowless() {
 	strata merge -q --replay HEAD
 }
 
+# Theirs has the first tokenizer: ours's rows and the base's are of its tokens.
+first_tokenizer() {
+	forked 'model m.safetensors emb:F32:5,4:1; echo "{\"vocab_size\": 5}" >config.json' "$1" "$2"
+	rc 1 strata merge -q side
+	ends
+	same m.safetensors 1 HEAD^1 m.safetensors 1
+	same m.safetensors 2 HEAD^2 m.safetensors 2
+	same m.safetensors 3 HEAD^1 m.safetensors 3
+}
+
 # ---- shards ----
 
 first=model-00001-of-00002.safetensors
@@ -439,6 +449,8 @@ it 'the first token besides them, of theirs' added_first 'train 2=20 6=61' 'adde
 it 'the first token besides what nobody trained' added_untrained
 it 'a tokenizer of another kind besides them' pieces_apart
 it 'an output layer without a row for a token' rowless
+it 'a first tokenizer, of theirs' first_tokenizer 'train 1=11' 'tokenizer A; train 2=22'
+it 'a first tokenizer, of ours' first_tokenizer 'tokenizer A; train 1=11' 'train 2=22'
 it 'a shard that only ours changed' shard_grows 5:2 5:1
 it 'a shard that only theirs changed' shard_grows 5:1 5:2
 it 'tokens of one side after merges crosswise' crossed_then_added 4 5
