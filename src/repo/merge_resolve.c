@@ -339,19 +339,25 @@ static int is_other(struct st_settling *s, const struct st_merge_item *it, bool 
 		    struct st_err *e)
 {
 	const struct st_weave_vocab *vocab;
-	bool theirs = it->nsides > 1 && st_oid_is_zero(&it->sides[0]);
+	const bool theirs = it->nsides > 1 && st_oid_is_zero(&it->sides[0]);
+	const struct st_weave_unit *u = st_weave_unit_with(&s->w, it->path);
+	const struct st_unit_version *v = u ? &u->side[theirs] : NULL;
 	const struct st_stage_row *row =
 		st_index_find(&s->w.sides[theirs], it->path, it->path_len, NULL);
+	const struct st_stage_row *const *rows = v ? v->rows : &row;
+	const size_t n = v ? v->n : row != NULL;
+	uint64_t end;
 	int rc;
 
 	*other = false;
-	if (!row || !it->name_len)
+	if (!n || !it->name_len || st_vocab_file(st_weave_file_name(it->path)))
 		return ST_OK;
 	rc = st_weave_vocab(&s->w, it->path, &vocab, e);
-	return rc == ST_OK ?
-		       st_weave_other_rows(&s->w, row, it,
-					   theirs ? vocab->theirs.end : vocab->ours.end, other, e) :
-		       rc;
+	end = rc == ST_OK ? theirs ? vocab->theirs.end : vocab->ours.end : 0;
+	*other = true;
+	for (size_t i = 0; rc == ST_OK && *other && i < n; i++) /* where the tensor is */
+		rc = st_weave_other_rows(&s->w, rows[i], it, end, other, e);
+	return rc;
 }
 
 /* A tensor of one side that was decided about already: it cannot be joined. */

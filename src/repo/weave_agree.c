@@ -353,9 +353,9 @@ static int open_file(struct agreeing *k, struct rows *r, const struct st_index *
 	int rc = ST_OK;
 
 	r->other = true;
-	for (size_t i = 0; rc == ST_OK && r->other && v && i < v->n; i++)
+	for (size_t i = 0; rc == ST_OK && r->n == UINT64_MAX && v && i < v->n; i++)
 		rc = find_rows(k->w, v->rows[i], r->it, r->v->end, &r->n, &r->other, e);
-	for (size_t i = 0; rc == ST_OK && r->other && !v && i < x->nrows; i++)
+	for (size_t i = 0; rc == ST_OK && r->n == UINT64_MAX && !v && i < x->nrows; i++)
 		if (st_oid_eq(&x->rows[i].id, id)) /* whatever it is called there */
 			rc = find_rows(k->w, &x->rows[i], r->it, r->v->end, &r->n, &r->other, e);
 	return rc;
@@ -394,18 +394,19 @@ static int open_rows(struct agreeing *k, struct rows *r, struct st_err *e)
 	const struct st_index *x = base ? &k->w->base : &k->w->sides[r->side];
 	const struct st_oid *id = base ? &r->it->base : &r->it->sides[r->side];
 	const struct st_stage_row *row = st_index_find(x, r->it->path, r->it->path_len, NULL);
+	int rc = ST_OK;
 
 	r->v = base ? &k->base : &k->side[r->side];
 	r->n = UINT64_MAX;
 	r->other = !r->v->n || st_oid_is_zero(id);
-	/* the side may have the tensor in a file of another name */
-	if (!r->other && (!r->it->name_len || (!row && st_weave_unit_with(k->w, r->it->path))))
-		return open_file(k, r, x, id, e);
-	if (!row || r->other)
+	if (r->other)
 		return ST_OK;
-	if (find_rows(k->w, row, r->it, r->v->end, &r->n, &r->other, e) != ST_OK)
-		return e->code;
-	return r->other ? open_few(k, r, e) : ST_OK;
+	/* of a model in shards the side may have the tensor in another one */
+	if (!r->it->name_len || st_weave_unit_with(k->w, r->it->path))
+		rc = open_file(k, r, x, id, e);
+	else if (row)
+		rc = find_rows(k->w, row, r->it, r->v->end, &r->n, &r->other, e);
+	return rc == ST_OK && r->other ? open_few(k, r, e) : rc;
 }
 
 static int refuse_rows(const struct agreeing *k, const struct rows *r, const struct st_token *odd,

@@ -256,6 +256,36 @@ rowless() {
 	strata merge -q --replay HEAD
 }
 
+# Theirs has the output layer in the other file: it goes with the vocabulary all the same.
+head_moves() {
+	repo
+	heads 4 5 5 && tokenizer && strata add . && strata commit -q -m one && strata branch side
+	heads 5 6 6 && tokenizer A && strata commit -q -a -m two
+	strata switch -q side
+	model $first emb:F32:5,4:7 head:F32:5,4:7 && model $second w:F32:4,4:1
+	sizes 5 "$first" && tokenizer B && strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge -q side
+	strata resolve -q '*head' --ours
+	strata resolve -q '*emb' --vocab union
+	strata merge -q --continue
+	match ' \[6, 4\] .*head$' strata ls --tensors
+	strata merge -q --replay HEAD
+}
+
+heads() { # rows, seeds of the embedding and the output layer
+	model $first emb:F32:$1,4:$2
+	model $second head:F32:$1,4:$3 w:F32:4,4:1
+	sizes $1 "$second"
+}
+
+sizes() { # rows, the file with the output layer
+	echo "{\"vocab_size\": $1}" >config.json
+	cat >model.safetensors.index.json <<-END
+	{"metadata":{"total_size":$((32 * $1 + 64))},"weight_map":{"emb":"$first","head":"$2","w":"$second"}}
+	END
+}
+
 # Theirs has the first tokenizer: ours's rows and the base's are of its tokens.
 first_tokenizer() {
 	forked 'model m.safetensors emb:F32:5,4:1; echo "{\"vocab_size\": 5}" >config.json' "$1" "$2"
@@ -449,6 +479,7 @@ it 'the first token besides them, of theirs' added_first 'train 2=20 6=61' 'adde
 it 'the first token besides what nobody trained' added_untrained
 it 'a tokenizer of another kind besides them' pieces_apart
 it 'an output layer without a row for a token' rowless
+it 'an output layer that theirs has in another shard' head_moves
 it 'a first tokenizer, of theirs' first_tokenizer 'train 1=11' 'tokenizer A; train 2=22'
 it 'a first tokenizer, of ours' first_tokenizer 'tokenizer A; train 1=11' 'train 2=22'
 it 'a shard that only ours changed' shard_grows 5:2 5:1
