@@ -67,6 +67,19 @@ STRATA_API int strata_merge_message(strata_repo *r, const char *const *revs, siz
 				    int (*cb)(void *arg, const char *message), void *arg,
 				    strata_error *err);
 
+#define STRATA_CONFLICT_VALUE 120 /* bytes */
+
+typedef struct strata_conflict_side { /* what a version has there */
+	const char *dtype;	      /* of a tensor; NULL: it is none */
+	unsigned ndim;
+	const uint64_t *shape; /* elements */
+	/* Of a key of a configuration how its text begins, in one line: value_len bytes and a NUL,
+	 * STRATA_CONFLICT_VALUE at most; NULL: it is none. */
+	const char *value;
+	size_t value_len;
+	uint64_t size; /* bytes: of the tensor, of all of the key's text, or of the file */
+} strata_conflict_side;
+
 typedef struct strata_conflict {
 	const char *path; /* of the file */
 	const char *name; /* of the tensor, or the key of a configuration; "" the whole file */
@@ -80,7 +93,13 @@ typedef struct strata_conflict {
 	 * called there; NULL: absent, as all are elsewhere. Where sides renamed different ones to
 	 * this name base_name is NULL, and the others are what those were in the base. */
 	const char *base_name, *our_name, *their_name;
-	bool has_figures; /* of ours against theirs: */
+	/* What the base and the first two sides have; NULL: absent. All three are NULL where that
+	 * is not known. */
+	const strata_conflict_side *base_has, *our_has, *their_has;
+	uint64_t places; /* of a text: where its lines do not go together; 0: it is none */
+	/* Of ours against theirs; where one of them has removed it, of the base against the other
+	 * one: */
+	bool has_figures;
 	uint64_t numel, changed, nonfinite;
 	double mad, l2, max_abs, cosine;
 } strata_conflict;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/conflicts.h"
+#include "cli/tensors.h"
 
 #include <math.h>
 #include <string.h>
@@ -55,6 +56,96 @@ static void show_names(const strata_conflict *x)
 	}
 }
 
+/* ---- what each version has ---- */
+
+#define VALUE 40 /* bytes of a value on a line */
+
+static void show_value(const strata_conflict_side *s)
+{
+	char text[VALUE + 1];
+	size_t n = s->value_len <= VALUE ? s->value_len : VALUE - 3;
+
+	while (n && n < s->value_len && ((unsigned char)s->value[n] & 0xc0) == 0x80)
+		n--; /* whole characters only */
+	memcpy(text, s->value, n);
+	text[n] = 0;
+	cli_put_safe(stdout, text);
+	if (n < s->value_len || s->size > STRATA_CONFLICT_VALUE)
+		fputs("...", stdout);
+}
+
+/* Whose beginning says little. */
+static bool is_long_list(const strata_conflict_side *s)
+{
+	return s->value_len > VALUE && (*s->value == '{' || *s->value == '[');
+}
+
+static void show_side(const strata_conflict_side *s)
+{
+	char shape[512];
+
+	if (s->dtype) {
+		const strata_tensor t = { .ndim = s->ndim, .shape = s->shape };
+
+		tensor_shape(shape, sizeof(shape), &t);
+		printf("%s %s", s->dtype, shape);
+	} else if (s->value && !is_long_list(s)) {
+		show_value(s);
+	} else {
+		fputs(human_bytes(s->size).s, stdout);
+	}
+}
+
+static bool same_type(const strata_conflict_side *a, const strata_conflict_side *b)
+{
+	return a->dtype && b->dtype && strcmp(a->dtype, b->dtype) == 0 && a->ndim == b->ndim &&
+	       (!a->ndim || memcmp(a->shape, b->shape, a->ndim * sizeof(*a->shape)) == 0);
+}
+
+/* Have all that have it a tensor of one type and shape? Then its figures say more. */
+static bool is_one_type(const strata_conflict_side *const v[3])
+{
+	const strata_conflict_side *first = v[0] ? v[0] : v[1] ? v[1] : v[2];
+
+	for (size_t i = 0; i < 3; i++)
+		if (v[i] && !same_type(first, v[i]))
+			return false;
+	return true;
+}
+
+/* All that have it have the same. */
+static bool is_one_content(const strata_conflict *x)
+{
+	const char *const ids[] = { x->base, x->ours, x->theirs };
+	const char *first = x->base ? x->base : x->ours ? x->ours : x->theirs;
+
+	for (size_t i = 0; i < 3; i++)
+		if (ids[i] && strcmp(ids[i], first) != 0)
+			return false;
+	return true;
+}
+
+static void show_held(const strata_conflict *x)
+{
+	static const char *const whose[] = { "base", "ours", "theirs" };
+	const strata_conflict_side *const v[] = { x->base_has, x->our_has, x->their_has };
+	const bool brief = x->places || is_one_type(v) || is_one_content(x);
+	const char *before = "  ";
+
+	if (x->places)
+		printf("  %s place%s", human_number(x->places).s, plural(x->places));
+	for (size_t i = 0; i < 3; i++) {
+		if (v[i] ? brief : !v[0])
+			continue;
+		printf("%s%s ", before, whose[i]);
+		if (v[i])
+			show_side(v[i]);
+		else
+			fputs("removed it", stdout);
+		before = ", ";
+	}
+}
+
 static void show_figures(const strata_conflict *x)
 {
 	const uint64_t all = x->numel + x->nonfinite;
@@ -84,6 +175,7 @@ static int show_one(void *arg, const strata_conflict *x)
 	}
 	fputs(color_off(k->c, COLOR_BAD), stdout);
 	show_names(x);
+	show_held(x);
 	if (x->has_figures)
 		show_figures(x);
 	fputc('\n', stdout);
@@ -131,6 +223,41 @@ static void put_names(strata_json *j, const strata_conflict *x)
 	strata_json_end_object(j);
 }
 
+static void put_side(strata_json *j, const char *key, const strata_conflict_side *s)
+{
+	strata_json_key(j, key);
+	if (!s) {
+		strata_json_null(j);
+		return;
+	}
+	strata_json_object(j);
+	jk_text(j, "dtype", s->dtype);
+	if (s->dtype) {
+		const strata_tensor t = { .ndim = s->ndim, .shape = s->shape };
+
+		jk_shape(j, &t);
+	} else {
+		jk_text(j, "shape", NULL);
+	}
+	jk_text(j, "value", s->value);
+	jk_u64(j, "size", s->size);
+	strata_json_end_object(j);
+}
+
+static void put_held(strata_json *j, const strata_conflict *x)
+{
+	strata_json_key(j, "has");
+	if (!x->base_has && !x->our_has && !x->their_has) {
+		strata_json_null(j);
+		return;
+	}
+	strata_json_object(j);
+	put_side(j, "base", x->base_has);
+	put_side(j, "ours", x->our_has);
+	put_side(j, "theirs", x->their_has);
+	strata_json_end_object(j);
+}
+
 static int emit_one(void *arg, const strata_conflict *x)
 {
 	struct showing *k = arg;
@@ -146,6 +273,11 @@ static int emit_one(void *arg, const strata_conflict *x)
 	jk_text(j, "ours", x->ours);
 	jk_text(j, "theirs", x->theirs);
 	put_names(j, x);
+	put_held(j, x);
+	if (x->places)
+		jk_u64(j, "places", x->places);
+	else
+		jk_text(j, "places", NULL);
 	strata_json_key(j, "figures");
 	if (x->has_figures) {
 		strata_json_object(j);

@@ -56,6 +56,29 @@ static int copy_names(struct st_arena *a, struct st_merge_item *x, const struct 
 	return e->code;
 }
 
+static int copy_held(struct st_arena *a, struct st_merge_item *x, const struct st_merge_item *it,
+		     struct st_err *e)
+{
+	if (!it->held)
+		return ST_OK;
+	x->held = st_arena_alloc(a, (it->nsides + 1) * sizeof(*x->held), e);
+	for (size_t i = 0; x->held && i <= it->nsides; i++) {
+		struct st_merge_held *h = &x->held[i];
+		uint64_t *shape;
+
+		*h = it->held[i];
+		shape = st_arena_alloc(a, (h->ndim + 1) * sizeof(*shape), e);
+		if (shape && h->ndim)
+			memcpy(shape, h->shape, h->ndim * sizeof(*shape));
+		h->shape = shape;
+		if (h->dtype)
+			h->dtype = st_arena_dup(a, h->dtype, strlen(h->dtype), e);
+		if (h->value)
+			h->value = st_arena_dup(a, h->value, h->value_len, e);
+	}
+	return e->code;
+}
+
 int st_merge_desc_add(struct st_merge_desc *d, const struct st_merge_item *it, struct st_err *e)
 {
 	struct st_merge_item *x;
@@ -70,7 +93,8 @@ int st_merge_desc_add(struct st_merge_desc *d, const struct st_merge_item *it, s
 	x->kind = st_arena_dup(&d->arena, it->kind, strlen(it->kind), e);
 	x->how = it->how ? st_arena_dup(&d->arena, it->how, strlen(it->how), e) : NULL;
 	x->sides = st_arena_alloc(&d->arena, it->nsides * sizeof(*x->sides), e);
-	if (e->code != ST_OK || copy_names(&d->arena, x, it, e) != ST_OK)
+	if (e->code != ST_OK || copy_names(&d->arena, x, it, e) != ST_OK ||
+	    copy_held(&d->arena, x, it, e) != ST_OK)
 		return e->code;
 	if (it->nsides)
 		memcpy(x->sides, it->sides, it->nsides * sizeof(*x->sides));
@@ -184,6 +208,42 @@ static void put_names(struct st_jw *w, const struct st_merge_item *x)
 	st_jw_close_array(w);
 }
 
+static void put_one_held(struct st_jw *w, const struct st_merge_held *h)
+{
+	st_jw_object(w);
+	if (h->dtype) {
+		st_jw_key(w, "dtype");
+		st_jw_string(w, h->dtype);
+	}
+	if (h->ndim) {
+		st_jw_key(w, "shape");
+		st_jw_array(w);
+		for (size_t i = 0; i < h->ndim; i++)
+			st_jw_u64(w, h->shape[i]);
+		st_jw_close_array(w);
+	}
+	if (h->there) {
+		st_jw_key(w, "size");
+		st_jw_u64(w, h->size);
+	}
+	if (h->value) {
+		st_jw_key(w, "value");
+		st_jw_stringn(w, h->value, h->value_len);
+	}
+	st_jw_close_object(w);
+}
+
+static void put_held(struct st_jw *w, const struct st_merge_item *x)
+{
+	if (!x->held)
+		return;
+	st_jw_key(w, "held");
+	st_jw_array(w);
+	for (size_t i = 0; i <= x->nsides; i++)
+		put_one_held(w, &x->held[i]);
+	st_jw_close_array(w);
+}
+
 static void put_item(struct st_jw *w, const struct st_merge_item *x, bool open)
 {
 	st_jw_object(w);
@@ -191,8 +251,10 @@ static void put_item(struct st_jw *w, const struct st_merge_item *x, bool open)
 		st_jw_key(w, "base");
 		st_jw_oid(w, &x->base);
 	}
-	if (open)
+	if (open) {
 		put_figures(w, x);
+		put_held(w, x);
+	}
 	if (x->how) {
 		st_jw_key(w, "how");
 		st_jw_string(w, x->how);
@@ -203,6 +265,10 @@ static void put_item(struct st_jw *w, const struct st_merge_item *x, bool open)
 	if (open)
 		put_names(w, x);
 	st_jw_name(w, "path", x->path, x->path_len);
+	if (open && x->places) {
+		st_jw_key(w, "places");
+		st_jw_u64(w, x->places);
+	}
 	st_jw_key(w, "sides");
 	st_jw_array(w);
 	for (size_t i = 0; i < x->nsides; i++)
@@ -313,21 +379,63 @@ static void get_name(struct st_canon *c, void *elem)
 
 static void get_names(struct st_canon *c, struct st_merge_item *x, size_t *n)
 {
-	*n = 0;
-	if (st_canon_key(c, "names"))
-		x->names = st_canon_elems(c, sizeof(*x->names), get_name, n);
+	x->names = st_canon_list(c, "names", sizeof(*x->names), get_name, n);
+}
+
+static void get_dim(struct st_canon *c, void *elem)
+{
+	uint64_t *dim = elem;
+
+	*dim = st_canon_u64(c);
+}
+
+static void get_one_held(struct st_canon *c, void *elem)
+{
+	struct st_merge_held *h = elem;
+
+	*h = (struct st_merge_held){ 0 };
+	st_canon_object(c);
+	if (st_canon_key(c, "dtype"))
+		h->dtype = st_canon_text(c);
+	h->shape = st_canon_list(c, "shape", sizeof(*h->shape), get_dim, &h->ndim);
+	h->there = st_canon_key(c, "size");
+	if (h->there)
+		h->size = st_canon_u64(c);
+	if (st_canon_key(c, "value"))
+		h->value = st_canon_string(c, &h->value_len);
+	if ((!h->there && (h->dtype || h->value)) || (h->ndim && !h->dtype))
+		st_canon_fail(c, "nothing of that kind before");
+	if (h->value_len > ST_MERGE_VALUE)
+		st_canon_fail(c, "too long a value before");
+	st_canon_close(c);
+}
+
+static void get_held(struct st_canon *c, struct st_merge_item *x, size_t *n)
+{
+	x->held = st_canon_list(c, "held", sizeof(*x->held), get_one_held, n);
+}
+
+static void get_places(struct st_canon *c, struct st_merge_item *x)
+{
+	if (!st_canon_key(c, "places"))
+		return;
+	x->places = st_canon_u64(c);
+	if (!x->places)
+		st_canon_fail(c, "no place before");
 }
 
 static void get_item(struct st_canon *c, struct st_merge_item *x, bool open)
 {
-	size_t nnames = 0;
+	size_t nnames = 0, nheld = 0;
 
 	*x = (struct st_merge_item){ 0 };
 	st_canon_object(c);
 	if (st_canon_key(c, "base"))
 		st_canon_oid(c, &x->base);
-	if (open)
+	if (open) {
 		get_figures(c, x);
+		get_held(c, x, &nheld);
+	}
 	if (st_canon_key(c, "how"))
 		x->how = st_canon_text(c);
 	st_canon_need(c, "kind");
@@ -336,9 +444,11 @@ static void get_item(struct st_canon *c, struct st_merge_item *x, bool open)
 	if (open)
 		get_names(c, x, &nnames);
 	x->path = st_canon_name(c, "path", &x->path_len);
+	if (open)
+		get_places(c, x);
 	get_sides(c, x);
-	if (x->names && nnames != x->nsides + 1)
-		st_canon_fail(c, "no names of all sides before");
+	if ((x->names && nnames != x->nsides + 1) || (x->held && nheld != x->nsides + 1))
+		st_canon_fail(c, "not of all sides before");
 	st_canon_close(c);
 }
 

@@ -16,6 +16,19 @@ struct st_merge_name { /* len 0: it is absent */
 	size_t len;
 };
 
+#define ST_MERGE_VALUE ((size_t)120) /* bytes of a key's text that are kept for people */
+
+/* What a version has in conflict; all zero: nothing. */
+struct st_merge_held {
+	bool there;
+	const char *dtype; /* of a tensor; NULL: it is none */
+	const uint64_t *shape;
+	size_t ndim;
+	const char *value; /* of a key: how its text begins; NULL: it is none, or not UTF-8 */
+	size_t value_len;  /* at most ST_MERGE_VALUE */
+	uint64_t size;	   /* bytes: of the tensor, of all of the text, of the file */
+};
+
 /* What more than one side changed: a tensor, a key of a configuration, a file. */
 struct st_merge_item {
 	const char *path; /* of its file in the result */
@@ -38,7 +51,11 @@ struct st_merge_item {
 	 * file otherwise, its name in the base, then on each side. Where different ones came to be
 	 * called so: none, then what the base calls that which each side renamed to it. */
 	struct st_merge_name *names;
-	/* Of ours against theirs, when it is not decided and they compare: doc/json.md */
+	/* NULL, or nsides + 1, which only a merge under way has: in the base, then on each side. */
+	struct st_merge_held *held;
+	uint64_t places; /* of a text: where lines do not go together; 0: it is none */
+	/* Of ours against theirs, or where one of them has not got it of the base against the
+	 * other, when it is not decided and they compare: doc/json.md */
 	bool has_figures;
 	uint64_t numel, changed, nonfinite;
 	double mad, l2, max_abs, cosine;

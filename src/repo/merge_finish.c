@@ -231,11 +231,30 @@ static const char *name_of(const struct st_merge_item *it, size_t i)
 	return it->names && it->names[i].len ? it->names[i].text : NULL;
 }
 
+_Static_assert(ST_MERGE_VALUE == STRATA_CONFLICT_VALUE, "as the header says");
+
+static const strata_conflict_side *side_of(const struct st_merge_item *it, size_t i,
+					   strata_conflict_side *out)
+{
+	const struct st_merge_held *h = it->held ? &it->held[i] : NULL;
+
+	if (!h || !h->there)
+		return NULL;
+	*out = (strata_conflict_side){ .dtype = h->dtype,
+				       .ndim = (unsigned)h->ndim,
+				       .shape = h->shape,
+				       .value = h->value,
+				       .value_len = h->value_len,
+				       .size = h->size };
+	return out;
+}
+
 static int tell_item(const struct st_merging *m, const struct st_merge_item *it,
 		     const struct st_index *x, int (*cb)(void *arg, const strata_conflict *c),
 		     void *arg)
 {
 	char hex[3][ST_OID_HEX + 1];
+	strata_conflict_side has[3];
 	strata_conflict c = { .path = it->path,
 			      .name = it->name,
 			      .kind = it->kind,
@@ -246,6 +265,10 @@ static int tell_item(const struct st_merging *m, const struct st_merge_item *it,
 			      .base_name = name_of(it, 0),
 			      .our_name = name_of(it, 1),
 			      .their_name = name_of(it, 2),
+			      .base_has = side_of(it, 0, &has[0]),
+			      .our_has = side_of(it, 1, &has[1]),
+			      .their_has = side_of(it, 2, &has[2]),
+			      .places = it->places,
 			      .has_figures = it->has_figures,
 			      .numel = it->numel,
 			      .changed = it->changed,

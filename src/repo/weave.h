@@ -16,6 +16,7 @@
  *	weave_unit.c	models in shards
  *	weave_index.c	and their indices
  *	weave_clash.c	a file against a directory
+ *	weave_held.c	what each version has of a conflict, for people
  *	weave_text.c	text by line
  *	weave_keys.c	configurations by key
  *	weave_vocab.c	vocabularies by token
@@ -175,6 +176,12 @@ bool st_weave_takes_from(const struct st_weave *w, const char *path);
 /* path and name in it->base and it->sides are those of a whole file. */
 ST_MUST int st_weave_whole(struct st_weave *w, const struct st_strand *s, enum st_conflict kind,
 			   struct st_err *e);
+/* weave_held.c: for struct st_merge_item.held. What they point to is borrowed, the value's text
+ * from w->arena. NULL, and text->p NULL: absent. */
+struct st_merge_held st_held_file(const struct st_stage_row *row);
+struct st_merge_held st_held_tensor(const struct st_operand *op);
+ST_MUST int st_held_text(struct st_weave *w, const struct st_keys_text *text,
+			 struct st_merge_held *out, struct st_err *e);
 /* weave_pairs.c: all files but those of units */
 ST_MUST int st_weave_pairs(struct st_weave *w, struct st_err *e);
 /* The mode of a file of the result. */

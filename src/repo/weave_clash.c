@@ -40,12 +40,14 @@ static int choose(struct st_weave *w, const char *path, struct st_choice *c, str
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
 	const struct st_stage_row *row = st_index_find(&w->base, path, strlen(path), NULL);
 	struct st_merge_item *was = item_of(w, path);
+	struct st_merge_held held[ST_THREE_SIDES + 1] = { st_held_file(row) };
 	struct st_merge_item it = { .path = path,
 				    .path_len = strlen(path),
 				    .name = "",
 				    .kind = st_conflict_name(ST_CONFLICT_FILE_DIRECTORY),
 				    .sides = ids,
-				    .nsides = w->n };
+				    .nsides = w->n,
+				    .held = held };
 	int rc;
 
 	*c = (struct st_choice){ .how = ST_HOW_OPEN };
@@ -59,6 +61,7 @@ static int choose(struct st_weave *w, const char *path, struct st_choice *c, str
 		row = st_index_find(&w->sides[i], path, strlen(path), NULL);
 		if (row)
 			ids[i] = row->id;
+		held[i + 1] = st_held_file(row);
 	}
 	rc = st_weave_item(w, &it, ST_RULED_NOT, c, e);
 	if (rc != ST_OK || c->how < ST_HOW_UNION)

@@ -12,26 +12,54 @@ static int store(struct st_texts *x, const struct st_buf *text, struct st_err *e
 	return st_weave_store_text(x->w, x->s, text, e);
 }
 
+/* May a value at that key have ids? */
+static bool may_have_ids(const struct st_texts *x, enum st_vocab_form form)
+{
+	return x->ids &&
+	       (form == ST_VOCAB_ID ||
+		(form == ST_VOCAB_NONE && !st_vocab_is_table(st_weave_file_name(x->s->path))));
+}
+
+/* As it lies in the file, where ids are in common numbers here. */
+static int hold(struct st_texts *x, const struct st_buf *lies, const char *key, size_t len,
+		const struct st_keys_text *text, struct st_merge_held *out, struct st_err *e)
+{
+	const struct st_keys_text all = { lies->p ? (const void *)lies->p : "", lies->len };
+	enum st_vocab_form form = st_vocab_form_of(st_weave_file_name(x->s->path), key, len);
+	struct st_keys_text was = *text;
+	int rc = ST_OK;
+
+	if (text->p && may_have_ids(x, form))
+		rc = st_keys_find(x->lang, &all, key, len, &x->w->arena, &was, e);
+	return rc == ST_OK ? st_held_text(x->w, &was, out, e) : rc;
+}
+
 static int choose(struct st_texts *x, enum st_conflict kind, const char *key, size_t len,
 		  const struct st_keys_text *base, const struct st_keys_text *sides,
 		  struct st_choice *c, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
+	struct st_merge_held held[ST_THREE_SIDES + 1];
 	struct st_merge_item it = { .path = x->s->path,
 				    .path_len = strlen(x->s->path),
 				    .name = len ? key : "",
 				    .name_len = len,
 				    .kind = st_conflict_name(kind),
 				    .sides = ids,
-				    .nsides = x->n };
+				    .nsides = x->n,
+				    .held = held };
 	int rc;
 
 	if (base->p)
 		st_oid_of(&it.base, base->p, base->len);
-	for (size_t i = 0; i < x->n; i++)
+	rc = hold(x, &x->base, it.name, len, base, &held[0], e);
+	for (size_t i = 0; rc == ST_OK && i < x->n; i++) {
 		if (sides[i].p)
 			st_oid_of(&ids[i], sides[i].p, sides[i].len);
-	rc = st_weave_item(x->w, &it, ST_RULED_NOT, c, e);
+		rc = hold(x, &x->side[i], it.name, len, &sides[i], &held[i + 1], e);
+	}
+	if (rc == ST_OK)
+		rc = st_weave_item(x->w, &it, ST_RULED_NOT, c, e);
 	if (rc != ST_OK)
 		return rc;
 	if (c->how == ST_HOW_BASE && x->baseless)
@@ -237,14 +265,6 @@ static int own_ids(struct st_texts *x, const char *key, size_t len, const struct
 					sides[0];
 	x->gone = x->gone || (!len && !text->p);
 	return ST_OK;
-}
-
-/* May a value at that key have ids? */
-static bool may_have_ids(const struct st_texts *x, enum st_vocab_form form)
-{
-	return x->ids &&
-	       (form == ST_VOCAB_ID ||
-		(form == ST_VOCAB_NONE && !st_vocab_is_table(st_weave_file_name(x->s->path))));
 }
 
 static int own_key(void *arg, const char *key, size_t len, const struct st_keys_text *base,

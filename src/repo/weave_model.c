@@ -331,13 +331,6 @@ static int unite(struct st_weaving *k, const struct st_fate *f, const struct st_
 	return k->bases ? row_bases(k, f, t, e) : ST_OK;
 }
 
-static int note_open(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
-{
-	if (!k->f.w->rules || k->f.w->n < 2 || !f->sides[0] || !f->sides[1])
-		return ST_OK;
-	return st_map_put(&k->open, f->sides[0]->name, f->sides[0]->name_len, 1, NULL, NULL, e);
-}
-
 static int obey(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		struct st_err *e)
 {
@@ -347,7 +340,6 @@ static int obey(struct st_weaving *k, const struct st_fate *f, const struct st_c
 
 	switch (c->how) {
 	case ST_HOW_OPEN:
-		rc = note_open(k, f, e);
 		break;
 	case ST_HOW_SIDE:
 		who = c->side;
@@ -494,9 +486,43 @@ static int go_along(struct st_weaving *k, const struct st_fate *f, struct st_err
 	return rc;
 }
 
+/* Ours against theirs; where one of them has not got it, the base against the other. */
+static int note_pair(struct st_weaving *k, const struct st_fate *f, size_t item, struct st_err *e)
+{
+	const struct st_operand *base = is_baseless(f) ? NULL : f->base;
+	const size_t last = f->sides[1] != NULL; /* which has it */
+	const bool both = f->sides[0] && f->sides[1];
+	int rc;
+
+	if (!f->sides[last] || (!both && !base))
+		return ST_OK;
+	rc = st_grow(&k->pairs, &k->pairs_cap, k->npairs + 1, e);
+	if (rc == ST_OK)
+		k->pairs[k->npairs++] = (struct st_weaving_pair){
+			.item = item,
+			.v = { both ? f->sides[0] : base, f->sides[last] },
+			.of = { both ? st_weaving_side(k, 0) : st_diff_side_get(k->f.base),
+				st_weaving_side(k, last) },
+			.base = base,
+		};
+	return rc;
+}
+
+/* item: where it comes to be, if nothing was known about it */
+static int note_open(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
+		     size_t item, struct st_err *e)
+{
+	const struct st_weave *w = k->f.w;
+
+	return w->rules && c->how == ST_HOW_OPEN && w->d->nitems > item ? note_pair(k, f, item, e) :
+									  ST_OK;
+}
+
 static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
+	struct st_merge_held held[ST_THREE_SIDES + 1] = { { 0 } };
+	const size_t item = k->f.w->d->nitems;
 	const char *path = home_of(k, f);
 	struct st_merge_item it = { .path = path,
 				    .path_len = strlen(path),
@@ -504,7 +530,8 @@ static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *
 				    .name_len = f->len,
 				    .kind = st_conflict_name(f->conflict),
 				    .sides = ids,
-				    .nsides = k->f.w->n };
+				    .nsides = k->f.w->n,
+				    .held = held };
 	struct st_merge_name names[ST_THREE_SIDES + 1] = { { NULL, 0 } };
 	struct st_choice c;
 	int rc;
@@ -513,11 +540,17 @@ static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *
 		return by_hand(k, f, e);
 	if (f->base)
 		it.base = f->base->id;
-	for (size_t i = 0; i < k->f.w->n; i++)
+	if (!is_baseless(f))
+		held[0] = st_held_tensor(f->base);
+	for (size_t i = 0; i < k->f.w->n; i++) {
 		if (f->sides[i])
 			ids[i] = f->sides[i]->id;
+		held[i + 1] = st_held_tensor(f->sides[i]);
+	}
 	note_names(k, f, names, &it);
 	rc = st_weave_item(k->f.w, &it, ruled(k, f), &c, e);
+	if (rc == ST_OK)
+		rc = note_open(k, f, &c, item, e);
 	if (rc == ST_OK)
 		note_memory(k, f, &c);
 	if (rc == ST_OK)
@@ -688,7 +721,6 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 	bool whole = (u && u->torn) || was_whole(w, u ? st_weave_unit_path(u) : s->path);
 	int rc = ST_OK;
 
-	st_map_init(&k.open);
 	if (!whole)
 		rc = weave_inside(&k, e);
 	if (rc == ST_OK && !whole)

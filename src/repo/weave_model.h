@@ -21,6 +21,12 @@ struct st_weaving_other { /* the same model in a version that `from` named */
 	bool shares;			/* memory, some of its tensors */
 };
 
+struct st_weaving_pair { /* tensors of an item that is not decided */
+	size_t item;
+	const struct st_operand *v[2], *base; /* base NULL: absent */
+	const struct st_side *of[2];
+};
+
 struct st_weaving_bases; /* weave_sides.c: where several bases differ about the model */
 
 struct st_weaving_chosen { /* of a tensor that others go along with */
@@ -42,7 +48,8 @@ struct st_weaving { /* one model */
 	bool said, apart;
 	struct st_weaving_other *others;
 	size_t nothers, others_cap;
-	struct st_map open; /* names of what is not decided and compares */
+	struct st_weaving_pair *pairs; /* whose figures are wanted */
+	size_t npairs, pairs_cap;
 	struct st_weaving_chosen *chosen;
 	size_t nchosen, chosen_cap;
 };
@@ -86,8 +93,8 @@ ST_MUST int st_weaving_check(struct st_weaving *k, const struct st_weaving_count
 ST_MUST int st_weaving_refused(struct st_weaving *k, const struct st_weaving_counts *before,
 			       const struct st_err *why, bool *whole, struct st_err *e);
 
-/* weave_figures.c: the figures of what is open, ours against theirs. Of tensors with other numbers
- * of rows those rows count that both, and the base, have. */
+/* weave_figures.c: the figures of k->pairs, the first against the second, for their items. Of
+ * tensors with other numbers of rows those rows count that both, and the base, have. */
 ST_MUST int st_weaving_measure(struct st_weaving *k, struct st_err *e);
 /* The id of a tensor's first bytes. */
 ST_MUST int st_weaving_head(const struct st_side *of, const struct st_operand *x, uint64_t bytes,

@@ -121,31 +121,39 @@ static int obey_metadata(struct st_weaving *k, const struct st_choice *c, size_t
 	}
 }
 
+static int note_metadata(struct st_weave *w, const struct st_dfile *v, struct st_oid *id,
+			 struct st_merge_held *held, struct st_err *e)
+{
+	struct st_keys_text text = { NULL, 0 };
+
+	if (v)
+		text.p = st_dfile_metadata(v, &text.len);
+	if (text.p)
+		st_oid_of(id, text.p, text.len);
+	return st_held_text(w, &text, held, e);
+}
+
 static int settle_metadata(struct st_weaving *k, size_t *want, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
+	struct st_merge_held held[ST_THREE_SIDES + 1];
 	struct st_merge_item it = { .path = k->f.s->path,
 				    .path_len = strlen(k->f.s->path),
 				    .name = METADATA,
 				    .name_len = strlen(METADATA),
 				    .kind = st_conflict_name(ST_CONFLICT_SETTING),
 				    .sides = ids,
-				    .nsides = k->f.w->n };
+				    .nsides = k->f.w->n,
+				    .held = held };
+	const bool based = k->base.v && !k->no_metadata;
 	struct st_choice c;
-	const char *text;
-	size_t len = 0;
-	int rc;
+	int rc = note_metadata(k->f.w, based ? k->base.v : NULL, &it.base, &held[0], e);
 
-	text = k->base.v && !k->no_metadata ? st_dfile_metadata(k->base.v, &len) : NULL;
-	if (text)
-		st_oid_of(&it.base, text, len);
-	for (size_t i = 0; i < k->f.w->n; i++) {
-		text = k->f.side[i] ? st_dfile_metadata(&k->parts[i].v[0], &len) : NULL;
-
-		if (text)
-			st_oid_of(&ids[i], text, len);
-	}
-	rc = st_weave_item(k->f.w, &it, ST_RULED_NOT, &c, e);
+	for (size_t i = 0; rc == ST_OK && i < k->f.w->n; i++)
+		rc = note_metadata(k->f.w, k->f.side[i] ? k->parts[i].v : NULL, &ids[i],
+				   &held[i + 1], e);
+	if (rc == ST_OK)
+		rc = st_weave_item(k->f.w, &it, ST_RULED_NOT, &c, e);
 	return rc == ST_OK ? obey_metadata(k, &c, want, e) : rc;
 }
 

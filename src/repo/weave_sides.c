@@ -298,7 +298,7 @@ void st_weaving_close(struct st_weaving *k)
 	free(k->others);
 	free(k->chosen);
 	free(k->f.v);
-	st_map_release(&k->open);
+	free(k->pairs);
 }
 
 static int open_other(struct st_weaving *k, struct st_weaving_other *x, struct st_err *e)

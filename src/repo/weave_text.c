@@ -211,14 +211,16 @@ static int join_text(struct st_texts *x, struct st_buf *now, size_t *conflicts, 
 
 static int by_line(struct st_texts *x, struct st_err *e)
 {
+	const size_t nitems = x->w->d->nitems;
 	struct st_buf now;
-	size_t conflicts;
+	size_t conflicts, places;
 	int rc;
 
 	if (is_vocabulary(x) && (x->clash || st_weave_united(x->w, x->s->path)))
 		return by_token(x, e);
 	st_buf_init(&now, 4 * MOST);
 	rc = join_text(x, &now, &conflicts, e);
+	places = rc == ST_OK ? conflicts : 0;
 	/* what has ids is a matter of keys, or of somebody's decision */
 	conflicts += rc == ST_OK && (x->baseless || x->ids);
 	if (rc == ST_OK && conflicts && is_vocabulary(x)) {
@@ -229,6 +231,8 @@ static int by_line(struct st_texts *x, struct st_err *e)
 		if (rc == ST_OK)
 			rc = st_weave_whole(x->w, x->s,
 					    x->s->base ? ST_CONFLICT_TEXT : ST_CONFLICT_ADD_ADD, e);
+		if (rc == ST_OK && x->w->d->nitems > nitems)
+			x->w->d->items[nitems].places = places;
 	} else if (rc == ST_OK) {
 		rc = store(x, &now, e);
 	}

@@ -671,23 +671,34 @@ static const struct st_oid *id_at(const struct st_index *x, const char *path)
 	return row ? &row->id : &none;
 }
 
+static struct st_merge_held held_at(const struct st_index *x, const char *path)
+{
+	return st_held_file(st_index_find(x, path, strlen(path), NULL));
+}
+
 int st_weave_unit_whole(struct st_weave *w, const struct st_weave_unit *u, struct st_err *e)
 {
 	const char *path = st_weave_unit_path(u);
 	const struct st_oid none = { { 0 } };
 	struct st_oid ids[ST_THREE_SIDES];
+	struct st_merge_held held[ST_THREE_SIDES + 1] = { { 0 } };
 	const struct st_merge_item it = { .path = path,
 					  .path_len = strlen(path),
 					  .name = "",
 					  .kind = st_conflict_name(ST_CONFLICT_LAYOUT),
 					  .base = u->torn ? none : *id_at(&w->base, path),
 					  .sides = ids,
-					  .nsides = w->n };
+					  .nsides = w->n,
+					  .held = held };
 	struct st_choice c;
 	int rc;
 
-	for (size_t i = 0; i < w->n; i++)
+	if (!u->torn)
+		held[0] = held_at(&w->base, path);
+	for (size_t i = 0; i < w->n; i++) {
 		ids[i] = *id_at(&w->sides[i], path);
+		held[i + 1] = held_at(&w->sides[i], path);
+	}
 	rc = st_weave_item(w, &it, ST_RULED_NOT, &c, e);
 	if (rc != ST_OK)
 		return rc;

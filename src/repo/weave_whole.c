@@ -92,6 +92,7 @@ static int find_item(struct st_weave *w, const struct st_strand *s, enum st_conf
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
 	struct st_merge_name names[ST_THREE_SIDES + 1] = { name_of(s->base) };
+	struct st_merge_held held[ST_THREE_SIDES + 1] = { { 0 } };
 	const bool came = has_origin(w, s);
 	struct st_merge_item it = { .path = s->path,
 				    .path_len = strlen(s->path),
@@ -99,11 +100,15 @@ static int find_item(struct st_weave *w, const struct st_strand *s, enum st_conf
 				    .kind = st_conflict_name(kind),
 				    .sides = ids,
 				    .nsides = w->n,
-				    .names = came || is_of_names(kind) ? names : NULL };
+				    .names = came || is_of_names(kind) ? names : NULL,
+				    .held = held };
 
-	if (s->base && !st_weave_baseless(w, s->base))
+	if (s->base && !st_weave_baseless(w, s->base)) {
 		it.base = s->base->id;
+		held[0] = st_held_file(s->base);
+	}
 	for (size_t i = 0; i < w->n; i++) {
+		held[i + 1] = st_held_file(s->side[i]);
 		if (s->side[i])
 			ids[i] = s->side[i]->id;
 		names[i + 1] = name_of(came ? s->was[i] : s->side[i]);

@@ -295,7 +295,7 @@ uno
 3
 4
 5' cat t
-	match '^  text +t$' strata status
+	match '^  text +t( |$)' strata status
 	printf 'eins\n2\n3\n4\n5\n' >t
 	strata add t
 	strata merge -q --continue
@@ -340,9 +340,9 @@ files() {
 	strata add . && strata commit -q -m three
 	strata switch -q main
 	rc 1 strata merge side
-	out 'delete/modify b
-delete/modify d
-add/add new' sh -c "strata status | sed -n 's/^  \([a-z]*\/[a-z]*\)  */\1 /p'"
+	out 'delete/modify b  base 4 B, ours removed it, theirs 4 B
+delete/modify d  base 4 B, ours 4 B, theirs removed it
+add/add new  1 place' sh -c "strata status | sed -n 's/^  \([a-z]*\/[a-z]*\)  */\1 /p'"
 	[ ! -e b ] && [ ! -e c ] && [ ! -e f ]
 	out 'a 2
 c 2
@@ -397,7 +397,7 @@ on branch main, at v6 '"$(strata log --oneline -1 x | cut -d' ' -f2)"': 2 files 
 	strata switch -q y
 	mkdir d && echo f >d/f && strata add d && strata commit -q -m d/f
 	rc 1 strata merge main
-	match '^  file/directory  d$' strata status
+	match '^  file/directory  d( |$)' strata status
 	strata merge -q --abort
 	out '' strata status -s
 }
@@ -423,7 +423,7 @@ clash() { # which side made the directory of a file
 
 clashes() {
 	clash "$1"
-	match '^  file/directory  d$' strata status
+	match '^  file/directory  d( |$)' strata status
 	match '"kind":"conflict","path":"d","name":"","type":"file/directory","how":null' strata status --json
 	[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
 	[ "$mine" = file ] && [ -f d ] || [ -d d ]
@@ -476,10 +476,10 @@ clash_inside() {
 	echo 2 >d/f && strata commit -q -a -m f
 	strata switch -q main
 	rc 1 strata merge side
-	match '^  delete/modify +d/f$' strata status
+	match '^  delete/modify +d/f( |$)' strata status
 	[ -f d ]
 	strata resolve d/f --theirs
-	match '^  file/directory  d$' strata status
+	match '^  file/directory  d( |$)' strata status
 	[ -f d ]
 	strata resolve -q d --theirs
 	out 2 cat d/f
@@ -498,7 +498,7 @@ clash_inside() {
 	rm d && mkdir d && echo f >d/f && strata add -A . && strata commit -q -m f
 	strata switch -q main
 	rc 1 strata merge side
-	out 'file/directory d' sh -c "strata status | sed -n 's/^  \([a-z/]*\)  *\(d.*\)/\1 \2/p'"
+	out 'file/directory d' sh -c "strata status | sed -n 's/^  \([a-z/]*\)  *\(d[^ ]*\).*/\1 \2/p'"
 	strata resolve -q d --theirs
 	out f cat d/f
 	strata merge -q --continue
@@ -717,7 +717,7 @@ keys() {
 	printf '{ "lr": 0.1, "layers": 4, "act": "relu" }\n' >c.json
 	strata commit -q -a -m ours
 	rc 1 strata merge side --method ours
-	match '^  configuration  c.json::layers$' strata status
+	match '^  configuration  c.json::layers( |$)' strata status
 	out '{ "lr": 0.2, "layers": 4, "act": "relu" }' cat c.json
 	rc 2 strata resolve layers --method linear
 	strata resolve -q layers --from v1^0 2>/dev/null && exit 1
@@ -748,7 +748,7 @@ yamls() {
 	printf '# mine\ntrain:\n    lr: 1e-3   # of AdamW\n    epochs: 4\n    betas: [0.8, 0.95]\nseed: 2\n' >c.yaml
 	strata commit -q -a -m ours
 	rc 1 strata merge side --method ours
-	match '^  configuration  c.yaml::train.epochs$' strata status
+	match '^  configuration  c.yaml::train.epochs( |$)' strata status
 	match '"kind":"conflict","path":"c.yaml","name":"train.epochs","type":"configuration"' strata status --json
 	printf '# mine\ntrain:\n    lr: 2e-3   # of AdamW\n    epochs: 4\n    betas: [0.8, 0.99]\n    # of all steps\n    warmup: 0.1\nseed: 2\n' >want
 	cmp want c.yaml
@@ -786,8 +786,8 @@ added_twice() {
 	strata commit -q -a -m theirs
 	strata switch -q main
 	rc 1 strata merge -q side
-	match '^  configuration  apart.yaml::k$' strata status
-	match '^  configuration  empty.yaml::k$' strata status
+	match '^  configuration  apart.yaml::k( |$)' strata status
+	match '^  configuration  empty.yaml::k( |$)' strata status
 	match '^  text  *lines.yaml' strata status # as neither side has it twice
 	[ "$(grep -c '^<<<<<<<' lines.yaml)" = 1 ]
 	out 'a: 1

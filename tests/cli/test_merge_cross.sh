@@ -169,7 +169,7 @@ no_text() { # no base has an answer
 	strata undo -q && strata restore -q .
 	rm t && version gone
 	rc 1 strata merge -q side
-	match '^  delete/modify +t$' strata status
+	match '^  delete/modify +t( |$)' strata status
 }
 
 again() { # crosswise twice: the bases themselves come from several
@@ -280,7 +280,7 @@ torn() { # one base was cut anew, the other one changed a tensor
 	on_main recut 1 2 3
 	on_side recut 1 12 99
 	rc 1 strata merge side
-	match '^  layout +model.safetensors.index.json$' strata status
+	match '^  layout +model.safetensors.index.json( |$)' strata status
 	rc 7 strata resolve '*' --base
 	strata resolve -q '*' --theirs
 	strata merge -q --continue

@@ -46,7 +46,7 @@ both_added() {
 	branches 'a=1,2' 'a=1,2 x=7' 'a=1,2 y=8'
 	rc 1 strata merge side
 	grep -q 'tensor "y" is not in m.npz, and strata does not lay out new npz files' "$t_tmp/err"
-	match '^  layout +m.npz$' strata status
+	match '^  layout +m.npz( |$)' strata status
 	match '"kind":"conflict","path":"m.npz","name":"","type":"layout","how":null' strata status --json
 	[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
 	cmp m.npz ../ours
@@ -92,7 +92,7 @@ ruled() {
 compressed() {
 	branches '-z a=1,2 b=3,4' '-z a=5,2 b=3,4' '-z a=6,2 b=3,4'
 	rc 1 strata merge side
-	match '^  layout +m.npz$' strata status
+	match '^  layout +m.npz( |$)' strata status
 	strata resolve -q m.npz --theirs
 	cmp m.npz ../theirs
 	strata merge -q --continue
@@ -100,7 +100,7 @@ compressed() {
 	cd .. && branches '-z a=1,2 b=3,4' '-z a=5,2 b=3,4' '-z a=1,2 b=3,6'
 	rc 1 strata merge side
 	grep -q 'compressed' "$t_tmp/err"
-	match '^  layout +m.npz$' strata status
+	match '^  layout +m.npz( |$)' strata status
 	strata merge -q --abort
 	# one that theirs removed, and one that ours added
 	cd .. && branches 'a=1,2 b=3,4' 'a=1,2 b=3,4 x=7' 'a=1,2'
@@ -183,7 +183,7 @@ memory() {
 	for how in '' '--method ours'; do
 		rc 1 strata merge side $how
 		grep -q 'tensor "a" shares memory with one that is replaced, .*; or decide for one side' "$t_tmp/err"
-		match '^  layout +m.pt$' strata status
+		match '^  layout +m.pt( |$)' strata status
 		[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
 		cmp m.pt ../ours
 		strata resolve -q m.pt --theirs
@@ -212,7 +212,7 @@ memory() {
 memory_and_metadata() {
 	torches 'a=1 b=2 c=3 step=:1' 'a=1 b=2 c=4 step=:2' 'a=1 b=@a c=3 step=:1'
 	rc 1 strata merge -q side
-	match '^  configuration +m.pt::\(metadata\)$' strata status
+	match '^  configuration +m.pt::\(metadata\)( |$)' strata status
 	strata resolve -q '*' --theirs
 	out 1 step
 	strata resolve -q '*' --ours
@@ -223,7 +223,7 @@ memory_and_metadata() {
 	strata merge -q --replay HEAD
 	cd .. && torches 'a=1 b=2 step=:1' 'a=1 b=@a step=:1' 'a=1 b=2 step=:2'
 	rc 1 strata merge -q side
-	match '^  configuration +m.pt::\(metadata\)$' strata status
+	match '^  configuration +m.pt::\(metadata\)( |$)' strata status
 	strata resolve -q '*' --ours
 	cmp m.pt ../ours
 	strata merge -q --continue
@@ -233,7 +233,7 @@ memory_and_metadata() {
 		cd .. && torches 'a=1 b=@a step=:1' 'a=2 b=@a step=:2' 'a=1 b=4 step=:1'
 		rc 1 strata merge -q side
 		match '^  tied +m.pt::a ' strata status
-		match '^  configuration +m.pt::\(metadata\)$' strata status
+		match '^  configuration +m.pt::\(metadata\)( |$)' strata status
 		strata resolve -q '*' --$side
 		cmp m.pt ../$side
 		strata merge -q --continue

@@ -31,7 +31,7 @@ merges() {
 	grep -q "'notes' changed meanwhile, and is left as it is" "$t_tmp/err"
 	[ "$(tail -n 1 notes)" = typed ] && [ ! -e z ] && [ -e new ]
 	fails grep '<<<<' notes
-	match '^  text  *notes$' strata status
+	match '^  text  *notes( |$)' strata status
 	# that cannot be decided by pattern before it is staged or gone
 	err "'notes' was changed since" strata resolve notes --ours
 	strata add notes

@@ -61,7 +61,7 @@ one_name() {
 	branches 'a=1 b=2' 'c=1 b=2' 'a=1 c=2'
 	rc 1 strata merge -q side
 	out '["add/add", "c"]' conflicts
-	match '^  add/add        c  ours was a, theirs was b$' strata status
+	match '^  add/add        c  ours was a, theirs was b( |$)' strata status
 	out '{"base": null, "ours": "a", "theirs": "b"}' named
 	is b=2 c=1
 	out '' strata status -s
@@ -558,7 +558,7 @@ for x in map(json.loads, sys.stdin):
 names() {
 	branches 't=1' 'u=1' 'v=1'
 	rc 1 strata merge side
-	match '^  rename/rename  u  base: t, theirs: v$' strata status
+	match '^  rename/rename  u  base: t, theirs: v( |$)' strata status
 	out '{"base": "t", "ours": "u", "theirs": "v"}' named
 	is u=1
 	strata merge -q --abort
@@ -584,7 +584,7 @@ for x in map(json.loads, sys.stdin):
 renamed_or_gone() {
 	branches 't=1' 'u=1' ''
 	rc 1 strata merge side
-	match '^  rename/delete  u  base: t$' strata status
+	match '^  rename/delete  u  base: t  theirs removed it$' strata status
 	out '{"base": "t", "ours": "u", "theirs": null}' named
 	strata merge -q --abort
 	settles 'u --ours' u=1
@@ -693,7 +693,7 @@ name_taken() {
 	mkdir t && echo 1 >t/a && echo b >t/b && strata add t && strata commit -q -m directory
 	rc 1 strata merge -q side
 	rc 7 strata resolve t/a --base
-	match '^  rename/rename  t/a  base: t, theirs: v$' strata status
+	match '^  rename/rename  t/a  base: t, theirs: v( |$)' strata status
 	match '1 of 1 conflict left' strata status
 	[ "$(cat t/b)" = b ] && [ "$(cat t/a)" = 1 ]
 	strata resolve -q t/a --theirs

@@ -385,7 +385,7 @@ shard_gone() {
 	for t_how in ours theirs base; do
 		sides drop_shard other_d
 		rc 1 strata merge side
-		match "^  delete/modify +$(part 2 2)$" strata status
+		match "^  delete/modify +$(part 2 2)( |$)" strata status
 		right
 		strata resolve -q '*' --$t_how
 		done_right
@@ -763,7 +763,7 @@ no_layout() {
 		[ "${t_s%% *}" != one_with_x ] || t_item=pytorch_model.bin
 		rc 1 strata merge side
 		grep -q 'strata does not lay out new npz files' "$t_tmp/err"
-		match "^  layout +$t_item\$" strata status
+		match "^  layout +$t_item( |$)" strata status
 		[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
 		same_model ../ours
 		rc 2 strata resolve $t_item --method linear
@@ -852,7 +852,7 @@ cut_and_values() {
 one_layout() {
 	npzs npz_x npz_y
 	rc 1 strata merge side
-	match "^  layout +$(bin 2 2)\$" strata status
+	match "^  layout +$(bin 2 2)( |$)" strata status
 	[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
 	same_model ../ours
 	strata resolve -q '*' --base

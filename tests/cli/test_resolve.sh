@@ -209,7 +209,7 @@ as_ours() {
 	match '4 of 4 conflicts left' strata status
 	strata add t
 	match '3 of 4 conflicts left' strata status
-	match '^  text +u$' strata status
+	match '^  text +u( |$)' strata status
 	strata restore -q --staged t
 	match '4 of 4 conflicts left' strata status
 	strata add t m.safetensors
@@ -228,8 +228,8 @@ as_ours() {
 	rc 1 strata merge -q side
 	strata restore -q u
 	echo 9 >t && strata add -A t && echo 2 >t && strata add -u
-	match '^  text +u$' strata status
-	fails grep -q '^  text  *t$' "$t_tmp/out"
+	match '^  text +u( |$)' strata status
+	fails grep -q '^  text  *t( |$)' "$t_tmp/out"
 	strata merge -q --abort
 	out '' strata status -s
 	out 2 cat t
@@ -478,6 +478,61 @@ not_finite() {
 	strata fsck --full
 }
 
+# What the base and both sides have, where that tells more than the figures.
+each_has() {
+	repo
+	model m.safetensors shape:F32:4,8:1 type:F32:4:2 gone:F32:8:3 --meta k=base
+	long=$(printf '%0150d' 0)
+	printf '{"n": 768, "list": [\n1,\n2], "gone": true, "long": "%s"}\n' "$long" >c.json
+	printf '1\n2\n3\n4\n5\n' >t
+	printf 'base\0' >b
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors shape:F32:5,8:4 type:BF16:4:5 gone:F32:8:6 --meta k=ours
+	printf '{"n": 1024, "list": [], "gone": false, "long": "\303\244%s"}\n' "$long" >c.json
+	printf '1\nII\n3\nIV\n5\n' >t
+	printf 'ours, longer\0' >b
+	strata commit -q -a -m two
+	strata switch -q side
+	model m.safetensors shape:F32:4,9:7 type:F32:4:8 --meta k=theirs
+	printf '{"n": null, "list": "\\t", "long": "%s\303\244"}\n' "${long%00000000000000000000000000000000}" >c.json
+	printf '1\n22\n3\n44\n5\n' >t
+	printf 'theirs\0' >b
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge side
+	out '  binary         b  base 5 B, ours 13 B, theirs 7 B
+  configuration  c.json::gone  base true, ours false, theirs removed it
+  configuration  c.json::list  base [ 1, 2], ours [], theirs "\t"
+  configuration  c.json::long  base "000000000000000000000000000000000000..., ours "ä0000000000000000000000000000000000..., theirs "000000000000000000000000000000000000...
+  configuration  c.json::n  base 768, ours 1024, theirs null
+  configuration  m.safetensors::(metadata)  base {"metadata":{"k":"base"}}, ours {"metadata":{"k":"ours"}}, theirs {"metadata":{"k":"theirs"}}
+  delete/modify  m.safetensors::gone  theirs removed it  D #, 8 of 8 changed
+  shape          m.safetensors::shape  base f32 [4, 8], ours f32 [5, 8], theirs f32 [4, 9]
+  dtype          m.safetensors::type  base f32 [4], ours bf16 [4], theirs f32 [4]  D #, 4 of 4 changed
+  text           t  2 places' sh -c "strata status | sed -n 's/D [0-9.]*, cosine [-0-9.]*/D #/; /^  [a-z/]* *[bcmt][ .]/p'"
+	strata status --json >../all
+	python3 - <<-'END'
+	import json
+	with open("../all") as f:
+	    lines = [json.loads(line) for line in f]
+	has = {c["name"] or c["path"]: c for c in lines if c["kind"] == "conflict"}
+	def key(value, size=None):
+	    return {"dtype": None, "shape": None, "value": value, "size": size or len(value)}
+	assert has["n"]["has"] == {"base": key("768"), "ours": key("1024"), "theirs": key("null")}
+	assert has["long"]["has"]["theirs"] == key('"' + "0" * 118, 122), has["long"]
+	assert has["gone"]["has"]["theirs"] is None and has["gone"]["figures"]["numel"] == 8
+	assert has["t"]["places"] == 2 and has["b"]["places"] is None
+	shape = has["shape"]
+	assert shape["figures"] is None
+	assert shape["has"]["ours"] == {"dtype": "f32", "shape": [5, 8], "value": None, "size": 160}
+	END
+	# and what became of it after a decision
+	strata resolve -q 'm.safetensors::shape' --ours
+	match '"name":"shape","type":"shape","how":"ours".*"ours":\{"dtype":"f32","shape":\[5,8\]' strata status --json
+	strata merge -q --abort
+}
+
 # Of three versions two add a configuration, and the third one has none: it has no say in it, unless
 # it is chosen.
 json_of_two() {
@@ -491,8 +546,8 @@ json_of_two() {
 	echo w >w && strata add . && strata commit -q -m two
 	strata switch -q main
 	rc 1 strata merge s1 s2
-	match '^  configuration +j.json::a$' strata status
-	match '^  configuration +k.json$' strata status
+	match '^  configuration +j.json::a( |$)' strata status
+	match '^  configuration +k.json( |$)' strata status
 	for t_how in --side=2 --from=s2 --base; do
 		strata resolve -q '*' $t_how
 		out '{"b": 1}' cat j.json
@@ -519,7 +574,7 @@ text_of_others() {
 	done
 	echo w >w && strata add . && strata commit -q -m ours
 	rc 1 strata merge s1 s2
-	match "^  add/add +t.txt$" strata status
+	match "^  add/add +t.txt( |$)" strata status
 	rc 1 test -e t.txt
 	strata merge -q --abort
 	echo mine >t.txt
@@ -547,6 +602,7 @@ it 'wrong usage' usage
 it 'takes what a version calls otherwise, or has not' from_names
 it 'metadata of any version' metadata
 it 'what is not finite' not_finite
+it 'what each version has' each_has
 it 'changes of the file stay' keeps_edits
 it 'configurations that not all of three versions have' json_of_two
 it 'a text that only other versions have' text_of_others

@@ -42,7 +42,7 @@ one_side() { # ours theirs, old rows of, new rows of
 both_changed() {
 	grown 12,4:3 10,4:2
 	rc 1 strata merge side
-	match '^  values +m.safetensors::emb +D .* of 40 changed$' strata status
+	match '^  values +m.safetensors::emb  base f32 \[10, 4\], ours f32 \[12, 4\], theirs f32 \[10, 4\]  D .* of 40 changed$' strata status
 	strata resolve -q emb --theirs
 	strata merge -q --continue
 	rows ../got 10
@@ -96,7 +96,7 @@ grown_more() {
 	grown 12,4:2 13,4:3
 	rc 1 strata merge -q side --method linear
 	# of the rows that all have
-	match '^  vocabulary +m.safetensors::emb +D [0-9.]+, cosine -?0\.[0-9]+, 40 of 40 changed$' strata status
+	match '^  vocabulary +m.safetensors::emb  base f32 \[10, 4\], ours f32 \[12, 4\], theirs f32 \[13, 4\]  D [0-9.]+, cosine -?0\.[0-9]+, 40 of 40 changed$' strata status
 	match '"name":"emb","type":"vocabulary".*"figures":\{"numel":40,"changed":40,"mad":0\.0[0-9]+,' strata status --json
 	rc 7 strata resolve emb --method linear
 	strata resolve -q emb --theirs
@@ -151,8 +151,8 @@ same() { # tensor row, revision row
 union() {
 	both '11 A' '10 12 B C' 12
 	rc 1 strata merge side --method linear
-	match '^  vocabulary +tokenizer.json::added_tokens$' strata status
-	match '^  vocabulary +config.json::vocab_size$' strata status
+	match '^  vocabulary +tokenizer.json::added_tokens( |$)' strata status
+	match '^  vocabulary +config.json::vocab_size( |$)' strata status
 	match '^  \(strata resolve GLOB --vocab union joins vocabularies by token\)$' strata status
 	rc 2 strata resolve emb --vocab other
 	rc 2 strata resolve emb --vocab union --base
@@ -303,7 +303,7 @@ padding() {
 			match '^  vocabulary +m.safetensors::emb +D ' strata status
 			match '^  vocabulary +m.safetensors::head +D ' strata status
 		}
-		match '^  vocabulary +tokenizer.json::added_tokens$' strata status
+		match '^  vocabulary +tokenizer.json::added_tokens( |$)' strata status
 		strata resolve -q 'tokenizer*' --vocab union
 		match 'all conflicts are decided' strata status
 		strata merge -q --continue
@@ -472,7 +472,7 @@ lines() { # a token a line, in a folder above the model's
 	strata commit -q -a -m three
 	strata switch -q main
 	rc 1 strata merge -q side
-	match '^  vocabulary +vocab.txt$' strata status
+	match '^  vocabulary +vocab.txt( |$)' strata status
 	strata resolve -q 'model/*' --vocab union
 	out 'A
 B' tail -n 2 vocab.txt
@@ -539,7 +539,7 @@ lines_apart() {
 		'tokens 10 A >vocab.txt; model m.safetensors emb:F32:11,4:1' \
 		'{ tokens 3; echo B; tokens 10 | tail -n 7; } >vocab.txt; model m.safetensors emb:F32:11,4:3'
 	rc 1 strata merge -q side
-	match '^  vocabulary +vocab.txt$' strata status
+	match '^  vocabulary +vocab.txt( |$)' strata status
 	ends
 	out "$(tokens 10 A B)" cat vocab.txt
 	same emb 10 HEAD^1 10
@@ -563,7 +563,7 @@ lists_apart() { # base, ours, theirs; the conflicts; the file with theirs's list
 	forked "$1; model m.safetensors emb:F32:8,4:1" "$2" "$3"
 	rc 1 strata merge -q side
 	for t_item in $4; do
-		match "^  vocabulary +$t_item\$" strata status
+		match "^  vocabulary +$t_item( |$)" strata status
 	done
 	# none of them without the others
 	strata resolve -q "${4%% *}" --ours
@@ -681,7 +681,7 @@ untied() { # ours's tensors, theirs's tensors, the side with the layer, the othe
 	both_grow 'model m.safetensors emb:F32:4,4:1' "model m.safetensors $1" \
 		"model m.safetensors $2"
 	rc 1 strata merge -q side
-	match '^  vocabulary +m.safetensors::head$' strata status
+	match '^  vocabulary +m.safetensors::head( |$)' strata status
 	err 'tensor "head" of .m.safetensors. is on one side only' strata resolve '*' --vocab union
 	strata resolve -q head "--$3"
 	rc 7 strata resolve emb --vocab union
@@ -706,7 +706,7 @@ model_that_came() {
 	both_grow 'model m.safetensors emb:F32:4,4:1' 'model m.safetensors emb:F32:5,4:1' \
 		'model m.safetensors emb:F32:5,4:3; model new.safetensors emb:F32:5,4:7 w:F32:2,2:7'
 	rc 1 strata merge -q side
-	match '^  vocabulary +new.safetensors::emb$' strata status
+	match '^  vocabulary +new.safetensors::emb( |$)' strata status
 	rc 7 strata resolve '*' --vocab union
 	strata resolve -q '*' --theirs
 	strata merge -q --continue
@@ -734,7 +734,7 @@ untouched() {
 		'model m.safetensors emb:F32:8,4:2 head:F32:8,4:5 w:F32:9,4:5' \
 		'model m.safetensors emb:F32:8,4:3 head:F32:8,4:5 w:F32:9,4:5'
 	rc 1 strata merge -q side
-	match '^  vocabulary +n.safetensors::emb$' strata status
+	match '^  vocabulary +n.safetensors::emb( |$)' strata status
 	fails sh -c 'strata status | grep :w'
 	ends
 	for i in 0 3 4 6 7; do
@@ -754,8 +754,8 @@ untouched() {
 kind_that_came() { # ours theirs
 	forked 'tokens 4 >vocab.txt; model m.safetensors emb:F32:4,4:1' "$1" "$2"
 	rc 1 strata merge -q side
-	match '^  vocabulary +tokenizer.json$' strata status
-	match '^  vocabulary +vocab.txt$' strata status
+	match '^  vocabulary +tokenizer.json( |$)' strata status
+	match '^  vocabulary +vocab.txt( |$)' strata status
 	match '^  vocabulary +m.safetensors::emb' strata status
 	err 'token "B" of the (union|tokenizer) would be missing in tokenizer.json: ' \
 		strata resolve '*' --vocab union
@@ -789,7 +789,7 @@ old_rows() {
 		'table tokenizer.json "{\"t0\": 0, \"t2\": 1, \"t3\": 2}"
 		model m.safetensors emb:F32:3,4:3'
 	rc 1 strata merge -q side
-	match '^  vocabulary +m.safetensors::head$' strata status
+	match '^  vocabulary +m.safetensors::head( |$)' strata status
 	strata resolve -q '*' --theirs
 	strata merge -q --continue
 	out '' strata diff side HEAD
@@ -805,7 +805,7 @@ merges_twice() {
 		"merges '[[\"a\", \"b\"], [\"\\u0120\", \"c\"], [\"g\", \"h\"]]' '$base_b'
 		model m.safetensors emb:F32:5,4:3"
 	rc 1 strata merge -q side
-	match '^  vocabulary +tokenizer.json::model.merges$' strata status
+	match '^  vocabulary +tokenizer.json::model.merges( |$)' strata status
 	ends
 	grep -F '"merges": ["a b", "Ġ c", "e f","g h"]' tokenizer.json
 }
@@ -821,7 +821,7 @@ ids_alike() {
 		'echo "{\"pad_token_id\": 4}" >config.json; model m.safetensors emb:F32:5,4:3'
 	for t_how in ours:4 theirs:5 base:None; do
 		rc 1 strata merge -q side
-		match '^  configuration +config.json::pad_token_id$' strata status
+		match '^  configuration +config.json::pad_token_id( |$)' strata status
 		strata resolve -q '*' --vocab union
 		match '1 of [0-9] conflicts left' strata status
 		strata resolve -q 'config*' "--${t_how%:*}"
@@ -839,7 +839,7 @@ id_of_one() { # ours's config.json, theirs's, what --ours, --theirs and the unio
 		"echo '$2' >config.json; model m.safetensors emb:F32:5,4:3"
 	for t_how in "--ours $3" "--theirs $4" "--vocab union $5"; do
 		rc 1 strata merge -q side
-		match '^  vocabulary +config.json::pad_token_id$' strata status
+		match '^  vocabulary +config.json::pad_token_id( |$)' strata status
 		strata resolve -q '*' ${t_how% *}
 		strata merge -q --continue
 		pad "${t_how##* }"

@@ -142,7 +142,7 @@ from_whole() {
 	strata rm -q m.safetensors && strata commit -q -m three
 	strata switch -q main
 	rc 1 strata merge -q side
-	match '^  delete/modify +m.safetensors$' strata status
+	match '^  delete/modify +m.safetensors( |$)' strata status
 	refuses "'m.safetensors' would have the rows of the version of --from, where token \"t1\" is 2, but tokenizer.json has \"t1\" as 1" \
 		strata resolve m.safetensors --from v1
 	strata resolve -q m.safetensors --from v2

@@ -72,7 +72,7 @@ unchanged() {
 	forked "version '$old' config=t0" "version '$old A' config=t0" \
 		"seed=2; version 't1 t0 t2 t3' config=t1"
 	rc 1 strata merge -q side
-	match '^  vocabulary +tokenizer.json::model.vocab$' strata status
+	match '^  vocabulary +tokenizer.json::model.vocab( |$)' strata status
 	ends --vocab union
 	means config=t1
 }
@@ -82,7 +82,7 @@ both_mean() {
 	forked "version '$old' config=t0 pad=t0" "version '$old A' config=A pad=t1" \
 		"seed=2; version 't1 t0 t2 t3 B' config=B pad=t1"
 	rc 1 strata merge -q side
-	match '^  configuration +config.json::pad_token_id$' strata status
+	match '^  configuration +config.json::pad_token_id  base 0, ours 4, theirs 4$' strata status
 	fails sh -c 'strata status | grep padding'
 	strata resolve -q '*' --vocab union
 	strata resolve -q 'config.json::pad_token_id' --theirs
@@ -96,7 +96,7 @@ decided() { # ours|theirs|base, what is meant
 	forked "version '$old' pad=t0 post=t0" "version '$old A' pad=t1 post=A" \
 		"seed=2; version '$old B' pad=t2 post=B"
 	rc 1 strata merge -q side
-	match '^  configuration +tokenizer.json::padding.pad_id$' strata status
+	match '^  configuration +tokenizer.json::padding.pad_id( |$)' strata status
 	match '^  configuration +tokenizer.json::post_processor.special_tokens.X.ids' strata status
 	strata resolve -q '*pad_id' --"$1"
 	strata resolve -q '*' --vocab union
@@ -117,7 +117,7 @@ decided() { # ours|theirs|base, what is meant
 without() {
 	forked "version '$old' config=t0" "version '$old A' config=A" "seed=2; version '$old B' config=B"
 	rc 1 strata merge -q side
-	match '^  configuration +config.json::pad_token_id$' strata status
+	match '^  configuration +config.json::pad_token_id( |$)' strata status
 	strata resolve -q config.json::pad_token_id --theirs
 	strata status >../before
 	err "'config.json' would name a token of theirs, \"B\", that the tokenizer in '.' would not have" \
@@ -133,7 +133,7 @@ without() {
 removed() {
 	forked "version '$old' config=t0" "version '$old' config=t3" "seed=2; version 't1 t0 t2' config=t0"
 	rc 1 strata merge -q side
-	match '^  configuration +config.json::pad_token_id$' strata status
+	match '^  configuration +config.json::pad_token_id( |$)' strata status
 	err "'config.json' would name a token of ours, \"t3\", that the tokenizer in '.' would not have" \
 		strata resolve config.json::pad_token_id --ours
 	ends --theirs
@@ -162,7 +162,7 @@ removed_or_changed() {
 	forked "version '$old' end=t1" "version '$old A'; strata rm -q generation_config.json" \
 		"seed=2; version '$old B' end=B"
 	rc 1 strata merge -q side
-	match '^  delete/modify +generation_config.json$' strata status
+	match '^  delete/modify +generation_config.json( |$)' strata status
 	strata resolve -q '*' --vocab union
 	for t_how in --theirs '--from side' --theirs; do
 		strata resolve -q generation_config.json $t_how
@@ -226,7 +226,7 @@ in_parts() {
 elements() { # how, what is meant
 	forked "version '$old' end=t1,t2" "version '$old A' end=t1,A" "seed=2; version '$old B' end=B,t2"
 	rc 1 strata merge -q side
-	match '^  vocabulary +generation_config.json::eos_token_id\[0\]$' strata status
+	match '^  vocabulary +generation_config.json::eos_token_id\[0\]( |$)' strata status
 	ends $1
 	means end="$2"
 }
@@ -257,7 +257,7 @@ marked() {
 	forked "version '$old' config=t3; mark" "version '$old A' config=t3; mark" \
 		"seed=2; version 't0 I t1 t2 t3' config=t2; mark"
 	rc 1 strata merge -q side
-	match '^  vocabulary +tokenizer.json::model.vocab$' strata status
+	match '^  vocabulary +tokenizer.json::model.vocab( |$)' strata status
 	ends --vocab union
 	tail -c +4 tokenizer.json >../plain
 	mv ../plain tokenizer.json
@@ -295,8 +295,8 @@ brought() { # how, what is meant
 		"seed=2; version '$old B' end=B,t3
 		echo '{\"n\": 1, \"sub\": {\"x_token_id\": 4, \"y\": 7}}' >config.json"
 	rc 1 strata merge -q side
-	match '^  vocabulary +generation_config.json$' strata status
-	match '^  vocabulary +config.json::sub$' strata status
+	match '^  vocabulary +generation_config.json( |$)' strata status
+	match '^  vocabulary +config.json::sub( |$)' strata status
 	ends $1
 	means end="$2"
 	out "$3" sh -c "tr -d ' ' <config.json"
@@ -307,7 +307,7 @@ of_nothing() {
 	forked "version '$old'; model m.safetensors emb:F32:8,4:1" "version '$old A'; model m.safetensors emb:F32:8,4:1" \
 		"sed 's/\"hidden\": 7/\"hidden\": 7, \"pad_token_id\": 4/' config.json >../c; cp ../c config.json"
 	rc 1 strata merge -q side
-	match '^  configuration +config.json::pad_token_id$' strata status
+	match '^  configuration +config.json::pad_token_id( |$)' strata status
 	strata resolve -q 'config.json::pad_token_id' --ours
 	strata merge -q --continue
 	means config=
@@ -385,7 +385,7 @@ sizes() { # how, what config.json says then
 		"version '$old A'; model m.safetensors emb:F32:6,4:2; echo '{\"vocab_size\": 6}' >config.json" \
 		"version '$old B C D'; model m.safetensors emb:F32:7,4:3; echo '{\"vocab_size\": 7}' >config.json"
 	rc 1 strata merge -q side
-	match '^  vocabulary +config.json::vocab_size$' strata status
+	match '^  vocabulary +config.json::vocab_size( |$)' strata status
 	ends $1
 	out "{\"vocab_size\": $2}" cat config.json
 	match " \[$2, 4\] " strata ls --tensors
@@ -408,8 +408,8 @@ staged_alone() {
 flags() { # how, what is meant
 	forked "said false" "said true" "said false B; echo '{\"eos_token_id\": 5}' >generation_config.json"
 	rc 1 strata merge -q side
-	match '^  vocabulary +tokenizer.json::added_tokens$' strata status
-	match '^  vocabulary +generation_config.json$' strata status
+	match '^  vocabulary +tokenizer.json::added_tokens( |$)' strata status
+	match '^  vocabulary +generation_config.json( |$)' strata status
 	ends "$@"
 	case $1 in
 	--ours) rc 1 test -e generation_config.json ;;

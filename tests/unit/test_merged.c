@@ -115,6 +115,12 @@ static void state_round_trip(void **state)
 {
 	struct st_merging m = { 0 }, got;
 	struct st_merge_name names[] = { { "t", 1 }, { "\xff", 1 }, { "", 0 } };
+	const uint64_t shape[] = { 4, (uint64_t)1 << 53 };
+	struct st_merge_held held[] = {
+		{ .there = true, .dtype = "bf16", .shape = shape, .ndim = 2, .size = 9 },
+		{ .there = true, .value = "\"\xc3\xa4\n", .value_len = 4 },
+		{ .there = false },
+	};
 	struct st_merge_staged staged = { .path = "m.st", .path_len = 4, .id = { { 5 } } };
 	struct st_err e = { 0 };
 	struct st_buf b, again;
@@ -129,6 +135,8 @@ static void state_round_trip(void **state)
 	m.d.items[1].max_abs = INFINITY;
 	m.d.items[1].nonfinite = 3;
 	m.d.items[1].names = names;
+	m.d.items[1].held = held;
+	m.d.items[0].places = 3;
 	memset(&m.before, 6, sizeof(m.before));
 	memset(&m.after, 7, sizeof(m.after));
 	m.message = "Merge x";
@@ -161,6 +169,15 @@ static void state_round_trip(void **state)
 		assert_string_equal(got.d.items[1].names[0].text, "t");
 		assert_memory_equal(got.d.items[1].names[1].text, "\xff", 1);
 		assert_int_equal(got.d.items[1].names[2].len, 0);
+		assert_null(got.d.items[0].held);
+		assert_int_equal(got.d.items[0].places, 3);
+		assert_int_equal(got.d.items[1].places, 0);
+		assert_string_equal(got.d.items[1].held[0].dtype, "bf16");
+		assert_int_equal(got.d.items[1].held[0].ndim, 2);
+		assert_memory_equal(got.d.items[1].held[0].shape, shape, sizeof(shape));
+		assert_int_equal(got.d.items[1].held[1].value_len, 4);
+		assert_memory_equal(got.d.items[1].held[1].value, held[1].value, 4);
+		assert_false(got.d.items[1].held[2].there);
 		assert_string_equal(got.accept, "true");
 		assert_int_equal(st_merging_encode(&again, &got, &e), ST_OK);
 		assert_int_equal(b.len, again.len);
