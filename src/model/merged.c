@@ -261,6 +261,10 @@ static void put_item(struct st_jw *w, const struct st_merge_item *x, bool open)
 	}
 	st_jw_key(w, "kind");
 	st_jw_string(w, x->kind);
+	if (open && !st_oid_is_zero(&x->marked)) {
+		st_jw_key(w, "marked");
+		st_jw_oid(w, &x->marked);
+	}
 	st_jw_name(w, "name", x->name, x->name_len);
 	if (open)
 		put_names(w, x);
@@ -440,6 +444,8 @@ static void get_item(struct st_canon *c, struct st_merge_item *x, bool open)
 		x->how = st_canon_text(c);
 	st_canon_need(c, "kind");
 	x->kind = st_canon_text(c);
+	if (open && st_canon_key(c, "marked"))
+		st_canon_oid(c, &x->marked);
 	x->name = st_canon_name(c, "name", &x->name_len);
 	if (open)
 		get_names(c, x, &nnames);

@@ -54,6 +54,9 @@ struct st_merge_item {
 	/* NULL, or nsides + 1, which only a merge under way has: in the base, then on each side. */
 	struct st_merge_held *held;
 	uint64_t places; /* of a text: where lines do not go together; 0: it is none */
+	/* Of a text that a merge under way wrote with the lines of both sides between markers: of
+	 * those bytes. Zero: it wrote none. */
+	struct st_oid marked;
 	/* Of ours against theirs, or where one of them has not got it of the base against the
 	 * other, when it is not decided and they compare: doc/json.md */
 	bool has_figures;

@@ -18,6 +18,7 @@ struct add {
 	struct st_ingest *ingest;
 	struct st_index settled; /* paths that a merge under way may have conflicts about */
 	bool merging;
+	struct st_merging merge; /* while merging */
 	bool explicit_paths;
 	bool refreshed;
 	size_t new_files;
@@ -109,11 +110,33 @@ static int consider_new(struct add *a, const struct st_walk_entry *en, struct st
 	return rc == ST_OK ? queue(a, en->path, follow, e) : rc;
 }
 
+/* The lines of both sides, as a merge wrote them, decide nothing. */
+static int check_marked(struct add *a, const struct st_stage_row *row, bool *leave,
+			struct st_err *e)
+{
+	const struct st_merge_item *it =
+		st_merge_desc_find(&a->merge.d, row->path, row->path_len, "", 0);
+	struct st_seen seen;
+	int rc;
+
+	*leave = false;
+	if (!it || st_merging_settled(&a->merge, it, &a->old))
+		return ST_OK;
+	rc = st_marked_untouched(a->r, it, leave, &seen, e);
+	if (rc != ST_OK || !*leave || !st_pathspec_exact(a->ps, row->path))
+		return rc;
+	return st_fail(
+		e, ST_EREFUSED,
+		"'%s' has the lines of both sides between markers, as the merge wrote it: edit "
+		"it first, or decide with 'strata resolve'",
+		row->path);
+}
+
 static int consider_tracked(struct add *a, struct st_stage_row *row, const struct st_walk_entry *en,
 			    struct st_err *e)
 {
 	enum st_work_state state;
-	bool follow = (row->flags & ST_INDEX_DEREF) != 0, refreshed = false;
+	bool follow = (row->flags & ST_INDEX_DEREF) != 0, refreshed = false, leave = false;
 	int rc;
 
 	if (S_ISLNK(en->type) && (a->flags & STRATA_ADD_DEREFERENCE) && !follow) {
@@ -125,6 +148,10 @@ static int consider_tracked(struct add *a, struct st_stage_row *row, const struc
 		rc = st_work_check(a->r, row, &state, &refreshed, e);
 		a->refreshed |= refreshed;
 	}
+	if (rc == ST_OK && a->merging && state == ST_WORK_CHANGED)
+		rc = check_marked(a, row, &leave, e);
+	if (rc != ST_OK || leave)
+		return rc;
 	/* who names a file means it, be it as it is staged */
 	if (rc == ST_OK && a->merging && state != ST_WORK_MISSING &&
 	    st_pathspec_exact(a->ps, en->path))
@@ -379,12 +406,7 @@ static int stage(struct add *a, struct st_txn *t, struct st_err *e)
 
 static int look_for_merge(struct add *a, struct st_err *e)
 {
-	struct st_merging m;
-	int rc = st_merging_load(a->r, &m, &a->merging, e);
-
-	if (rc == ST_OK && a->merging)
-		st_merging_release(&m);
-	return rc;
+	return st_merging_load(a->r, &a->merge, &a->merging, e);
 }
 
 static int run(struct add *a, strata_add_result *res, struct st_err *e)
@@ -451,6 +473,8 @@ int st_verb_add(struct st_repo *r, const char *const *paths, size_t n, unsigned 
 	if (rc == ST_OK)
 		rc = run(&a, res, e);
 	st_pathspec_free(a.ps);
+	if (a.merging)
+		st_merging_release(&a.merge);
 	st_index_release(&a.old);
 	st_index_release(&a.changed);
 	st_index_release(&a.to_read);

@@ -312,10 +312,7 @@ static int load_merge(struct committing *k, struct st_err *e)
 			       "--abort' takes it back");
 	open = st_merging_open(m, &k->t.index);
 	if (open)
-		return st_fail(e, k->ask ? ST_ENO : ST_EREFUSED,
-			       "%zu conflict%s left: 'strata status' lists them, "
-			       "'strata resolve' decides, 'strata merge --abort' takes it back",
-			       open, open == 1 ? " of the merge is" : "s of the merge are");
+		return st_merging_refuse_open(open, k->ask ? ST_ENO : ST_EREFUSED, e);
 	if (m->accept && !(k->ask && k->ask->accept))
 		return st_fail(e, ST_EREFUSED,
 			       "this merge is to be accepted by '%.200s': 'strata merge "
@@ -374,16 +371,19 @@ static int add_all(struct st_repo *r, bool fast, struct st_err *e)
 			   NULL, NULL, NULL, e);
 }
 
-/* Before -a stages anything: a slip in a revision, or a HEAD that moved, changes nothing. */
+/* Before -a stages anything: a slip in a revision, a HEAD that moved, or a conflict that would stay
+ * changes nothing. */
 int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o, struct st_err *e)
 {
 	struct st_lineage *v = NULL;
 	struct st_head head;
 	int rc;
 
-	if (!o->nlineage && !o->expect)
+	if (!o->nlineage && !o->expect && !o->all)
 		return ST_OK;
 	rc = st_repo_refresh_to_read(r, e);
+	if (rc == ST_OK && o->all)
+		rc = st_marked_check_all(r, e);
 	if (rc == ST_OK)
 		rc = st_repo_head(r, &head, e);
 	if (rc == ST_OK)

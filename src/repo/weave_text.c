@@ -231,8 +231,11 @@ static int by_line(struct st_texts *x, struct st_err *e)
 		if (rc == ST_OK)
 			rc = st_weave_whole(x->w, x->s,
 					    x->s->base ? ST_CONFLICT_TEXT : ST_CONFLICT_ADD_ADD, e);
-		if (rc == ST_OK && x->w->d->nitems > nitems)
+		if (rc == ST_OK && x->w->d->nitems > nitems) {
 			x->w->d->items[nitems].places = places;
+			if (x->w->marked)
+				st_oid_of(&x->w->d->items[nitems].marked, now.p, now.len);
+		}
 	} else if (rc == ST_OK) {
 		rc = store(x, &now, e);
 	}

@@ -1099,6 +1099,7 @@ ended() {
 	rc 7 strata undo
 	rc 7 strata switch side
 	strata branch -m main trunk
+	echo by hand >t
 	strata add t
 	match '^Merging: 2 of 3 conflicts left' strata status
 	strata merge -q --abort

@@ -533,6 +533,47 @@ each_has() {
 	strata merge -q --abort
 }
 
+# The lines of both sides, as they were written, are nobody's decision.
+untouched() {
+	repo
+	printf '1\n2\n3\n' >t && cp t u && echo 1 >other && model m.safetensors a:F32:4:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	printf '1\nII\n3\n' >t && cp t u && model m.safetensors a:F32:4:2
+	strata commit -q -a -m two
+	strata switch -q side
+	printf '1\n22\n3\n' >t && cp t u && model m.safetensors a:F32:4:3
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge side
+	cp .strata/index ../index && cp t ../marked
+	echo 2 >other
+	# neither with all, nor by its name
+	err "'t' has the lines of both sides between markers, as the merge wrote it: edit it first" strata add t
+	strata add -n .
+	rc 7 strata add other t
+	rc 7 strata commit -q -a -m all
+	err '3 conflicts of the merge are left' strata commit -q -a -m all
+	cmp .strata/index ../index
+	strata add .
+	match '^Merging: 3 of 3 conflicts left' strata status
+	strata restore -q --staged other && echo 1 >other
+	# what was changed is somebody's
+	sed 's/^II$/2 and II/; /^[<=>|]/d; /^2*$/d' t >t2 && mv t2 t
+	strata add .
+	match '^Merging: 2 of 3 conflicts left' strata status
+	match '"path":"t".*"how":"by hand"' strata status --json
+	strata resolve -q m.safetensors --theirs
+	rc 7 strata commit -q -a -m all
+	cmp u ../marked
+	strata resolve -q u --theirs
+	strata commit -q -a -m all
+	out '1
+22
+3' strata cat HEAD:u
+	fails sh -c 'strata cat HEAD:t | grep "<<<"'
+}
+
 # Of three versions two add a configuration, and the third one has none: it has no say in it, unless
 # it is chosen.
 json_of_two() {
@@ -603,6 +644,7 @@ it 'takes what a version calls otherwise, or has not' from_names
 it 'metadata of any version' metadata
 it 'what is not finite' not_finite
 it 'what each version has' each_has
+it 'markers that nobody touched' untouched
 it 'changes of the file stay' keeps_edits
 it 'configurations that not all of three versions have' json_of_two
 it 'a text that only other versions have' text_of_others

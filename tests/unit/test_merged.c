@@ -137,6 +137,7 @@ static void state_round_trip(void **state)
 	m.d.items[1].names = names;
 	m.d.items[1].held = held;
 	m.d.items[0].places = 3;
+	m.d.items[0].marked = (struct st_oid){ { 8 } };
 	memset(&m.before, 6, sizeof(m.before));
 	memset(&m.after, 7, sizeof(m.after));
 	m.message = "Merge x";
@@ -171,6 +172,7 @@ static void state_round_trip(void **state)
 		assert_int_equal(got.d.items[1].names[2].len, 0);
 		assert_null(got.d.items[0].held);
 		assert_int_equal(got.d.items[0].places, 3);
+		assert_int_equal(got.d.items[0].marked.b[0], 8);
 		assert_int_equal(got.d.items[1].places, 0);
 		assert_string_equal(got.d.items[1].held[0].dtype, "bf16");
 		assert_int_equal(got.d.items[1].held[0].ndim, 2);
