@@ -80,8 +80,8 @@ static void check_rule(const char *rule, const char *name)
 	st_rules_init(&r);
 	if (st_rules_add(&r, rule, &e) == ST_OK) {
 		check(r.n == 1 && r.v[0].used == 0);
-		check((st_rules_find(&r, name, len) != NULL) == (r.v[0].used == 1));
-		check(st_rules_find(&r, r.v[0].glob, strlen(r.v[0].glob)) != NULL);
+		check((st_rules_find(&r, NULL, name, len) != NULL) == (r.v[0].used == 1));
+		check(st_rules_find(&r, NULL, r.v[0].glob, strlen(r.v[0].glob)) != NULL);
 	} else {
 		check(e.code == ST_EUSAGE && r.n == 0);
 	}

@@ -15,9 +15,12 @@ typedef struct strata_merge_options {
 	bool unrelated;	   /* also of versions that have none in common */
 	bool nonfinite;	   /* methods may read values that are no number */
 	uint64_t seed;	   /* of methods that draw random numbers; at most 2^53 */
-	/* For tensors that several changed: "ties:density=0.5", and rules "GLOB=METHOD", which come
-	 * first and are tried in order; then those of the settings merge.rules (separated by
-	 * blanks) and merge.method. Without one they are conflicts. */
+	/* For tensors that several changed: "ties:density=0.5", and rules "GLOB=METHOD" (of a name,
+	 * or "GLOB::GLOB=METHOD", of a file's path and a name in it), which come first and are
+	 * tried in order; then those of the settings merge.rules (separated by blanks) and
+	 * merge.method. Without one they are conflicts. "fisher" reads fisher.safetensors beside
+	 * the model in each side's version (STRATA_EUSAGE: one has none), and joins no tensors of
+	 * such a file: the next rule counts for them. */
 	const char *method;
 	const char *const *rules;
 	size_t nrules;

@@ -16,7 +16,7 @@ static const struct cli_option options[] = {
 	{ 0, "method", OPT_TEXT, offsetof(struct values, method), "M",
 	  "how tensors that several changed are joined, as in ties:density=0.5" },
 	{ 0, "rule", OPT_LIST, offsetof(struct values, rules), "GLOB=M",
-	  "the same for tensors whose names match; the first that matches counts" },
+	  "the same for those whose names, or PATH::NAME, match; the first counts" },
 	{ 0, "seed", OPT_TEXT, offsetof(struct values, seed), "N",
 	  "of methods that draw random numbers (0 if not said)" },
 	{ 0, "accept-if", OPT_TEXT, offsetof(struct values, accept), "CMD",
@@ -67,8 +67,10 @@ const struct cli_doc doc_merge = {
 		"then 'strata add'.\n"
 		"\n"
 		"Methods: ours, theirs, base, linear, fedavg, slerp, task-arithmetic, ties,\n"
-		"dare-linear, dare-ties, della, breadcrumbs, model-stock; with parameters,\n"
-		"slerp:t=0.3, or over the layers, slerp:t=0..0.5..1.\n"
+		"dare-linear, dare-ties, della, breadcrumbs, model-stock, fisher; with\n"
+		"parameters, slerp:t=0.3, or over the layers, slerp:t=0..0.5..1. fisher weighs by\n"
+		"the fisher.safetensors that each version has beside the model; its own tensors\n"
+		"want another rule, 'fisher.safetensors::*=linear:normalize=0' (their sum).\n"
 		"\n"
 		"Local changes stay where the merge has the same file; where they would be\n"
 		"overwritten, and with staged changes, nothing is done (exit status 7). Of\n"

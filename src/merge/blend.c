@@ -219,11 +219,8 @@ static int check_models(const struct st_job *j, struct st_err *e)
 	const struct st_blend *b = j->b;
 
 	ST_BUG_ON(b->nmodels == 0);
-	if (j->method->flags & ST_METHOD_LORA && (b->nextra == 0 || b->nextra % 2))
-		return st_fail(e, ST_EUSAGE,
-			       "method '%s' needs adapters, which only 'strata merge-file "
-			       "--adapter DIR' has",
-			       m->name);
+	if (st_spec_check_extra(b->spec, b->nmodels, b->nextra, e) != ST_OK)
+		return e->code;
 	if (b->nmodels > ST_SPEC_VALUES)
 		return st_fail(e, ST_EUSAGE, "%zu models; %d are the most", b->nmodels,
 			       ST_SPEC_VALUES);
@@ -239,11 +236,6 @@ static int check_models(const struct st_job *j, struct st_err *e)
 			       b->nmodels);
 	if (m->needs_base && !b->base.src)
 		return st_fail(e, ST_EUSAGE, "method '%s' needs a base", m->name);
-	if (j->method->flags & ST_METHOD_FISHER && b->nextra != b->nmodels)
-		return st_fail(e, ST_EUSAGE,
-			       "method '%s' needs the diagonal Fisher of each model, which only "
-			       "'strata merge-file --fisher FILE' has",
-			       m->name);
 	return st_spec_check_models(b->spec,
 				    j->method->flags & ST_METHOD_LORA ? b->nextra / 2 : b->nmodels,
 				    e);

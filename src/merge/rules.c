@@ -69,19 +69,40 @@ int st_rules_add(struct st_rules *r, const char *rule, struct st_err *e)
 	return rc;
 }
 
-const struct st_spec *st_rules_find(struct st_rules *r, const char *name, size_t len)
+static bool matches(const char *glob, size_t n, const char *text, size_t len)
+{
+	return (n == len && memcmp(glob, text, n) == 0) || st_glob_match(glob, n, text, len);
+}
+
+static bool is_for(const struct st_rule *x, const char *path, const char *name, size_t len)
+{
+	const char *sep = path ? strstr(x->glob, "::") : NULL;
+
+	return matches(x->glob, strlen(x->glob), name, len) ||
+	       (sep && matches(x->glob, (size_t)(sep - x->glob), path, strlen(path)) &&
+		matches(sep + 2, strlen(sep + 2), name, len));
+}
+
+static bool applies(struct st_rules *r, const struct st_spec *s, const char *path)
+{
+	const bool yes = !path || st_spec_applies(s, path);
+
+	r->passed += !yes;
+	return yes;
+}
+
+const struct st_spec *st_rules_find(struct st_rules *r, const char *path, const char *name,
+				    size_t len)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		struct st_rule *x = &r->v[i];
-		const size_t n = strlen(x->glob);
 
-		if ((n == len && memcmp(x->glob, name, n) == 0) ||
-		    st_glob_match(x->glob, n, name, len)) {
+		if (is_for(x, path, name, len) && applies(r, &x->spec, path)) {
 			x->used++;
 			return &x->spec;
 		}
 	}
-	return r->has_default ? &r->dflt : NULL;
+	return r->has_default && applies(r, &r->dflt, path) ? &r->dflt : NULL;
 }
 
 bool st_layer_of(const char *name, size_t len, uint64_t *layer)

@@ -299,6 +299,36 @@ int st_spec_check_models(const struct st_spec *s, size_t nmodels, struct st_err 
 	return ST_OK;
 }
 
+bool st_spec_reads_fisher(const struct st_spec *s)
+{
+	return s->method->flags & ST_METHOD_FISHER;
+}
+
+bool st_spec_applies(const struct st_spec *s, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !st_spec_reads_fisher(s) || strcmp(slash ? slash + 1 : path, ST_FISHER_FILE) != 0;
+}
+
+int st_spec_check_extra(const struct st_spec *s, size_t nmodels, size_t nextra, struct st_err *e)
+{
+	const char *name = s->method->info.name;
+
+	if (s->method->flags & ST_METHOD_LORA && (nextra == 0 || nextra % 2))
+		return st_fail(e, ST_EUSAGE,
+			       "method '%s' adds adapters to one model, which 'strata merge-file "
+			       "MODEL --method %s --adapter DIR' does",
+			       name, name);
+	if (s->method->flags & ST_METHOD_FISHER && nextra != nmodels)
+		return st_fail(e, ST_EUSAGE,
+			       "method '%s' needs the diagonal Fisher of each model, which only "
+			       "'strata merge', 'strata resolve' and 'strata merge-file --fisher "
+			       "FILE' read",
+			       name);
+	return ST_OK;
+}
+
 int st_spec_check_choice(const struct st_spec *s, size_t nmodels, struct st_err *e)
 {
 	size_t model;

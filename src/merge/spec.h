@@ -7,8 +7,8 @@
  *
  * Numbers are written as in JSON. A tensor of no layer takes the first point.
  *
- * Rules are tried in the order given; the first glob that matches a tensor's name decides, then the
- * default.
+ * Rules are tried in the order given; the first glob that matches a tensor's name, or "GLOB::GLOB"
+ * its file's path and its name, decides, then the default.
  */
 #ifndef ST_MERGE_SPEC_H
 #define ST_MERGE_SPEC_H
@@ -72,8 +72,18 @@ ST_MUST int st_spec_text(const struct st_spec *s, struct st_buf *out, struct st_
 double st_spec_value(const struct st_spec *s, const char *name, size_t model, double layer);
 /* Is what it makes of equal models one of them, whatever they hold? */
 bool st_spec_is_mean(const struct st_spec *s);
+/* The file, beside a version's model, that has the Fisher diagonal of each of its tensors. */
+#define ST_FISHER_FILE "fisher.safetensors"
+/* Does the method read those? */
+bool st_spec_reads_fisher(const struct st_spec *s);
+/* Is it one for tensors of the file at path? What weighs others is nothing to be weighed by. */
+bool st_spec_applies(const struct st_spec *s, const char *path);
 /* ST_EUSAGE: a parameter has one value a model, and not for so many. */
 ST_MUST int st_spec_check_models(const struct st_spec *s, size_t nmodels, struct st_err *e);
+/* ST_EUSAGE: it computes with more tensors than those of the models (st_blend.extra), and not with
+ * so many. */
+ST_MUST int st_spec_check_extra(const struct st_spec *s, size_t nmodels, size_t nextra,
+				struct st_err *e);
 /* ST_EUSAGE: of so many models in all, ours counted, it takes one that is not there. */
 ST_MUST int st_spec_check_choice(const struct st_spec *s, size_t nmodels, struct st_err *e);
 
@@ -88,15 +98,18 @@ struct st_rules {
 	size_t n, cap;
 	bool has_default;
 	struct st_spec dflt;
+	uint64_t passed; /* times that one matched whose method does not apply to the file */
 };
 void st_rules_init(struct st_rules *r);
 void st_rules_release(struct st_rules *r);
 ST_MUST int st_rules_default(struct st_rules *r, const char *spec, struct st_err *e);
 /* "GLOB=SPEC", split at the first '=' that a method's name follows */
 ST_MUST int st_rules_add(struct st_rules *r, const char *rule, struct st_err *e);
-/* A rule whose glob is the name itself, byte for byte, matches too. NULL: none, the tensor is a
- * conflict. */
-const struct st_spec *st_rules_find(struct st_rules *r, const char *name, size_t len);
+/* A rule whose glob is the name itself, byte for byte, matches too. path: of the tensor's file;
+ * NULL: it does not matter. A rule is passed over whose method does not apply to that. NULL: none,
+ * the tensor is a conflict. */
+const struct st_spec *st_rules_find(struct st_rules *r, const char *path, const char *name,
+				    size_t len);
 
 /* The number of the layer in a tensor's name ("model.layers.12.mlp.w": 12): the first run of digits
  * between dots; false if there is none. */

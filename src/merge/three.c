@@ -162,8 +162,7 @@ static void conflict(struct coming *k, enum st_conflict c)
 
 	f->outcome = ST_MERGE_CONFLICT;
 	f->conflict = c;
-	if (st_conflict_blends(c) && all_one_shape(k) && t->rule &&
-	    t->rule(t->rule_arg, f->name, f->len))
+	if (st_conflict_blends(c) && all_one_shape(k) && t->rule && t->rule(t->rule_arg, f))
 		f->outcome = ST_MERGE_BLEND;
 }
 

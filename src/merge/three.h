@@ -60,6 +60,8 @@ struct st_three_tokens { /* what the rows of a tensor are of, where they are of 
 	size_t side;
 };
 
+struct st_fate;
+
 struct st_three {
 	const struct st_side *base; /* NULL: there is none */
 	const struct st_side *const *sides;
@@ -81,8 +83,9 @@ struct st_three {
 		      const struct st_operand *const *sides, struct st_three_tokens *out,
 		      struct st_err *e);
 	void *tokens_arg;
-	/* Does a rule name a method for this tensor? NULL: none does. */
-	bool (*rule)(void *arg, const char *name, size_t len);
+	/* Does a rule name a method for this tensor? Name, base and sides are there. NULL: none
+	 * does. */
+	bool (*rule)(void *arg, const struct st_fate *f);
 	void *rule_arg;
 };
 

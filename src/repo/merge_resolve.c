@@ -100,6 +100,8 @@ static bool applies(const struct st_settling *s, const struct st_merge_item *it,
 {
 	enum st_conflict kind;
 
+	if (!exact && !st_choice_applies(&s->choice, it->path))
+		return false;
 	if (!st_conflict_parse(it->kind, &kind))
 		return true;
 	if (s->choice.how == ST_HOW_UNION)
@@ -381,6 +383,7 @@ static int join_others(struct st_settling *s, struct st_err *e)
 		bool other;
 
 		if (is_union(it->how) || !st_settling_in_vocab(s, it->path) || is_lone(it) ||
+		    !st_choice_applies(&s->choice, it->path) ||
 		    strcmp(it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) != 0 ||
 		    st_weave_by_hand(&s->w, it->path))
 			continue;

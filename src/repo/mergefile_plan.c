@@ -7,6 +7,7 @@
 #include "repo/mergefile_plan.h"
 
 #include "diff/pair.h"
+#include "repo/fisher.h"
 #include "tensor/quote.h"
 
 #include <math.h>
@@ -142,19 +143,18 @@ static const char *method_name(const struct st_spec *s)
 static int add_fisher(struct planning *g, struct st_mf_out *t, struct st_err *e)
 {
 	struct st_mf_ref *r = st_arena_alloc(&g->p->arena, g->m->nfisher * sizeof(*r), e);
-	struct st_quote q;
+	int rc = r ? ST_OK : (int)e->code;
 
-	if (!r)
-		return e->code;
-	for (size_t k = 0; k < g->m->nfisher; k++) {
-		r[k] = (struct st_mf_ref){ &g->m->fisher[k],
-					   st_mf_find(&g->m->fisher[k], g->name, g->len) };
-		if (r[k].t == ST_MF_NONE)
-			return st_fail(e, ST_EUSAGE,
-				       "%s has no tensor %s, whose weights it should "
-				       "hold",
-				       g->m->fisher[k].text, st_quote(&q, g->name, g->len));
+	for (size_t k = 0; rc == ST_OK && k < g->m->nfisher; k++) {
+		struct st_mf_model *f = &g->m->fisher[k];
+		const size_t i = st_mf_find(f, g->name, g->len);
+
+		r[k] = (struct st_mf_ref){ f, i };
+		rc = st_fisher_fits(f->text, i == ST_MF_NONE ? NULL : &f->side->t[i], g->name,
+				    g->len, operand(g, k), e);
 	}
+	if (rc != ST_OK)
+		return rc;
 	t->extra = r;
 	t->nextra = g->m->nfisher;
 	return ST_OK;
@@ -202,7 +202,7 @@ static int blend(struct planning *g, struct st_err *e)
 	if (g->m->base && g->base != ST_MF_NONE &&
 	    st_operand_same_shape(operand(g, 0), &g->m->base->side->t[g->base]))
 		t->base = (struct st_mf_ref){ g->m->base, g->base };
-	if (strcmp(method_name(g->spec), "fisher") == 0 && add_fisher(g, t, e) != ST_OK)
+	if (st_spec_reads_fisher(g->spec) && add_fisher(g, t, e) != ST_OK)
 		return e->code;
 	if (strcmp(method_name(g->spec), "lora") == 0 && add_factors(g, t, r, e) != ST_OK)
 		return e->code;
@@ -330,7 +330,7 @@ static bool one_type(const struct planning *g)
 /* Asked only where it decides, so that a rule knows whether it did. */
 static void find_spec(struct planning *g)
 {
-	g->spec = g->m->rules ? st_rules_find(g->m->rules, g->name, g->len) : NULL;
+	g->spec = g->m->rules ? st_rules_find(g->m->rules, NULL, g->name, g->len) : NULL;
 }
 
 /* Several changed it, each in its own way. */

@@ -447,6 +447,8 @@ int st_verb_renew(struct st_repo *r, strata_renewal what, const char *rev,
 		rc = st_txn_index(&z.t, e);
 	if (rc == ST_OK && o->method) {
 		rc = st_spec_parse(&z.method, &z.arena, o->method, e);
+		if (rc == ST_OK)
+			rc = st_spec_check_extra(&z.method, 2, 0, e);
 		z.has_method = rc == ST_OK;
 	}
 	if (rc == ST_OK)

@@ -13,6 +13,7 @@
  *	weave_sides.c	its files in each version
  *	weave_pattern.c	what its file in the result is made like
  *	weave_write.c	and a file that this takes
+ *	weave_fisher.c	what method fisher weighs its tensors by
  *	weave_unit.c	models in shards
  *	weave_index.c	and their indices
  *	weave_clash.c	a file against a directory
@@ -159,6 +160,8 @@ ST_MUST int st_weave_base_text(struct st_weave *w, const char *path, const enum 
 /* ST_EUSAGE: how is nothing of the kind. */
 ST_MUST int st_choice_parse(struct st_choice *out, struct st_arena *arena, const char *how,
 			    size_t nsides, struct st_err *e);
+/* Is a method, if it is one, for tensors of the file at path? */
+bool st_choice_applies(const struct st_choice *c, const char *path);
 enum st_ruled { /* which rules count */
 	ST_RULED_NOT,
 	ST_RULED_SIDE, /* ours, theirs, base: what cannot be joined is taken from one side */
@@ -465,17 +468,24 @@ struct st_thread { /* a tensor of the result */
 	const uint64_t *head_shape;
 	/* METHOD, UNION: what the inputs are; one of each side, NULL: absent */
 	const struct st_operand *base, **in;
+	/* NULL, or what method fisher weighs each of `in` by, of the fabric's fisher */
+	const struct st_operand **info;
 	const struct st_weave_vocab *vocab; /* UNION */
 	struct st_row_bases *row_bases;	    /* UNION: where several bases differ; or NULL */
 	bool open;			    /* what it will be is not decided yet */
 	const char *seed_name; /* what keys random numbers: one name for tensors of one memory */
 	size_t seed_len;
 };
+struct st_fabric_fisher { /* a Fisher diagonal; NULL: it was not asked for */
+	const struct st_side *side;
+	const char *label; /* for people */
+};
 struct st_fabric {
 	struct st_weave *w;
 	const struct st_strand *s;
 	const struct st_weave_unit *unit;		  /* NULL: the model is one file */
 	struct st_diff_side *base, *side[ST_THREE_SIDES]; /* NULL: absent */
+	struct st_fabric_fisher fisher[ST_THREE_SIDES];	  /* of each side */
 	struct st_thread *v;
 	size_t n, cap;
 	size_t pattern; /* the side whose layout and metadata it has; */
@@ -487,6 +497,9 @@ struct st_fabric {
 	 * their values: nothing is known about that before. */
 	bool *shared;
 };
+/* What messages call a side: "ours", "theirs", "theirs 2". */
+#define ST_SIDE_TEXT 32
+const char *st_weave_side_text(size_t side, char text[ST_SIDE_TEXT]);
 /* Its values are those of one tensor. */
 bool st_fabric_copies(const struct st_thread *t);
 /* f->s: a file of which f->v are all tensors. ST_EREFUSED: no file can be laid out for them,

@@ -60,6 +60,13 @@ int st_choice_parse(struct st_choice *out, struct st_arena *arena, const char *h
 	return out->how == ST_HOW_METHOD ? st_spec_parse(&out->spec, arena, how, e) : ST_OK;
 }
 
+bool st_choice_applies(const struct st_choice *c, const char *path)
+{
+	const enum st_how how = c->how == ST_HOW_UNION ? c->rows : c->how;
+
+	return how != ST_HOW_METHOD || st_spec_applies(&c->spec, path);
+}
+
 static const struct st_merge_item *known(const struct st_weave *w, const struct st_merge_item *it)
 {
 	struct st_merge_desc d = { .items = w->d->items, .nitems = w->nknown };
@@ -109,7 +116,7 @@ static int side_text(const struct st_spec *spec, struct st_buf *out, bool *side,
 static int ask_rules(struct st_weave *w, struct st_merge_item *it, enum st_ruled ruled,
 		     struct st_buf *text, struct st_err *e)
 {
-	const struct st_spec *spec = st_rules_find(w->rules, it->name, it->name_len);
+	const struct st_spec *spec = st_rules_find(w->rules, it->path, it->name, it->name_len);
 	bool has = true;
 	int rc;
 

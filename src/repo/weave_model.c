@@ -233,7 +233,33 @@ static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct 
 	t->seed_name = one == f->sides[who] ? f->name : one->name;
 	t->seed_len = one == f->sides[who] ? f->len : one->name_len;
 	k->f.w->tensors_blended++;
-	return leave_out(k, f, t, e);
+	rc = leave_out(k, f, t, e);
+	return rc == ST_OK ? st_weaving_weigh(k, t, e) : rc;
+}
+
+/* The file of the result that a tensor of any side is in. */
+static const char *home_of(const struct st_weaving *k, const struct st_fate *f)
+{
+	const struct st_operand *like = f->base;
+
+	for (size_t i = 0; !like && i < k->f.w->n; i++)
+		like = f->sides[i];
+	return k->f.unit ? st_weave_home(k->f.unit, f->name, f->len, like) : k->f.s->path;
+}
+
+/* What other tensors are weighed by is joined otherwise. */
+static int check_applies(const struct st_weaving *k, const struct st_fate *f,
+			 const struct st_choice *c, struct st_err *e)
+{
+	const char *path = home_of(k, f);
+	struct st_quote q;
+
+	if (st_choice_applies(c, path))
+		return ST_OK;
+	return st_fail(e, ST_EREFUSED,
+		       "tensor %s of '%s': method fisher weighs others by it, and cannot join it: "
+		       "--ours, --theirs, or another method (linear:normalize=0 adds up)",
+		       st_quote(&q, f->name, f->len), path);
 }
 
 /* A method that takes theirs's tensor as it is: of its file nothing needs to be laid out anew. */
@@ -260,6 +286,8 @@ static int blend(struct st_weaving *k, const struct st_fate *f, const struct st_
 	int rc;
 
 	rc = st_spec_check_choice(&c->spec, k->f.w->n, e);
+	if (rc == ST_OK)
+		rc = check_applies(k, f, c, e);
 	if (rc != ST_OK)
 		return rc;
 	if (!can_join(k, f))
@@ -298,8 +326,10 @@ static int unite(struct st_weaving *k, const struct st_fate *f, const struct st_
 	struct st_thread *t;
 	struct st_quote q;
 	uint64_t *shape, row;
-	int rc = st_weave_vocab(w, k->f.s->path, &v, e);
+	int rc = check_applies(k, f, c, e);
 
+	if (rc == ST_OK)
+		rc = st_weave_vocab(w, k->f.s->path, &v, e);
 	if (rc != ST_OK)
 		return rc;
 	if (!f->sides[0] || !f->sides[1])
@@ -392,16 +422,6 @@ static void note_memory(struct st_weaving *k, const struct st_fate *f, const str
 	k->apart = apart;
 }
 
-/* The file of the result that a tensor of any side is in. */
-static const char *home_of(const struct st_weaving *k, const struct st_fate *f)
-{
-	const struct st_operand *like = f->base;
-
-	for (size_t i = 0; !like && i < k->f.w->n; i++)
-		like = f->sides[i];
-	return k->f.unit ? st_weave_home(k->f.unit, f->name, f->len, like) : k->f.s->path;
-}
-
 /* A shard that was staged by hand stays so: its tensors only keep their places in the index. */
 static int by_hand(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
 {
@@ -415,9 +435,10 @@ static int by_hand(struct st_weaving *k, const struct st_fate *f, struct st_err 
 /* What a rule says that wants a base where there is none is left to be decided. */
 static enum st_ruled ruled(const struct st_weaving *k, const struct st_fate *f)
 {
-	const struct st_spec *spec = k->f.w->rules && is_baseless(f) ?
-					     st_rules_find(k->f.w->rules, f->name, f->len) :
-					     NULL;
+	const struct st_spec *spec =
+		k->f.w->rules && is_baseless(f) ?
+			st_rules_find(k->f.w->rules, home_of(k, f), f->name, f->len) :
+			NULL;
 	struct st_method_info info = { .needs_base = false };
 
 	if (spec)
@@ -581,11 +602,11 @@ static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 	}
 }
 
-static bool has_rule(void *arg, const char *name, size_t len)
+static bool has_rule(void *arg, const struct st_fate *f)
 {
-	const struct st_weave *w = arg;
+	const struct st_weaving *k = arg;
 
-	return w->rules && st_rules_find(w->rules, name, len);
+	return k->f.w->rules && st_rules_find(k->f.w->rules, home_of(k, f), f->name, f->len);
 }
 
 static int head_id(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
@@ -625,7 +646,7 @@ static int weave_tensors(struct st_weaving *k, struct st_err *e)
 			      .tokens = find_tokens,
 			      .tokens_arg = k,
 			      .rule = has_rule,
-			      .rule_arg = k->f.w };
+			      .rule_arg = k };
 
 	if (k->f.base) {
 		t.base = st_diff_side_get(k->f.base);
@@ -698,6 +719,18 @@ static int write_all(struct st_weaving *k, const struct st_weaving_counts *befor
 	return rc;
 }
 
+/* Conflicts that a method was to join, as whoever named it may think. */
+static void say_passed(const struct st_weave *w, const struct st_strand *s, uint64_t passed,
+		       uint64_t open)
+{
+	if (w->rules && w->rules->passed > passed && w->open > open)
+		st_warn(&w->r->ctx,
+			"'%s': method fisher weighs by these tensors and does not join them: say "
+			"how with --rule '%s::*=M' or 'strata resolve' (linear:normalize=0 adds "
+			"them up)",
+			s->path, s->path);
+}
+
 /* The file was found to be one conflict before. */
 static bool was_whole(const struct st_weave *w, const char *path)
 {
@@ -718,6 +751,7 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 						  .taken = w->tensors_taken,
 						  .blended = w->tensors_blended,
 						  .sewn = w->sewn };
+	const uint64_t passed = w->rules ? w->rules->passed : 0;
 	bool whole = (u && u->torn) || was_whole(w, u ? st_weave_unit_path(u) : s->path);
 	int rc = ST_OK;
 
@@ -729,6 +763,8 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 		rc = write_all(&k, &before, &whole, e);
 	if (rc == ST_OK && whole)
 		rc = u ? st_weave_unit_whole(w, u, e) : st_weave_whole(w, s, ST_CONFLICT_LAYOUT, e);
+	if (rc == ST_OK && !whole)
+		say_passed(w, s, passed, before.open);
 	st_weaving_close(&k);
 	return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One model that comes together: private to weave_model.c, weave_sides.c,
+ * One model that comes together: private to weave_model.c, weave_sides.c, weave_fisher.c,
  * weave_pattern.c and weave_figures.c.
  */
 #ifndef ST_REPO_WEAVE_MODEL_H
@@ -27,6 +27,11 @@ struct st_weaving_pair { /* tensors of an item that is not decided */
 	const struct st_side *of[2];
 };
 
+struct st_weaving_fisher { /* of a side */
+	struct st_parts parts;
+	struct st_map names; /* tensor -> its number */
+};
+
 struct st_weaving_bases; /* weave_sides.c: where several bases differ about the model */
 
 struct st_weaving_chosen { /* of a tensor that others go along with */
@@ -40,6 +45,7 @@ struct st_weaving { /* one model */
 	struct st_weaving_bases *bases; /* NULL: there is one answer */
 	bool no_metadata;		/* what the bases say besides tensors has none */
 	struct st_parts base, parts[ST_THREE_SIDES];
+	struct st_weaving_fisher fisher[ST_THREE_SIDES]; /* those that were asked for */
 	bool *tied[ST_THREE_SIDES], *base_tied;
 	size_t *first[ST_THREE_SIDES]; /* of the tensors of one memory: the first one's number */
 	/* The side whose memory is shared as the result's is to be. Of conflicts about that one
@@ -54,11 +60,19 @@ struct st_weaving { /* one model */
 	size_t nchosen, chosen_cap;
 };
 
+/* Files of one version; to be closed after a failure, too. */
+ST_MUST int st_parts_open(struct st_repo *r, const struct st_stage_row *const *rows, size_t n,
+			  struct st_parts *p, struct st_err *e);
+void st_parts_close(struct st_parts *p);
 ST_MUST int st_weaving_open(struct st_weaving *k, struct st_err *e);
 void st_weaving_close(struct st_weaving *k);
 /* The model in another version. ST_ENOTFOUND: it has none. */
 ST_MUST int st_weaving_other(struct st_weaving *k, const struct st_oid *commit,
 			     struct st_weaving_other *out, struct st_err *e);
+
+/* weave_fisher.c: t->info, if its method takes one. ST_EUSAGE says what a side does not have. */
+ST_MUST int st_weaving_weigh(struct st_weaving *k, struct st_thread *t, struct st_err *e);
+void st_weaving_fisher_close(struct st_weaving *k);
 
 /* base, by name, in one of the versions that k->bases, which are there, are numbered as; NULL: that
  * has none. *side: whose it is. */

@@ -50,8 +50,8 @@ static int find_ties(const struct st_parts *p, bool **tied, size_t **first, stru
 	return rc;
 }
 
-static int open_parts(struct st_repo *r, const struct st_stage_row *const *rows, size_t n,
-		      struct st_parts *p, struct st_err *e)
+int st_parts_open(struct st_repo *r, const struct st_stage_row *const *rows, size_t n,
+		  struct st_parts *p, struct st_err *e)
 {
 	int rc = ST_OK;
 
@@ -76,7 +76,7 @@ static int open_parts(struct st_repo *r, const struct st_stage_row *const *rows,
 	return rc;
 }
 
-static void close_parts(struct st_parts *p)
+void st_parts_close(struct st_parts *p)
 {
 	st_diff_side_free(p->side);
 	for (size_t i = 0; i < p->n; i++)
@@ -88,8 +88,8 @@ static int open_version(struct st_weaving *k, const struct st_stage_row *row,
 			const struct st_unit_version *u, struct st_parts *p, struct st_err *e)
 {
 	if (u)
-		return open_parts(k->f.w->r, u->rows, u->n, p, e);
-	return open_parts(k->f.w->r, &row, 1, p, e);
+		return st_parts_open(k->f.w->r, u->rows, u->n, p, e);
+	return st_parts_open(k->f.w->r, &row, 1, p, e);
 }
 
 /* ---- several bases ---- */
@@ -203,7 +203,7 @@ static int open_base(struct st_weaving *k, size_t i, struct st_err *e)
 	const struct st_stage_row *row = st_weave_base_row(k->f.w, i, k->f.s->base->path);
 	const struct st_side *side;
 	size_t *first = NULL;
-	int rc = open_parts(k->f.w->r, &row, row ? 1 : 0, &b->v[i], e);
+	int rc = st_parts_open(k->f.w->r, &row, row ? 1 : 0, &b->v[i], e);
 
 	if (rc == ST_OK)
 		rc = find_ties(&b->v[i], &b->tied[i], &first, e);
@@ -247,7 +247,7 @@ static void close_bases(struct st_weaving *k)
 		return;
 	k->base.v = NULL;
 	for (size_t i = 0; i < b->all; i++) {
-		close_parts(&b->v[i]);
+		st_parts_close(&b->v[i]);
 		free(b->tied[i]);
 		st_map_release(&b->names[i]);
 	}
@@ -286,14 +286,15 @@ int st_weaving_open(struct st_weaving *k, struct st_err *e)
 void st_weaving_close(struct st_weaving *k)
 {
 	for (size_t i = 0; i < k->nothers; i++)
-		close_parts(&k->others[i].parts);
+		st_parts_close(&k->others[i].parts);
 	for (size_t i = 0; i < ST_THREE_SIDES; i++) {
-		close_parts(&k->parts[i]);
+		st_parts_close(&k->parts[i]);
 		free(k->tied[i]);
 		free(k->first[i]);
 	}
+	st_weaving_fisher_close(k);
 	close_bases(k);
-	close_parts(&k->base);
+	st_parts_close(&k->base);
 	free(k->base_tied);
 	free(k->others);
 	free(k->chosen);

@@ -280,32 +280,50 @@ static int on_joined(void *arg, const void *p, size_t n, struct st_err *e)
 	return rc;
 }
 
+struct gathered { /* those rows of an input */
+	struct gather g;
+	struct st_source src;
+};
+
+/* len: bytes of a row */
+static struct st_blend_input pick(const struct rows *k, const struct st_blend_input *of,
+				  const uint64_t *rows, size_t len, struct gathered *to)
+{
+	struct st_blend_input in = *of;
+
+	to->g = (struct gather){ of->src, rows, len };
+	to->src = (struct st_source){ .ops = &gather_ops,
+				      .size = (uint64_t)k->nboth * len,
+				      .name = of->label,
+				      .mem = &to->g };
+	if (in.src)
+		in.src = &to->src;
+	return in;
+}
+
 static int join(struct rows *k, struct st_err *e)
 {
-	const struct st_blend_input *of[3] = { &k->r->b.models[0], &k->r->b.models[1],
-					       &k->r->b.base };
-	struct st_blend_input in[3];
-	struct st_source src[3];
-	struct gather g[3];
-	struct st_blend b = k->r->b;
+	const struct st_blend *of = &k->r->b;
+	struct st_blend_input in[2], info[2];
+	struct gathered g[5];
+	struct st_blend b = *of;
 	uint64_t shape[ST_MAX_NDIM];
 
-	for (size_t i = 0; i < 3; i++) {
-		g[i] = (struct gather){ of[i]->src, k->both[i], k->len };
-		src[i] = (struct st_source){ .ops = &gather_ops,
-					     .size = (uint64_t)k->nboth * k->len,
-					     .name = of[i]->label,
-					     .mem = &g[i] };
-		in[i] = *of[i];
-		if (in[i].src)
-			in[i].src = &src[i];
+	for (size_t i = 0; i < 2; i++) {
+		const uint64_t n = k->r->in[i]->shape[0];
+
+		in[i] = pick(k, &of->models[i], k->both[i], k->len, &g[i]);
+		if (i < of->nextra) /* of as many elements, which may be of another type */
+			info[i] = pick(k, &of->extra[i], k->both[i],
+				       (size_t)(of->extra[i].src->size / n), &g[3 + i]);
 	}
+	b.base = pick(k, &of->base, k->both[2], k->len, &g[2]);
 	b.ndim = k->r->op->ndim;
 	memcpy(shape, k->r->op->shape, b.ndim * sizeof(*shape));
 	shape[0] = k->nboth;
 	b.shape = shape;
 	b.models = in;
-	b.base = in[2];
+	b.extra = info;
 	return st_blend_run(&b, k->ctx, on_joined, k, e);
 }
 

@@ -93,11 +93,31 @@ static int open_of(const struct st_side *side, const struct st_operand *op,
 	return rc;
 }
 
+/* What weighs that. */
+static int open_info(const struct st_side *side, const struct st_operand *op,
+		     const struct st_thread *t, struct st_source *src, struct st_err *e)
+{
+	int rc = side->open(side->arg, (size_t)(op - side->t), src, e);
+
+	if (rc == ST_OK && t->tail && op->shape[0])
+		src->size = src->size / op->shape[0] * t->head_shape[0];
+	return rc;
+}
+
+const char *st_weave_side_text(size_t side, char text[ST_SIDE_TEXT])
+{
+	if (side < 2)
+		return side ? "theirs" : "ours";
+	snprintf(text, ST_SIDE_TEXT, "theirs %zu", side);
+	return text;
+}
+
 struct inputs {
-	struct st_source src[ST_THREE_SIDES + 1];
-	struct st_blend_input in[ST_THREE_SIDES], base;
-	char label[ST_THREE_SIDES][32];
+	struct st_source src[2 * ST_THREE_SIDES + 1];
+	struct st_blend_input in[ST_THREE_SIDES], base, info[ST_THREE_SIDES];
+	char label[ST_THREE_SIDES][ST_SIDE_TEXT];
 	size_t n;     /* models */
+	size_t ninfo; /* none, or as many */
 	size_t nopen; /* sources */
 };
 
@@ -114,13 +134,17 @@ static int open_inputs(struct st_fabric *f, const struct st_thread *t, struct in
 	for (size_t i = 0; rc == ST_OK && i < f->w->n; i++) {
 		if (!t->in[i])
 			continue;
-		if (i > 1)
-			snprintf(x->label[i], sizeof(x->label[i]), "theirs %zu", i);
 		rc = open_of(st_diff_side_get(f->side[i]), t->in[i], t, &x->src[x->nopen], e);
 		x->in[x->n++] = (struct st_blend_input){ &x->src[x->nopen], t->in[i]->dtype,
-							 i == 0 ? "ours" :
-							 i == 1 ? "theirs" :
-								  x->label[i] };
+							 st_weave_side_text(i, x->label[i]) };
+		x->nopen += rc == ST_OK;
+	}
+	for (size_t i = 0; rc == ST_OK && t->info && i < f->w->n; i++) {
+		if (!t->in[i])
+			continue;
+		rc = open_info(f->fisher[i].side, t->info[i], t, &x->src[x->nopen], e);
+		x->info[x->ninfo++] = (struct st_blend_input){ &x->src[x->nopen], t->info[i]->dtype,
+							       f->fisher[i].label };
 		x->nopen += rc == ST_OK;
 	}
 	return rc;
@@ -136,6 +160,7 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 			      .ndim = t->op->ndim,
 			      .shape = t->tail ? t->head_shape : t->op->shape,
 			      .models = x.in,
+			      .extra = x.info,
 			      .spec = &t->from.spec,
 			      .layer = layer_of(f, t),
 			      .seed = f->w->d->seed,
@@ -144,6 +169,7 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 
 	b.base = x.base;
 	b.nmodels = x.n;
+	b.nextra = x.ninfo;
 	if (rc == ST_OK && t->from.how == ST_HOW_UNION) {
 		const struct st_rows r = { .how = &t->from,
 					   .u = &t->vocab->u,

@@ -287,7 +287,7 @@ in_history() {
 	strata switch -q b
 	model m.safetensors w:F32:4,4:3
 	strata commit -q -a -m 3
-	why="method 'lora' needs adapters, which only 'strata merge-file --adapter DIR' has"
+	why="method 'lora' adds adapters to one model, which 'strata merge-file MODEL --method lora --adapter DIR' does"
 	err "$why" strata merge main --method lora
 	err "$why" strata merge main --rule w=lora
 	err "$why" strata cherry-pick main --method lora

@@ -600,11 +600,12 @@ static void bad_inputs(void **state)
 	blend_refused(
 		&x, ST_EUSAGE,
 		"tensor 'layers.3.w': method 'fisher' needs the diagonal Fisher of each model, "
-		"which only 'strata merge-file --fisher FILE' has");
+		"which only 'strata merge', 'strata resolve' and 'strata merge-file --fisher FILE' "
+		"read");
 	x.spec = "lora";
 	blend_refused(&x, ST_EUSAGE,
-		      "tensor 'layers.3.w': method 'lora' needs adapters, which only 'strata "
-		      "merge-file --adapter DIR' has");
+		      "tensor 'layers.3.w': method 'lora' adds adapters to one model, which "
+		      "'strata merge-file MODEL --method lora --adapter DIR' does");
 	x.spec = "slerp";
 	x.model[1] = NULL;
 	blend_refused(&x, ST_EUSAGE, "tensor 'layers.3.w': method 'slerp' takes 2 models, not 1");

@@ -8,15 +8,20 @@
 
 #include "merge/spec.h"
 
-static const char *found(struct st_rules *r, const char *name)
+static const char *found_in(struct st_rules *r, const char *path, const char *name)
 {
-	const struct st_spec *s = st_rules_find(r, name, strlen(name));
+	const struct st_spec *s = st_rules_find(r, path, name, strlen(name));
 	struct st_method_info m;
 
 	if (!s)
 		return NULL;
 	st_method_of(s, &m);
 	return m.name;
+}
+
+static const char *found(struct st_rules *r, const char *name)
+{
+	return found_in(r, NULL, name);
 }
 
 static void first_match(void **state)
@@ -42,6 +47,55 @@ static void first_match(void **state)
 	assert_int_equal(r.v[2].used, 2);
 	st_rules_release(&r);
 	assert_int_equal(r.n, 0);
+	st_rules_release(&r);
+}
+
+static void of_a_file(void **state)
+{
+	struct st_err err = { 0 };
+	struct st_rules r;
+
+	(void)state;
+	st_rules_init(&r);
+	assert_int_equal(st_rules_add(&r, "d/*::w?=theirs", &err), ST_OK);
+	assert_int_equal(st_rules_add(&r, "d[1]::w=base", &err), ST_OK);
+	assert_int_equal(st_rules_add(&r, "x::y=slerp", &err), ST_OK);
+	assert_string_equal(found_in(&r, "d/m", "w1"), "theirs");
+	assert_string_equal(found_in(&r, "d/e/m", "w2"), "theirs");
+	assert_null(found_in(&r, "e/m", "w1"));
+	assert_null(found_in(&r, "d/m", "w"));
+	assert_null(found(&r, "w1"));
+	assert_string_equal(found_in(&r, "d[1]", "w"), "base"); /* the path itself, not a class */
+	assert_string_equal(found_in(&r, "d1", "w"), "base");
+	assert_string_equal(found_in(&r, "any", "x::y"), "slerp"); /* the name may have colons */
+	assert_string_equal(found(&r, "x::y"), "slerp");
+	assert_int_equal(r.v[0].used, 2);
+	st_rules_release(&r);
+}
+
+/* What a tensor is weighed by is not weighed by itself. */
+static void of_fisher(void **state)
+{
+	struct st_err err = { 0 };
+	struct st_rules r;
+
+	(void)state;
+	st_rules_init(&r);
+	assert_int_equal(st_rules_add(&r, "w*=fisher", &err), ST_OK);
+	assert_int_equal(st_rules_add(&r, "*w=linear", &err), ST_OK);
+	assert_int_equal(st_rules_default(&r, "fisher:floor=1", &err), ST_OK);
+	assert_string_equal(found_in(&r, "m", "w"), "fisher");
+	assert_int_equal(r.passed, 0);
+	assert_string_equal(found_in(&r, "d/fisher.safetensors", "w"), "linear");
+	assert_string_equal(found_in(&r, "fisher.safetensors", "w"), "linear");
+	assert_int_equal(r.passed, 2);
+	assert_null(found_in(&r, "fisher.safetensors", "w1"));
+	assert_int_equal(r.passed, 4);
+	assert_string_equal(found_in(&r, "no-fisher.safetensors", "w1"), "fisher");
+	assert_string_equal(found_in(&r, "fisher.safetensors/m", "w1"), "fisher");
+	assert_string_equal(found(&r, "w1"), "fisher");
+	assert_int_equal(r.v[0].used, 4);
+	assert_int_equal(r.v[1].used, 2);
 	st_rules_release(&r);
 }
 
@@ -102,8 +156,8 @@ static void layers(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(first_match),
-		cmocka_unit_test(refused),
+		cmocka_unit_test(first_match), cmocka_unit_test(of_a_file),
+		cmocka_unit_test(of_fisher),   cmocka_unit_test(refused),
 		cmocka_unit_test(layers),
 	};
 

@@ -278,10 +278,10 @@ static int tokens(void *arg, const struct st_operand *base, const struct st_oper
 	return ST_OK;
 }
 
-static bool rule(void *arg, const char *name, size_t len)
+static bool rule(void *arg, const struct st_fate *f)
 {
 	(void)arg;
-	return len && name[0] >= 'p' && name[0] < 't';
+	return f->len && f->name[0] >= 'p' && f->name[0] < 't';
 }
 
 static void outcomes(void **state)

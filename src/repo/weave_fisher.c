@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What method fisher weighs the tensors of a model by: of each side those of ST_FISHER_FILE, which
+ * lies beside the model in the side's own version and calls them as that does. So the versions that
+ * are merged say all that it takes to make the merge over.
+ */
+#include "repo/weave_model.h"
+
+#include "repo/fisher.h"
+
+#include <stdio.h>
+
+static bool is_fisher(const struct st_choice *c)
+{
+	const enum st_how how = c->how == ST_HOW_UNION ? c->rows : c->how;
+
+	return how == ST_HOW_METHOD && st_spec_reads_fisher(&c->spec);
+}
+
+static int label(struct st_weaving *k, size_t i, const char *path, struct st_err *e)
+{
+	char side[ST_SIDE_TEXT];
+	struct st_buf b;
+	int rc;
+
+	st_buf_init(&b, 1 << 16);
+	rc = st_buf_addf(&b, e, "'%s' of %s", path, st_weave_side_text(i, side));
+	if (rc == ST_OK)
+		k->f.fisher[i].label = st_arena_dup(&k->f.w->arena, b.p, b.len, e);
+	st_buf_release(&b);
+	return e->code;
+}
+
+static int find_names(struct st_weaving_fisher *x, struct st_err *e)
+{
+	const struct st_side *side = st_diff_side_get(x->parts.side);
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < side->n; i++)
+		rc = st_map_put(&x->names, side->t[i].name, side->t[i].name_len, i, NULL, NULL, e);
+	return rc;
+}
+
+static int open_side(struct st_weaving *k, size_t i, struct st_err *e)
+{
+	struct st_weaving_fisher *x = &k->fisher[i];
+	const char *model = k->parts[i].v[0].path;
+	const size_t len = (size_t)(st_weave_file_name(model) - model);
+	const struct st_stage_row *row =
+		st_weave_beside(&k->f.w->sides[i], model, len, ST_FISHER_FILE);
+	char side[ST_SIDE_TEXT];
+	int rc;
+
+	if (!row)
+		return st_fail(e, ST_EUSAGE,
+			       "%s has no '%.*s" ST_FISHER_FILE "', which method fisher reads: "
+			       "commit it there beside the model, or use 'strata merge-file "
+			       "--fisher'",
+			       st_weave_side_text(i, side), (int)len, model);
+	rc = label(k, i, row->path, e);
+	if (rc == ST_OK)
+		rc = st_parts_open(k->f.w->r, &row, 1, &x->parts, e);
+	if (rc == ST_OK && !x->parts.v[0].model)
+		rc = st_fail(e, ST_EUSAGE, "%s, which method fisher reads, has no tensors",
+			     k->f.fisher[i].label);
+	if (rc == ST_OK)
+		rc = find_names(x, e);
+	if (rc == ST_OK)
+		k->f.fisher[i].side = st_diff_side_get(x->parts.side);
+	return rc;
+}
+
+static int find(struct st_weaving *k, size_t i, const struct st_operand *of,
+		const struct st_operand **out, struct st_err *e)
+{
+	const struct st_fabric_fisher *f = &k->f.fisher[i];
+	int rc = f->side ? ST_OK : open_side(k, i, e);
+	uint64_t at;
+
+	if (rc != ST_OK)
+		return rc;
+	*out = st_map_get(&k->fisher[i].names, of->name, of->name_len, &at) ? &f->side->t[at] :
+									      NULL;
+	return st_fisher_fits(f->label, *out, of->name, of->name_len, of, e);
+}
+
+int st_weaving_weigh(struct st_weaving *k, struct st_thread *t, struct st_err *e)
+{
+	const size_t n = k->f.w->n;
+	int rc = ST_OK;
+
+	if (!is_fisher(&t->from))
+		return ST_OK;
+	t->info = st_arena_alloc(&k->f.w->arena, n * sizeof(*t->info), e);
+	if (!t->info)
+		return e->code;
+	for (size_t i = 0; rc == ST_OK && i < n; i++)
+		if (t->in[i])
+			rc = find(k, i, t->in[i], &t->info[i], e);
+	return rc;
+}
+
+void st_weaving_fisher_close(struct st_weaving *k)
+{
+	for (size_t i = 0; i < ST_THREE_SIDES; i++) {
+		st_parts_close(&k->fisher[i].parts);
+		st_map_release(&k->fisher[i].names);
+	}
+}
