@@ -41,6 +41,18 @@ static int find_names(struct st_weaving_fisher *x, struct st_err *e)
 	return rc;
 }
 
+/* The side changed the model, or it would have no say: its diagonal may be of other weights. */
+static void say_old(const struct st_weaving *k, size_t i, const struct st_stage_row *row)
+{
+	const struct st_weave *w = k->f.w;
+
+	if (w->t && st_weave_same(row, st_index_find(&w->base, row->path, row->path_len, NULL)))
+		st_warn(&w->r->ctx,
+			"%s is the base's, while the model changed since: see that it is of the "
+			"weights that it is used for",
+			k->f.fisher[i].label);
+}
+
 static int open_side(struct st_weaving *k, size_t i, struct st_err *e)
 {
 	struct st_weaving_fisher *x = &k->fisher[i];
@@ -67,6 +79,8 @@ static int open_side(struct st_weaving *k, size_t i, struct st_err *e)
 		rc = find_names(x, e);
 	if (rc == ST_OK)
 		k->f.fisher[i].side = st_diff_side_get(x->parts.side);
+	if (rc == ST_OK)
+		say_old(k, i, row);
 	return rc;
 }
 
