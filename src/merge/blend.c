@@ -204,13 +204,11 @@ static int check_type(const struct st_job *j, struct st_err *e)
 {
 	const struct st_method *m = j->method;
 	const enum st_dtype t = j->b->dtype;
-	const bool complex = t == ST_C32 || t == ST_C64 || t == ST_C128;
 
-	if (st_round_can(t) && (!complex || m->flags & ST_METHOD_COMPLEX) &&
-	    (complex || st_round_is_float(t) || m->flags & ST_METHOD_INTEGERS))
+	if (st_spec_takes(j->b->spec, t, true))
 		return ST_OK;
-	return st_fail(e, ST_EUSAGE, "method '%s' does not apply to %s; ours, theirs and base do",
-		       m->info.name, st_dtype_info(t)->name);
+	return st_fail(e, ST_EUSAGE, "method '%s' does not apply to %s; %sours, theirs and base do",
+		       m->info.name, st_dtype_info(t)->name, st_round_can(t) ? "linear, " : "");
 }
 
 static int check_models(const struct st_job *j, struct st_err *e)

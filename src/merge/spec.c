@@ -7,6 +7,7 @@
 #include "base/near.h"
 #include "base/real.h"
 #include "merge/method.h"
+#include "merge/round.h"
 
 #define TEXT_MAX 4096 /* of one specification */
 
@@ -297,6 +298,18 @@ int st_spec_check_models(const struct st_spec *s, size_t nmodels, struct st_err 
 				       s->method->info.name, p->n, nmodels);
 	}
 	return ST_OK;
+}
+
+bool st_spec_takes(const struct st_spec *s, enum st_dtype t, bool based)
+{
+	const struct st_method *m = s->method;
+	const bool complex = t == ST_C32 || t == ST_C64 || t == ST_C128;
+
+	if (!m->block[ST_BLEND_PORTABLE])
+		return true;
+	return (based || !m->info.needs_base) && st_round_can(t) &&
+	       (!complex || m->flags & ST_METHOD_COMPLEX) &&
+	       (complex || st_round_is_float(t) || m->flags & ST_METHOD_INTEGERS);
 }
 
 bool st_spec_reads_fisher(const struct st_spec *s)

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "tensor/dtype.h"
 
 struct st_method; /* a row of the method table */
 
@@ -78,6 +79,9 @@ bool st_spec_is_mean(const struct st_spec *s);
 bool st_spec_reads_fisher(const struct st_spec *s);
 /* Is it one for tensors of the file at path? What weighs others is nothing to be weighed by. */
 bool st_spec_applies(const struct st_spec *s, const char *path);
+/* Does the method compute with tensors of that type, if there is a base (or none)? ours, theirs and
+ * base compute nothing, and take any. */
+bool st_spec_takes(const struct st_spec *s, enum st_dtype t, bool based);
 /* ST_EUSAGE: a parameter has one value a model, and not for so many. */
 ST_MUST int st_spec_check_models(const struct st_spec *s, size_t nmodels, struct st_err *e);
 /* ST_EUSAGE: it computes with more tensors than those of the models (st_blend.extra), and not with

@@ -94,6 +94,21 @@ static int settle_one(struct st_settling *s, struct st_merge_item *it, const cha
 	return rc;
 }
 
+/* Can the method compute with what the sides have there, as far as that is known? */
+static bool computes(const struct st_settling *s, const struct st_merge_item *it)
+{
+	enum st_dtype t;
+
+	for (size_t i = 1; it->held && i <= it->nsides; i++) {
+		const char *name = it->held[i].dtype;
+
+		if (name && st_dtype_by_name(&t, name, strlen(name)) &&
+		    !st_spec_takes(&s->choice.spec, t, !st_oid_is_zero(&it->base)))
+			return false;
+	}
+	return true;
+}
+
 /* Can the item be settled so? What a glob matches besides is left as it is: of a tensor that is no
  * conflict of the vocabulary only its name says that it has rows of tokens. */
 static bool applies(const struct st_settling *s, const struct st_merge_item *it, bool exact)
@@ -110,7 +125,7 @@ static bool applies(const struct st_settling *s, const struct st_merge_item *it,
 			(kind == ST_CONFLICT_VALUES || kind == ST_CONFLICT_ADD_ADD));
 	if (s->choice.how != ST_HOW_METHOD || exact)
 		return true;
-	return it->name_len && st_conflict_blends(kind);
+	return it->name_len && st_conflict_blends(kind) && computes(s, it);
 }
 
 /* ---- what was staged by hand ---- */
@@ -194,12 +209,18 @@ static int say_spared(const char *glob, const struct st_merge_item *it, struct s
 		       glob, it->path);
 }
 
+/* Does it mean a file, of which this is a part? */
+static bool names_file_of(const char *glob, const struct st_merge_item *it)
+{
+	return it->name_len && strcmp(glob, it->path) == 0;
+}
+
 struct matched {
 	const struct st_merge_item *spared;
 	size_t hits, done;
 };
 
-/* exact: the glob means nothing else than these. */
+/* exact: the glob means nothing else than these, or all of one file. */
 static int match_items(struct st_settling *s, const char *glob, bool exact, struct matched *m,
 		       struct st_err *e)
 {
@@ -219,7 +240,7 @@ static int match_items(struct st_settling *s, const char *glob, bool exact, stru
 			rc = st_map_put(&s->spared, it->path, it->path_len, 1, NULL, NULL, e);
 			continue;
 		}
-		if (!applies(s, it, exact))
+		if (!applies(s, it, exact && !names_file_of(glob, it)))
 			continue;
 		m->done++;
 		rc = settle_one(s, it, s->said, e);

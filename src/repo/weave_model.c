@@ -221,6 +221,8 @@ static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct 
 	struct st_thread *t;
 	int rc = in ? add_thread(k, f->name, f->len, like, NULL, e) : (int)e->code;
 
+	if (rc == ST_OK && (c->how == ST_HOW_METHOD || c->rows == ST_HOW_METHOD))
+		rc = st_spec_check_models(&c->spec, k->f.w->n, e); /* not only who changed it */
 	if (rc != ST_OK)
 		return rc;
 	for (size_t i = 0; i < k->f.w->n; i++)
@@ -432,19 +434,22 @@ static int by_hand(struct st_weaving *k, const struct st_fate *f, struct st_err 
 	return i < k->f.w->n ? add_fate(k, f, f->sides[i], st_weaving_side(k, i), e) : ST_OK;
 }
 
-/* What a rule says that wants a base where there is none is left to be decided. */
+/* What a rule's method cannot compute with, as it wants a base or another type, is left to be
+ * decided. */
 static enum st_ruled ruled(const struct st_weaving *k, const struct st_fate *f)
 {
 	const struct st_spec *spec =
-		k->f.w->rules && is_baseless(f) ?
-			st_rules_find(k->f.w->rules, home_of(k, f), f->name, f->len) :
-			NULL;
+		k->f.w->rules ? st_rules_find(k->f.w->rules, home_of(k, f), f->name, f->len) : NULL;
 	struct st_method_info info = { .needs_base = false };
 
 	if (spec)
 		st_method_of(spec, &info);
-	if (info.needs_base)
+	if (info.needs_base && is_baseless(f))
 		return ST_RULED_NOT;
+	for (size_t i = 0; spec && i < k->f.w->n; i++)
+		if (f->sides[i] &&
+		    !st_spec_takes(spec, f->sides[i]->dtype, f->base && !is_baseless(f)))
+			return ST_RULED_NOT;
 	return f->outcome == ST_MERGE_BLEND ? ST_RULED_ANY : ST_RULED_SIDE;
 }
 

@@ -182,7 +182,7 @@ by_hand() {
 	match '^Merging: 4 of 8 conflicts left$' strata status
 	match '^  add/add +fisher.safetensors::a ' strata status
 	unmoved 7 "of 'fisher.safetensors': method fisher weighs others by it, and cannot join it" \
-		strata resolve fisher.safetensors --method fisher
+		strata resolve fisher.safetensors::a --method fisher
 	unmoved 7 'matches no conflict that a method can join' strata resolve 'fisher.safetensors::*' --method fisher
 	strata resolve -q fisher.safetensors --method linear:normalize=0
 	strata merge -q --continue

@@ -73,7 +73,7 @@ joins() {
 	out '1 decided, 2 left' strata resolve 'm.*' --method linear
 	rc 7 strata resolve b --method linear
 	err "'c.\*' matches no conflict that a method can join: --ours" strata resolve 'c.*' --method linear
-	rc 2 strata resolve c.json --method linear
+	rc 7 strata resolve c.json --method linear
 	strata resolve -q '*' --theirs
 	strata merge -q --continue
 	out '' strata diff side
@@ -574,6 +574,62 @@ untouched() {
 	fails sh -c 'strata cat HEAD:t | grep "<<<"'
 }
 
+# What a method cannot compute with is left to be decided: it wants a base, or another type.
+beyond() {
+	repo
+	model m.safetensors a:F32:8:1 steps:I16:4:1 gone:F32:8:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors a:F32:8:2 steps:I16:4:2 new:F32:8:2
+	strata commit -q -a -m two
+	strata switch -q side
+	model m.safetensors a:F32:8:3 steps:I16:4:3 new:F32:8:3 gone:F32:8:3
+	strata commit -q -a -m three
+	strata switch -q main
+	for t_how in '--method ties' '--rule *=ties'; do
+		rc 1 strata merge $t_how side
+		out 'delete/modify gone
+add/add new
+values steps' sh -c "strata status | sed -n 's/^  \([a-z/]*\)  *m.safetensors::\([a-z]*\).*/\1 \2/p'"
+		strata merge -q --abort
+	done
+	rc 1 strata merge -q side
+	for t_glob in '*' m.safetensors '*[aeps]'; do
+		out '1 decided, 3 left' strata resolve "$t_glob" --method ties
+	done
+	err "tensor 'new': method 'ties' needs a base" strata resolve new --method ties
+	err "method 'ties' does not apply to i16; linear, ours, theirs and base do" strata resolve m.safetensors::steps --method ties
+	rc 7 strata resolve 's*' --method ties
+	out '3 decided, 1 left' strata resolve m.safetensors --method linear
+	strata resolve -q gone --theirs
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+}
+
+# Values for each version are told for all that are merged, whoever changed the tensor.
+each_weight() {
+	repo
+	model m.safetensors a:F32:4:1 b:F32:4:1 && strata add . && strata commit -q -m one
+	strata branch s1 && strata branch s2
+	model m.safetensors a:F32:4:2 b:F32:4:1 && strata commit -q -a -m two
+	strata switch -q s1 && model m.safetensors a:F32:4:3 b:F32:4:3 && strata commit -q -a -m s1
+	strata switch -q s2 && model m.safetensors a:F32:4:1 b:F32:4:4 && strata commit -q -a -m s2
+	strata switch -q main
+	cp m.safetensors ../before
+	err "weight of method 'linear' has 2 values for 3 models" strata merge s1 s2 --method linear:weight=1/3
+	rc 1 strata merge -q s1 s2
+	err "weight of method 'linear' has 2 values for 3 models" strata resolve '*' --method linear:weight=1/3
+	cmp m.safetensors ../before
+	strata resolve -q '*' --method linear:weight=1/3/5
+	strata merge -q --continue
+	strata cat HEAD^2:m.safetensors >../s1 && strata cat HEAD^3:m.safetensors >../s2
+	cp ../before ../ours.safetensors && mv ../s1 ../s1.safetensors && mv ../s2 ../s2.safetensors
+	strata merge-file ../ours.safetensors ../s1.safetensors --method linear:weight=1/3 -o ../a.safetensors >/dev/null
+	strata merge-file ../s1.safetensors ../s2.safetensors --method linear:weight=3/5 -o ../b.safetensors >/dev/null
+	[ "$(strata cat m.safetensors::a | sha256sum)" = "$(strata cat ../a.safetensors::a | sha256sum)" ]
+	[ "$(strata cat m.safetensors::b | sha256sum)" = "$(strata cat ../b.safetensors::b | sha256sum)" ]
+}
+
 # Of three versions two add a configuration, and the third one has none: it has no say in it, unless
 # it is chosen.
 json_of_two() {
@@ -645,6 +701,8 @@ it 'metadata of any version' metadata
 it 'what is not finite' not_finite
 it 'what each version has' each_has
 it 'markers that nobody touched' untouched
+it 'what a method cannot compute with' beyond
+it 'a weight for each version' each_weight
 it 'changes of the file stay' keeps_edits
 it 'configurations that not all of three versions have' json_of_two
 it 'a text that only other versions have' text_of_others

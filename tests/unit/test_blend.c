@@ -510,9 +510,10 @@ static void integers(void **state)
 	blend_refused(&x, ST_EREFUSED,
 		      "tensor 'layers.3.w': element 3 becomes 254, which i8 cannot hold");
 	x.spec = "slerp";
-	blend_refused(&x, ST_EUSAGE,
-		      "tensor 'layers.3.w': method 'slerp' does not apply to i8; ours, theirs and "
-		      "base do");
+	blend_refused(
+		&x, ST_EUSAGE,
+		"tensor 'layers.3.w': method 'slerp' does not apply to i8; linear, ours, theirs and "
+		"base do");
 }
 
 static void wide_integers(void **state)
@@ -545,9 +546,10 @@ static void types(void **state)
 	free(out);
 	x.spec = "ties";
 	x.base = a;
-	blend_refused(&x, ST_EUSAGE,
-		      "tensor 'layers.3.w': method 'ties' does not apply to c64; ours, theirs and "
-		      "base do");
+	blend_refused(
+		&x, ST_EUSAGE,
+		"tensor 'layers.3.w': method 'ties' does not apply to c64; linear, ours, theirs and "
+		"base do");
 	x = (struct blending){ .spec = "linear",
 			       .dtype = ST_BF16,
 			       .n = 4,
