@@ -23,7 +23,9 @@
  *	weave_vocab.c	vocabularies by token
  *	weave_tokens.c	which rows of a tensor are of whose tokens
  *	weave_ids.c	the same token by its number in each version
- *	weave_agree.c	and whether what came out agrees
+ *	weave_agree.c	and whether what came out agrees:
+ *	weave_agree_files.c	the files of a tokenizer,
+ *	weave_agree_rows.c	and the rows that somebody decided about
  *	weave_told.c	and means what it says to those that load it
  *	weave_union.c	and the rows of tensors that go with them
  *	weave_row_base.c	the base of each, where several bases differ
@@ -433,6 +435,8 @@ ST_MUST int st_weave_ids_finish(struct st_weave *w, struct st_err *e);
  * by hand, is not looked at. ST_EREFUSED says what does not agree, and what to do.
  */
 ST_MUST int st_weave_agree(struct st_weave *w, const struct st_index *x, struct st_err *e);
+
+/* weave_agree_rows.c */
 /*
  * Has the tensor rows of something else than tokens? It has where it has fewer than `end`, being
  * of the model in that row; with more it may be another one, unless the model has none with fewer,
