@@ -387,7 +387,9 @@ ST_MUST int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool cha
  * same way? What holds its tokens is a matter of neither keys nor lines then. */
 ST_MUST int st_weave_tokens_clash(struct st_weave *w, const char *path, bool *clash,
 				  struct st_err *e);
-/* Do all versions have the same files right in that folder that say which token has which id? */
+/* Do two versions, or all, have the same files right in that folder that say which token has which
+ * id? */
+bool st_weave_tables_alike(const struct st_index *a, const struct st_index *b, const char *dir);
 bool st_weave_same_tables(const struct st_weave *w, const char *dir);
 /* Does the base's config.json say that there are so many rows, and some side mean other tokens? */
 ST_MUST int st_weave_token_size(struct st_weave *w, const char *path, uint64_t rows, bool *said,

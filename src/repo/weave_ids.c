@@ -111,33 +111,17 @@ static int number_one(struct st_weave *w, struct st_weave_ids *k, const struct s
 static bool is_vague(const struct st_weave *w, const char *dir)
 {
 	size_t all, n = w->bases ? st_weave_nbases(w, &all) : 0;
-	const char *name;
+	bool same = true;
 
-	for (size_t b = 1; b < n; b++)
-		for (size_t i = 0; (name = st_vocab_table(i)); i++)
-			if (!st_weave_same(st_weave_beside(st_weave_base_at(w, 0), dir, strlen(dir),
-							   name),
-					   st_weave_beside(st_weave_base_at(w, b), dir, strlen(dir),
-							   name)))
-				return true;
-	return false;
+	for (size_t b = 1; same && b < n; b++)
+		same = st_weave_tables_alike(st_weave_base_at(w, 0), st_weave_base_at(w, b), dir);
+	return !same;
 }
 
 static bool same_numbers(const struct version *a, const struct version *b)
 {
 	return a->end == b->end &&
 	       (!a->end || memcmp(a->to, b->to, (size_t)a->end * sizeof(*a->to)) == 0);
-}
-
-static bool same_tables(const struct st_index *a, const struct st_index *b, const char *dir)
-{
-	bool same = true;
-	const char *name;
-
-	for (size_t i = 0; same && (name = st_vocab_table(i)); i++)
-		same = st_weave_same(st_weave_beside(a, dir, strlen(dir), name),
-				     st_weave_beside(b, dir, strlen(dir), name));
-	return same;
 }
 
 /* Several sides that changed files of tokens, if only what is said of one, may have to choose. */
@@ -147,9 +131,10 @@ static bool may_clash(const struct st_weave *w, const char *dir)
 	bool clash = false;
 
 	for (size_t i = 0; i < w->n; i++) {
-		if (same_tables(&w->base, &w->sides[i], dir))
+		if (st_weave_tables_alike(&w->base, &w->sides[i], dir))
 			continue;
-		clash = clash || (who < w->n && !same_tables(&w->sides[who], &w->sides[i], dir));
+		clash = clash ||
+			(who < w->n && !st_weave_tables_alike(&w->sides[who], &w->sides[i], dir));
 		who = who < w->n ? who : i;
 	}
 	return clash;

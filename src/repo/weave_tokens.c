@@ -41,20 +41,6 @@ struct reading {
 	bool torn;		    /* nobody can tell which token has which id in some version */
 };
 
-static bool same_files(const struct st_index *a, const struct st_index *b, const char *dir)
-{
-	const char *name;
-
-	for (size_t i = 0; (name = st_vocab_table(i)); i++) {
-		const struct st_stage_row *x = st_weave_beside(a, dir, strlen(dir), name);
-		const struct st_stage_row *y = st_weave_beside(b, dir, strlen(dir), name);
-
-		if (!x != !y || (x && !st_oid_eq(&x->id, &y->id)))
-			return false;
-	}
-	return true;
-}
-
 /* A tokenizer that cannot be read has no tokens. *torn: its files do not agree. */
 static int read_tokens(const struct reading *k, const struct st_index *x, struct st_vocab *v,
 		       bool *torn, struct st_err *e)
@@ -182,7 +168,7 @@ static int read_all(struct reading *k, struct st_err *e)
 	for (size_t i = 0; rc == ST_OK && i < w->n; i++) {
 		bool torn = false;
 
-		if (!same_files(&w->base, &w->sides[i], k->dir))
+		if (!st_weave_tables_alike(&w->base, &w->sides[i], k->dir))
 			rc = read_tokens(k, &w->sides[i], &k->side[i], &torn, e);
 		k->torn = k->torn || torn;
 		k->other[i] = rc == ST_OK && k->side[i].n &&
@@ -194,12 +180,24 @@ static int read_all(struct reading *k, struct st_err *e)
 	return rc == ST_OK ? compare(k, e) : rc;
 }
 
+bool st_weave_tables_alike(const struct st_index *a, const struct st_index *b, const char *dir)
+{
+	const size_t len = strlen(dir);
+	bool same = true;
+	const char *name;
+
+	for (size_t i = 0; same && (name = st_vocab_table(i)); i++)
+		same = st_weave_same(st_weave_beside(a, dir, len, name),
+				     st_weave_beside(b, dir, len, name));
+	return same;
+}
+
 bool st_weave_same_tables(const struct st_weave *w, const char *dir)
 {
 	bool same = true;
 
 	for (size_t i = 0; same && i < w->n; i++)
-		same = same_files(&w->base, &w->sides[i], dir);
+		same = st_weave_tables_alike(&w->base, &w->sides[i], dir);
 	return same;
 }
 
