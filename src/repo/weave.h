@@ -199,6 +199,10 @@ ST_MUST int st_weave_file(struct st_weave *w, struct st_strand *s, struct st_err
 /* A file's bytes, which is stored, or a table of tokens that this weave made. */
 ST_MUST int st_weave_slurp(struct st_weave *w, const struct st_stage_row *row, struct st_buf *out,
 			   struct st_err *e);
+/* The same of a text that is to be looked into. *has false: row is NULL, a link, or of more than
+ * out->max bytes. */
+ST_MUST int st_weave_slurp_text(struct st_weave *w, const struct st_stage_row *row,
+				struct st_buf *out, bool *has, struct st_err *e);
 /* Is the commit one of those that are merged (its number), or the base (ST_THREE_BASE)? Then what
  * it has not it removed, and what it calls otherwise is known. */
 bool st_weave_part(const struct st_weave *w, const struct st_oid *commit, size_t *part);

@@ -340,12 +340,10 @@ static int join_lines(struct texts *x, const struct level *l, struct st_buf *out
 static int slurp(struct texts *x, const struct st_stage_row *row, struct st_buf *out,
 		 struct st_err *e)
 {
-	int rc = ST_OK;
+	bool has;
+	int rc = st_weave_slurp_text(x->w, row, out, &has, e);
 
-	x->open = row->size > x->max || row->mode == ST_MODE_LINK;
-	if (!x->open)
-		rc = st_weave_slurp(x->w, row, out, e);
-	x->open = x->open || (out->len && memchr(out->p, 0, out->len));
+	x->open = !has || (out->len && memchr(out->p, 0, out->len));
 	return rc;
 }
 

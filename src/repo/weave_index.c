@@ -512,14 +512,13 @@ int st_weave_fit_row(struct st_weave *w, const struct st_strand *s, const struct
 {
 	const struct st_weave_fit *f = w->fit;
 	struct st_buf text, out;
-	bool right;
+	bool has, right;
 	int rc = ST_OK;
 
 	st_buf_init(&text, ST_SHARD_INDEX_MAX);
 	st_buf_init(&out, 4 * ST_SHARD_INDEX_MAX);
-	if (row->mode != ST_MODE_LINK && row->size <= ST_SHARD_INDEX_MAX &&
-	    (f->u->fitted || !st_weave_by_hand(w, s->path)))
-		rc = st_weave_slurp(w, row, &text, e);
+	if (f->u->fitted || !st_weave_by_hand(w, s->path))
+		rc = st_weave_slurp_text(w, row, &text, &has, e);
 	if (rc == ST_OK && text.len)
 		rc = fit_text(w, f, row, &text, &out, &right, e);
 	w->fit = NULL;
@@ -580,18 +579,17 @@ int st_weave_index_right(struct st_weave *w, const struct st_weave_unit *u,
 {
 	struct st_weave_fit f;
 	struct st_buf text;
+	bool has = false;
 	int rc = begin(w, &f, u, e);
 
 	*right = true;
 	st_buf_init(&text, ST_SHARD_INDEX_MAX);
 	if (rc == ST_OK)
 		rc = find_files(w, &f, e);
-	if (rc == ST_OK && row->mode != ST_MODE_LINK && row->size <= ST_SHARD_INDEX_MAX &&
-	    !(u->apart && same_everywhere(w, &f))) {
-		rc = st_weave_slurp(w, row, &text, e);
-		if (rc == ST_OK)
-			rc = fit_text(w, &f, row, &text, NULL, right, e);
-	}
+	if (rc == ST_OK && !(u->apart && same_everywhere(w, &f)))
+		rc = st_weave_slurp_text(w, row, &text, &has, e);
+	if (rc == ST_OK && has)
+		rc = fit_text(w, &f, row, &text, NULL, right, e);
 	st_buf_release(&text);
 	end(w, &f);
 	return rc;

@@ -378,15 +378,13 @@ static int resize(struct st_weave *w, const char *path, struct st_buf *text, boo
 int st_weave_resized(struct st_weave *w, const struct st_strand *s, const struct st_stage_row *row,
 		     struct st_err *e)
 {
-	bool differs = false;
+	bool has, differs = false;
 	struct st_buf b;
 	int rc;
 
-	if (row->mode == ST_MODE_LINK || !row->size || row->size > MOST_CONFIG)
-		return st_weave_take(w, s, row, e);
 	st_buf_init(&b, MOST_CONFIG);
-	rc = st_weave_slurp(w, row, &b, e);
-	if (rc == ST_OK)
+	rc = st_weave_slurp_text(w, row, &b, &has, e);
+	if (rc == ST_OK && b.len)
 		rc = resize(w, s->path, &b, &differs, e);
 	if (rc == ST_OK)
 		rc = differs ? st_weave_store_text(w, s, &b, e) : st_weave_take(w, s, row, e);

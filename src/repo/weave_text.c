@@ -28,6 +28,13 @@ int st_weave_slurp(struct st_weave *w, const struct st_stage_row *row, struct st
 	return st_dfile_slurp(&f, w->r, out, e);
 }
 
+int st_weave_slurp_text(struct st_weave *w, const struct st_stage_row *row, struct st_buf *out,
+			bool *has, struct st_err *e)
+{
+	*has = row && row->mode != ST_MODE_LINK && row->size <= out->max;
+	return *has ? st_weave_slurp(w, row, out, e) : ST_OK;
+}
+
 static bool is_text(const struct st_buf *b)
 {
 	return !b->len || !memchr(b->p, 0, b->len);

@@ -224,16 +224,15 @@ static int read_sizes(struct st_weave *w, const struct st_index *x, struct st_we
 	struct st_err bad = { 0 };
 	struct st_settings s;
 	struct st_buf b;
+	bool has;
 	int rc;
 
 	row = row ? row : st_weave_beside(x, vocab_dir, strlen(vocab_dir), CONFIG);
-	if (!row || row->mode == ST_MODE_LINK || row->size > MOST_CONFIG)
-		return ST_OK;
 	st_buf_init(&b, MOST_CONFIG);
 	st_settings_init(&s);
-	rc = st_weave_slurp(w, row, &b, e);
+	rc = st_weave_slurp_text(w, row, &b, &has, e);
 	/* what is no configuration says nothing */
-	if (rc == ST_OK && st_settings_json(&s, "", b.p, b.len, &bad) == ST_OK)
+	if (rc == ST_OK && has && st_settings_json(&s, "", b.p, b.len, &bad) == ST_OK)
 		for (size_t i = 0; i < s.n; i++)
 			note_size(out, &s.v[i]);
 	st_settings_release(&s);

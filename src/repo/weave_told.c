@@ -19,22 +19,19 @@ static int load(struct st_weave *w, const struct st_stage_row *row, struct st_vo
 		struct st_err *e)
 {
 	struct st_err bad = { 0 };
+	struct st_vocab_text t;
 	struct st_buf b;
-	int rc = ST_OK;
+	bool has;
+	int rc;
 
 	*out = (struct st_vocab_loaded){ 0 };
-	if (!row || row->mode == ST_MODE_LINK || row->size > MOST)
-		return ST_OK;
 	st_buf_init(&b, MOST);
-	rc = st_weave_slurp(w, row, &b, e);
-	if (rc == ST_OK) {
-		const struct st_vocab_text t = { b.p, b.len };
-
-		rc = st_vocab_load(&t, out, &bad);
-		if (rc == ST_ENOMEM)
+	rc = st_weave_slurp_text(w, row, &b, &has, e);
+	t = (struct st_vocab_text){ b.p, b.len };
+	if (rc == ST_OK && has && st_vocab_load(&t, out, &bad) != ST_OK) {
+		*out = (struct st_vocab_loaded){ 0 };
+		if (bad.code == ST_ENOMEM)
 			*e = bad;
-		else if (rc != ST_OK)
-			*out = (struct st_vocab_loaded){ 0 };
 	}
 	st_buf_release(&b);
 	return e->code;
@@ -94,13 +91,12 @@ static int read_config(struct st_weave *w, const struct st_stage_row *row, struc
 {
 	struct st_err bad = { 0 };
 	struct st_buf b;
-	int rc = ST_OK;
+	bool has;
+	int rc;
 
-	if (!row || row->mode == ST_MODE_LINK || row->size > MOST)
-		return ST_OK;
 	st_buf_init(&b, MOST);
-	rc = st_weave_slurp(w, row, &b, e);
-	if (rc == ST_OK && st_vocab_read(v, CONFIG, b.p, b.len, &bad) != ST_OK) {
+	rc = st_weave_slurp_text(w, row, &b, &has, e);
+	if (rc == ST_OK && has && st_vocab_read(v, CONFIG, b.p, b.len, &bad) != ST_OK) {
 		st_vocab_release(v);
 		if (bad.code == ST_ENOMEM)
 			*e = bad;
