@@ -19,6 +19,7 @@ struct refs {
 	struct st_json j;
 	struct st_buf *out; /* NULL: the ids are only looked at */
 	size_t done;	    /* of the text, in out */
+	const char *one;    /* in_part: the key of the id */
 	struct st_err *e;
 };
 
@@ -123,20 +124,19 @@ static void in_other(struct refs *r, const char *key, size_t len)
 	walk(r, in_other);
 }
 
-static void in_padding(struct refs *r, const char *key, size_t len)
+/* Of one kind of object only one key is an id. */
+static void in_part(struct refs *r, const char *key, size_t len)
 {
-	if (is(key, len, "pad_id"))
+	if (is(key, len, r->one))
 		on_id(r);
 	else
 		walk(r, in_other);
 }
 
-static void in_model(struct refs *r, const char *key, size_t len)
+static void walk_part(struct refs *r, const char *one)
 {
-	if (is(key, len, "unk_id"))
-		on_id(r);
-	else
-		walk(r, in_other);
+	r->one = one;
+	walk(r, in_part);
 }
 
 static void in_tokenizer(struct refs *r, const char *key, size_t len)
@@ -144,9 +144,9 @@ static void in_tokenizer(struct refs *r, const char *key, size_t len)
 	if (is(key, len, "post_processor"))
 		walk(r, in_processor);
 	else if (is(key, len, "padding"))
-		walk(r, in_padding);
+		walk_part(r, "pad_id");
 	else if (is(key, len, "model"))
-		walk(r, in_model);
+		walk_part(r, "unk_id");
 	else
 		walk(r, in_other);
 }
@@ -209,22 +209,29 @@ static const char *last_of(const char *key, size_t *len)
 	return key + at;
 }
 
+/* Is the value of that key an id, or a list of some? */
+static bool is_id_key(bool tokenizer, const char *key, size_t len)
+{
+	static const char *const keys[] = { "pad_id", "unk_id", "ids", "sep", "cls" };
+	bool found = !tokenizer && ends(key, len, "_token_id");
+
+	for (size_t i = 0; tokenizer && !found && i < sizeof(keys) / sizeof(*keys); i++)
+		found = is(key, len, keys[i]);
+	return found;
+}
+
 int st_vocab_ids_in(const char *file, const char *key, size_t len, const struct st_vocab_text *text,
 		    const struct st_vocab_ids *fn, struct st_err *e)
 {
 	struct refs r = { .fn = *fn, .e = e };
 	const bool tokenizer = strcmp(file, "tokenizer.json") == 0;
+	const bool object = text->len && *(const char *)text->p == '{';
 	const char *last = last_of(key, &len);
 
 	begin(&r, text);
-	if (text->len && *(const char *)text->p == '{')
-		walk(&r, !tokenizer		  ? in_config :
-			 is(last, len, "padding") ? in_padding :
-						    in_processor);
-	else if (tokenizer ? is(last, len, "pad_id") || is(last, len, "unk_id") ||
-				     is(last, len, "ids") || is(last, len, "sep") ||
-				     is(last, len, "cls") :
-			     ends(last, len, "_token_id"))
+	if (object && tokenizer && is(last, len, "padding"))
+		walk_part(&r, "pad_id");
+	else if (!object && is_id_key(tokenizer, last, len))
 		on_ids(&r);
 	else
 		walk(&r, tokenizer ? in_processor : in_config);
