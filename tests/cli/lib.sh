@@ -81,8 +81,11 @@ skip_all() { # reason
 	exit 0
 }
 
-# A repository with main and side, as three commands make base, ours and theirs.
+# A repository with main and side, as three commands make base, ours and theirs; instead of the one
+# that the case is in.
 forked() { # base ours theirs
+	[ ! -d .strata ] || cd ..
+	rm -rf repo
 	repo
 	eval "$1"
 	strata add . && strata commit -q -m one
@@ -210,6 +213,27 @@ two_versions() { # a repository with v1 and v2 of file a, and their short ids in
 	strata commit -q -a -m two
 	id1=$(strata log --oneline v1 | cut -d' ' -f2)
 	id2=$(strata log --oneline -1 | cut -d' ' -f2)
+}
+
+refuses() { # as err, with the status that says so; and nothing of a merge is changed
+	strata status >"$t_tmp/before"
+	err "$@"
+	[ "$t_rc" -eq 7 ]
+	out "$(cat "$t_tmp/before")" strata status
+}
+
+ends() { # how all conflicts of a merge are decided, which is made, and done over
+	strata resolve -q '*' "$@"
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	out '' strata status -s
+	strata fsck -q --full
+}
+
+same_row() { # revision FILE::TENSOR row, and of another one: 16 bytes each
+	strata cat "$1:$2" | tail -c +$(($3 * 16 + 1)) | head -c 16 >"$t_tmp/row.a"
+	strata cat "$4:$5" | tail -c +$(($6 * 16 + 1)) | head -c 16 >"$t_tmp/row.b"
+	cmp "$t_tmp/row.a" "$t_tmp/row.b"
 }
 
 model() { # FILE NAME:DTYPE:DIM,DIM[:SEED]... [--meta KEY=VALUE] [--seed N]

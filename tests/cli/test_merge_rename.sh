@@ -5,13 +5,7 @@
 
 # three lists NAME=TEXT...: before, ours, theirs
 branches() {
-	rm -rf repo && strata init -q repo && cd repo || return 1
-	write $1 && strata commit -q -m base
-	strata branch side
-	write $2 && strata commit -q -m ours
-	strata switch -q side
-	write $3 && strata commit -q -m theirs
-	strata switch -q main
+	forked "write $1" "write $2" "write $3"
 }
 
 write() {
@@ -34,16 +28,16 @@ made_anew() {
 	strata merge -q side
 	is a=2 b=1
 	strata merge -q --replay HEAD
-	cd .. && branches 'a=1' 'b=1 a=2' 'b=1'
+	branches 'a=1' 'b=1 a=2' 'b=1'
 	strata merge -q side
 	is a=2 b=1
 	strata merge -q --replay HEAD
 	# each its own
-	cd .. && branches 'a=1' 'b=1 a=2' 'b=1 a=3'
+	branches 'a=1' 'b=1 a=2' 'b=1 a=3'
 	rc 1 strata merge -q side
 	# ours has a, theirs has a: nobody is known to have renamed anything
 	out '["text", "a"]' conflicts
-	cd .. && branches 'a=1 c=5' 'b=1 c=5' 'b=1 a=2 c=6'
+	branches 'a=1 c=5' 'b=1 c=5' 'b=1 a=2 c=6'
 	strata merge -q side
 	is a=2 b=1 c=6
 	strata fsck --full
@@ -73,7 +67,7 @@ one_name() {
 	settles 'c --from side' a=1 c=2
 	settles '* --from main' b=2 c=1
 	settles 'c --from v1' a=1 b=2
-	cd .. && branches 'a=1 b=2' 'a=1 c=2' 'c=1 b=2'
+	branches 'a=1 b=2' 'a=1 c=2' 'c=1 b=2'
 	settles 'c --ours' a=1 c=2
 	settles 'c --theirs' b=2 c=1
 	# each as often as one likes, and back
@@ -91,10 +85,10 @@ one_name() {
 	is a=1 c=2
 	out '' strata status -s
 	# a copy is no clash
-	cd .. && branches 'a=1' 'b=1' 'a=1 b=1'
+	branches 'a=1' 'b=1' 'a=1 b=1'
 	strata merge -q side
 	is b=1
-	cd .. && branches 'a=1' 'a=1 b=1' 'b=1'
+	branches 'a=1' 'a=1 b=1' 'b=1'
 	strata merge -q side
 	is b=1
 	strata fsck --full
@@ -111,7 +105,7 @@ name_of_new() {
 	settles 'b --ours' b=1
 	settles 'b --theirs' a=1 b=2
 	settles 'b --base' a=1
-	cd .. && branches 'a=1' 'a=1 b=2' 'b=1'
+	branches 'a=1' 'a=1 b=2' 'b=1'
 	rc 1 strata merge -q side
 	is a=1 b=2
 	strata merge -q --abort
@@ -119,7 +113,7 @@ name_of_new() {
 	settles 'b --theirs' b=1
 	settles 'b --base' a=1
 	# perhaps the same one, changed
-	cd .. && branches 'a=1' 'b=1' 'b=2'
+	branches 'a=1' 'b=1' 'b=2'
 	settles 'b --ours' b=1
 	settles 'b --theirs' b=2
 	settles 'b --base' a=1
@@ -145,11 +139,11 @@ name_and_change() {
 	is a=3 b=2 c=1
 	strata merge -q --replay HEAD
 	# both
-	cd .. && branches 'a=1 b=2' 'c=1 b=4' 'a=3 c=2'
+	branches 'a=1 b=2' 'c=1 b=4' 'a=3 c=2'
 	settles '* --ours' b=4 c=1
 	settles '* --theirs' a=3 c=2
 	settles '* --base' a=1 b=2
-	cd .. && branches 'a=1' 'b=1' 'a=3 b=2'
+	branches 'a=1' 'b=1' 'a=3 b=2'
 	rc 1 strata merge -q side
 	out '["delete/modify", "a"]
 ["add/add", "b"]' conflicts
@@ -157,7 +151,7 @@ name_and_change() {
 	settles '* --theirs' a=3 b=2
 	settles '* --ours' b=1
 	# renamed otherwise there
-	cd .. && branches 'a=1 b=2' 'c=1 b=2' 'd=1 c=2'
+	branches 'a=1 b=2' 'c=1 b=2' 'd=1 c=2'
 	settles '* --ours' b=2 c=1
 	settles '* --theirs' c=2 d=1
 	settles '* --base' a=1 b=2
@@ -166,18 +160,10 @@ name_and_change() {
 
 # Nothing of two files that got one name is joined, be it a model or a configuration.
 name_of_models() {
-	strata init -q repo && cd repo
-	model a.safetensors w:F32:4:1 a:F32:2:1
-	model b.safetensors w:F32:4:2 b:F32:2:2
-	echo '{"a": 1}' >a.json
-	echo '{"b": 1}' >b.json
-	echo 0 >zero
-	strata add -A && strata commit -q -m base
-	strata branch side
-	strata mv a.safetensors c.safetensors && strata mv a.json c.json && strata commit -q -m ours
-	strata switch -q side
-	strata mv b.safetensors c.safetensors && strata mv b.json c.json && strata commit -q -m theirs
-	strata switch -q main
+	forked 'model a.safetensors w:F32:4:1 a:F32:2:1; echo "{\"a\": 1}" >a.json
+		model b.safetensors w:F32:4:2 b:F32:2:2; echo "{\"b\": 1}" >b.json; echo 0 >zero' \
+		'strata mv a.safetensors c.safetensors; strata mv a.json c.json' \
+		'strata mv b.safetensors c.safetensors; strata mv b.json c.json'
 	for t_way in --ours --theirs; do
 		rc 1 strata merge -q --method linear side
 		out '["add/add", "c.json"]
@@ -255,7 +241,7 @@ name_elsewhere() {
 	is b=2 c=1
 	strata merge -q --abort
 	# a directory in its place
-	cd .. && branches 'a=1 b=2' 'c=1 b=2' 'a=1 c=2'
+	branches 'a=1 b=2' 'c=1 b=2' 'a=1 c=2'
 	mkdir a && echo x >a/x && strata add a && strata commit -q -m directory
 	rc 1 strata merge -q side
 	rc 7 strata resolve c --theirs
@@ -282,7 +268,7 @@ name_of_three() {
 		strata undo -q
 	done
 	# of two that others made, of which one is still here
-	cd .. && branches 'a=1' 'a=1 new=5' 'c=1'
+	branches 'a=1' 'a=1 new=5' 'c=1'
 	strata switch -q -c other v1
 	write c=3 && strata commit -q -m other
 	strata switch -q main
@@ -299,13 +285,7 @@ name_of_three() {
 
 # A file that a side moved to where another one has a file, or to what it has as a directory
 moved_to_clash() {
-	rm -rf repo && strata init -q repo && cd repo
-	write a=1 b=2 && strata commit -q -m base
-	strata branch side
-	write a=1 b=2 c=9 && strata commit -q -m ours
-	strata switch -q side
-	rm b && mkdir c && mv a c/y && echo 2 >b && strata add -A && strata commit -q -m theirs
-	strata switch -q main
+	forked 'write a=1 b=2' 'write a=1 b=2 c=9' 'mkdir c; mv a c/y'
 	rc 1 strata merge -q side
 	out '["file/directory", "c"]' conflicts
 	is a=1 b=2 c=9
@@ -348,13 +328,7 @@ moved_to_clash() {
 	strata merge -q --continue
 	strata merge -q --replay HEAD
 	# the file is what was moved
-	cd .. && rm -rf repo && strata init -q repo && cd repo
-	write a=1 b=2 && strata commit -q -m base
-	strata branch side
-	write c=1 b=2 && strata commit -q -m ours
-	strata switch -q side
-	mkdir c && echo 3 >c/y && strata add -A && strata commit -q -m theirs
-	strata switch -q main
+	forked 'write a=1 b=2' 'write c=1 b=2' 'mkdir c; echo 3 >c/y'
 	rc 1 strata merge -q side
 	is b=2 c=1
 	strata resolve -q c --theirs
@@ -371,13 +345,7 @@ moved_to_clash() {
 
 # The same of tensors: lists of TENSOR=SEED
 tensor_branches() { # before, ours, theirs
-	rm -rf repo && strata init -q repo && cd repo || return 1
-	put $1 && strata commit -q -m base
-	strata branch side
-	put $2 && strata commit -q -m ours
-	strata switch -q side
-	put $3 && strata commit -q -m theirs
-	strata switch -q main
+	forked "put $1" "put $2" "put $3"
 }
 
 put() {
@@ -465,16 +433,16 @@ tensor_names() {
 	has b=2 c=1
 	strata merge -q --abort
 	# what was changed besides
-	cd .. && tensor_branches 'a=1 b=2' 'c=1 b=4' 'a=3 c=2'
+	tensor_branches 'a=1 b=2' 'c=1 b=4' 'a=3 c=2'
 	tensor_settles '* --ours' b=4 c=1
 	tensor_settles '* --theirs' a=3 c=2
 	tensor_settles '* --base' a=1 b=2
 	# and one that came
-	cd .. && tensor_branches 'a=1' 'b=1' 'a=1 b=2'
+	tensor_branches 'a=1' 'b=1' 'a=1 b=2'
 	tensor_settles '* --ours' b=1
 	tensor_settles '* --theirs' a=1 b=2
 	tensor_settles '* --base' a=1
-	cd .. && tensor_branches 'a=1' 'a=1 b=1' 'b=1'
+	tensor_branches 'a=1' 'a=1 b=1' 'b=1'
 	strata merge -q side
 	has b=1
 	strata fsck --full
@@ -482,13 +450,7 @@ tensor_names() {
 
 # Where the model is in shards, the names are of several files.
 tensor_names_in_shards() {
-	strata init -q repo && cd repo
-	shards a:1 b:2 && strata add -A && strata commit -q -m base
-	strata branch side
-	shards c:1 b:2 && strata add -A && strata commit -q -m ours
-	strata switch -q side
-	shards a:1 c:2 && strata add -A && strata commit -q -m theirs
-	strata switch -q main
+	forked 'shards a:1 b:2' 'shards c:1 b:2' 'shards a:1 c:2'
 	for t_x in '--ours HEAD^1' '--theirs HEAD^2' '--base v1'; do
 		rc 1 strata merge -q side
 		out '' strata status -s
@@ -592,7 +554,7 @@ renamed_or_gone() {
 	settles 'u --base' t=1
 	settles 'u --from side' ''
 	settles 'u --from v1' t=1
-	cd .. && branches 't=1' '' 'v=1'
+	branches 't=1' '' 'v=1'
 	settles 'v --ours' ''
 	settles 'v --theirs' v=1
 	settles 'v --base' t=1
@@ -617,7 +579,7 @@ other_versions() {
 	match '1 of 1 conflict left' strata status
 	strata merge -q --abort
 	# of other conflicts too
-	cd .. && branches 't=1' 't=2' 't=3'
+	branches 't=1' 't=2' 't=3'
 	strata switch -q -c other v1
 	write x=1 && strata commit -q -m none
 	strata switch -q main
@@ -689,7 +651,7 @@ name_taken() {
 	[ "$(cat v/f)" = x ] && [ "$(cat t)" = 1 ] && [ ! -e u ]
 	strata merge -q --replay HEAD
 	# moved into a directory of its own name, in which there is more
-	cd .. && branches 't=1' '' 'v=1'
+	branches 't=1' '' 'v=1'
 	mkdir t && echo 1 >t/a && echo b >t/b && strata add t && strata commit -q -m directory
 	rc 1 strata merge -q side
 	rc 7 strata resolve t/a --base
@@ -705,7 +667,7 @@ name_taken() {
 	is_tree t/b v
 	strata merge -q --replay HEAD
 	# and below a file
-	cd .. && branches 't=1' 'u=1 d=2' ''
+	branches 't=1' 'u=1 d=2' ''
 	strata switch -q side
 	mkdir d && echo 1 >d/v && strata add d && strata commit -q -m directory
 	strata switch -q main

@@ -7,16 +7,8 @@
 # main, and side, have an embedding of these rows and seeds; the base has 10 rows of seed 1. Rows
 # of one seed begin alike, however many there are.
 grown() {
-	repo
-	model m.safetensors emb:F32:10,4:1 w:F32:4,4:1
-	strata add . && strata commit -q -m one
-	strata branch side
-	model m.safetensors emb:F32:"$1" w:F32:4,4:1
-	strata commit -q -a -m two
-	strata switch -q side
-	model m.safetensors emb:F32:"$2" w:F32:4,4:2
-	strata commit -q -a -m three
-	strata switch -q main
+	forked 'model m.safetensors emb:F32:10,4:1 w:F32:4,4:1' \
+		"model m.safetensors emb:F32:$1 w:F32:4,4:1" "model m.safetensors emb:F32:$2 w:F32:4,4:2"
 }
 
 rows() { # file rows: of the embedding, 16 bytes a row
@@ -91,8 +83,6 @@ both_grew() { # rows that both sides appended are not joined by a rule, being of
 }
 
 grown_more() {
-	cd ..
-	rm -rf repo
 	grown 12,4:2 13,4:3
 	rc 1 strata merge -q side --method linear
 	# of the rows that all have
@@ -123,29 +113,14 @@ tokenizer() { # pad_token_id (or -) rows token...
 }
 
 both() { # rows and tokens: ours, then theirs
-	repo
-	tokenizer - 10
-	model m.safetensors emb:F32:10,4:1 head:F32:10,4:1 w:F32:4,4:1
-	strata add . && strata commit -q -m one
-	strata branch side
-	tokenizer - $1
-	model m.safetensors emb:F32:"${1%% *}",4:1 head:F32:"${1%% *}",4:2 w:F32:4,4:1
-	strata commit -q -a -m two
-	strata switch -q side
-	tokenizer $2
-	model m.safetensors emb:F32:"$3",4:3 head:F32:"$3",4:3 w:F32:4,4:2
-	strata commit -q -a -m three
-	strata switch -q main
-}
-
-row() { # revision tensor number
-	strata cat "$1:m.safetensors::$2" | tail -c +$(($3 * 16 + 1)) | head -c 16 >../row."$4"
+	forked 'tokenizer - 10; model m.safetensors emb:F32:10,4:1 head:F32:10,4:1 w:F32:4,4:1' \
+		"tokenizer - $1
+		model m.safetensors emb:F32:${1%% *},4:1 head:F32:${1%% *},4:2 w:F32:4,4:1" \
+		"tokenizer $2; model m.safetensors emb:F32:$3,4:3 head:F32:$3,4:3 w:F32:4,4:2"
 }
 
 same() { # tensor row, revision row
-	row HEAD "$1" "$2" a
-	row "$3" "$1" "$4" b
-	cmp ../row.a ../row.b
+	same_row HEAD "m.safetensors::$1" "$2" "$3" "m.safetensors::$1" "$4"
 }
 
 union() {
@@ -213,8 +188,6 @@ union_refused() {
 	err "no tokenizer.json, vocab.json or vocab.txt beside 'm.safetensors'" \
 		strata resolve emb --vocab union
 	strata merge -q --abort
-	cd ..
-	rm -rf repo
 	both '11 A' '- 11 B C D' 11 # fewer rows than tokens
 	rc 1 strata merge -q side
 	err 'has 11 and 11 rows, the vocabularies 11 and 13 tokens' strata resolve emb --vocab union
@@ -252,19 +225,9 @@ decided_anew() {
 
 # Rows that were added, but none of tokens.
 positions() {
-	repo
-	tokenizer - 10
-	model m.safetensors emb:F32:10,4:1 pos:F32:5,4:1
-	strata add . && strata commit -q -m one
-	strata branch side
-	tokenizer - 11 A
-	model m.safetensors emb:F32:11,4:1 pos:F32:6,4:1
-	strata commit -q -a -m two
-	strata switch -q side
-	tokenizer - 12 B C
-	model m.safetensors emb:F32:12,4:3 pos:F32:7,4:3
-	strata commit -q -a -m three
-	strata switch -q main
+	forked 'tokenizer - 10; model m.safetensors emb:F32:10,4:1 pos:F32:5,4:1' \
+		'tokenizer - 11 A; model m.safetensors emb:F32:11,4:1 pos:F32:6,4:1' \
+		'tokenizer - 12 B C; model m.safetensors emb:F32:12,4:3 pos:F32:7,4:3'
 	rc 1 strata merge -q side
 	strata resolve -q pos --theirs
 	strata resolve -q emb --vocab union
@@ -274,24 +237,16 @@ positions() {
 	strata merge -q --replay HEAD
 }
 
-# main and side have 16 rows, padding included: base t0..t9. Tokens of each.
-padded() {
-	repo
-	tokenizer - 16
-	model m.safetensors emb:F32:16,4:1 head:F32:16,4:1 w:F32:16,4:1 v:F32:20,4:1
-	[ "$3" ] || rm config.json
-	strata add . && strata commit -q -m one
-	strata branch side
-	tokenizer - 16 $1
-	model m.safetensors emb:F32:16,4:2 head:F32:16,4:2 w:F32:16,4:1 v:F32:20,4:2
-	[ "$3" ] || rm config.json
-	strata commit -q -a -m two
-	strata switch -q side
-	tokenizer - 16 $2
-	model m.safetensors emb:F32:16,4:3 head:F32:16,4:1 w:F32:16,4:1 v:F32:20,4:3
-	[ "$3" ] || rm config.json
-	strata commit -q -a -m three
-	strata switch -q main
+# main and side have 16 rows, padding included: base t0..t9.
+padded() { # tokens of ours, and of theirs; whether they have a config.json
+	t_drop=
+	[ "$3" ] || t_drop='rm config.json'
+	forked "tokenizer - 16; $t_drop
+		model m.safetensors emb:F32:16,4:1 head:F32:16,4:1 w:F32:16,4:1 v:F32:20,4:1" \
+		"tokenizer - 16 $1; $t_drop
+		model m.safetensors emb:F32:16,4:2 head:F32:16,4:2 w:F32:16,4:1 v:F32:20,4:2" \
+		"tokenizer - 16 $2; $t_drop
+		model m.safetensors emb:F32:16,4:3 head:F32:16,4:1 w:F32:16,4:1 v:F32:20,4:3"
 }
 
 # Tokens that both sides added where the rows were there: no method makes one row of two tokens.
@@ -362,7 +317,6 @@ padding_in_doubt() {
 	match '^  vocabulary +m.safetensors::emb ' strata status
 	match '^  vocabulary +m.safetensors::v ' strata status
 	strata merge -q --abort
-	cd .. && rm -rf repo
 	padded 'A B' 'C A' ''
 	rc 1 strata merge -q side --method linear
 	match '^  vocabulary +m.safetensors::v ' strata status
@@ -396,18 +350,8 @@ padding_overflows() {
 
 # Ours did not train its tokens' rows, theirs did.
 padding_untrained() {
-	repo
-	tokenizer - 16
-	model m.safetensors emb:F32:16,4:1
-	strata add . && strata commit -q -m one
-	strata branch side
-	tokenizer - 16 A
-	strata commit -q -a -m two
-	strata switch -q side
-	tokenizer - 16 B
-	model m.safetensors emb:F32:16,4:3
-	strata commit -q -a -m three
-	strata switch -q main
+	forked 'tokenizer - 16; model m.safetensors emb:F32:16,4:1' 'tokenizer - 16 A' \
+		'tokenizer - 16 B; model m.safetensors emb:F32:16,4:3'
 	rc 1 strata merge -q side
 	match '^  vocabulary +m.safetensors::emb ' strata status
 	strata resolve -q emb --vocab union
@@ -457,20 +401,9 @@ staged() {
 }
 
 lines() { # a token a line, in a folder above the model's
-	repo
-	mkdir model
-	seq 10 | sed s/^/t/ >vocab.txt
-	model model/m.safetensors emb:F32:10,4:1
-	strata add . && strata commit -q -m one
-	strata branch side
-	echo A >>vocab.txt
-	model model/m.safetensors emb:F32:11,4:1
-	strata commit -q -a -m two
-	strata switch -q side
-	printf 'B\nA\n' >>vocab.txt
-	model model/m.safetensors emb:F32:12,4:2
-	strata commit -q -a -m three
-	strata switch -q main
+	forked 'mkdir model; tokens 10 >vocab.txt; model model/m.safetensors emb:F32:10,4:1' \
+		'echo A >>vocab.txt; model model/m.safetensors emb:F32:11,4:1' \
+		'printf "B\nA\n" >>vocab.txt; model model/m.safetensors emb:F32:12,4:2'
 	rc 1 strata merge -q side
 	match '^  vocabulary +vocab.txt( |$)' strata status
 	strata resolve -q 'model/*' --vocab union
@@ -487,13 +420,6 @@ tokens() { # number, then more tokens: t0, t1, ..., a line each
 	[ $# -eq 0 ] || printf '%s\n' "$@"
 }
 
-ends() { # the merge, joined
-	strata resolve -q '*' --vocab union
-	strata merge -q --continue
-	strata merge -q --replay HEAD
-	out '' strata status -s
-}
-
 # The two files of BERT's tokenizer in Python; rows there were before.
 lines_and_added() {
 	forked 'tokens 10 >vocab.txt; echo "{}" >added_tokens.json; model m.safetensors emb:F32:16,4:1' \
@@ -501,7 +427,7 @@ lines_and_added() {
 		'echo "{\"B\": 10}" >added_tokens.json; model m.safetensors emb:F32:16,4:3'
 	rc 1 strata merge -q side --method linear
 	match '^  vocabulary +m.safetensors::emb ' strata status
-	ends
+	ends --vocab union
 	out '{"A": 10,"B": 11}' cat added_tokens.json
 	same emb 10 HEAD^1 10
 	same emb 11 HEAD^2 10
@@ -513,7 +439,7 @@ lines_twice() { # what ours has behind A: lines that are rows, too; and how many
 		"tokens 10 A $1 >vocab.txt; model m.safetensors emb:F32:$2,4:1" \
 		'tokens 10 B >vocab.txt; model m.safetensors emb:F32:11,4:3'
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	out 'B' sed -n "$(($2 + 1))p" vocab.txt
 	same emb 11 HEAD^1 11
 	same emb "$2" HEAD^2 10
@@ -540,7 +466,7 @@ lines_apart() {
 		'{ tokens 3; echo B; tokens 10 | tail -n 7; } >vocab.txt; model m.safetensors emb:F32:11,4:3'
 	rc 1 strata merge -q side
 	match '^  vocabulary +vocab.txt( |$)' strata status
-	ends
+	ends --vocab union
 	out "$(tokens 10 A B)" cat vocab.txt
 	same emb 10 HEAD^1 10
 	same emb 11 HEAD^2 3
@@ -569,7 +495,7 @@ lists_apart() { # base, ours, theirs; the conflicts; the file with theirs's list
 	strata resolve -q "${4%% *}" --ours
 	rc 7 strata resolve "${4##* }" --theirs
 	grep -q 'id 4' "$t_tmp/err"
-	ends
+	ends --vocab union
 	out "$6" cat "$5"
 }
 
@@ -605,10 +531,8 @@ kinds_apart() {
 		'tokens 4 A >vocab.txt; model m.safetensors emb:F32:8,4:2' \
 		"table tokenizer.json '$base_b'; model m.safetensors emb:F32:8,4:3"
 	rc 1 strata merge -q side
-	strata status >../before
-	rc 7 strata resolve '*' --vocab union
-	grep -q 'tokenizer.json and vocab.txt do not agree: token "B" has the id 4' "$t_tmp/err"
-	out "$(cat ../before)" strata status
+	refuses 'tokenizer.json and vocab.txt do not agree: token "B" has the id 4' \
+		strata resolve '*' --vocab union
 	strata resolve -q '*' --theirs
 	strata merge -q --continue
 	out '' strata diff HEAD^2 HEAD -- m.safetensors tokenizer.json vocab.txt
@@ -633,7 +557,7 @@ other_numbers() { # ours theirs, who renumbered and who did not
 	grep -q 'would have the rows of' "$t_tmp/err"
 	out '' strata status -s
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	[ "$(grep -c '"B": 1' tokenizer.json)" -eq 1 ] || grep -q '"B": 4' tokenizer.json
 	strata undo -q
 	# a tokenizer of one's own is one's own
@@ -661,7 +585,7 @@ removed() {
 		"table tokenizer.json '{\"t0\": 0, \"t2\": 1, \"t3\": 2}'; model m.safetensors emb:F32:3,4:1" \
 		'model m.safetensors emb:F32:4,4:2'
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	out '{"model": {"vocab": {"t0": 0, "t2": 1, "t3": 2,"t1": 3}}, "added_tokens": []}' cat tokenizer.json
 	same emb 3 HEAD^2 1
 	strata undo -q
@@ -736,17 +660,14 @@ untouched() {
 	rc 1 strata merge -q side
 	match '^  vocabulary +n.safetensors::emb( |$)' strata status
 	fails sh -c 'strata status | grep :w'
-	ends
+	ends --vocab union
 	for i in 0 3 4 6 7; do
 		same head $i HEAD^1 $i
 	done
 	same head 5 HEAD^2 4
 	same emb 5 HEAD^2 4
-	row() {
-		strata cat "$1:n.safetensors::$2" | tail -c +$(($3 * 16 + 1)) | head -c 16 >../row."$4"
-	}
-	same emb 5 HEAD^2 4
-	same emb 6 HEAD^1 6
+	same_row HEAD n.safetensors::emb 5 HEAD^2 n.safetensors::emb 4
+	same_row HEAD n.safetensors::emb 6 HEAD^1 n.safetensors::emb 6
 }
 
 # One side has another kind of file besides, of the same tokens; the other one's new token would not
@@ -778,7 +699,7 @@ kind_that_came() { # ours theirs
 	done
 	strata switch -q main
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	grep -q B vocab.txt
 	grep -q B tokenizer.json
 }
@@ -806,7 +727,7 @@ merges_twice() {
 		model m.safetensors emb:F32:5,4:3"
 	rc 1 strata merge -q side
 	match '^  vocabulary +tokenizer.json::model.merges( |$)' strata status
-	ends
+	ends --vocab union
 	grep -F '"merges": ["a b", "Ġ c", "e f","g h"]' tokenizer.json
 }
 
@@ -856,7 +777,7 @@ id_of_all() {
 	rc 1 strata merge -q side
 	fails sh -c 'strata status | grep config.json::'
 	out '{"n":2,"pad_token_id":1}' cat config.json
-	ends
+	ends --vocab union
 	pad 1
 }
 

@@ -20,12 +20,6 @@ version() { # tokens [added tokens...]
 	model m.safetensors emb:F32:"${rows:-$(echo $1 | wc -w)}",4:${seed:-1}
 }
 
-refuses() { # message, then a command: it changes nothing
-	strata status >../before
-	err "$@"
-	out "$(cat ../before)" strata status
-}
-
 old='t0 t1 t2 t3'
 
 # ---- added tokens, whose ids the library does not read ----
@@ -49,30 +43,24 @@ misloads() { # ours's tokens, theirs's, the token; how else
 	rc 1 strata merge -q side
 	refuses "tokenizer.json would say that the added token \"$4\" is $5, but the tokenizers library, which numbers added tokens behind model.vocab itself, would load it as $6: decide all of the tokenizer" \
 		strata resolve '*' --vocab union
-	strata resolve -q '*' --theirs
-	strata merge -q --continue
+	ends --theirs
 	out '' strata diff HEAD^2 HEAD
 	loads
-	strata merge -q --replay HEAD
 }
 
 reloads() { # base ours theirs
 	forked "version $1" "version $2" "seed=2; version $3"
 	rc 1 strata merge -q side
-	strata resolve -q '*' --vocab union
-	strata merge -q --continue
+	ends --vocab union
 	loads
-	strata merge -q --replay HEAD
 }
 
 # A file that says other ids than it is loaded with on a side already is nobody's fault here.
 lives_with() {
 	forked "version '$old'" "version '$old - - A' A" "seed=2; version '$old B'"
 	rc 1 strata merge -q side
-	strata resolve -q '*' --vocab union
-	strata merge -q --continue
+	ends --vocab union
 	fails loads
-	strata merge -q --replay HEAD
 }
 
 # What was staged is not looked at.
@@ -107,17 +95,15 @@ from_side() {
 	strata merge -q --replay HEAD
 }
 
+past() { # tokens: of a version before the base
+	version "$1"
+	strata add . && strata commit -q -m past
+}
+
 # So is any other version, whatever the tensor is in conflict about.
 from_past() { # ours theirs: after a version with t1 and t2 exchanged, and one with a token less
-	repo
-	seed=7 version "$swapped" && strata add . && strata commit -q -m swapped
-	seed=8 version "$old" && strata add . && strata commit -q -m less
-	eval "seed=1; version '$old L'" && strata add . && strata commit -q -m one
-	strata branch side
-	eval "seed=2; $1" && strata commit -q -a -m two
-	strata switch -q side
-	eval "seed=3; $2" && strata commit -q -a -m three
-	strata switch -q main
+	forked "seed=7; past '$swapped'; seed=8; past '$old'; seed=1; version '$old L'" \
+		"seed=2; $1" "seed=3; $2"
 	rc 1 strata merge -q side
 	[ $# -eq 2 ] || strata resolve -q 'tokenizer*' --ours
 	refuses 'tensor "emb" of '"'m.safetensors' would have the rows of the version of --from, where token \"t1\" is 2, but tokenizer.json has \"t1\" as 1" \
@@ -133,14 +119,7 @@ from_past() { # ours theirs: after a version with t1 and t2 exchanged, and one w
 
 # A model that is taken as a whole.
 from_whole() {
-	repo
-	version "$swapped" && strata add . && strata commit -q -m swapped
-	version "$old" && strata add . && strata commit -q -m one
-	strata branch side
-	seed=2 version "$old" && strata commit -q -a -m two
-	strata switch -q side
-	strata rm -q m.safetensors && strata commit -q -m three
-	strata switch -q main
+	forked "past '$swapped'; version '$old'" "seed=2; version '$old'" 'strata rm -q m.safetensors'
 	rc 1 strata merge -q side
 	match '^  delete/modify +m.safetensors( |$)' strata status
 	refuses "'m.safetensors' would have the rows of the version of --from, where token \"t1\" is 2, but tokenizer.json has \"t1\" as 1" \

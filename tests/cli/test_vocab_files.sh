@@ -19,21 +19,8 @@ says() { # tokens: as the tokenizer has them
 	cmp ../said tokenizer.json
 }
 
-row() { # revision file tensor number
-	strata cat "$1:$2::$3" | tail -c +$(($4 * 16 + 1)) | head -c 16
-}
-
 same() { # file row, revision file row; of the embedding
-	row HEAD "$1" emb "$2" >../row.got
-	row "$3" "$4" emb "$5" >../row.want
-	cmp ../row.got ../row.want
-}
-
-ends() { # the merge, joined
-	strata resolve -q '*' --vocab union
-	strata merge -q --continue
-	strata merge -q --replay HEAD
-	strata fsck -q --full
+	same_row HEAD "$1::emb" "$2" "$3" "$4::emb" "$5"
 }
 
 # ---- files as wholes ----
@@ -45,10 +32,8 @@ whole() { # what ours and theirs do with the model, and the conflict
 	rc 1 strata merge -q side
 	match "^  $3" strata status
 	strata resolve -q tokenizer.json --ours
-	strata status >../before
-	err "m.safetensors' would have the rows of theirs, where token \"B\" is 4, but tokenizer.json has \"A\" as 4" \
+	refuses "m.safetensors' would have the rows of theirs, where token \"B\" is 4, but tokenizer.json has \"A\" as 4" \
 		strata resolve m.safetensors --theirs
-	out "$(cat ../before)" strata status
 	strata resolve -q tokenizer.json --vocab union
 	rc 7 strata resolve m.safetensors --theirs
 	strata resolve -q '*' --theirs
@@ -86,11 +71,9 @@ bereft() {
 		'tokenizer B; mv m.safetensors n.safetensors; model n.safetensors emb:F32:8,4:2 w:F32:2,2:2'
 	rc 1 strata merge -q side
 	match '^  vocabulary +n.safetensors::emb' strata status
-	strata status >../before
-	err "'n.safetensors' would be left without tensor \"emb\", since it is no file of ours" \
+	refuses "'n.safetensors' would be left without tensor \"emb\", since it is no file of ours" \
 		strata resolve '*' --ours
-	rc 7 strata resolve '*' --base
-	out "$(cat ../before)" strata status
+	refuses "it is no file of the base" strata resolve '*' --base
 	strata resolve -q '*' --theirs
 	strata merge -q --continue
 	out '' strata diff HEAD^2 HEAD
@@ -143,7 +126,7 @@ gap() { # the side that trains it
 	trained 5=50
 	strata switch -q main
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	same m.safetensors 5 "$1" m.safetensors 5
 	same m.safetensors 7 HEAD^1 m.safetensors 7
 	same m.safetensors 8 HEAD^2 m.safetensors 7
@@ -156,7 +139,7 @@ no_id() {
 		'tokenizer B; model m.safetensors emb:F32:5,4:3
 		echo "{\"vocab_size\": 5, \"eos_token_id\": [4, -1]}" >config.json'
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	says A B
 	grep -q '"vocab_size": 6,' config.json
 	grep -q '"eos_token_id": \[5, -1\]' config.json
@@ -258,13 +241,9 @@ rowless() {
 
 # Theirs has the output layer in the other file: it goes with the vocabulary all the same.
 head_moves() {
-	repo
-	heads 4 5 5 && tokenizer && strata add . && strata commit -q -m one && strata branch side
-	heads 5 6 6 && tokenizer A && strata commit -q -a -m two
-	strata switch -q side
-	model $first emb:F32:5,4:7 head:F32:5,4:7 && model $second w:F32:4,4:1
-	sizes 5 "$first" && tokenizer B && strata commit -q -a -m three
-	strata switch -q main
+	forked 'heads 4 5 5; tokenizer' 'heads 5 6 6; tokenizer A' \
+		'model $first emb:F32:5,4:7 head:F32:5,4:7; model $second w:F32:4,4:1
+		sizes 5 $first; tokenizer B'
 	rc 1 strata merge -q side
 	strata resolve -q '*head' --ours
 	strata resolve -q '*emb' --vocab union
@@ -290,7 +269,7 @@ sizes() { # rows, the file with the output layer
 first_tokenizer() {
 	forked 'model m.safetensors emb:F32:5,4:1; echo "{\"vocab_size\": 5}" >config.json' "$1" "$2"
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	same m.safetensors 1 HEAD^1 m.safetensors 1
 	same m.safetensors 2 HEAD^2 m.safetensors 2
 	same m.safetensors 3 HEAD^1 m.safetensors 3
@@ -319,7 +298,7 @@ one_file() { # rows:seed
 shard_grows() { # ours's rows, theirs's
 	forked 'tokenizer; shards 5:1' "tokenizer A; shards $1" "tokenizer B; shards $2"
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	says A B
 	match 'f32 +\[6, 4\]' strata ls --tensors $first
 	grep -q '"total_size":160' model.safetensors.index.json
@@ -332,7 +311,7 @@ shards_joined() {
 	forked 'tokenizer; shards 8:1' 'tokenizer A' 'tokenizer B; one_file 8:2'
 	rc 1 strata merge -q side
 	match '^  vocabulary +model.safetensors::emb ' strata status
-	ends
+	ends --vocab union
 	says A B
 	same model.safetensors 4 HEAD^1 $first 4
 	same model.safetensors 5 HEAD^2 model.safetensors 4
@@ -401,8 +380,7 @@ tokens_crossed() {
 	strata switch -q main
 	rc 1 strata merge side
 	match '^  vocabulary +tokenizer.json( |$)' strata status
-	strata status >../before
-	ends
+	ends --vocab union
 	says A B C D
 	out '{"vocab_size": 8}' cat config.json
 	same m.safetensors 6 HEAD^1 m.safetensors 6
@@ -427,7 +405,7 @@ rows_crossed() { # what main and side train then: number=value, of a token of th
 	[ -z "$2" ] || trained $2
 	strata switch -q main
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	says A B
 }
 
@@ -441,7 +419,7 @@ rows_of_one() {
 	# that both did
 	trained 2=11
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	same m.safetensors 2 HEAD^1 m.safetensors 2
 	same m.safetensors 3 HEAD^2 m.safetensors 3
 	strata undo -q
@@ -460,7 +438,7 @@ rows_that_came() {
 	strata undo -q
 	trained 4=50
 	rc 1 strata merge -q side
-	ends
+	ends --vocab union
 	same m.safetensors 4 HEAD^1 m.safetensors 4
 	same m.safetensors 5 HEAD^2 m.safetensors 4
 }
