@@ -5,21 +5,12 @@
 
 #include <stdio.h>
 
-int st_checkout_files(struct st_repo *r, const struct st_oid *commit, struct st_index *x,
-		      struct st_err *e)
-{
-	struct st_oid tree;
-	int rc = st_repo_commit_tree(r, commit, &tree, e);
-
-	return rc == ST_OK ? st_rewind_index(r, &tree, x, e) : rc;
-}
-
 int st_checkout_target(struct st_repo *r, const char *rev, struct st_oid *commit,
 		       struct st_index *x, struct st_err *e)
 {
 	int rc = st_resolve(r, rev, strlen(rev), commit, e);
 
-	return rc == ST_OK ? st_checkout_files(r, commit, x, e) : rc;
+	return rc == ST_OK ? st_rewind_commit(r, commit, x, e) : rc;
 }
 
 /* "x", and "heads/x" where that is no branch itself. */
@@ -92,7 +83,7 @@ int st_go(struct st_repo *r, const struct st_go *g, strata_checkout_result *res,
 	if (rc == ST_OK)
 		rc = g->decide(g->arg, &t, &commit, e);
 	if (rc == ST_OK)
-		rc = st_checkout_files(r, &commit, &target, e);
+		rc = st_rewind_commit(r, &commit, &target, e);
 	if (rc == ST_OK && !g->discard)
 		rc = join(&c, &target, e);
 	if (rc == ST_OK)

@@ -52,9 +52,7 @@ ST_MUST int st_checkout_space(const char *dir, uint64_t need, struct st_err *e);
 /* For st_write_files(); arg is a strata_checkout_result. */
 void st_checkout_wrote(void *arg, struct st_stage_row *row, const struct stat *st);
 
-/* checkout.c: the files of a commit; x is initialised and empty. */
-ST_MUST int st_checkout_files(struct st_repo *r, const struct st_oid *commit, struct st_index *x,
-			      struct st_err *e);
+/* checkout.c: the files of the version that rev names; x is initialised and empty. */
 ST_MUST int st_checkout_target(struct st_repo *r, const char *rev, struct st_oid *commit,
 			       struct st_index *x, struct st_err *e);
 /* Rows of c->target that the paths name go into the index, in place of what cannot be beside them.

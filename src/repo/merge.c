@@ -62,13 +62,11 @@ static int refuse(struct merge *m, struct st_err *e)
 /* Going forward takes a version over that nobody may have tried. */
 static int ask(struct merge *m, struct st_err *e)
 {
-	struct st_oid tree;
 	struct st_index x;
-	int rc = st_repo_commit_tree(m->r, &m->commit, &tree, e);
+	int rc;
 
 	st_index_init(&x);
-	if (rc == ST_OK)
-		rc = st_rewind_index(m->r, &tree, &x, e);
+	rc = st_rewind_commit(m->r, &m->commit, &x, e);
 	if (rc == ST_OK)
 		rc = st_merge_ask(m->r, &x, m->o->accept, m->o->arg, e);
 	st_index_release(&x);

@@ -579,15 +579,10 @@ static int find_hands(const struct st_merging *m, struct st_map *hands, struct s
 static int load_versions(struct st_repo *r, const struct st_merge_desc *d, struct st_index *v,
 			 struct st_err *e)
 {
-	struct st_oid tree;
 	int rc = ST_OK;
 
-	for (size_t i = 0; rc == ST_OK && i < d->nparents + !!d->nbases; i++) {
-		rc = st_repo_commit_tree(r, i < d->nparents ? &d->parents[i] : &d->bases[0], &tree,
-					 e);
-		if (rc == ST_OK)
-			rc = st_rewind_index(r, &tree, &v[i], e);
-	}
+	for (size_t i = 0; rc == ST_OK && i < d->nparents + !!d->nbases; i++)
+		rc = st_rewind_commit(r, i < d->nparents ? &d->parents[i] : &d->bases[0], &v[i], e);
 	return rc;
 }
 

@@ -12,6 +12,15 @@ int st_rewind_index(struct st_repo *r, const struct st_oid *tree, struct st_inde
 	return rc;
 }
 
+int st_rewind_commit(struct st_repo *r, const struct st_oid *commit, struct st_index *x,
+		     struct st_err *e)
+{
+	struct st_oid tree;
+	int rc = st_repo_commit_tree(r, commit, &tree, e);
+
+	return rc == ST_OK ? st_rewind_index(r, &tree, x, e) : rc;
+}
+
 void st_rewind_keep_stats(struct st_index *x, const struct st_index *was)
 {
 	const struct st_stage_row *old;

@@ -39,6 +39,9 @@ ST_MUST int st_checkout_index(struct st_repo *r, struct st_index *now, struct st
 /* The files of a tree as a sorted index, x being initialised and empty; zero: no files. */
 ST_MUST int st_rewind_index(struct st_repo *r, const struct st_oid *tree, struct st_index *x,
 			    struct st_err *e);
+/* The same of a commit. */
+ST_MUST int st_rewind_commit(struct st_repo *r, const struct st_oid *commit, struct st_index *x,
+			     struct st_err *e);
 /* Rows of x that are equal in `was` get its stat data, unless they have some. */
 void st_rewind_keep_stats(struct st_index *x, const struct st_index *was);
 /* x becomes the index of t, model flags set; x is empty then. */

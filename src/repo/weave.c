@@ -285,15 +285,6 @@ int st_weave_run(struct st_weave *w, struct st_err *e)
 	return rc == ST_OK ? finish(w, e) : rc;
 }
 
-static int load(struct st_weave *w, const struct st_oid *commit, struct st_index *x,
-		struct st_err *e)
-{
-	struct st_oid tree;
-	int rc = st_repo_commit_tree(w->r, commit, &tree, e);
-
-	return rc == ST_OK ? st_rewind_index(w->r, &tree, x, e) : rc;
-}
-
 int st_weave_init(struct st_weave *w, struct st_err *e)
 {
 	int rc = ST_OK;
@@ -315,9 +306,9 @@ int st_weave_init(struct st_weave *w, struct st_err *e)
 	if (w->d->nbases > 1)
 		rc = st_weave_bases_load(w, e);
 	else if (w->d->nbases)
-		rc = load(w, &w->d->bases[0], &w->base, e);
+		rc = st_rewind_commit(w->r, &w->d->bases[0], &w->base, e);
 	for (size_t i = 0; rc == ST_OK && i < w->n; i++)
-		rc = load(w, &w->d->parents[i], &w->sides[i], e);
+		rc = st_rewind_commit(w->r, &w->d->parents[i], &w->sides[i], e);
 	return rc == ST_OK ? st_weave_units(w, e) : rc;
 }
 

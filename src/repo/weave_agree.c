@@ -89,7 +89,6 @@ static void forget_other(struct st_agreeing *k)
 
 int st_agreeing_other(struct st_agreeing *k, const struct st_oid *commit, struct st_err *e)
 {
-	struct st_oid tree;
 	bool torn = false;
 	int rc;
 
@@ -100,9 +99,7 @@ int st_agreeing_other(struct st_agreeing *k, const struct st_oid *commit, struct
 	st_vocab_init(&k->other.v);
 	k->other.known = true;
 	k->other.commit = *commit;
-	rc = st_repo_commit_tree(k->w->r, commit, &tree, e);
-	if (rc == ST_OK)
-		rc = st_rewind_index(k->w->r, &tree, &k->other.x, e);
+	rc = st_rewind_commit(k->w->r, commit, &k->other.x, e);
 	if (rc == ST_OK)
 		rc = read_one(k, &k->other.x, &k->other.v, &torn, e);
 	if (rc == ST_OK && torn)

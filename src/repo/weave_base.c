@@ -186,7 +186,6 @@ static int add_level(struct st_weave *w, const struct st_oid *commits, size_t n,
 {
 	struct st_weave_bases *b = w->bases;
 	size_t from = b->n;
-	struct st_oid tree;
 	int rc = st_grow(&b->v, &b->cap, from + n + 1, e);
 
 	if (rc != ST_OK)
@@ -194,11 +193,8 @@ static int add_level(struct st_weave *w, const struct st_oid *commits, size_t n,
 	for (b->n += n ? n : 1; from < b->n; from++)
 		st_index_init(&b->v[from]);
 	b->level[++b->nlevels] = b->n;
-	for (size_t i = 0; rc == ST_OK && i < n; i++) {
-		rc = st_repo_commit_tree(w->r, &commits[i], &tree, e);
-		if (rc == ST_OK)
-			rc = st_rewind_index(w->r, &tree, &b->v[b->n - n + i], e);
-	}
+	for (size_t i = 0; rc == ST_OK && i < n; i++)
+		rc = st_rewind_commit(w->r, &commits[i], &b->v[b->n - n + i], e);
 	return rc;
 }
 

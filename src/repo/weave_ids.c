@@ -289,7 +289,6 @@ static int number_commit(struct st_weave *w, struct st_weave_ids *k, const struc
 			 struct version *out, struct st_err *e)
 {
 	struct st_index x;
-	struct st_oid tree;
 	size_t part;
 	int rc;
 
@@ -298,9 +297,7 @@ static int number_commit(struct st_weave *w, struct st_weave_ids *k, const struc
 		return ST_OK;
 	}
 	st_index_init(&x);
-	rc = st_repo_commit_tree(w->r, commit, &tree, e);
-	if (rc == ST_OK)
-		rc = st_rewind_index(w->r, &tree, &x, e);
+	rc = st_rewind_commit(w->r, commit, &x, e);
 	if (rc == ST_OK)
 		rc = number_other(w, k, &x, out, e);
 	if (rc == ST_OK && !k->usable)

@@ -440,13 +440,11 @@ int st_weave_unit_from(struct st_weave *w, const struct st_weave_unit *u,
 {
 	struct st_unit_version v = { 0 };
 	struct st_index x;
-	struct st_oid tree;
 	bool fits = false;
-	int rc = st_repo_commit_tree(w->r, commit, &tree, e);
+	int rc;
 
 	st_index_init(&x);
-	if (rc == ST_OK)
-		rc = st_rewind_index(w->r, &tree, &x, e);
+	rc = st_rewind_commit(w->r, commit, &x, e);
 	if (rc == ST_OK)
 		rc = collect(w, &x, u->name, &v, &fits, e);
 	out->rows = rc == ST_OK ? st_arena_alloc(&w->arena, v.n * sizeof(*out->rows), e) : NULL;

@@ -12,14 +12,12 @@ static int find_first(struct st_weave *w, const struct st_oid *commit, const cha
 {
 	const struct st_stage_row *found = NULL;
 	struct st_stage_row *kept;
-	struct st_oid tree;
 	struct st_index x;
-	int rc = st_repo_commit_tree(w->r, commit, &tree, e);
+	int rc;
 
 	*row = NULL;
 	st_index_init(&x);
-	if (rc == ST_OK)
-		rc = st_rewind_index(w->r, &tree, &x, e);
+	rc = st_rewind_commit(w->r, commit, &x, e);
 	for (size_t i = 0; rc == ST_OK && !found && i < n; i++)
 		found = st_index_find(&x, paths[i], strlen(paths[i]), NULL);
 	kept = found ? st_arena_alloc(&w->arena, sizeof(*kept), e) : NULL;
