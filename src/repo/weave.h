@@ -338,6 +338,10 @@ struct st_weave_vocab {	 /* of the nearest folder, upward, that has a tokenizer 
 const char *st_weave_file_name(const char *path);
 /* The folder of path's vocabulary, with the slash, in *len bytes of path. False: it has none. */
 bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len);
+/* Is it that folder? dir: with the slash; "". */
+bool st_weave_in_vocab(const struct st_weave *w, const char *dir, const char *path);
+/* How many bytes of dir, which are `len` now and not 0, are the folder above, with the slash. */
+size_t st_weave_above(const char *dir, size_t len);
 /* Do the items that decide join the vocabulary that path belongs to? */
 bool st_weave_united(const struct st_weave *w, const char *path);
 /* Does a side change ids in the file that a vocabulary that is joined changes again? */
@@ -346,6 +350,8 @@ bool st_weave_renumbers(const struct st_weave *w, const struct st_strand *s);
  * they changed: what one side did to this one belongs to the rest of what that side did. */
 ST_MUST int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes,
 				struct st_err *e);
+/* Was one of the files right in the folder that say which token has which id settled by hand? */
+bool st_weave_tables_by_hand(const struct st_weave *w, const char *dir);
 /* May ids be of other tokens in the folder's versions, or in the result? */
 bool st_weave_moves_ids(const struct st_weave *w, const char *dir);
 /* Is it that, or has it ids that may be of other tokens on other sides, though nobody may have
@@ -371,6 +377,10 @@ ST_MUST int st_weave_vocab_file(struct st_weave *w, const struct st_index *x, co
  * agree; v has them all the same, as the first file has them that does. */
 ST_MUST int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char *dir,
 				struct st_vocab *v, struct st_err *e);
+/* The same for whoever only looks. *why: ST_OK; or what st_weave_vocab_read says of a version of
+ * which nobody can tell which token has which id: ST_EREFUSED, ST_EFORMAT, ST_ELIMIT. */
+ST_MUST int st_weave_vocab_look(struct st_weave *w, const struct st_index *x, const char *dir,
+				struct st_vocab *v, enum st_code *why, struct st_err *e);
 
 /* weave_tokens.c */
 /*

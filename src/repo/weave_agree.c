@@ -9,17 +9,7 @@
 
 #include "repo/rewind.h"
 
-#include <stdio.h>
-
 /* ---- what there is to compare ---- */
-
-static bool is_of(const struct st_agreeing *k, const char *path)
-{
-	size_t n;
-
-	return st_weave_vocab_dir(k->w, path, &n) && n == strlen(k->dir) &&
-	       memcmp(path, k->dir, n) == 0;
-}
 
 static bool is_size(const struct st_merge_item *it)
 {
@@ -31,35 +21,27 @@ static bool is_size(const struct st_merge_item *it)
 static bool is_left(const struct st_agreeing *k)
 {
 	const struct st_merge_desc *d = k->w->d;
-	const char *name;
-	char path[4096];
 
 	for (size_t i = 0; i < d->nitems; i++) {
 		const struct st_merge_item *it = &d->items[i];
 
-		if (!it->how && is_of(k, it->path) && !is_size(it) &&
+		if (!it->how && st_weave_in_vocab(k->w, k->dir, it->path) && !is_size(it) &&
 		    (strcmp(it->kind, st_conflict_name(ST_CONFLICT_VOCABULARY)) == 0 ||
 		     st_vocab_file(st_weave_file_name(it->path))))
 			return true;
 	}
-	for (size_t i = 0; (name = st_vocab_table(i)); i++)
-		if (snprintf(path, sizeof(path), "%s%s", k->dir, name) < (int)sizeof(path) &&
-		    st_weave_by_hand(k->w, path))
-			return true;
-	return false;
+	return st_weave_tables_by_hand(k->w, k->dir);
 }
 
 static int read_one(struct st_agreeing *k, const struct st_index *x, struct st_vocab *v, bool *torn,
 		    struct st_err *e)
 {
-	struct st_err why = { 0 };
-	int rc = st_weave_vocab_read(k->w, x, k->dir, v, &why);
+	enum st_code why;
+	int rc = st_weave_vocab_look(k->w, x, k->dir, v, &why, e);
 
 	/* what cannot be read says nothing: whoever joins it is told */
-	*torn = *torn || rc == ST_EREFUSED || rc == ST_EFORMAT || rc == ST_ELIMIT;
-	if (rc != ST_OK && !*torn)
-		*e = why;
-	return e->code;
+	*torn = *torn || why != ST_OK;
+	return rc;
 }
 
 /* *torn: nobody can tell which token has which id on some side. */
@@ -176,7 +158,8 @@ static int check(struct st_agreeing *k, struct st_err *e)
 	for (size_t i = 0; rc == ST_OK && i < d->nitems; i++) {
 		const struct st_merge_item *it = &d->items[i];
 
-		if (is_decided(it) && is_of(k, it->path) && !st_weave_by_hand(k->w, it->path))
+		if (is_decided(it) && st_weave_in_vocab(k->w, k->dir, it->path) &&
+		    !st_weave_by_hand(k->w, it->path))
 			rc = check_item(k, it, e);
 	}
 	return rc;

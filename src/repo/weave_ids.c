@@ -83,14 +83,11 @@ static int number(struct st_weave *w, struct st_weave_ids *k, const struct st_vo
 static int read_tokens(struct st_weave *w, const struct st_weave_ids *k, const struct st_index *x,
 		       struct st_vocab *v, bool *usable, struct st_err *e)
 {
-	struct st_err bad = { 0 };
-	int rc = st_weave_vocab_read(w, x, k->dir, v, &bad);
+	enum st_code why;
+	int rc = st_weave_vocab_look(w, x, k->dir, v, &why, e);
 
-	if (rc == ST_EREFUSED || rc == ST_EFORMAT || rc == ST_ELIMIT)
-		*usable = false;
-	else if (rc != ST_OK)
-		*e = bad;
-	return e->code;
+	*usable = *usable && why == ST_OK;
+	return rc;
 }
 
 static int number_one(struct st_weave *w, struct st_weave_ids *k, const struct st_vocab *ours,
@@ -480,8 +477,7 @@ static int list_tables(struct st_weave *w, const struct st_weave_ids *k, struct 
 	int rc = list_folder(w, k, len, out, e);
 
 	while (rc == ST_OK && !out->nrows && len) {
-		for (len--; len > 0 && k->dir[len - 1] != '/'; len--)
-			;
+		len = st_weave_above(k->dir, len);
 		rc = list_folder(w, k, len, out, e);
 	}
 	return rc == ST_OK ? st_index_sort(out, e) : rc;

@@ -45,15 +45,13 @@ struct reading {
 static int read_tokens(const struct reading *k, const struct st_index *x, struct st_vocab *v,
 		       bool *torn, struct st_err *e)
 {
-	struct st_err bad = { 0 };
-	int rc = st_weave_vocab_read(k->w, x, k->dir, v, &bad);
+	enum st_code why;
+	int rc = st_weave_vocab_look(k->w, x, k->dir, v, &why, e);
 
-	*torn = rc == ST_EREFUSED;
-	if (rc == ST_EFORMAT || rc == ST_ELIMIT)
+	*torn = why == ST_EREFUSED;
+	if (why == ST_EFORMAT || why == ST_ELIMIT)
 		st_vocab_release(v);
-	else if (rc != ST_OK && !*torn)
-		*e = bad;
-	return e->code;
+	return rc;
 }
 
 /* Every token of a is one of b, of the same id; what b has besides comes behind them. */

@@ -189,10 +189,8 @@ static int check_config(struct st_weave *w, const struct st_weave_told *k,
 
 static bool is_config(const struct st_weave *w, const char *dir, const char *path)
 {
-	size_t n;
-
 	return strcmp(st_weave_file_name(path), CONFIG) == 0 && !st_weave_by_hand(w, path) &&
-	       st_weave_vocab_dir(w, path, &n) && n == strlen(dir) && memcmp(path, dir, n) == 0;
+	       st_weave_in_vocab(w, dir, path);
 }
 
 int st_weave_told(struct st_weave *w, const struct st_weave_told *k, struct st_err *e)

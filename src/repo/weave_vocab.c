@@ -74,6 +74,13 @@ static int check_pieces(const struct st_weave *w, const char *dir, struct st_err
 		ours && theirs ? "" : ", since one has all of them in another file");
 }
 
+size_t st_weave_above(const char *dir, size_t len)
+{
+	for (len--; len > 0 && dir[len - 1] != '/'; len--)
+		;
+	return len;
+}
+
 bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
 {
 	size_t n = (size_t)(st_weave_file_name(path) - path);
@@ -85,9 +92,15 @@ bool st_weave_vocab_dir(const struct st_weave *w, const char *path, size_t *len)
 				return true;
 		if (n == 0)
 			return false;
-		for (n--; n > 0 && path[n - 1] != '/'; n--)
-			;
+		n = st_weave_above(path, n);
 	}
+}
+
+bool st_weave_in_vocab(const struct st_weave *w, const char *dir, const char *path)
+{
+	size_t n;
+
+	return st_weave_vocab_dir(w, path, &n) && n == strlen(dir) && memcmp(path, dir, n) == 0;
 }
 
 bool st_weave_united(const struct st_weave *w, const char *path)
@@ -153,18 +166,21 @@ int st_weave_clashes_at(struct st_weave *w, const struct st_strand *s, bool *yes
 	return st_weave_tokens_clash(w, s->path, yes, e);
 }
 
-bool st_weave_moves_ids(const struct st_weave *w, const char *dir)
+bool st_weave_tables_by_hand(const struct st_weave *w, const char *dir)
 {
 	const char *name;
 	char path[4096];
 
-	if (!st_weave_same_tables(w, dir))
-		return true;
 	for (size_t i = 0; (name = st_vocab_table(i)); i++)
 		if (snprintf(path, sizeof(path), "%s%s", dir, name) < (int)sizeof(path) &&
 		    st_weave_by_hand(w, path))
 			return true;
 	return false;
+}
+
+bool st_weave_moves_ids(const struct st_weave *w, const char *dir)
+{
+	return !st_weave_same_tables(w, dir) || st_weave_tables_by_hand(w, dir);
 }
 
 int st_weave_misnumbers(struct st_weave *w, const struct st_strand *s, bool *yes, struct st_err *e)
@@ -230,8 +246,7 @@ int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char
 	int rc = ST_OK;
 
 	while (len && !has_vocab(x, dir, len, SIZE_MAX)) /* that of a folder above counts then */
-		for (len--; len > 0 && dir[len - 1] != '/'; len--)
-			;
+		len = st_weave_above(dir, len);
 	dir = len == strlen(dir) ? dir : st_arena_dup(&w->arena, dir, len, e);
 	if (!dir)
 		return e->code;
@@ -246,6 +261,18 @@ int st_weave_vocab_read(struct st_weave *w, const struct st_index *x, const char
 	}
 	if (rc == ST_OK && why.code != ST_OK)
 		*e = why;
+	return e->code;
+}
+
+int st_weave_vocab_look(struct st_weave *w, const struct st_index *x, const char *dir,
+			struct st_vocab *v, enum st_code *why, struct st_err *e)
+{
+	struct st_err bad = { 0 };
+	int rc = st_weave_vocab_read(w, x, dir, v, &bad);
+
+	if (rc != ST_OK && rc != ST_EREFUSED && rc != ST_EFORMAT && rc != ST_ELIMIT)
+		*e = bad;
+	*why = bad.code;
 	return e->code;
 }
 
