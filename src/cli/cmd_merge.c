@@ -127,20 +127,9 @@ static void show_json(struct cli *c, const strata_merge_result *r)
 
 static void show_made(struct cli *c, const strata_merge_result *r)
 {
-	human id = human_id(r->commit);
-	char tensors[160];
-
-	printf("%s%s%s %s%s%s  ", color_on(c, COLOR_BOLD), r->version, color_off(c, COLOR_BOLD),
-	       color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID));
-	name_put(stdout, *r->branch ? r->branch : "(HEAD is detached)");
-	fputs("  ", stdout);
-	safe_line(r->message);
-	printf("  files    %s changed, %s added, %s removed\n", human_number(r->counts.changed).s,
-	       human_number(r->counts.added).s, human_number(r->counts.removed).s);
-	if (r->tensors.added || r->tensors.changed || r->tensors.removed || r->tensors.unchanged) {
-		human_tensors(tensors, sizeof(tensors), &r->tensors);
-		printf("  tensors  %s\n", tensors);
-	}
+	version_made(c, r->version, r->commit, r->branch, r->message);
+	putchar('\n');
+	version_counts(&r->counts, &r->tensors);
 	if (r->blended)
 		printf("  joined   %s tensor%s\n", human_number(r->blended).s, plural(r->blended));
 	if (!*r->branch)

@@ -8,22 +8,10 @@
 
 static void show_text(struct cli *c, const strata_renew_result *r)
 {
-	human id = human_id(r->commit);
-	char tensors[160];
-
-	printf("%s%s%s %s%s%s  ", color_on(c, COLOR_BOLD), r->version, color_off(c, COLOR_BOLD),
-	       color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID));
-	name_put(stdout, *r->branch ? r->branch : "(HEAD is detached)");
-	fputs("  ", stdout);
-	safe_part(r->message);
+	version_made(c, r->version, r->commit, r->branch, r->message);
 	version_why(r->bump, r->why);
 	putchar('\n');
-	printf("  files    %s changed, %s added, %s removed\n", human_number(r->files.changed).s,
-	       human_number(r->files.added).s, human_number(r->files.removed).s);
-	if (r->tensors.added || r->tensors.changed || r->tensors.removed || r->tensors.unchanged) {
-		human_tensors(tensors, sizeof(tensors), &r->tensors);
-		printf("  tensors  %s\n", tensors);
-	}
+	version_counts(&r->files, &r->tensors);
 	if (!*r->branch)
 		went_hint(c);
 }

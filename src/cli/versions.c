@@ -103,6 +103,30 @@ void version_files(const strata_file_counts *n)
 	       human_number(n->added).s, human_number(n->removed).s);
 }
 
+void version_made(const struct cli *c, const char *version, const char *commit, const char *branch,
+		  const char *message)
+{
+	human id = human_id(commit);
+
+	printf("%s%s%s %s%s%s  ", color_on(c, COLOR_BOLD), version, color_off(c, COLOR_BOLD),
+	       color_on(c, COLOR_ID), id.s, color_off(c, COLOR_ID));
+	name_put(stdout, *branch ? branch : "(HEAD is detached)");
+	fputs("  ", stdout);
+	safe_part(message);
+}
+
+void version_counts(const strata_file_counts *files, const strata_tensor_counts *tensors)
+{
+	char text[160];
+
+	printf("  files    %s changed, %s added, %s removed\n", human_number(files->changed).s,
+	       human_number(files->added).s, human_number(files->removed).s);
+	if (!tensors->added && !tensors->changed && !tensors->removed && !tensors->unchanged)
+		return;
+	human_tensors(text, sizeof(text), tensors);
+	printf("  tensors  %s\n", text);
+}
+
 void version_message(const char *message)
 {
 	size_t n;

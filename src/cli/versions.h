@@ -10,6 +10,12 @@ void version_line(const struct cli *c, const strata_version *v);
 /* The lines above the message. */
 void version_head(const struct cli *c, const strata_version *v);
 void version_files(const strata_file_counts *n);
+/* Of one that was made now: "v4 4f2a9c1b2d3e  main  the message", without a newline; branch "":
+ * HEAD is detached. */
+void version_made(const struct cli *c, const char *version, const char *commit, const char *branch,
+		  const char *message);
+/* And two lines of what it changed. */
+void version_counts(const strata_file_counts *files, const strata_tensor_counts *tensors);
 /* A blank line, and the message indented. */
 void version_message(const char *message);
 /* The first line of a text and a newline, safe on a terminal. */
