@@ -10,7 +10,6 @@
 #include "repo/moves.h"
 
 #include <stdio.h>
-#include <time.h>
 
 struct committing {
 	struct st_repo *r;
@@ -141,14 +140,6 @@ static int take_config(struct committing *k, struct st_commit *c, struct st_err 
 	return rc;
 }
 
-static int32_t zone_minutes(int64_t ns)
-{
-	time_t t = (time_t)(ns / 1000000000);
-	struct tm tm;
-
-	return localtime_r(&t, &tm) ? (int32_t)(tm.tm_gmtoff / 60) : 0;
-}
-
 static int take_author(struct committing *k, struct st_commit *c, struct st_err *e)
 {
 	const char *a = k->o->author, *lt, *gt;
@@ -194,7 +185,6 @@ static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
 		c->nparents = 1;
 	}
 	c->time_ns = st_now_ns();
-	c->tz_minutes = zone_minutes(c->time_ns);
 	c->message = k->o->message ? k->o->message : k->merge ? k->merging.message : k->old.message;
 	if (!c->message || !c->message[strspn(c->message, " \t\r\n")])
 		return st_fail(e, ST_EUSAGE, "the message is empty: give one with -m");
@@ -215,17 +205,9 @@ static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
 static int write_commit(struct committing *k, struct st_err *e)
 {
 	struct st_commit c = { 0 };
-	struct st_buf b;
 	int rc = fill(k, &c, e);
 
-	st_number_of(&k->t.number, &c);
-	st_buf_init(&b, (size_t)64 << 20);
-	if (rc == ST_OK)
-		rc = st_commit_encode(&b, &c, e);
-	if (rc == ST_OK)
-		rc = st_writer_put_big(k->t.w, b.p, b.len, &k->id, e);
-	st_buf_release(&b);
-	return rc;
+	return rc == ST_OK ? st_txn_store(&k->t, &c, &k->id, e) : rc;
 }
 
 static int publish(struct committing *k, struct st_err *e)

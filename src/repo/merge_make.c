@@ -10,7 +10,6 @@
 #include "repo/rewind.h"
 
 #include <stdio.h>
-#include <time.h>
 
 struct making {
 	struct st_merge_job *j;
@@ -332,21 +331,9 @@ static int write_commit(struct making *k, struct st_err *e)
 			       .author_name = k->name,
 			       .author_email = k->email,
 			       .message = k->m.message };
-	time_t now = (time_t)(c.time_ns / 1000000000);
-	struct st_buf b;
-	struct tm tm;
 	int rc = st_merge_describe(k->t.w, &k->m.d, &c, e);
 
-	if (rc != ST_OK)
-		return rc;
-	st_number_of(&k->t.number, &c);
-	c.tz_minutes = localtime_r(&now, &tm) ? (int32_t)(tm.tm_gmtoff / 60) : 0;
-	st_buf_init(&b, (size_t)64 << 20);
-	rc = st_commit_encode(&b, &c, e);
-	if (rc == ST_OK)
-		rc = st_writer_put_big(k->t.w, b.p, b.len, &k->id, e);
-	st_buf_release(&b);
-	return rc;
+	return rc == ST_OK ? st_txn_store(&k->t, &c, &k->id, e) : rc;
 }
 
 static int publish(struct making *k, struct st_err *e)

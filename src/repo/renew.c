@@ -13,7 +13,6 @@
 #include "tensor/quote.h"
 
 #include <stdio.h>
-#include <time.h>
 
 static const char *const verbs[] = { "revert", "cherry-pick", "rollback" };
 
@@ -298,15 +297,9 @@ static int write_commit(struct st_renew *z, const char *message, struct st_err *
 			       .author_name = z->name,
 			       .author_email = z->email,
 			       .message = (char *)message };
-	time_t now = (time_t)(c.time_ns / 1000000000);
-	struct st_buf b;
-	struct tm tm;
-	int rc;
 
 	if (!message[strspn(message, " \t\r\n")] || !st_utf8_valid(message, strlen(message)))
 		return st_fail(e, ST_EUSAGE, "the message is empty or not UTF-8");
-	st_number_of(&z->t.number, &c);
-	c.tz_minutes = localtime_r(&now, &tm) ? (int32_t)(tm.tm_gmtoff / 60) : 0;
 	if (z->what == STRATA_CHERRY_PICK) { /* made by whom, and how, as there */
 		c.author_name = z->commit.author_name;
 		c.author_email = z->commit.author_email;
@@ -315,12 +308,7 @@ static int write_commit(struct st_renew *z, const char *message, struct st_err *
 		c.config_name = z->commit.config_name;
 		c.config = z->commit.config;
 	}
-	st_buf_init(&b, (size_t)64 << 20);
-	rc = st_commit_encode(&b, &c, e);
-	if (rc == ST_OK)
-		rc = st_writer_put_big(z->t.w, b.p, b.len, &z->id, e);
-	st_buf_release(&b);
-	return rc;
+	return st_txn_store(&z->t, &c, &z->id, e);
 }
 
 static int publish(struct st_renew *z, const char *message, struct st_err *e)

@@ -5,6 +5,7 @@
 #include "repo/merge_state.h"
 
 #include <stdio.h>
+#include <time.h>
 
 int st_txn_begin(struct st_txn *t, struct st_repo *r, const char *verb, struct st_err *e)
 {
@@ -34,6 +35,29 @@ int st_txn_index(struct st_txn *t, struct st_err *e)
 	}
 	if (rc == ST_OK)
 		rc = st_merging_gate(t->r, t->op.verb, &t->index, e);
+	return rc;
+}
+
+static int32_t zone_minutes(int64_t ns)
+{
+	time_t t = (time_t)(ns / 1000000000);
+	struct tm tm;
+
+	return localtime_r(&t, &tm) ? (int32_t)(tm.tm_gmtoff / 60) : 0;
+}
+
+int st_txn_store(struct st_txn *t, struct st_commit *c, struct st_oid *id, struct st_err *e)
+{
+	struct st_buf b;
+	int rc;
+
+	st_number_of(&t->number, c);
+	c->tz_minutes = zone_minutes(c->time_ns);
+	st_buf_init(&b, (size_t)64 << 20);
+	rc = st_commit_encode(&b, c, e);
+	if (rc == ST_OK)
+		rc = st_writer_put_big(t->w, b.p, b.len, id, e);
+	st_buf_release(&b);
 	return rc;
 }
 

@@ -29,6 +29,9 @@ struct st_txn {
 
 ST_MUST int st_txn_begin(struct st_txn *t, struct st_repo *r, const char *verb, struct st_err *e);
 ST_MUST int st_txn_index(struct st_txn *t, struct st_err *e);
+/* Stores a commit, with this machine's time zone; publish numbers by it. */
+ST_MUST int st_txn_store(struct st_txn *t, struct st_commit *c, struct st_oid *id,
+			 struct st_err *e);
 /* trees: the index changed. number: the commit that gets the next version number, or NULL. */
 ST_MUST int st_txn_publish(struct st_txn *t, bool trees, const struct st_oid *number,
 			   struct st_err *e);
