@@ -185,6 +185,20 @@ static const char *taken_from(const struct run *x, size_t from)
 	return from < x->nmodels ? x->o->models[from] : x->o->adapters[from - x->nmodels];
 }
 
+int st_mf_tell(int (*cb)(void *arg, const strata_merged_tensor *t), void *arg,
+	       strata_merged_tensor *t, const struct st_spec *spec, struct st_buf *text,
+	       struct st_err *e)
+{
+	if (!cb)
+		return ST_OK;
+	st_buf_clear(text);
+	if (spec && st_spec_text(spec, text, e) != ST_OK)
+		return e->code;
+	if (spec && !(t->method = st_buf_cstr(text, e)))
+		return e->code;
+	return cb(arg, t) ? ST_ENO : ST_OK;
+}
+
 static int tell(void *arg, const struct st_mf_told *t, struct st_err *e)
 {
 	static const char *const outcomes[ST_MF_OUTCOMES] = { "kept", "taken", "merged", "removed",
@@ -195,16 +209,9 @@ static int tell(void *arg, const struct st_mf_told *t, struct st_err *e)
 				     .outcome = outcomes[t->outcome],
 				     .conflict = t->conflict };
 
-	if (!x->cb)
-		return ST_OK;
 	if (t->outcome == ST_MF_TAKEN)
 		out.from = taken_from(x, t->from);
-	st_buf_clear(&x->text);
-	if (t->spec && st_spec_text(t->spec, &x->text, e) != ST_OK)
-		return e->code;
-	if (t->spec && !(out.method = st_buf_cstr(&x->text, e)))
-		return e->code;
-	return x->cb(x->arg, &out) ? ST_ENO : ST_OK;
+	return st_mf_tell(x->cb, x->arg, &out, t->spec, &x->text, e);
 }
 
 static int run(struct run *x, struct st_mf_plan *p, strata_merge_files_result *res,

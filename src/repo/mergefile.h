@@ -39,6 +39,12 @@ size_t st_mf_find(const struct st_mf_model *m, const char *name, size_t len);
 ST_MUST int st_mf_equal(const struct st_ctx *ctx, const struct st_mf_model *a, size_t ta,
 			const struct st_mf_model *b, size_t tb, bool *equal, struct st_err *e);
 
+/* Tells t; spec is its method, or NULL, whose words text is for. ST_ENO: the caller wants no more,
+ * cb NULL: nothing. */
+ST_MUST int st_mf_tell(int (*cb)(void *arg, const strata_merged_tensor *t), void *arg,
+		       strata_merged_tensor *t, const struct st_spec *spec, struct st_buf *text,
+		       struct st_err *e);
+
 struct st_mf_ref { /* a tensor of an operand */
 	const struct st_mf_model *model;
 	size_t t;

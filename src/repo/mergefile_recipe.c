@@ -285,15 +285,8 @@ static int tell(struct run *x, const struct st_mf_out *t, struct st_err *e)
 		x->res->merged++;
 	else
 		x->res->taken++;
-	if (!x->cb)
-		return ST_OK;
 	out.from = t->spec ? NULL : t->in[0].model->text;
-	st_buf_clear(&x->text);
-	if (t->spec && st_spec_text(t->spec, &x->text, e) != ST_OK)
-		return e->code;
-	if (t->spec && !(out.method = st_buf_cstr(&x->text, e)))
-		return e->code;
-	return x->cb(x->arg, &out) ? ST_ENO : ST_OK;
+	return st_mf_tell(x->cb, x->arg, &out, t->spec, &x->text, e);
 }
 
 /* name as the first merged source has it; layer: of that name */
