@@ -314,7 +314,7 @@ int st_vocab_read(struct st_vocab *v, const char *file, const void *p, size_t le
 
 /* ---- several files ---- */
 
-static const struct st_token *at_id(const struct st_vocab *v, uint64_t id)
+const struct st_token *st_vocab_find_id(const struct st_vocab *v, uint64_t id)
 {
 	for (size_t i = 0; i < v->n; i++)
 		if (v->v[i].id == id)
@@ -351,7 +351,7 @@ int st_vocab_join(struct st_vocab *v, const struct st_vocab *b, const struct st_
 		if (!*odd && (there ? id != t->id : t->id < end && had[t->id])) {
 			*odd = t;
 			at = (size_t)((there ? st_vocab_find(v, t->text, t->len) :
-					       at_id(v, t->id)) -
+					       st_vocab_find_id(v, t->id)) -
 				      v->v);
 		}
 		rc = st_vocab_put(v, t, e);

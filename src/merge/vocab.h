@@ -91,6 +91,8 @@ ST_MUST int st_vocab_load(const struct st_vocab_text *text, struct st_vocab_load
 ST_MUST int st_vocab_put(struct st_vocab *v, const struct st_token *t, struct st_err *e);
 /* NULL: there is none. It takes a pass over v. */
 const struct st_token *st_vocab_find(const struct st_vocab *v, const char *text, size_t len);
+/* The first one of that id. */
+const struct st_token *st_vocab_find_id(const struct st_vocab *v, uint64_t id);
 /*
  * Adds b's tokens to v. Where they do not agree, a token having two ids or an id two tokens, *odd
  * is the first such token of b and *was what v says instead; else they are NULL. What v says stays.

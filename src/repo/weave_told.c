@@ -105,14 +105,6 @@ static int read_config(struct st_weave *w, const struct st_stage_row *row, struc
 	return e->code;
 }
 
-static const struct st_token *find_id(const struct st_vocab *v, uint64_t id)
-{
-	for (size_t i = 0; i < v->n; i++)
-		if (v->v[i].id == id)
-			return &v->v[i];
-	return NULL;
-}
-
 /* Has the tokenizer another id for it, or another token for its id? has: of each id; NULL: look. */
 static bool is_otherwise(const struct st_vocab *v, const struct st_token *t, const bool *has)
 {
@@ -120,7 +112,7 @@ static bool is_otherwise(const struct st_vocab *v, const struct st_token *t, con
 
 	if (st_map_get(&v->ids, t->text, t->len, &id))
 		return id != t->id;
-	return has ? t->id < v->end && has[t->id] : find_id(v, t->id) != NULL;
+	return has ? t->id < v->end && has[t->id] : st_vocab_find_id(v, t->id) != NULL;
 }
 
 /* Does a side say so of the token beside its own tokenizer? */
@@ -149,7 +141,7 @@ static int refuse(const struct st_weave_told *k, const char *path, const struct 
 	const struct st_token *is = st_vocab_find(k->got, t->text, t->len);
 	struct st_quote qa, qb;
 
-	is = is ? is : find_id(k->got, t->id);
+	is = is ? is : st_vocab_find_id(k->got, t->id);
 	return st_fail(
 		e, ST_EREFUSED,
 		"%s would say in added_tokens_decoder that token %s is %" PRIu64
