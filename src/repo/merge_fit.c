@@ -4,6 +4,7 @@
  * shards, and files with ids of tokens beside a tokenizer.
  */
 #include "repo/merge_state.h"
+#include "repo/moves.h"
 
 struct fitting {
 	struct st_txn t;
@@ -14,20 +15,12 @@ struct fitting {
 	struct st_weave w;
 };
 
-static bool is_numbered(const struct fitting *k, const char *path)
-{
-	size_t len;
-
-	return k->numbered.count && st_vocab_has_ids(st_weave_file_name(path)) &&
-	       st_weave_vocab_dir(&k->w, path, &len) && st_map_get(&k->numbered, path, len, NULL);
-}
-
 static bool is_wanted(void *arg, const char *path)
 {
 	const struct fitting *k = arg;
 	const struct st_weave_unit *u = st_weave_unit_at(&k->w, path);
 
-	return (u && u->wanted) || is_numbered(k, path);
+	return (u && u->wanted) || st_weave_numbered(&k->w, &k->numbered, path);
 }
 
 static int find_numbered(struct fitting *k, struct st_err *e)
@@ -42,11 +35,6 @@ static int find_numbered(struct fitting *k, struct st_err *e)
 					e);
 	}
 	return rc;
-}
-
-static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
-{
-	return a && b ? st_oid_eq(&a->id, &b->id) && a->mode == b->mode : a == b;
 }
 
 /* An index that was staged by hand itself is as it is. */
@@ -95,8 +83,8 @@ static int join(struct fitting *k, struct st_index *out, bool *differ, struct st
 	rc = rc == ST_OK ? st_index_sort(out, e) : rc;
 	*differ = out->nrows != now->nrows;
 	for (size_t i = 0; rc == ST_OK && !*differ && i < now->nrows; i++)
-		*differ = !same_row(&now->rows[i], st_index_find(out, now->rows[i].path,
-								 now->rows[i].path_len, NULL));
+		*differ = !st_rows_same(&now->rows[i], st_index_find(out, now->rows[i].path,
+								     now->rows[i].path_len, NULL));
 	return rc;
 }
 

@@ -25,15 +25,6 @@ static int want_others(struct st_settling *s, struct st_err *e)
 	return rc;
 }
 
-/* Has it ids of tokens, which may have other numbers by what was decided about the tokenizer? */
-static bool is_numbered(const struct st_settling *s, const char *path)
-{
-	size_t len;
-
-	return s->numbered.count && st_vocab_has_ids(st_weave_file_name(path)) &&
-	       st_weave_vocab_dir(&s->w, path, &len) && st_map_get(&s->numbered, path, len, NULL);
-}
-
 /* Is it a file that one side alone brings, beside a tokenizer that is joined? Its rows may be of
  * other tokens by the union's numbers. */
 static bool is_brought(const struct st_settling *s, const char *path)
@@ -57,7 +48,7 @@ static bool is_remade(const struct st_settling *s, const char *path)
 
 	return st_map_get(&s->roots, root, len, NULL) ||
 	       st_map_get(&s->names, path, strlen(path), NULL) || (u && u->wanted) ||
-	       is_numbered(s, path) || is_brought(s, path) ||
+	       st_weave_numbered(&s->w, &s->numbered, path) || is_brought(s, path) ||
 	       (s->folders.count && st_vocab_file(st_weave_file_name(path)) &&
 		st_settling_in_vocab(s, path));
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/merge_state.h"
 
+#include "repo/moves.h"
 #include "repo/rewind.h"
-
-static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
-{
-	return a && b ? st_oid_eq(&a->id, &b->id) && a->mode == b->mode : a == b;
-}
 
 struct step {
 	struct st_txn *t;
@@ -37,8 +33,8 @@ static bool is_in_doubt(const struct step *s, const struct st_step_files *f,
 {
 	const struct st_index *now = &s->t->index;
 
-	return f->cut && !same_row(st_index_find(now, row->path, row->path_len, NULL),
-				   st_index_find(f->cut, row->path, row->path_len, NULL));
+	return f->cut && !st_rows_same(st_index_find(now, row->path, row->path_len, NULL),
+				       st_index_find(f->cut, row->path, row->path_len, NULL));
 }
 
 /* What became of the path since is not the merge's, and stays. */
@@ -46,8 +42,8 @@ static bool is_foreign(const struct st_step_files *f, const struct st_index *tar
 		       const char *path, size_t len)
 {
 	return is_among(f->left, f->nleft, path) ||
-	       (f->made && same_row(st_index_find(f->made, path, len, NULL),
-				    st_index_find(target, path, len, NULL)));
+	       (f->made && st_rows_same(st_index_find(f->made, path, len, NULL),
+					st_index_find(target, path, len, NULL)));
 }
 
 /* The rows of `from` that differ in `other`, are named, or are in doubt. */
@@ -63,7 +59,7 @@ static int pick(const struct step *s, struct st_index *out, const struct st_inde
 		if (named(f, row->path) || is_in_doubt(s, f, row) ||
 		    (!is_foreign(f, target, row->path, row->path_len) &&
 		     (f->made ||
-		      !same_row(row, st_index_find(other, row->path, row->path_len, NULL)))))
+		      !st_rows_same(row, st_index_find(other, row->path, row->path_len, NULL)))))
 			rc = st_index_add(out, row, e);
 	}
 	return rc;

@@ -16,11 +16,6 @@
 
 static const char *const verbs[] = { "revert", "cherry-pick", "rollback" };
 
-static bool same_row(const struct st_stage_row *a, const struct st_stage_row *b)
-{
-	return a && b ? st_oid_eq(&a->id, &b->id) && a->mode == b->mode : a == b;
-}
-
 void st_renew_block(struct st_renew *z, const char *path, const struct st_stored_tensor *tensor,
 		    const char *why)
 {
@@ -61,11 +56,11 @@ static int on_change(void *arg, const struct st_tree_change *c, struct st_err *e
 	const struct st_stage_row *to = z->what == STRATA_REVERT ? c->a : c->b;
 	const struct st_stage_row *now = st_index_find(&z->here, c->path, strlen(c->path), NULL);
 
-	if (same_row(now, to))
+	if (st_rows_same(now, to))
 		return ST_OK;
 	if (z->pick)
 		return st_renew_settle(z, c->path, from, to, now, e);
-	if (same_row(now, from))
+	if (st_rows_same(now, from))
 		return st_index_add(to ? &z->target : &z->gone, to ? to : now, e);
 	if (is_file(now) && is_file(from) && is_file(to))
 		return st_renew_settle(z, c->path, from, to, now, e);

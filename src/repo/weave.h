@@ -247,6 +247,8 @@ struct st_weave_unit {
 /* All of w, which is loaded. */
 ST_MUST int st_weave_units(struct st_weave *w, struct st_err *e);
 void st_weave_units_release(struct st_weave *w);
+/* For qsort: pointers to rows, by path. */
+int st_weave_row_order(const void *a, const void *b);
 /* The unit that path is merged with; NULL: none. */
 struct st_weave_unit *st_weave_unit_at(const struct st_weave *w, const char *path);
 /* The unit that path is a file of; NULL: none. */
@@ -431,6 +433,9 @@ ST_MUST int st_weave_ids_common_from(struct st_weave *w, struct st_weave_ids *k,
 ST_MUST int st_weave_ids_lone(const struct st_weave_ids *k, const char *file, const char *key,
 			      size_t len, const struct st_vocab_text *text, bool *lone,
 			      struct st_err *e);
+/* Has the file ids of tokens, which may have other numbers by what became of these folders'
+ * tokenizers? */
+bool st_weave_numbered(const struct st_weave *w, const struct st_map *folders, const char *path);
 /* Did several sides change which token has which id, and not in the same way? */
 bool st_weave_ids_clash(const struct st_weave_ids *k);
 /*

@@ -360,6 +360,14 @@ int st_weave_ids_lone(const struct st_weave_ids *k, const char *file, const char
 	return rc;
 }
 
+bool st_weave_numbered(const struct st_weave *w, const struct st_map *folders, const char *path)
+{
+	size_t len;
+
+	return folders->count && st_vocab_has_ids(st_weave_file_name(path)) &&
+	       st_weave_vocab_dir(w, path, &len) && st_map_get(folders, path, len, NULL);
+}
+
 bool st_weave_ids_clash(const struct st_weave_ids *k)
 {
 	return k->clash;

@@ -149,14 +149,6 @@ static int add_file(struct st_weave *w, struct st_weave_fit *f, const struct st_
 	return rc;
 }
 
-static int by_path(const void *pa, const void *pb)
-{
-	const struct st_stage_row *a = *(const struct st_stage_row *const *)pa;
-	const struct st_stage_row *b = *(const struct st_stage_row *const *)pb;
-
-	return strcmp(a->path, b->path);
-}
-
 static bool is_part(const struct st_weave *w, const struct st_weave_unit *u, const char *path)
 {
 	return st_weave_unit_with(w, path) == u && !st_shard_index_name(path);
@@ -184,7 +176,7 @@ static int find_files(struct st_weave *w, struct st_weave_fit *f, struct st_err 
 		    !w->wanted(w->wanted_arg, w->hand->rows[i].path))
 			rows[n++] = &w->hand->rows[i];
 	if (n)
-		qsort(rows, n, sizeof(*rows), by_path);
+		qsort(rows, n, sizeof(*rows), st_weave_row_order);
 	for (size_t i = 0; rc == ST_OK && i < n; i++)
 		rc = add_file(w, f, rows[i], e);
 	free(rows);

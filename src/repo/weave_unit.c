@@ -72,7 +72,7 @@ static int read_index(struct st_weave *w, const struct st_stage_row *row, struct
 	return rc == ST_OK ? st_shard_index_parse(x, text->p, text->len, e) : rc;
 }
 
-static int by_path(const void *pa, const void *pb)
+int st_weave_row_order(const void *pa, const void *pb)
 {
 	const struct st_stage_row *a = *(const struct st_stage_row *const *)pa;
 	const struct st_stage_row *b = *(const struct st_stage_row *const *)pb;
@@ -157,7 +157,7 @@ static int collect(struct st_weave *w, const struct st_index *x, const char *nam
 	if (rc == ST_OK && *fits && v->index)
 		rc = add_named(w, x, v, name, fits, e);
 	if (v->n)
-		qsort(v->rows, v->n, sizeof(*v->rows), by_path);
+		qsort(v->rows, v->n, sizeof(*v->rows), st_weave_row_order);
 	*fits = *fits && v->n && (v->index || v->n == 1);
 	return rc;
 }
