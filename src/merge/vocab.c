@@ -330,19 +330,27 @@ const struct st_token *st_vocab_find(const struct st_vocab *v, const char *text,
 	return NULL;
 }
 
+bool *st_vocab_used(const struct st_vocab *v, struct st_err *e)
+{
+	size_t end;
+	bool *used = st_size(v->end, &end, e) == ST_OK ? st_calloc(end, sizeof(*used), e) : NULL;
+
+	for (size_t i = 0; used && i < v->n; i++)
+		used[v->v[i].id] = true;
+	return used;
+}
+
 int st_vocab_join(struct st_vocab *v, const struct st_vocab *b, const struct st_token **odd,
 		  const struct st_token **was, struct st_err *e)
 {
-	size_t end, at = 0;
-	bool *had;
-	int rc = st_size(v->end, &end, e);
+	const uint64_t end = v->end;
+	size_t at = 0;
+	bool *had = st_vocab_used(v, e);
+	int rc = ST_OK;
 
 	*odd = *was = NULL;
-	had = rc == ST_OK ? st_calloc(end, sizeof(*had), e) : NULL;
 	if (!had)
 		return e->code;
-	for (size_t i = 0; i < v->n; i++)
-		had[v->v[i].id] = true;
 	for (size_t i = 0; rc == ST_OK && i < b->n; i++) {
 		const struct st_token *t = &b->v[i];
 		uint64_t id;

@@ -93,6 +93,8 @@ ST_MUST int st_vocab_put(struct st_vocab *v, const struct st_token *t, struct st
 const struct st_token *st_vocab_find(const struct st_vocab *v, const char *text, size_t len);
 /* The first one of that id. */
 const struct st_token *st_vocab_find_id(const struct st_vocab *v, uint64_t id);
+/* Of each id below v->end: has it a token? The caller frees it; NULL: e says why. */
+ST_MUST bool *st_vocab_used(const struct st_vocab *v, struct st_err *e);
 /*
  * Adds b's tokens to v. Where they do not agree, a token having two ids or an id two tokens, *odd
  * is the first such token of b and *was what v says instead; else they are NULL. What v says stays.

@@ -92,14 +92,12 @@ int st_vocab_unite(struct st_vocab_union *u, const struct st_vocab *base,
 			u->from[u->to[q - 1]] = q - 1;
 	for (size_t i = 0; i < ours->n; i++)
 		u->ours[ours->v[i].id] = true;
-	rc = st_size(base->end, &end, e);
-	u->known = rc == ST_OK ? st_calloc(end, sizeof(*u->known), e) : NULL;
+	u->known = st_vocab_used(base, e);
 	if (!u->known)
 		return e->code;
 	for (size_t i = 0; i < base->n; i++) {
 		uint64_t id;
 
-		u->known[base->v[i].id] = true;
 		if (find(u, ours, &base->v[i], &id))
 			u->base[id] = base->v[i].id;
 	}

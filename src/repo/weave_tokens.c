@@ -97,13 +97,10 @@ static bool kinds_differ(const struct reading *k, size_t changed)
  * them are in a file that is not read. */
 static int find_added(const struct st_vocab *v, uint64_t *first, struct st_err *e)
 {
-	size_t n;
-	bool *has = st_size(v->end, &n, e) == ST_OK ? st_calloc(n, sizeof(*has), e) : NULL;
+	bool *has = st_vocab_used(v, e);
 
 	if (!has)
 		return e->code;
-	for (size_t i = 0; i < v->n; i++)
-		has[v->v[i].id] = true;
 	for (*first = v->end; *first > 0 && has[*first - 1];)
 		--*first;
 	free(has);
@@ -323,30 +320,30 @@ static bool tables_differ(struct st_weave *w)
 	return w->tables_differ;
 }
 
+/* The folder's; *out NULL: no tokenizer changed. */
+static int find_changed(struct st_weave *w, const char *path, struct st_weave_tokens **out,
+			struct st_err *e)
+{
+	*out = NULL;
+	return tables_differ(w) ? find(w, path, out, e) : ST_OK;
+}
+
 int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool changed, bool *mixed,
 			  struct st_err *e)
 {
 	struct st_weave_tokens *k;
-	int rc;
+	int rc = find_changed(w, path, &k, e);
 
-	*mixed = false;
-	if (!tables_differ(w))
-		return ST_OK;
-	rc = find(w, path, &k, e);
-	*mixed = rc == ST_OK && k->what.mixed && (changed || k->clash);
+	*mixed = rc == ST_OK && k && k->what.mixed && (changed || k->clash);
 	return rc;
 }
 
 int st_weave_tokens_clash(struct st_weave *w, const char *path, bool *clash, struct st_err *e)
 {
 	struct st_weave_tokens *k;
-	int rc;
+	int rc = find_changed(w, path, &k, e);
 
-	*clash = false;
-	if (!tables_differ(w))
-		return ST_OK;
-	rc = find(w, path, &k, e);
-	*clash = rc == ST_OK && k->own && k->clash;
+	*clash = rc == ST_OK && k && k->own && k->clash;
 	return rc;
 }
 

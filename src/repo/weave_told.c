@@ -156,13 +156,10 @@ static int check_config(struct st_weave *w, const struct st_weave_told *k,
 			const struct st_stage_row *row, struct st_err *e)
 {
 	struct st_vocab v;
-	size_t end;
-	bool *has = st_size(k->got->end, &end, e) == ST_OK ? st_calloc(end, sizeof(*has), e) : NULL;
+	bool *has = st_vocab_used(k->got, e);
 	int rc = has ? ST_OK : (int)e->code;
 
 	st_vocab_init(&v);
-	for (size_t i = 0; has && i < k->got->n; i++)
-		has[k->got->v[i].id] = true;
 	if (rc == ST_OK)
 		rc = read_config(w, row, &v, e);
 	for (size_t i = 0; rc == ST_OK && i < v.n; i++) {
