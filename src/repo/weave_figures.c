@@ -83,12 +83,7 @@ static int on_figures(void *arg, const struct st_tensor_delta *d)
 /* The rest of the shape and the type are the same, and there are rows. */
 static bool like_rows(const struct st_operand *a, const struct st_operand *b)
 {
-	if (a->ndim != b->ndim || !a->ndim || a->dtype != b->dtype || !a->shape[0] || !b->shape[0])
-		return false;
-	for (unsigned i = 1; i < a->ndim; i++)
-		if (a->shape[i] != b->shape[i])
-			return false;
-	return true;
+	return st_rows_alike(a, b) && a->shape[0] && b->shape[0];
 }
 
 /* The rows that both have, and the base; 0: they are compared as they are. */
