@@ -57,7 +57,10 @@ typedef struct strata_status_entry {
 	char worktree;	    /* index against working tree: ' ', 'M', 'D', 'T', '?', '!' */
 	const char *kind;   /* "file", "model", "link", "dir" */
 	const char *format; /* of a model, else "" */
-	bool has_tensors;   /* counts against HEAD are filled in (changed models) */
+	/* of a model with counts of which the mode alone changed, "exec" or "file": what it is
+	 * now; else NULL */
+	const char *mode;
+	bool has_tensors; /* counts against HEAD are filled in (changed models) */
 	strata_tensor_counts tensors;
 } strata_status_entry;
 

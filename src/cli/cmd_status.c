@@ -40,6 +40,7 @@ const struct cli_doc doc_status = {
 struct entry {
 	char *path;
 	char staged, worktree;
+	const char *mode;
 	bool has_tensors;
 	strata_tensor_counts tensors;
 };
@@ -65,6 +66,7 @@ static int collect(void *arg, const strata_status_entry *en)
 		.path = path,
 		.staged = en->staged,
 		.worktree = en->worktree,
+		.mode = en->mode,
 		.has_tensors = en->has_tensors,
 		.tensors = en->tensors,
 	};
@@ -186,11 +188,15 @@ static const struct section sections[] = {
 };
 
 /* Of a file that is a model before and after, and is not the same. */
-static void show_tensors(const strata_tensor_counts *n)
+static void show_tensors(const struct entry *en)
 {
+	const strata_tensor_counts *n = &en->tensors;
 	char tensors[160];
 
-	if (n->added || n->changed || n->removed)
+	if (en->mode)
+		snprintf(tensors, sizeof(tensors), "%s",
+			 strcmp(en->mode, "exec") == 0 ? "executable" : "no longer executable");
+	else if (n->added || n->changed || n->removed)
 		human_tensors(tensors, sizeof(tensors), n);
 	else
 		snprintf(tensors, sizeof(tensors), "configuration changed");
@@ -200,14 +206,16 @@ static void show_tensors(const strata_tensor_counts *n)
 static void show_entry(struct cli *c, const struct section *sec, const struct entry *en)
 {
 	const char *what = word(sec->letter(en));
+	/* what is known of a file that is staged is how that differs from HEAD */
+	bool told = en->staged == ' ' || sec->letter == staged_letter;
 
 	printf("  %s", color_on(c, sec->color));
 	if (what)
 		printf("%-8s  ", what);
 	name_put(stdout, en->path);
 	fputs(color_off(c, sec->color), stdout);
-	if (en->has_tensors && what && sec->letter(en) == 'M')
-		show_tensors(&en->tensors);
+	if (en->has_tensors && told && what && sec->letter(en) == 'M')
+		show_tensors(en);
 	fputc('\n', stdout);
 }
 

@@ -194,6 +194,27 @@ static const char *kind_of(const struct line *l)
 	return row && (row->flags & ST_INDEX_MODEL) ? "model" : "file";
 }
 
+/* Of a model whose tensors are the same: is it the mode alone? Hashes where times do not say. */
+static int fill_mode(struct status *s, const struct line *l, strata_status_entry *en,
+		     struct st_err *e)
+{
+	struct st_stage_row other = *l->row;
+	enum st_work_state state = ST_WORK_CHANGED;
+	bool refreshed = false;
+	int rc = ST_OK;
+
+	if (l->staged == 'M') {
+		if (st_oid_eq(&l->head->id, &l->row->id))
+			en->mode = other.mode == ST_MODE_EXEC ? "exec" : "file";
+	} else if (l->staged == ' ') {
+		other.mode = other.mode == ST_MODE_EXEC ? ST_MODE_FILE : ST_MODE_EXEC;
+		rc = st_work_check(s->r, &other, &state, &refreshed, e);
+		if (rc == ST_OK && state == ST_WORK_CLEAN)
+			en->mode = other.mode == ST_MODE_EXEC ? "exec" : "file";
+	}
+	return rc;
+}
+
 static int fill_tensors(struct status *s, struct st_compare *cmp, const struct line *l,
 			strata_status_entry *en, struct st_err *e)
 {
@@ -219,6 +240,8 @@ static int fill_tensors(struct status *s, struct st_compare *cmp, const struct l
 						      .changed = n.changed,
 						      .removed = n.removed,
 						      .unchanged = n.unchanged };
+		if (l->row && !n.added && !n.changed && !n.removed)
+			rc = fill_mode(s, l, en, e);
 	}
 	return rc;
 }

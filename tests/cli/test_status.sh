@@ -59,6 +59,33 @@ configuration() {
 	match '^  changed   m.safetensors  \(configuration changed\)$' strata status
 }
 
+mode() { # in the words of diff
+	repo
+	model m.safetensors a:F32:16:1 --meta step=1
+	strata add .
+	strata commit -m one
+	chmod +x m.safetensors
+	match '^  changed   m.safetensors  \(executable\)$' strata status
+	match '^m.safetensors: executable$' strata diff
+	strata add .
+	match '^  changed   m.safetensors  \(executable\)$' strata status
+	strata commit -m two
+	chmod -x m.safetensors
+	match '^  changed   m.safetensors  \(no longer executable\)$' strata status
+	match '^m.safetensors: no longer executable$' strata diff
+	model m.safetensors a:F32:16:1 --meta step=2 # as long as it was
+	match '^  changed   m.safetensors  \(configuration changed\)$' strata status
+	strata add .
+	match '^  changed   m.safetensors  \(configuration changed\)$' strata status
+	strata reset -q --hard
+	chmod -x m.safetensors
+	strata add .
+	model m.safetensors a:F32:16:2 # what is staged says nothing of that
+	strata status >got
+	out '  changed   m.safetensors  (no longer executable)
+  changed   m.safetensors' grep m.safetensors got
+}
+
 brief() {
 	setup
 	echo 2 >kept
@@ -124,6 +151,7 @@ touched() {
 it 'says everything, with tensors' long
 it 'says when there is nothing' clean
 it 'says when no tensor did change' configuration
+it 'says when the mode alone did' mode
 it '-s has two letters and a path' brief
 it '--json has one object a file' json
 it '--ignored shows what is ignored' ignored
