@@ -58,6 +58,8 @@ const struct cli_doc doc_commit = {
 		"goes up: major when tensors came or went or have another shape or type, minor when\n"
 		"values changed, else patch. --bump says it instead.\n"
 		"\n"
+		"With --amend a merge goes on saying how it was made, if its files stay the same.\n"
+		"\n"
 		"Exit status 1: there was nothing to commit.",
 	.examples = "strata commit -m 'step 2000, loss 1.83'\n"
 		    "make a version of what is staged\n"

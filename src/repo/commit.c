@@ -172,6 +172,19 @@ static int take_author(struct committing *k, struct st_commit *c, struct st_err 
 	return rc;
 }
 
+/* How a merge was made holds of one that is amended for as long as the files are those. */
+static bool keeps_description(const struct committing *k)
+{
+	return k->o->amend && st_oid_eq(&k->old.tree, &k->t.index.tree);
+}
+
+static void say_undescribed(const struct committing *k)
+{
+	if (k->o->amend && !st_oid_is_zero(&k->old.merge) && !keeps_description(k))
+		st_warn(&k->r->ctx, "files of the merge were changed: the version does not say how "
+				    "it was made, and cannot be replayed");
+}
+
 static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
 {
 	int rc;
@@ -180,6 +193,8 @@ static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
 	if (k->o->amend) {
 		c->parents = k->old.parents;
 		c->nparents = k->old.nparents;
+		if (keeps_description(k))
+			c->merge = k->old.merge;
 	} else if (!k->head.unborn) {
 		c->parents = &k->head.commit;
 		c->nparents = 1;
@@ -338,6 +353,8 @@ static int run(struct committing *k, struct st_err *e)
 		k->t.op.why = k->t.op.verb;
 	}
 	/* It counts no more, and goes with the next command that may remove it. */
+	if (rc == ST_OK)
+		say_undescribed(k);
 	if (rc == ST_OK && k->merge && st_merging_drop(k->r, &later) != ST_OK)
 		st_warn(&k->r->ctx, "%s", later.msg);
 	st_txn_end(&k->t);

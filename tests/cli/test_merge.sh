@@ -879,6 +879,36 @@ replays() {
 	err 'HEAD is a merge that does not say how it was made' strata merge --replay HEAD
 }
 
+# Said otherwise, or with other metadata, a merge is made as it was.
+amends() {
+	models
+	rc 1 strata merge -q side
+	strata resolve -q b --method linear
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	strata show --json HEAD | grep '"kind":"merge' >../before
+	strata commit -q --amend -m 'said better' 2>../said
+	[ ! -s ../said ]
+	match '^    said better$' strata show
+	strata show --json HEAD | grep '"kind":"merge' | cmp - ../before
+	strata merge -q --replay HEAD
+	strata commit -q --amend --no-edit --param lr=1 --author 'B <b@c>'
+	strata merge -q --replay HEAD
+	strata gc --prune=now
+	strata merge -q --replay HEAD
+	strata fsck --full
+	# other files; and another mode is one, too
+	chmod +x t
+	strata commit -q -a --amend -m mode 2>../said
+	grep -qx 'strata: warning: files of the merge were changed: the version does not say how it was made, and cannot be replayed' ../said
+	rc 2 strata merge --replay HEAD
+	# a version that is no merge has nothing to say
+	strata switch -q side
+	echo 2 >>t
+	strata commit -q -a --amend -m two 2>../said
+	[ ! -s ../said ]
+}
+
 # What was staged while the merge was under way is in its description.
 by_the_way() {
 	models
@@ -1201,5 +1231,6 @@ it 'a value in other words' in_other_words
 it 'a key that both sides added once' added_twice
 it 'layout and comments' laid_out
 it 'done over, byte for byte' replays
+it 'commit --amend keeps how a merge was made' amends
 it 'and what was staged besides' by_the_way
 finish
