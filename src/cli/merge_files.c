@@ -18,12 +18,24 @@ static int json_line(struct cli *c, const strata_merged_tensor *t)
 	return cli_emit(c);
 }
 
+/* Of what several added only some methods make something: they may, and may not. */
+static void note_conflict(struct merge_files *m, const char *conflict)
+{
+	bool added = strcmp(conflict, "add/add") == 0;
+	bool values = strcmp(conflict, "values") == 0 || strcmp(conflict, "dtype") == 0;
+
+	m->joinable = m->joinable || added || values;
+	m->rigid = m->rigid || !values;
+}
+
 int merge_files_tensor(void *arg, const strata_merged_tensor *t)
 {
-	const struct merge_files *m = arg;
+	struct merge_files *m = arg;
 	struct cli *c = m->c;
 	const char *why = t->conflict ? t->conflict : t->method ? t->method : t->from;
 
+	if (t->conflict)
+		note_conflict(m, t->conflict);
 	if (m->json)
 		return json_line(c, t);
 	if (!t->conflict && !c->g.verbose)
@@ -68,8 +80,13 @@ int merge_files_end(const struct merge_files *m, int rc, const char *out,
 	if (rc == STRATA_ENO && r->conflicts)
 		rc = cli_fail(err, STRATA_ENO,
 			      "%" PRIu64 " of the tensors are in conflict and nothing was written: "
-			      "--method or --rule says how to merge them",
-			      r->conflicts);
+			      "%s%s%s",
+			      r->conflicts,
+			      m->joinable ? "--method or --rule says how to merge them" : "",
+			      m->joinable && m->rigid ? "; " : "",
+			      m->rigid ? "those that no method joins a --rule of ours, theirs or "
+					 "base decides" :
+					 "");
 	if (m->json && (rc == STRATA_OK || (rc == STRATA_ENO && r->conflicts)))
 		json_end(m->c, out, r);
 	if (m->json || rc != STRATA_OK || m->c->g.quiet)

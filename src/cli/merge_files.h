@@ -8,6 +8,7 @@
 struct merge_files {
 	struct cli *c;
 	bool json;
+	bool joinable, rigid; /* met conflicts that methods may join, and that they may not */
 };
 /* The callback for strata_merge_files; arg is a struct merge_files. */
 int merge_files_tensor(void *arg, const strata_merged_tensor *t);

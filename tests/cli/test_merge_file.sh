@@ -136,6 +136,22 @@ conflicts() {
 	printf '%s\n' 's shape' 't dtype' 'n add/add' 'd delete/modify' | cmp - pairs
 	grep -qx '{"kind":"summary","output":"m.safetensors","kept":1,"taken":0,"merged":0,"removed":0,"conflicts":4,"bytes":0}' got
 	[ ! -e m.safetensors ]
+	said() { # WHAT OPTION...: what decides the conflicts
+		t_what=$1
+		shift
+		rc 1 strata merge-file --base base.safetensors a.safetensors b.safetensors "$@" -o m.safetensors
+		sed 's/.*nothing was written: //' "$t_tmp/err" >last
+		out "$t_what" cat last
+	}
+	t_rigid='those that no method joins a --rule of ours, theirs or base decides'
+	said "--method or --rule says how to merge them; $t_rigid"
+	said "$t_rigid" --method linear
+	said "--method or --rule says how to merge them; $t_rigid" --method ties # n, which has no base
+	said '--method or --rule says how to merge them' --rule '[sdn]=ours'
+	rm last
+	strata merge-file -q --base base.safetensors a.safetensors b.safetensors --method linear --rule '[sd]=base' -o m.safetensors
+	same_tensor m.safetensors base.safetensors s
+	rm m.safetensors
 	strata merge-file -q --base base.safetensors a.safetensors b.safetensors --method theirs -o m.safetensors
 	for t_name in w d s n; do
 		same_tensor m.safetensors b.safetensors $t_name
