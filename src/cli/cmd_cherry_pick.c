@@ -16,8 +16,9 @@ const struct cli_doc doc_cherry_pick = {
 		"\n"
 		"What differs here from REV's parent, files and tensors, is refused by name (exit\n"
 		"status 7); with --method task-arithmetic the difference that REV made is added to\n"
-		"such a tensor. Refused are also staged changes, changes of files that must be\n"
-		"written, and tensors that REV added, removed or gave another type or shape.\n"
+		"such a tensor. Refused are also merges, staged changes, changes of files that\n"
+		"must be written, and tensors that REV added, removed or gave another type or\n"
+		"shape.\n"
 		"\n"
 		"Exit status 1: everything is here already.",
 	.examples = "strata cherry-pick v7\n"

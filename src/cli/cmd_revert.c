@@ -21,8 +21,9 @@ const struct cli_doc doc_revert = {
 		"\n"
 		"What changed again since REV, files and tensors, is refused by name (exit status\n"
 		"7); with --method task-arithmetic the difference that REV made is subtracted from\n"
-		"such a tensor. Refused are also staged changes, changes of files that must be\n"
-		"written, and tensors that REV added, removed or gave another type or shape.\n"
+		"such a tensor. Refused are also merges, staged changes, changes of files that\n"
+		"must be written, and tensors that REV added, removed or gave another type or\n"
+		"shape.\n"
 		"\n"
 		"Exit status 1: there was nothing to take back.",
 	.examples = "strata revert v5\n"

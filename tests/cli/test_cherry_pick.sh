@@ -170,6 +170,30 @@ new_model() {
 	out '' strata diff v2 HEAD
 }
 
+merges() { # which of its sides' changes would it be?
+	repo
+	echo 1 >a
+	strata add . && strata commit -q -m one
+	strata branch side
+	echo 2 >b
+	strata add . && strata commit -q -m two
+	strata switch -q side
+	echo 3 >c
+	strata add . && strata commit -q -m three
+	strata merge -q main
+	strata switch -q main
+	rc 7 strata cherry-pick side
+	grep -q 'is a merge: which of its sides counts' "$t_tmp/err"
+	strata switch -q side
+	rc 7 strata revert HEAD
+	out '' strata status -s
+	for t_verb in cherry-pick revert; do
+		strata help $t_verb | tr '\n' ' ' >../help
+		grep -q 'Refused are also merges, ' ../help
+	done
+}
+
+it 'refuses merges' merges
 it 'takes what a version changed, and no more' picks_some
 it 'onto its parent gives the version' onto_its_parent
 it 'refuses a file that changed here too, and leaves all as it was' refuses
