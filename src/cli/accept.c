@@ -2,8 +2,16 @@
 #include "cli/accept.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+int accept_check(const char *command, strata_error *err)
+{
+	return command && !command[strspn(command, " \t\r\n")] ?
+		       cli_fail(err, STRATA_EUSAGE, "--accept-if: the command is empty") :
+		       STRATA_OK;
+}
 
 int accept_run(void *arg, const char *dir)
 {

@@ -386,6 +386,8 @@ int cmd_merge(struct cli *c, int argc, char **argv, strata_error *err)
 		rc = cli_count(c, &a, alone ? 0 : 1, alone ? 0 : SIZE_MAX, err);
 	if (rc == STRATA_OK)
 		rc = check_alone(&v, err);
+	if (rc == STRATA_OK)
+		rc = accept_check(v.accept, err);
 	if (rc == STRATA_OK && v.forward_only && v.no_forward)
 		rc = cli_fail(err, STRATA_EUSAGE, "--ff-only and --no-ff exclude each other");
 	if (rc == STRATA_OK && v.seed && !parse_number(v.seed, &o.seed))

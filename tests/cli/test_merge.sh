@@ -639,6 +639,11 @@ not_begun_over_equal_files() {
 
 asked() {
 	models
+	for t_none in '' ' '; do # as a variable that is not set
+		rc 2 strata merge side --method theirs --accept-if "$t_none"
+		grep -qx 'strata: --accept-if: the command is empty' "$t_tmp/err"
+	done
+	cmp m.safetensors ../main.safetensors
 	rc 1 strata merge side --method theirs --accept-if 'test -e nothing'
 	err 'not accepted: nothing has changed' strata merge side --method theirs --accept-if 'exit 3'
 	cmp m.safetensors ../main.safetensors
@@ -653,6 +658,8 @@ asked() {
 	rc 7 strata commit -m around
 	rc 1 strata merge --continue
 	strata resolve -q b --theirs
+	rc 2 strata merge --continue --accept-if ''
+	rc 1 strata merge --continue --accept-if 'exit 4' # instead of the one that was kept
 	strata merge -q --continue
 	strata fsck --full
 }
