@@ -145,7 +145,7 @@ static int show(struct cli *c, const strata_merge_result *r, strata_error *err)
 		       "they\ndiffer, what one of them changed counts\n",
 		       human_id(r->base).s);
 	if (r->conflicts)
-		return conflicts_show(c, err);
+		return conflicts_show(c, NULL, err);
 	if (!r->moved) {
 		puts("already up to date");
 		return STRATA_OK;

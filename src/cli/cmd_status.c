@@ -241,19 +241,20 @@ static int show_long(struct status *s, strata_error *err)
 {
 	strata_head_info head;
 	size_t staged, changed, untracked;
+	bool merging = false;
 	int rc = strata_head(s->c->repo, &head, err);
 
 	if (rc != STRATA_OK)
 		return rc;
 	show_head(s->c, &head);
-	rc = conflicts_show(s->c, err);
+	rc = conflicts_show(s->c, &merging, err);
 	if (rc != STRATA_OK && rc != STRATA_ECORRUPT) /* of a merge that cannot be read all else */
 		return rc;
 	staged = show_section(s, &sections[0]);
 	changed = show_section(s, &sections[1]);
 	untracked = show_section(s, &sections[2]);
 	show_section(s, &sections[3]);
-	if (staged || rc != STRATA_OK)
+	if (staged || merging || rc != STRATA_OK) /* how a merge goes on is said above */
 		return rc;
 	if (changed)
 		puts("\nNothing is staged; 'strata commit -a' commits what changed.");

@@ -4,19 +4,22 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOST 100 /* lines */
 
 struct showing {
 	struct cli *c;
 	uint64_t n;
-	bool vocabulary; /* one of them is */
+	bool merging;
+	bool tokens; /* one that is not decided is of a vocabulary, whose tokenizer is there */
 };
 
 static int show_state(void *arg, const strata_merge_state *s)
 {
 	struct showing *k = arg;
 
+	k->merging = s->under_way;
 	if (!s->under_way)
 		return 0;
 	if (s->aborting)
@@ -160,11 +163,40 @@ static void show_figures(const strata_conflict *x)
 		printf(", %s not finite", human_number(x->nonfinite).s);
 }
 
+static bool lies_in(const char *root, const char *dir, size_t len, const char *name)
+{
+	char *full = NULL;
+	bool yes;
+
+	if (asprintf(&full, "%s/%.*s/%s", root, (int)len, dir, name) < 0)
+		return false;
+	yes = access(full, F_OK) == 0;
+	free(full);
+	return yes;
+}
+
+/* In the working tree, beside the file or in a folder above? Without one there is no union. */
+static bool has_tokenizer(const struct cli *c, const char *path)
+{
+	static const char *const names[] = { "tokenizer.json", "vocab.json", "vocab.txt",
+					     "added_tokens.json" };
+	bool any = false;
+
+	for (size_t n = strlen(path); n && !any;) {
+		while (n && path[--n] != '/')
+			;
+		for (size_t i = 0; !any && i < sizeof(names) / sizeof(*names); i++)
+			any = lies_in(strata_workdir(c->repo), path, n, names[i]);
+	}
+	return any;
+}
+
 static int show_one(void *arg, const strata_conflict *x)
 {
 	struct showing *k = arg;
 
-	k->vocabulary = k->vocabulary || (!x->how && strcmp(x->kind, "vocabulary") == 0);
+	if (!x->how && !k->tokens && strcmp(x->kind, "vocabulary") == 0)
+		k->tokens = has_tokenizer(k->c, x->path);
 	if (x->how || k->n++ >= MOST)
 		return cli_stop(k->c);
 	printf("  %s%-13s  ", color_on(k->c, COLOR_BAD), x->kind);
@@ -182,14 +214,16 @@ static int show_one(void *arg, const strata_conflict *x)
 	return cli_stop(k->c);
 }
 
-int conflicts_show(struct cli *c, strata_error *err)
+int conflicts_show(struct cli *c, bool *merging, strata_error *err)
 {
 	struct showing k = { .c = c };
 	int rc = strata_merge_conflicts(c->repo, show_state, show_one, &k, err);
 
 	if (rc == STRATA_OK && k.n > MOST)
 		printf("  and %s more\n", human_number(k.n - MOST).s);
-	if (rc == STRATA_OK && k.vocabulary && !c->g.quiet)
+	if (merging)
+		*merging = k.merging;
+	if (rc == STRATA_OK && k.tokens && !c->g.quiet)
 		printf("  %s(strata resolve GLOB --vocab union joins vocabularies by token)%s\n",
 		       color_on(c, COLOR_DIM), color_off(c, COLOR_DIM));
 	return rc;

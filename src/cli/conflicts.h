@@ -5,8 +5,9 @@
 
 #include "cli/text.h"
 
-/* Those that are not decided, a line each; nothing where no merge is under way. */
-int conflicts_show(struct cli *c, strata_error *err);
+/* Those that are not decided, a line each; nothing where no merge is under way. merging: is one?
+ * May be NULL. */
+int conflicts_show(struct cli *c, bool *merging, strata_error *err);
 /* All of them, a JSON object each: "kind":"conflict". */
 int conflicts_json(struct cli *c, strata_error *err);
 

@@ -251,6 +251,38 @@ ends() {
 	strata fsck --full
 }
 
+# Nothing that status says at the end of a merge under way sends anybody anywhere else.
+still_merging() {
+	repo
+	model m.safetensors a:F32:4:1
+	echo 1 >t
+	strata add . && strata commit -q -m one
+	strata branch side
+	model m.safetensors a:F32:4:2
+	strata commit -q -a -m two
+	strata switch -q side
+	model m.safetensors a:F32:4:3
+	strata commit -q -a -m three
+	strata switch -q main
+	rc 1 strata merge side
+	status_is() { # LAST LINE
+		strata status >../status
+		tail -1 ../status >../last
+		out "$1" cat ../last
+		fails grep -e 'Nothing to commit' -e 'commit -a' -e 'Nothing is staged' ../status
+	}
+	status_is '  values         m.safetensors::a  D 0.0175, cosine 0.5426, 4 of 4 changed'
+	echo more >t
+	status_is '  changed   t'
+	echo new >new
+	status_is '  new'
+	strata resolve -q a --ours
+	rm new && echo 1 >t
+	status_is "Merging: all conflicts are decided; 'strata merge --continue' ends it"
+	strata merge -q --continue
+	match '^Nothing to commit' strata status
+}
+
 by_commit() {
 	models
 	rc 1 strata merge side
@@ -1212,6 +1244,7 @@ it 'wrong usage' usage
 it 'rules and settings name methods' by_rule
 it 'a conflict, and back' conflict
 it 'a conflict, and on' ends
+it 'status says how a merge goes on, and nothing else' still_merging
 it 'commit ends a merge' by_commit
 it 'text by line' lines
 it 'files that came, went and moved' files

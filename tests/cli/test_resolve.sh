@@ -685,10 +685,37 @@ text_of_others() {
 	strata merge -q --replay HEAD
 }
 
+# Rows that came on both sides are told apart by a tokenizer, if there is one.
+no_tokenizer() {
+	repo
+	mkdir -p d/e
+	model d/e/m.safetensors emb:F32:4,8:1
+	strata add . && strata commit -q -m one
+	strata branch side
+	model d/e/m.safetensors emb:F32:6,8:2
+	strata commit -q -a -m two
+	strata switch -q side
+	model d/e/m.safetensors emb:F32:7,8:3
+	strata commit -q -a -m three
+	strata switch -q main
+	strata merge side >../said 2>&1 || [ $? = 1 ]
+	grep -q '^  vocabulary  *d/e/m.safetensors::emb ' ../said
+	fails grep -e --vocab ../said
+	for t_at in d/e/vocab.txt d/tokenizer.json vocab.json; do
+		echo >"$t_at"
+		match '^  \(strata resolve GLOB --vocab union joins vocabularies by token\)$' strata status
+		rm "$t_at"
+	done
+	echo >d/vocab && mkdir d/e/f && echo >d/e/f/vocab.txt
+	strata status >../said
+	fails grep -e --vocab ../said
+}
+
 it 'decides, and decides anew' decides
 it 'by methods' methods
 it 'what a method cannot join' joins
 it 'says what to do instead' hints
+it 'of a union only where there is a tokenizer' no_tokenizer
 it 'files settled by hand' by_hand
 it 'a pattern spares them' spares
 it 'added as this branch has it' as_ours
