@@ -42,8 +42,8 @@ int st_choice_parse(struct st_choice *out, struct st_arena *arena, const char *h
 		return ST_OK;
 	if (number_after(how, "theirs", &out->side)) {
 		if (out->side == 0 || out->side >= nsides)
-			return st_fail(e, ST_EUSAGE, "'%.60s': %zu versions are merged", how,
-				       nsides - 1);
+			return st_fail(e, ST_EUSAGE, "there is no side %zu: %zu version%s merged",
+				       out->side, nsides - 1, nsides == 2 ? " is" : "s are");
 		return ST_OK;
 	}
 	if (strcmp(how, "base") == 0)

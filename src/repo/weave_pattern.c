@@ -283,10 +283,13 @@ int st_weaving_refused(struct st_weaving *k, const struct st_weaving_counts *bef
 {
 	struct st_weave *w = k->f.w;
 	bool refused = why->code == ST_EREFUSED;
+	/* the message says no other way then */
+	bool shared = k->f.shared && *k->f.shared;
+	const char *alike = shared ? "; decide alike those that share memory" : "";
 
 	*whole = refused && !is_decided(&k->f);
 	if (!*whole)
-		return st_fail(e, why->code, "%s%s", why->msg,
+		return st_fail(e, why->code, "%s%s%s", why->msg, refused ? alike : "",
 			       refused ?
 				       "; or decide the conflicts of the file otherwise, or stage "
 				       "a file of your own, or one version's as it is: 'strata "
@@ -299,7 +302,7 @@ int st_weaving_refused(struct st_weaving *k, const struct st_weaving_counts *bef
 	w->open = before->open;
 	w->tensors_taken = before->taken;
 	w->tensors_blended = before->blended;
-	st_warn(&w->r->ctx, "%s; or decide for one side's file", why->msg);
+	st_warn(&w->r->ctx, "%s; %sdecide for one side's file", why->msg, shared ? "" : "or ");
 	return ST_OK;
 }
 

@@ -182,7 +182,7 @@ memory() {
 	torches 'a=1 f=@a b=2 e=@b' 'a=1 f=5 b=2 e=@b' 'a=1 f=@a b=2 e=6'
 	for how in '' '--method ours'; do
 		rc 1 strata merge side $how
-		grep -q 'tensor "a" shares memory with one that is replaced, .*; or decide for one side' "$t_tmp/err"
+		grep -q 'tensor "a" shares memory with one that is replaced, and would change with it; decide for one side' "$t_tmp/err"
 		match '^  layout +m.pt( |$)' strata status
 		[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
 		cmp m.pt ../ours
@@ -206,6 +206,25 @@ memory() {
 	cd .. && torches 'a=1 f=@a b=2 e=@b c=3' 'a=1 f=5 b=2 e=@b c=4' 'a=1 f=@a b=2 e=@b c=5'
 	strata merge -q side --rule c=theirs
 	out '5 5 5 5' values m.pt::f
+}
+
+# Those that share memory are decided each by its name, but only alike.
+memory_apart() {
+	torches 'a=1 f=@a b=2' 'a=3 f=@a b=2' 'a=4 f=@a b=2'
+	rc 1 strata merge -q side
+	for t_how in --theirs '--method linear'; do
+		rc 7 strata resolve f $t_how
+		grep -q 'shares\{0,1\} memory with .*; decide alike those that share memory; or decide the conflicts' "$t_tmp/err"
+		cmp m.pt ../ours
+	done
+	out '1 decided, 1 left' strata resolve f --ours
+	out '2 decided, 0 left: '"'strata merge --continue' ends the merge" strata resolve a f --theirs
+	cmp m.pt ../theirs
+	rc 7 strata resolve a --ours
+	cmp m.pt ../theirs
+	strata resolve -q '*' --method linear
+	strata merge -q --continue
+	strata merge -q --replay HEAD
 }
 
 # What is no tensor on one side, and who shares whose memory on the other: neither is lost unsaid.
@@ -253,5 +272,6 @@ it 'makes compressed tensors a conflict of their file' compressed
 it 'takes a file of theirs by method, too' by_method
 it 'refuses decisions that no file can hold' decided_apart
 it 'makes memory that each side shares otherwise a conflict of the file' memory
+it 'memory that is shared, and one of two is decided' memory_apart
 it 'loses neither shared memory nor what is no tensor' memory_and_metadata
 finish

@@ -33,6 +33,7 @@ decides() {
 	want 3 1 1 3
 	out "1 decided, 0 left: 'strata merge --continue' ends the merge" strata resolve a.x --ours
 	want 2 1 1 3
+	err 'there is no side 3: 1 version is merged$' strata resolve '*' --side 3
 	strata resolve -q '*' --side 1
 	want 3 3 3 3
 	strata merge -q --continue
