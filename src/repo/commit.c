@@ -352,9 +352,9 @@ static int run(struct committing *k, struct st_err *e)
 		rc = publish(k, e);
 		k->t.op.why = k->t.op.verb;
 	}
-	/* It counts no more, and goes with the next command that may remove it. */
 	if (rc == ST_OK)
 		say_undescribed(k);
+	/* It counts no more, and goes with the next command that may remove it. */
 	if (rc == ST_OK && k->merge && st_merging_drop(k->r, &later) != ST_OK)
 		st_warn(&k->r->ctx, "%s", later.msg);
 	st_txn_end(&k->t);
