@@ -90,13 +90,16 @@ typedef struct strata_conflict {
 			   * "delete/modify" "add/add" "tied" "vocabulary" "configuration" "text"
 			   * "binary" "file/directory" "layout" */
 	const char *how;  /* how it was decided; NULL: it is not */
-	/* ids of the tensor or file in the base and on the first two sides; NULL: absent */
+	/* ids of the tensor or file in the base, in ours and in theirs; NULL: absent */
 	const char *base, *ours, *theirs;
+	/* Which of the versions that are merged `theirs` is, here and below, from 1: of several the
+	 * first that has it otherwise than the base. */
+	size_t side;
 	/* Where it is about the name ("rename/rename", "rename/delete"): what the tensor or file is
 	 * called there; NULL: absent, as all are elsewhere. Where sides renamed different ones to
 	 * this name base_name is NULL, and the others are what those were in the base. */
 	const char *base_name, *our_name, *their_name;
-	/* What the base and the first two sides have; NULL: absent. All three are NULL where that
+	/* What the base, ours and theirs have; NULL: absent. All three are NULL where that
 	 * is not known. */
 	const strata_conflict_side *base_has, *our_has, *their_has;
 	uint64_t places; /* of a text: where its lines do not go together; 0: it is none */

@@ -91,7 +91,8 @@ static void show_side(const strata_conflict_side *s)
 		const strata_tensor t = { .ndim = s->ndim, .shape = s->shape };
 
 		tensor_shape(shape, sizeof(shape), &t);
-		printf("%s %s", s->dtype, shape);
+		cli_put_safe(stdout, s->dtype);
+		printf(" %s", shape);
 	} else if (s->value && !is_long_list(s)) {
 		show_value(s);
 	} else {
@@ -116,14 +117,14 @@ static bool is_one_type(const strata_conflict_side *const v[3])
 	return true;
 }
 
-/* All that have it have the same. */
-static bool is_one_content(const strata_conflict *x)
+/* All that have it have the same text or file. */
+static bool is_one_content(const strata_conflict *x, const strata_conflict_side *const v[3])
 {
 	const char *const ids[] = { x->base, x->ours, x->theirs };
 	const char *first = x->base ? x->base : x->ours ? x->ours : x->theirs;
 
 	for (size_t i = 0; i < 3; i++)
-		if (ids[i] && strcmp(ids[i], first) != 0)
+		if ((v[i] && v[i]->dtype) || (ids[i] && strcmp(ids[i], first) != 0))
 			return false;
 	return true;
 }
@@ -132,15 +133,19 @@ static void show_held(const strata_conflict *x)
 {
 	static const char *const whose[] = { "base", "ours", "theirs" };
 	const strata_conflict_side *const v[] = { x->base_has, x->our_has, x->their_has };
-	const bool brief = x->places || is_one_type(v) || is_one_content(x);
+	const bool brief = x->places || is_one_type(v) || is_one_content(x, v);
+	/* where there is a directory nobody removed the file alone */
+	const bool removed = v[0] && strcmp(x->kind, "file/directory") != 0;
 	const char *before = "  ";
 
 	if (x->places)
 		printf("  %s place%s", human_number(x->places).s, plural(x->places));
 	for (size_t i = 0; i < 3; i++) {
-		if (v[i] ? brief : !v[0])
+		if (v[i] ? brief : !removed)
 			continue;
 		printf("%s%s ", before, whose[i]);
+		if (i == 2 && x->side > 1)
+			printf("%zu ", x->side);
 		if (v[i])
 			show_side(v[i]);
 		else
@@ -154,7 +159,7 @@ static void show_figures(const strata_conflict *x)
 	const uint64_t all = x->numel + x->nonfinite;
 
 	fputs("  ", stdout);
-	if (x->numel || !all) /* else nothing is known but that it is not finite */
+	if (x->numel) /* else nothing is known but that it is not finite */
 		printf("D %.3g, ", x->mad);
 	if (isfinite(x->cosine)) /* one of them may be zero */
 		printf("cosine %.4f, ", x->cosine);
@@ -306,6 +311,7 @@ static int emit_one(void *arg, const strata_conflict *x)
 	jk_text(j, "base", x->base);
 	jk_text(j, "ours", x->ours);
 	jk_text(j, "theirs", x->theirs);
+	jk_u64(j, "side", x->side);
 	put_names(j, x);
 	put_held(j, x);
 	if (x->places)

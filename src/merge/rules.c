@@ -76,11 +76,13 @@ static bool matches(const char *glob, size_t n, const char *text, size_t len)
 
 static bool is_for(const struct st_rule *x, const char *path, const char *name, size_t len)
 {
-	const char *sep = path ? strstr(x->glob, "::") : NULL;
-
-	return matches(x->glob, strlen(x->glob), name, len) ||
-	       (sep && matches(x->glob, (size_t)(sep - x->glob), path, strlen(path)) &&
-		matches(sep + 2, strlen(sep + 2), name, len));
+	if (matches(x->glob, strlen(x->glob), name, len))
+		return true;
+	for (const char *sep = x->glob; path && (sep = strstr(sep, "::")) != NULL; sep++)
+		if (matches(x->glob, (size_t)(sep - x->glob), path, strlen(path)) &&
+		    matches(sep + 2, strlen(sep + 2), name, len))
+			return true;
+	return false;
 }
 
 static bool applies(struct st_rules *r, const struct st_spec *s, const char *path)

@@ -118,6 +118,28 @@ struct st_merge_item *st_merge_desc_find(const struct st_merge_desc *d, const ch
 	return d->nitems ? bsearch(&key, d->items, d->nitems, sizeof(key), by_place) : NULL;
 }
 
+static bool same_name(const struct st_merge_name *a, const struct st_merge_name *b)
+{
+	return a->len == b->len && (!a->len || memcmp(a->text, b->text, a->len) == 0);
+}
+
+/* Tensors of nothing have one id, whatever their shapes. */
+static bool same_shape(const struct st_merge_held *a, const struct st_merge_held *b)
+{
+	return a->ndim == b->ndim &&
+	       (!a->ndim || memcmp(a->shape, b->shape, a->ndim * sizeof(*a->shape)) == 0);
+}
+
+size_t st_merge_item_other(const struct st_merge_item *it)
+{
+	for (size_t i = 1; i < it->nsides; i++)
+		if (!st_oid_eq(&it->sides[i], &it->base) ||
+		    (it->held && !same_shape(&it->held[i + 1], &it->held[0])) ||
+		    (it->names && !same_name(&it->names[i + 1], &it->names[0])))
+			return i;
+	return 1;
+}
+
 /* ---- what both directions hold to be true ---- */
 
 static bool is_text(const char *s)

@@ -88,6 +88,8 @@ void st_merge_desc_sort(struct st_merge_desc *d);
 /* NULL: none. d is sorted. */
 struct st_merge_item *st_merge_desc_find(const struct st_merge_desc *d, const char *path,
 					 size_t path_len, const char *name, size_t name_len);
+/* The first side behind ours that has it otherwise than the base, or calls it so; 1: there is none. */
+size_t st_merge_item_other(const struct st_merge_item *it);
 /* ST_EUSAGE where it does not hold what this header says. */
 ST_MUST int st_merge_desc_encode(struct st_buf *out, const struct st_merge_desc *d,
 				 struct st_err *e);

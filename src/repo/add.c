@@ -89,9 +89,35 @@ static bool has_bad_part(const char *path)
 	return false;
 }
 
+/* The lines of both sides, as a merge wrote them, are no content. */
+static int check_marked(struct add *a, const char *path, bool *leave, struct st_err *e)
+{
+	const struct st_merge_item *it =
+		a->merging ? st_merge_desc_find(&a->merge.d, path, strlen(path), "", 0) : NULL;
+	struct st_seen seen;
+	int rc;
+
+	*leave = false;
+	if (!it)
+		return ST_OK;
+	rc = st_marked_untouched(a->r, it, leave, &seen, e);
+	if (rc != ST_OK || !*leave)
+		return rc;
+	if (st_pathspec_exact(a->ps, path))
+		return st_fail(e, ST_EREFUSED,
+			       "'%s' has the lines of both sides between markers, as the merge "
+			       "wrote it: edit it first, or decide with 'strata resolve'",
+			       path);
+	st_warn(&a->r->ctx,
+		"'%s' is left: it has the lines of both sides between markers, as the merge wrote "
+		"it",
+		path);
+	return ST_OK;
+}
+
 static int consider_new(struct add *a, const struct st_walk_entry *en, struct st_err *e)
 {
-	bool follow = false;
+	bool follow = false, leave = false;
 	int rc = ST_OK;
 
 	if (has_bad_part(en->path))
@@ -103,33 +129,13 @@ static int consider_new(struct add *a, const struct st_walk_entry *en, struct st
 	}
 	if (S_ISLNK(en->type))
 		rc = check_link(a, en->path, &follow, e);
-	if (rc != ST_OK)
+	else
+		rc = check_marked(a, en->path, &leave, e);
+	if (rc != ST_OK || leave)
 		return rc;
 	a->new_files++;
 	rc = tell(a, 'A', en->path);
 	return rc == ST_OK ? queue(a, en->path, follow, e) : rc;
-}
-
-/* The lines of both sides, as a merge wrote them, decide nothing. */
-static int check_marked(struct add *a, const struct st_stage_row *row, bool *leave,
-			struct st_err *e)
-{
-	const struct st_merge_item *it =
-		st_merge_desc_find(&a->merge.d, row->path, row->path_len, "", 0);
-	struct st_seen seen;
-	int rc;
-
-	*leave = false;
-	if (!it || st_merging_settled(&a->merge, it, &a->old))
-		return ST_OK;
-	rc = st_marked_untouched(a->r, it, leave, &seen, e);
-	if (rc != ST_OK || !*leave || !st_pathspec_exact(a->ps, row->path))
-		return rc;
-	return st_fail(
-		e, ST_EREFUSED,
-		"'%s' has the lines of both sides between markers, as the merge wrote it: edit "
-		"it first, or decide with 'strata resolve'",
-		row->path);
 }
 
 static int consider_tracked(struct add *a, struct st_stage_row *row, const struct st_walk_entry *en,
@@ -148,8 +154,8 @@ static int consider_tracked(struct add *a, struct st_stage_row *row, const struc
 		rc = st_work_check(a->r, row, &state, &refreshed, e);
 		a->refreshed |= refreshed;
 	}
-	if (rc == ST_OK && a->merging && state == ST_WORK_CHANGED)
-		rc = check_marked(a, row, &leave, e);
+	if (rc == ST_OK && state == ST_WORK_CHANGED)
+		rc = check_marked(a, en->path, &leave, e);
 	if (rc != ST_OK || leave)
 		return rc;
 	/* who names a file means it, be it as it is staged */

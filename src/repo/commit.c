@@ -185,6 +185,15 @@ static void say_undescribed(const struct committing *k)
 				    "it was made, and cannot be replayed");
 }
 
+static int check_message(const char *text, struct st_err *e)
+{
+	if (!text || !text[strspn(text, " \t\r\n")])
+		return st_fail(e, ST_EUSAGE, "the message is empty: give one with -m");
+	if (!st_utf8_valid(text, strlen(text)))
+		return st_fail(e, ST_EUSAGE, "the message is not UTF-8");
+	return ST_OK;
+}
+
 static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
 {
 	int rc;
@@ -201,10 +210,8 @@ static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
 	}
 	c->time_ns = st_now_ns();
 	c->message = k->o->message ? k->o->message : k->merge ? k->merging.message : k->old.message;
-	if (!c->message || !c->message[strspn(c->message, " \t\r\n")])
-		return st_fail(e, ST_EUSAGE, "the message is empty: give one with -m");
-	if (!st_utf8_valid(c->message, strlen(c->message)))
-		return st_fail(e, ST_EUSAGE, "the message is not UTF-8");
+	if (check_message(c->message, e) != ST_OK)
+		return e->code;
 	rc = k->merge ? st_merge_describe(k->t.w, &k->merging.d, c, e) : ST_OK;
 	if (rc == ST_OK)
 		rc = take_author(k, c, e);
@@ -293,28 +300,39 @@ static const char *what_of(const strata_commit_options *o)
 	return o->amend ? "commit --amend" : "commit";
 }
 
+/* May a version end the merge, of which so much is open? */
+static int check_end(const struct st_merging *m, const strata_commit_options *o,
+		     const strata_merge_options *ask, size_t open, struct st_err *e)
+{
+	if (o->amend)
+		return st_fail(e, ST_EREFUSED,
+			       "a merge is under way: its version is a new one; 'strata merge "
+			       "--abort' takes it back");
+	if (open)
+		return st_fail(e, ask ? ST_ENO : ST_EREFUSED,
+			       "%zu conflict%s left: 'strata status' lists them, "
+			       "'strata resolve' decides, 'strata merge --abort' takes it back",
+			       open, open == 1 ? " of the merge is" : "s of the merge are");
+	if (m->accept && !(ask && ask->accept))
+		return st_fail(e, ST_EREFUSED,
+			       "this merge is to be accepted by '%.200s': 'strata merge "
+			       "--continue' asks it",
+			       m->accept);
+	return ST_OK;
+}
+
 /* With a merge under way the version ends it, once nothing is open. */
 static int load_merge(struct committing *k, struct st_err *e)
 {
 	struct st_merging *m = &k->merging;
-	size_t open;
 	int rc = st_merging_load(k->r, m, &k->merge, e);
 
 	if (rc != ST_OK || !k->merge)
 		return rc == ST_OK && k->ask ? st_fail(e, ST_EREFUSED, "no merge is under way") :
 					       rc;
-	if (k->o->amend)
-		return st_fail(e, ST_EREFUSED,
-			       "a merge is under way: its version is a new one; 'strata merge "
-			       "--abort' takes it back");
-	open = st_merging_open(m, &k->t.index);
-	if (open)
-		return st_merging_refuse_open(open, k->ask ? ST_ENO : ST_EREFUSED, e);
-	if (m->accept && !(k->ask && k->ask->accept))
-		return st_fail(e, ST_EREFUSED,
-			       "this merge is to be accepted by '%.200s': 'strata merge "
-			       "--continue' asks it",
-			       m->accept);
+	rc = check_end(m, k->o, k->ask, st_merging_open(m, &k->t.index), e);
+	if (rc != ST_OK)
+		return rc;
 	st_merging_take_hands(m, &k->t.index);
 	rc = st_merging_take_staged(k->r, m, &k->t.index, e);
 	if (rc == ST_OK && k->ask && k->ask->accept)
@@ -370,8 +388,24 @@ static int add_all(struct st_repo *r, bool fast, struct st_err *e)
 			   NULL, NULL, NULL, e);
 }
 
-/* Before -a stages anything: a slip in a revision, a HEAD that moved, or a conflict that would stay
- * changes nothing. */
+static int check_all(struct st_repo *r, const strata_commit_options *o, struct st_err *e)
+{
+	struct st_merging m;
+	size_t open = 0;
+	bool there;
+	int rc = st_merging_load(r, &m, &there, e);
+
+	if (rc != ST_OK || !there)
+		return rc;
+	rc = st_marked_left(r, &m, &open, e);
+	if (rc == ST_OK)
+		rc = check_end(&m, o, NULL, open, e);
+	st_merging_release(&m);
+	return rc;
+}
+
+/* Before -a stages anything: a slip in a revision or a message, a HEAD that moved, or a merge that
+ * would not end changes nothing. */
 int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o, struct st_err *e)
 {
 	struct st_lineage *v = NULL;
@@ -381,8 +415,10 @@ int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o, stru
 	if (!o->nlineage && !o->expect && !o->all)
 		return ST_OK;
 	rc = st_repo_refresh_to_read(r, e);
+	if (rc == ST_OK && o->all && o->message)
+		rc = check_message(o->message, e);
 	if (rc == ST_OK && o->all)
-		rc = st_marked_check_all(r, e);
+		rc = check_all(r, o, e);
 	if (rc == ST_OK)
 		rc = st_repo_head(r, &head, e);
 	if (rc == ST_OK)

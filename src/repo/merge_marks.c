@@ -138,30 +138,26 @@ static int stays(struct st_repo *r, const struct st_merge_item *it, const struct
 	int rc = row ? st_work_check(r, row, &state, &refreshed, e) : ST_OK;
 
 	*yes = state == ST_WORK_CLEAN;
+	if (rc == ST_OK && state == ST_WORK_CHANGED)
+		rc = st_work_mode_alone(r, row, yes, e);
 	return rc == ST_OK && !*yes ? st_marked_untouched(r, it, yes, &seen, e) : rc;
 }
 
-int st_marked_check_all(struct st_repo *r, struct st_err *e)
+int st_marked_left(struct st_repo *r, const struct st_merging *m, size_t *n, struct st_err *e)
 {
-	struct st_merging m;
 	struct st_index x;
-	bool there, open;
-	size_t n = 0;
-	int rc = st_merging_load(r, &m, &there, e);
+	bool open;
+	int rc;
 
-	if (rc != ST_OK || !there)
-		return rc;
+	*n = 0;
 	st_index_init(&x);
 	rc = st_staged_load(r, &x, e);
-	for (size_t i = 0; rc == ST_OK && i < m.d.nitems; i++) {
+	for (size_t i = 0; rc == ST_OK && i < m->d.nitems; i++) {
 		open = false;
-		if (!st_merging_settled(&m, &m.d.items[i], &x))
-			rc = stays(r, &m.d.items[i], &x, &open, e);
-		n += open;
+		if (!st_merging_settled(m, &m->d.items[i], &x))
+			rc = stays(r, &m->d.items[i], &x, &open, e);
+		*n += open;
 	}
-	if (rc == ST_OK && n)
-		rc = st_merging_refuse_open(n, ST_EREFUSED, e);
 	st_index_release(&x);
-	st_merging_release(&m);
 	return rc;
 }

@@ -279,14 +279,6 @@ size_t st_merging_open(const struct st_merging *m, const struct st_index *x)
 	return n;
 }
 
-int st_merging_refuse_open(size_t n, enum st_code code, struct st_err *e)
-{
-	return st_fail(e, code,
-		       "%zu conflict%s left: 'strata status' lists them, "
-		       "'strata resolve' decides, 'strata merge --abort' takes it back",
-		       n, n == 1 ? " of the merge is" : "s of the merge are");
-}
-
 int st_merging_open_at(struct st_repo *r, const struct st_index *x, const char *path, bool *open,
 		       struct st_err *e)
 {

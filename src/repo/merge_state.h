@@ -65,8 +65,6 @@ bool st_merging_settled(const struct st_merging *m, const struct st_merge_item *
 			const struct st_index *x);
 /* Those that are not. */
 size_t st_merging_open(const struct st_merging *m, const struct st_index *x);
-/* Fails, as there are so many. */
-int st_merging_refuse_open(size_t n, enum st_code code, struct st_err *e);
 /* What is staged now counts as what the merge staged: of files with something open. Rows of other
  * files stay that are of what was staged otherwise. */
 ST_MUST int st_merging_stage(struct st_merging *m, const struct st_index *x, struct st_err *e);
@@ -126,9 +124,9 @@ ST_MUST int st_marked_look(struct st_repo *r, const struct st_index *x, struct s
  * read, where that is so. */
 ST_MUST int st_marked_untouched(struct st_repo *r, const struct st_merge_item *it, bool *yes,
 				struct st_seen *seen, struct st_err *e);
-/* Before all changes are staged, for a version: ST_EREFUSED if something of a merge under way would
- * stay open. */
-ST_MUST int st_marked_check_all(struct st_repo *r, struct st_err *e);
+/* How many conflicts would stay open if all changes of tracked files were staged. */
+ST_MUST int st_marked_left(struct st_repo *r, const struct st_merging *m, size_t *n,
+			   struct st_err *e);
 /*
  * Files of which something was decided as a whole, while the index (x) has ours's, and they may
  * have markers. own: those that hold nothing else, or are gone; the caller's to free, after a

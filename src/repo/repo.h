@@ -161,6 +161,9 @@ enum st_work_state {
  */
 ST_MUST int st_work_check(struct st_repo *r, struct st_stage_row *row, enum st_work_state *state,
 			  bool *refreshed, struct st_err *e);
+/* Of a file that has changed: has it the same content, but the other mode? */
+ST_MUST int st_work_mode_alone(struct st_repo *r, const struct st_stage_row *row, bool *yes,
+			       struct st_err *e);
 /*
  * Which rows' stat data prove them clean, on ctx->jobs threads: *clean, one a row, is the caller's.
  * The others are for st_work_check. One of the threads, or the caller's, runs `beside` first.

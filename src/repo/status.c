@@ -198,19 +198,17 @@ static const char *kind_of(const struct line *l)
 static int fill_mode(struct status *s, const struct line *l, strata_status_entry *en,
 		     struct st_err *e)
 {
-	struct st_stage_row other = *l->row;
-	enum st_work_state state = ST_WORK_CHANGED;
-	bool refreshed = false;
+	const bool was = l->row->mode == ST_MODE_EXEC;
+	bool alone = false;
 	int rc = ST_OK;
 
 	if (l->staged == 'M') {
 		if (st_oid_eq(&l->head->id, &l->row->id))
-			en->mode = other.mode == ST_MODE_EXEC ? "exec" : "file";
+			en->mode = was ? "exec" : "file";
 	} else if (l->staged == ' ') {
-		other.mode = other.mode == ST_MODE_EXEC ? ST_MODE_FILE : ST_MODE_EXEC;
-		rc = st_work_check(s->r, &other, &state, &refreshed, e);
-		if (rc == ST_OK && state == ST_WORK_CLEAN)
-			en->mode = other.mode == ST_MODE_EXEC ? "exec" : "file";
+		rc = st_work_mode_alone(s->r, l->row, &alone, e);
+		if (alone)
+			en->mode = was ? "file" : "exec";
 	}
 	return rc;
 }

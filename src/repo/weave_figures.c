@@ -66,7 +66,7 @@ static int on_figures(void *arg, const struct st_tensor_delta *d)
 	const struct figures *g = arg;
 	struct st_merge_item *x;
 
-	if (!d->a || !d->b || !d->compared)
+	if (!d->a || !d->b || !d->compared || !(d->sums.numel + d->sums.nonfinite))
 		return 0;
 	x = &g->k->f.w->d->items[g->k->pairs[d->a - g->a.t].item];
 	x->has_figures = true;

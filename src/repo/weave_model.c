@@ -516,8 +516,9 @@ static int go_along(struct st_weaving *k, const struct st_fate *f, struct st_err
 static int note_pair(struct st_weaving *k, const struct st_fate *f, size_t item, struct st_err *e)
 {
 	const struct st_operand *base = is_baseless(f) ? NULL : f->base;
-	const size_t last = f->sides[1] != NULL; /* which has it */
-	const bool both = f->sides[0] && f->sides[1];
+	const size_t other = st_merge_item_other(&k->f.w->d->items[item]);
+	const size_t last = f->sides[other] ? other : 0; /* which has it */
+	const bool both = f->sides[0] && f->sides[other];
 	int rc;
 
 	if (!f->sides[last] || (!both && !base))

@@ -291,3 +291,17 @@ int st_work_prove(struct st_repo *r, const struct st_index *x,
 	}
 	return rc;
 }
+
+int st_work_mode_alone(struct st_repo *r, const struct st_stage_row *row, bool *yes,
+		       struct st_err *e)
+{
+	struct st_stage_row other = *row;
+	enum st_work_state state = ST_WORK_CHANGED;
+	bool refreshed = false;
+	int rc;
+
+	other.mode = other.mode == ST_MODE_EXEC ? ST_MODE_FILE : ST_MODE_EXEC;
+	rc = st_work_check(r, &other, &state, &refreshed, e);
+	*yes = rc == ST_OK && state == ST_WORK_CLEAN;
+	return rc;
+}

@@ -429,7 +429,7 @@ on branch main, at v6 '"$(strata log --oneline -1 x | cut -d' ' -f2)"': 2 files 
 	strata switch -q y
 	mkdir d && echo f >d/f && strata add d && strata commit -q -m d/f
 	rc 1 strata merge main
-	match '^  file/directory  d( |$)' strata status
+	match '^  file/directory  d(  base 7 B, (ours|theirs) 5 B)?$' strata status
 	strata merge -q --abort
 	out '' strata status -s
 }
@@ -455,7 +455,7 @@ clash() { # which side made the directory of a file
 
 clashes() {
 	clash "$1"
-	match '^  file/directory  d( |$)' strata status
+	match '^  file/directory  d(  base 7 B, (ours|theirs) 5 B)?$' strata status
 	match '"kind":"conflict","path":"d","name":"","type":"file/directory","how":null' strata status --json
 	[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
 	[ "$mine" = file ] && [ -f d ] || [ -d d ]
@@ -511,7 +511,7 @@ clash_inside() {
 	match '^  delete/modify +d/f( |$)' strata status
 	[ -f d ]
 	strata resolve d/f --theirs
-	match '^  file/directory  d( |$)' strata status
+	match '^  file/directory  d(  base 7 B, (ours|theirs) 5 B)?$' strata status
 	[ -f d ]
 	strata resolve -q d --theirs
 	out 2 cat d/f
@@ -575,6 +575,41 @@ add/add n' sh -c "strata status | sed -n 's/^  \([a-z/]*\)  *m.safetensors::\([a
 	out '' strata diff --tensor '[ab]' side HEAD
 	out '' strata diff --tensor '[cdn]' HEAD^1 HEAD
 	strata merge -q --replay HEAD
+}
+
+# Which of several others it is that is shown.
+of_several() {
+	repo
+	echo '{"k": 1, "j": 1}' >c.json && model m.safetensors a:F32:8:1 z:F32:0,3:1
+	strata add . && strata commit -q -m one
+	strata branch s1 && strata branch s2
+	echo '{"k": 2, "j": 1}' >c.json && model m.safetensors a:F32:8:2 z:F32:0,4:1
+	strata commit -q -a -m two
+	strata switch -q s1
+	echo '{"k": 1, "j": 2}' >c.json && strata commit -q -a -m s1
+	strata switch -q s2
+	echo '{"k": 3, "j": 3}' >c.json && model m.safetensors a:F32:8:3 z:F32:0,5:1
+	strata commit -q -a -m s2
+	strata switch -q main
+	rc 1 strata merge s1 s2
+	match '^  configuration  c.json::j  base 1, ours 1, theirs 2$' strata status
+	match '^  configuration  c.json::k  base 1, ours 2, theirs 2 3$' strata status
+	match '^  shape          m.safetensors::z  base f32 \[0, 3\], ours f32 \[0, 4\], theirs 2 f32 \[0, 5\]$' strata status
+	strata status --json >../all
+	python3 - <<-'END'
+	import json
+	has = {}
+	for line in open("../all"):
+	    c = json.loads(line)
+	    if c["kind"] == "conflict":
+	        has[c["name"]] = c
+	assert has["j"]["side"] == 1 and has["k"]["side"] == 2
+	assert has["a"]["side"] == 2 and has["a"]["figures"]["changed"] == 8, has["a"]
+	assert has["a"]["theirs"] not in (has["a"]["base"], has["a"]["ours"])
+	END
+	strata resolve -q c.json::k --side 2
+	match '"k": 3' cat c.json
+	strata merge -q --abort
 }
 
 # What main left as it was is a matter of the others.
@@ -1258,6 +1293,7 @@ it 'a directory here, a file there' clashes main
 it 'neither, by hand' clash_by_hand
 it 'with changes inside' clash_inside
 it 'sides and the base, by method' sides
+it 'which of several others' of_several
 it 'who has a say among several' say
 it 'a version although going forward is enough' no_forward
 it 'only if a command says so' asked

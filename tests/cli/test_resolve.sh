@@ -551,12 +551,13 @@ untouched() {
 	echo 2 >other
 	# neither with all, nor by its name
 	err "'t' has the lines of both sides between markers, as the merge wrote it: edit it first" strata add t
-	strata add -n .
 	rc 7 strata add other t
-	rc 7 strata commit -q -a -m all
 	err '3 conflicts of the merge are left' strata commit -q -a -m all
+	err 'the message is empty' strata commit -q -a -m ''
+	err 'a merge is under way: its version is a new one' strata commit -q -a --amend -m all
 	cmp .strata/index ../index
-	strata add .
+	strata add . 2>../told
+	grep "warning: 'u' is left: it has the lines of both sides" ../told
 	match '^Merging: 3 of 3 conflicts left' strata status
 	strata restore -q --staged other && echo 1 >other
 	# what was changed is somebody's
@@ -573,6 +574,24 @@ untouched() {
 22
 3' strata cat HEAD:u
 	fails sh -c 'strata cat HEAD:t | grep "<<<"'
+	# a mode decides nothing, and a command that is to be asked is asked
+	strata reset -q --hard HEAD~1
+	rc 1 strata merge -q side --accept-if true
+	strata resolve -q t u --theirs
+	cp .strata/index ../index
+	chmod +x m.safetensors
+	err '1 conflict of the merge is left' strata commit -q -a -m all
+	cmp .strata/index ../index
+	chmod -x m.safetensors && strata resolve -q m.safetensors --theirs
+	cp .strata/index ../index && echo 3 >other
+	err "this merge is to be accepted by 'true'" strata commit -q -a -m all
+	cmp .strata/index ../index
+	strata merge -q --abort
+	# as a file of its own neither
+	rc 1 strata merge -q side
+	strata rm -q --cached t
+	rc 7 strata add t
+	strata merge -q --abort
 }
 
 # What a method cannot compute with is left to be decided: it wants a base, or another type.

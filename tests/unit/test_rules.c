@@ -67,6 +67,9 @@ static void of_a_file(void **state)
 	assert_null(found(&r, "w1"));
 	assert_string_equal(found_in(&r, "d[1]", "w"), "base"); /* the path itself, not a class */
 	assert_string_equal(found_in(&r, "d1", "w"), "base");
+	assert_int_equal(st_rules_add(&r, "p::q::v*=linear", &err), ST_OK);
+	assert_string_equal(found_in(&r, "p::q", "v1"), "linear"); /* and so may the path */
+	assert_string_equal(found_in(&r, "p", "q::v1"), "linear");
 	assert_string_equal(found_in(&r, "any", "x::y"), "slerp"); /* the name may have colons */
 	assert_string_equal(found(&r, "x::y"), "slerp");
 	assert_int_equal(r.v[0].used, 2);
