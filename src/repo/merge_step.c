@@ -179,9 +179,30 @@ static int tell_left(const struct st_step_files *f, struct st_err *e)
 	return ST_OK;
 }
 
-static int write_marked(struct st_repo *r, const struct st_index *target,
+/* What this step wrote itself, as for a new mode, is no change of somebody's. */
+static int see_own(struct step *s, struct st_marked *x, struct st_err *e)
+{
+	struct st_stage_row *made = st_index_find(&s->target, x->path, strlen(x->path), NULL);
+	char *full = made && !x->left ? st_work_path(s->t->r, x->path, e) : NULL;
+	enum st_work_state state;
+	struct st_seen seen;
+	bool refreshed = false;
+	int rc;
+
+	if (!full)
+		return e->code;
+	st_see(&seen, full);
+	rc = st_work_check(s->t->r, made, &state, &refreshed, e);
+	if (rc == ST_OK && state == ST_WORK_CLEAN)
+		x->seen = seen;
+	free(full);
+	return rc;
+}
+
+static int write_marked(struct step *s, const struct st_index *target,
 			const struct st_step_files *f, struct st_err *e)
 {
+	struct st_repo *r = s->t->r;
 	struct st_stage_row **rows = st_calloc(f->nmarked, sizeof(*rows), e);
 	size_t n = 0;
 	int rc = rows ? ST_OK : (int)e->code;
@@ -192,6 +213,8 @@ static int write_marked(struct st_repo *r, const struct st_index *target,
 		rows[n] = st_index_find(target, path, strlen(path), NULL);
 		if (!rows[n]) /* this branch has none: there is nothing to write it into */
 			f->marked[i].left = false;
+		else
+			rc = see_own(s, &f->marked[i], e);
 		n += rows[n] != NULL;
 	}
 	if (n)
@@ -227,7 +250,7 @@ static int run(struct step *s, struct st_index *target, const struct st_step_fil
 	if (rc == ST_OK)
 		rc = st_checkout_index(t->r, &s->now, &s->target, &local, res, e);
 	if (rc == ST_OK && f->nmarked)
-		rc = write_marked(t->r, target, f, e);
+		rc = write_marked(s, target, f, e);
 	if (rc == ST_OK) {
 		st_rewind_keep_stats(target, &s->target);
 		st_rewind_keep_stats(target, &t->index);

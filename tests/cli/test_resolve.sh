@@ -650,6 +650,31 @@ each_weight() {
 	[ "$(strata cat m.safetensors::b | sha256sum)" = "$(strata cat ../b.safetensors::b | sha256sum)" ]
 }
 
+# What the merge writes itself is nobody's change: the mode of theirs.
+modes() {
+	for t_mode in +x -x; do
+		repo
+		seq 9 >t && chmod a-x t
+		[ $t_mode = +x ] || chmod +x t
+		strata add . && strata commit -q -m one
+		strata branch side
+		sed -i 3s/.*/O/ t && strata commit -q -a -m two
+		strata switch -q side
+		sed -i 3s/.*/T/ t && chmod $t_mode t
+		strata commit -q -a -m three
+		strata switch -q main
+		rc 1 strata merge side
+		match '^<<<<<<< ours$' cat t
+		[ -x t ] && t_is=+x || t_is=-x
+		[ $t_is = $t_mode ]
+		strata resolve -q '*' --theirs
+		strata merge -q --continue
+		out '' strata diff HEAD^2 HEAD
+		out '' strata status -s
+		cd .. && rm -rf repo
+	done
+}
+
 # Of three versions two add a configuration, and the third one has none: it has no say in it, unless
 # it is chosen.
 json_of_two() {
@@ -748,6 +773,7 @@ it 'metadata of any version' metadata
 it 'what is not finite' not_finite
 it 'what each version has' each_has
 it 'markers that nobody touched' untouched
+it 'a text of which theirs changed the mode, too' modes
 it 'what a method cannot compute with' beyond
 it 'a weight for each version' each_weight
 it 'changes of the file stay' keeps_edits
