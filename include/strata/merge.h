@@ -80,6 +80,7 @@ typedef struct strata_conflict_side { /* what a version has there */
 	 * STRATA_CONFLICT_VALUE at most; NULL: it is none. */
 	const char *value;
 	size_t value_len;
+	bool more;     /* of the text follows */
 	uint64_t size; /* bytes: of the tensor, of all of the key's text, or of the file */
 } strata_conflict_side;
 
@@ -99,6 +100,11 @@ typedef struct strata_conflict {
 	 * called there; NULL: absent, as all are elsewhere. Where sides renamed different ones to
 	 * this name base_name is NULL, and the others are what those were in the base. */
 	const char *base_name, *our_name, *their_name;
+	/* Of several versions all whose line has it otherwise than the base, and that are not
+	 * `theirs`: their numbers, and what they have (NULL: absent). */
+	const size_t *more_sides;
+	const strata_conflict_side *const *more_have;
+	size_t nmore;
 	/* What the base, ours and theirs have; NULL: absent. All three are NULL where that
 	 * is not known. */
 	const strata_conflict_side *base_has, *our_has, *their_has;

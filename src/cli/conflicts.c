@@ -73,7 +73,7 @@ static void show_value(const strata_conflict_side *s)
 	memcpy(text, s->value, n);
 	text[n] = 0;
 	cli_put_safe(stdout, text);
-	if (n < s->value_len || s->size > STRATA_CONFLICT_VALUE)
+	if (n < s->value_len || s->more)
 		fputs("...", stdout);
 }
 
@@ -129,6 +129,19 @@ static bool is_one_content(const strata_conflict *x, const strata_conflict_side 
 	return true;
 }
 
+static void show_whose(const char *whose, size_t side, const strata_conflict_side *s,
+		       const char **before)
+{
+	printf("%s%s ", *before, whose);
+	if (side > 1)
+		printf("%zu: ", side);
+	if (s)
+		show_side(s);
+	else
+		fputs("removed it", stdout);
+	*before = ", ";
+}
+
 static void show_held(const strata_conflict *x)
 {
 	static const char *const whose[] = { "base", "ours", "theirs" };
@@ -140,18 +153,12 @@ static void show_held(const strata_conflict *x)
 
 	if (x->places)
 		printf("  %s place%s", human_number(x->places).s, plural(x->places));
-	for (size_t i = 0; i < 3; i++) {
-		if (v[i] ? brief : !removed)
-			continue;
-		printf("%s%s ", before, whose[i]);
-		if (i == 2 && x->side > 1)
-			printf("%zu ", x->side);
-		if (v[i])
-			show_side(v[i]);
-		else
-			fputs("removed it", stdout);
-		before = ", ";
-	}
+	for (size_t i = 0; i < 3; i++)
+		if (v[i] ? !brief : removed)
+			show_whose(whose[i], i == 2 ? x->side : 0, v[i], &before);
+	for (size_t i = 0; i < x->nmore; i++)
+		if (x->more_have[i] ? !brief : removed)
+			show_whose("theirs", x->more_sides[i], x->more_have[i], &before);
 }
 
 static void show_figures(const strata_conflict *x)

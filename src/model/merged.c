@@ -130,12 +130,17 @@ static bool same_shape(const struct st_merge_held *a, const struct st_merge_held
 	       (!a->ndim || memcmp(a->shape, b->shape, a->ndim * sizeof(*a->shape)) == 0);
 }
 
+bool st_merge_item_changed(const struct st_merge_item *it, size_t side)
+{
+	return !st_oid_eq(&it->sides[side], &it->base) ||
+	       (it->held && !same_shape(&it->held[side + 1], &it->held[0])) ||
+	       (it->names && !same_name(&it->names[side + 1], &it->names[0]));
+}
+
 size_t st_merge_item_other(const struct st_merge_item *it)
 {
 	for (size_t i = 1; i < it->nsides; i++)
-		if (!st_oid_eq(&it->sides[i], &it->base) ||
-		    (it->held && !same_shape(&it->held[i + 1], &it->held[0])) ||
-		    (it->names && !same_name(&it->names[i + 1], &it->names[0])))
+		if (st_merge_item_changed(it, i))
 			return i;
 	return 1;
 }
@@ -230,6 +235,14 @@ static void put_names(struct st_jw *w, const struct st_merge_item *x)
 	st_jw_close_array(w);
 }
 
+static void put_flag(struct st_jw *w, const char *key, bool on)
+{
+	if (!on)
+		return;
+	st_jw_key(w, key);
+	st_jw_u64(w, 1);
+}
+
 static void put_one_held(struct st_jw *w, const struct st_merge_held *h)
 {
 	st_jw_object(w);
@@ -237,6 +250,7 @@ static void put_one_held(struct st_jw *w, const struct st_merge_held *h)
 		st_jw_key(w, "dtype");
 		st_jw_string(w, h->dtype);
 	}
+	put_flag(w, "more", h->more);
 	if (h->ndim) {
 		st_jw_key(w, "shape");
 		st_jw_array(w);
@@ -310,14 +324,6 @@ static void put_items(struct st_jw *w, const struct st_merge_desc *d, bool open)
 	for (size_t i = 0; i < d->nitems; i++)
 		put_item(w, &d->items[i], open);
 	st_jw_close_array(w);
-}
-
-static void put_flag(struct st_jw *w, const char *key, bool on)
-{
-	if (!on)
-		return;
-	st_jw_key(w, key);
-	st_jw_u64(w, 1);
 }
 
 int st_merge_desc_encode(struct st_buf *out, const struct st_merge_desc *d, struct st_err *e)
@@ -415,6 +421,15 @@ static void get_dim(struct st_canon *c, void *elem)
 	*dim = st_canon_u64(c);
 }
 
+static bool get_flag(struct st_canon *c, const char *key)
+{
+	if (!st_canon_key(c, key))
+		return false;
+	if (st_canon_u64(c) != 1)
+		st_canon_fail(c, "no flag before");
+	return true;
+}
+
 static void get_one_held(struct st_canon *c, void *elem)
 {
 	struct st_merge_held *h = elem;
@@ -423,13 +438,15 @@ static void get_one_held(struct st_canon *c, void *elem)
 	st_canon_object(c);
 	if (st_canon_key(c, "dtype"))
 		h->dtype = st_canon_text(c);
+	h->more = get_flag(c, "more");
 	h->shape = st_canon_list(c, "shape", sizeof(*h->shape), get_dim, &h->ndim);
 	h->there = st_canon_key(c, "size");
 	if (h->there)
 		h->size = st_canon_u64(c);
 	if (st_canon_key(c, "value"))
 		h->value = st_canon_string(c, &h->value_len);
-	if ((!h->there && (h->dtype || h->value)) || (h->ndim && !h->dtype))
+	if ((!h->there && (h->dtype || h->value)) || (h->ndim && !h->dtype) ||
+	    (h->more && !h->value))
 		st_canon_fail(c, "nothing of that kind before");
 	if (h->value_len > ST_MERGE_VALUE)
 		st_canon_fail(c, "too long a value before");
@@ -486,15 +503,6 @@ static void get_items(struct st_canon *c, struct st_merge_desc *d, bool open)
 	st_canon_array(c);
 	while (st_canon_item(c) && st_grow(&d->items, &d->cap, d->nitems + 1, c->err) == ST_OK)
 		get_item(c, &d->items[d->nitems++], open);
-}
-
-static bool get_flag(struct st_canon *c, const char *key)
-{
-	if (!st_canon_key(c, key))
-		return false;
-	if (st_canon_u64(c) != 1)
-		st_canon_fail(c, "no flag before");
-	return true;
 }
 
 int st_merge_desc_parse(struct st_merge_desc *out, const void *p, size_t len, struct st_err *e)

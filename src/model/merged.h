@@ -26,6 +26,7 @@ struct st_merge_held {
 	size_t ndim;
 	const char *value; /* of a key: how its text begins; NULL: it is none, or not UTF-8 */
 	size_t value_len;  /* at most ST_MERGE_VALUE */
+	bool more;	   /* of the text follows */
 	uint64_t size;	   /* bytes: of the tensor, of all of the text, of the file */
 };
 
@@ -88,7 +89,9 @@ void st_merge_desc_sort(struct st_merge_desc *d);
 /* NULL: none. d is sorted. */
 struct st_merge_item *st_merge_desc_find(const struct st_merge_desc *d, const char *path,
 					 size_t path_len, const char *name, size_t name_len);
-/* The first side behind ours that has it otherwise than the base, or calls it so; 1: there is none. */
+/* Has a side it otherwise than the base, or calls it otherwise? */
+bool st_merge_item_changed(const struct st_merge_item *it, size_t side);
+/* The first of those behind ours; 1: there is none. */
 size_t st_merge_item_other(const struct st_merge_item *it);
 /* ST_EUSAGE where it does not hold what this header says. */
 ST_MUST int st_merge_desc_encode(struct st_buf *out, const struct st_merge_desc *d,

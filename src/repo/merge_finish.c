@@ -245,6 +245,7 @@ static const strata_conflict_side *side_of(const struct st_merge_item *it, size_
 				       .shape = h->shape,
 				       .value = h->value,
 				       .value_len = h->value_len,
+				       .more = h->more,
 				       .size = h->size };
 	return out;
 }
@@ -254,7 +255,9 @@ static int tell_item(const struct st_merging *m, const struct st_merge_item *it,
 		     void *arg)
 {
 	char hex[3][ST_OID_HEX + 1];
-	strata_conflict_side has[3];
+	strata_conflict_side has[ST_THREE_SIDES + 1];
+	const strata_conflict_side *more[ST_THREE_SIDES];
+	size_t numbers[ST_THREE_SIDES];
 	const size_t other = st_merge_item_other(it);
 	strata_conflict c = { .path = it->path,
 			      .name = it->name,
@@ -269,7 +272,9 @@ static int tell_item(const struct st_merging *m, const struct st_merge_item *it,
 			      .their_name = name_of(it, other + 1),
 			      .base_has = side_of(it, 0, &has[0]),
 			      .our_has = side_of(it, 1, &has[1]),
-			      .their_has = side_of(it, other + 1, &has[2]),
+			      .their_has = side_of(it, other + 1, &has[other + 1]),
+			      .more_sides = numbers,
+			      .more_have = more,
 			      .places = it->places,
 			      .has_figures = it->has_figures,
 			      .numel = it->numel,
@@ -280,6 +285,11 @@ static int tell_item(const struct st_merging *m, const struct st_merge_item *it,
 			      .max_abs = it->max_abs,
 			      .cosine = it->cosine };
 
+	for (size_t i = other + 1; it->held && i < it->nsides; i++)
+		if (st_merge_item_changed(it, i)) {
+			numbers[c.nmore] = i;
+			more[c.nmore++] = side_of(it, i + 1, &has[i + 1]);
+		}
 	if (!c.how && st_merging_settled(m, it, x))
 		c.how = "by hand";
 	return cb(arg, &c) ? ST_ENO : ST_OK;

@@ -67,7 +67,8 @@ int st_merge_rules_used(const struct st_rules *rules, const char *const *given, 
 			return st_fail(
 				e, ST_ENOTFOUND,
 				"rule '%.200s' decides about no tensor: it matches none that "
-				"several sides changed, or rules before it match them",
+				"several sides changed, rules before it match them, or its method "
+				"is none for them",
 				given[i]);
 	return ST_OK;
 }

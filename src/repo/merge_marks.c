@@ -145,17 +145,22 @@ static int stays(struct st_repo *r, const struct st_merge_item *it, const struct
 
 int st_marked_left(struct st_repo *r, const struct st_merging *m, size_t *n, struct st_err *e)
 {
+	const char *path = NULL; /* of which `open` is: a file is looked at once */
 	struct st_index x;
-	bool open;
+	bool open = false;
 	int rc;
 
 	*n = 0;
 	st_index_init(&x);
 	rc = st_staged_load(r, &x, e);
 	for (size_t i = 0; rc == ST_OK && i < m->d.nitems; i++) {
-		open = false;
-		if (!st_merging_settled(m, &m->d.items[i], &x))
-			rc = stays(r, &m->d.items[i], &x, &open, e);
+		const struct st_merge_item *it = &m->d.items[i];
+
+		if (st_merging_settled(m, it, &x))
+			continue;
+		if (!path || strcmp(path, it->path) != 0)
+			rc = stays(r, it, &x, &open, e);
+		path = it->path;
 		*n += open;
 	}
 	st_index_release(&x);

@@ -246,6 +246,13 @@ static void say_kept(const struct st_settling *s)
 		else if (st_map_get(&s->spared, x->path, x->path_len, NULL))
 			st_warn(&s->r->ctx, "%s was staged by hand and stays so", x->path);
 	}
+	for (size_t i = 0; i < s->m.nstaged; i++) {
+		const struct st_merge_staged *x = &s->m.staged[i];
+
+		if (st_map_get(&s->spared, x->path, x->path_len, NULL) &&
+		    !st_index_find(&s->t.index, x->path, x->path_len, NULL))
+			st_warn(&s->r->ctx, "%s was removed by hand and stays so", x->path);
+	}
 }
 
 /* ---- all of it ---- */

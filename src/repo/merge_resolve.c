@@ -85,7 +85,7 @@ static int settle_one(struct st_settling *s, struct st_merge_item *it, const cha
 {
 	int rc = st_map_put(&s->paths, it->path, it->path_len, 1, NULL, NULL, e);
 
-	s->settled++;
+	s->settled += it->how != how; /* else another glob matched it, too */
 	it->how = how;
 	for (size_t i = 0; rc == ST_OK && has_names(it) && i <= it->nsides; i++)
 		if (it->names[i].len)

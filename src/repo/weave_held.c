@@ -37,11 +37,11 @@ static bool is_space(char c)
 }
 
 /* Of text that spans lines one is made. Returns how long it is, at most ST_MERGE_VALUE. */
-static size_t squeeze(char *out, const char *p, size_t len)
+static size_t squeeze(char *out, const char *p, size_t len, bool *more)
 {
-	size_t n = 0;
+	size_t n = 0, i, to;
 
-	for (size_t i = 0, to; i < len && n < ST_MERGE_VALUE; i = to) {
+	for (i = 0; i < len && n < ST_MERGE_VALUE; i = to) {
 		bool lines = false;
 
 		for (to = i; to < len && is_space(p[to]); to++)
@@ -54,6 +54,7 @@ static size_t squeeze(char *out, const char *p, size_t len)
 		else if (n && to < len)
 			out[n++] = ' ';
 	}
+	*more = i < len;
 	return n;
 }
 
@@ -70,8 +71,9 @@ static size_t text_len(const char *p, size_t n)
 int st_held_text(struct st_weave *w, const struct st_keys_text *text, struct st_merge_held *out,
 		 struct st_err *e)
 {
+	size_t n, all;
 	char *value;
-	size_t n;
+	bool more;
 
 	*out = (struct st_merge_held){ 0 };
 	if (!text->p)
@@ -80,10 +82,12 @@ int st_held_text(struct st_weave *w, const struct st_keys_text *text, struct st_
 	value = st_arena_alloc(&w->arena, ST_MERGE_VALUE, e);
 	if (!value)
 		return e->code;
-	n = text_len(value, squeeze(value, text->p, text->len));
+	all = squeeze(value, text->p, text->len, &more);
+	n = text_len(value, all);
 	if (n) {
 		out->value = value;
 		out->value_len = n;
+		out->more = more || n < all;
 	}
 	return ST_OK;
 }

@@ -297,9 +297,18 @@ int st_work_mode_alone(struct st_repo *r, const struct st_stage_row *row, bool *
 {
 	struct st_stage_row other = *row;
 	enum st_work_state state = ST_WORK_CHANGED;
+	char *full = st_work_path(r, row->path, e);
 	bool refreshed = false;
+	struct stat st;
 	int rc;
 
+	*yes = false;
+	if (!full)
+		return e->code;
+	rc = lstat(full, &st);
+	free(full);
+	if (rc != 0 || !(st.st_mode & S_IXUSR) == (row->mode != ST_MODE_EXEC))
+		return ST_OK; /* without reading it */
 	other.mode = other.mode == ST_MODE_EXEC ? ST_MODE_FILE : ST_MODE_EXEC;
 	rc = st_work_check(r, &other, &state, &refreshed, e);
 	*yes = rc == ST_OK && state == ST_WORK_CLEAN;

@@ -176,7 +176,7 @@ by_rule() {
 	models
 	err "rule 'x\*=ours' decides about no tensor: it matches none that several sides changed" \
 		strata merge side --rule b=theirs --rule 'x*=ours'
-	err "rule 'b=ours' decides about no tensor: .* or rules before it match them" \
+	err "rule 'b=ours' decides about no tensor: .* rules before it match them" \
 		strata merge side --rule '*=theirs' --rule b=ours
 	cmp m.safetensors ../main.safetensors
 	rc 2 strata merge side --rule 'b=nonsense'
@@ -592,9 +592,9 @@ of_several() {
 	strata commit -q -a -m s2
 	strata switch -q main
 	rc 1 strata merge s1 s2
-	match '^  configuration  c.json::j  base 1, ours 1, theirs 2$' strata status
-	match '^  configuration  c.json::k  base 1, ours 2, theirs 2 3$' strata status
-	match '^  shape          m.safetensors::z  base f32 \[0, 3\], ours f32 \[0, 4\], theirs 2 f32 \[0, 5\]$' strata status
+	match '^  configuration  c.json::j  base 1, ours 1, theirs 2, theirs 2: 3$' strata status
+	match '^  configuration  c.json::k  base 1, ours 2, theirs 2: 3$' strata status
+	match '^  shape          m.safetensors::z  base f32 \[0, 3\], ours f32 \[0, 4\], theirs 2: f32 \[0, 5\]$' strata status
 	strata status --json >../all
 	python3 - <<-'END'
 	import json

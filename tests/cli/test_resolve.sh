@@ -484,7 +484,7 @@ each_has() {
 	repo
 	model m.safetensors shape:F32:4,8:1 type:F32:4:2 gone:F32:8:3 --meta k=base
 	long=$(printf '%0150d' 0)
-	printf '{"n": 768, "list": [\n1,\n2], "gone": true, "long": "%s"}\n' "$long" >c.json
+	printf '{"n": 768, "list": [\n1,\n%120s2], "gone": true, "long": "%s"}\n' '' "$long" >c.json
 	printf '1\n2\n3\n4\n5\n' >t
 	printf 'base\0' >b
 	strata add . && strata commit -q -m one
