@@ -36,7 +36,9 @@ const struct cli_doc doc_add = {
 		"same command goes on where it stopped.\n"
 		"\n"
 		"A model file whose structure is damaged is stored as an ordinary file, with a\n"
-		"warning. Sockets, FIFOs and devices are skipped with a warning.",
+		"warning. Sockets, FIFOs and devices are skipped with a warning; so is a text in\n"
+		"conflict that has the lines of both sides as the merge wrote it, which is refused\n"
+		"by its name.",
 	.examples = "strata add model.safetensors config.json\n"
 		    "stage two files\n"
 		    "strata add -A\n"
