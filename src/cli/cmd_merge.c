@@ -56,7 +56,7 @@ const struct cli_doc doc_merge = {
 		"parents is made, or with all, of several. The working tree follows.\n"
 		"\n"
 		"What changed on one side since the version that both come from, or in the same\n"
-		"way on both, is taken as it is: files, tensors of models, keys of JSON files,\n"
+		"way on both, is taken as it is: files, tensors of models, keys of JSON and YAML,\n"
 		"lines of text. Tensors that several sides changed are joined by a method, if\n"
 		"--rule, --method, or the settings merge.rules ('GLOB=M GLOB=M ...') and\n"
 		"merge.method name one (ours, theirs and base also where shapes differ or one\n"

@@ -79,9 +79,9 @@ int merge_files_end(const struct merge_files *m, int rc, const char *out,
 
 	if (rc == STRATA_ENO && r->conflicts)
 		rc = cli_fail(err, STRATA_ENO,
-			      "%" PRIu64 " of the tensors are in conflict and nothing was written: "
+			      "%" PRIu64 " of the tensors %s in conflict and nothing was written: "
 			      "%s%s%s",
-			      r->conflicts,
+			      r->conflicts, r->conflicts == 1 ? "is" : "are",
 			      m->joinable ? "--method or --rule says how to merge them" : "",
 			      m->joinable && m->rigid ? "; " : "",
 			      m->rigid ? "those that no method joins a --rule of ours, theirs or "

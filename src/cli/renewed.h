@@ -33,7 +33,7 @@ struct renew_values {
 #define RENEW_METHOD                                                                               \
 	{                                                                                          \
 		0, "method", OPT_TEXT, offsetof(struct renew_values, method), "M",                 \
-			"joins tensors that changed here too; task-arithmetic adds the difference" \
+			"joins tensors that changed here too; task-arithmetic adds or subtracts it" \
 	}
 #define RENEW_JSON                                                              \
 	{                                                                       \

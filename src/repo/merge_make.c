@@ -116,7 +116,7 @@ static int find_base(struct making *k, struct st_err *e)
 	if (j->o->unrelated)
 		return ST_OK;
 	return st_fail(e, ST_EREFUSED,
-		       "%.60s and %.60s have no version in common: --allow-unrelated merges them "
+		       "%.200s and %.200s have no version in common: --allow-unrelated merges them "
 		       "even so, as if both had added everything",
 		       j->head.detached ? "HEAD" : j->head.branch, j->revs[0]);
 }

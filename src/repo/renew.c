@@ -39,6 +39,9 @@ static int judge_blocks(const struct st_renew *z, struct st_err *e)
 		       z->blocked == 1 ? "" : " and more",
 		       z->what == STRATA_ROLLBACK ?
 			       "without --tensor, --path brings whole files back" :
+		       z->what == STRATA_REVERT ?
+			       "of tensors that changed here too, --method task-arithmetic "
+			       "subtracts the difference" :
 			       "for tensors that changed here too, --method task-arithmetic adds "
 			       "the difference; 'strata merge' takes all of a branch");
 }

@@ -26,7 +26,7 @@ three_way() {
 		kept                     k
 	END
 	cmp want "$t_tmp/out"
-	grep -qx 'strata: 1 of the tensors are in conflict and nothing was written: --method or --rule says how to merge them' "$t_tmp/err"
+	grep -qx 'strata: 1 of the tensors is in conflict and nothing was written: --method or --rule says how to merge them' "$t_tmp/err"
 	[ ! -e m.safetensors ]
 	out 'conflict  values         l.0.w' sh -c 'strata merge-file --base base.safetensors a.safetensors b.safetensors -o m.safetensors 2>/dev/null || [ $? = 1 ]'
 	out 'tensors: 1 merged, 1 taken from one side, 3 kept
