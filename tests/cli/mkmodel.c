@@ -176,7 +176,7 @@ static int save(const char *path, struct model *m)
 	if (!f)
 		return st_fail_os(&m->e, "open %s", path);
 	if (fwrite(len, 1, 8, f) != 8 || fwrite(m->head.p, 1, m->head.len, f) != m->head.len ||
-	    fwrite(m->data.p, 1, m->data.len, f) != m->data.len)
+	    (m->data.len && fwrite(m->data.p, 1, m->data.len, f) != m->data.len))
 		st_fail_os(&m->e, "write %s", path);
 	if (fclose(f) != 0 && m->e.code == ST_OK)
 		st_fail_os(&m->e, "write %s", path);
