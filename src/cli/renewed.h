@@ -30,10 +30,10 @@ struct renew_values {
 		0, "bump", OPT_TEXT, offsetof(struct renew_values, bump), "STEP",     \
 			"what of a number like v1.2.0 goes up: major, minor or patch" \
 	}
-#define RENEW_METHOD                                                                               \
-	{                                                                                          \
-		0, "method", OPT_TEXT, offsetof(struct renew_values, method), "M",                 \
-			"joins tensors that changed here too; task-arithmetic adds or subtracts it" \
+#define RENEW_METHOD                                                                        \
+	{                                                                                   \
+		0, "method", OPT_TEXT, offsetof(struct renew_values, method), "M",          \
+			"joins what changed here too; task-arithmetic adds or subtracts it" \
 	}
 #define RENEW_JSON                                                              \
 	{                                                                       \
