@@ -118,16 +118,21 @@ typedef struct strata_conflict {
 
 typedef struct strata_merge_state {
 	bool under_way;
-	bool cut;	    /* its last step was interrupted: only continue and abort go on */
-	bool aborting;	    /* that was abort: only abort goes on */
-	uint64_t open;	    /* conflicts that are not decided */
-	uint64_t conflicts; /* that there were */
+	const char *verb;	/* "merge"; or "cherry-pick", "revert" */
+	const char *of;		/* id of the version whose change those take; NULL: a merge */
+	const char *of_version; /* its number; NULL: it has none */
+	bool cut;		/* its last step was interrupted: only continue and abort go on */
+	bool aborting;		/* that was abort: only abort goes on */
+	uint64_t open;		/* conflicts that are not decided */
+	uint64_t conflicts;	/* that there were */
 	const char *message, *accept_text; /* accept_text: NULL none */
-	const char *const *parents;	   /* ours first */
+	const char *const *parents;	   /* of the version to come, ours first */
 	size_t nparents;
 } strata_merge_state;
-/* state (may be NULL) once, then each conflict that cb gets, by path and name. No merge under way
- * is no failure. */
+/* What goes on: a merge, or a cherry-pick or revert with conflicts, for which all that follows does
+ * the same: of a cherry-pick theirs is the version that is taken over, of a revert the parent of
+ * the one that is taken back; the base is the other of them. state (may be NULL) once, then each
+ * conflict that cb gets, by path and name. No merge under way is no failure. */
 STRATA_API int strata_merge_conflicts(strata_repo *r,
 				      int (*state)(void *arg, const strata_merge_state *s),
 				      int (*cb)(void *arg, const strata_conflict *c), void *arg,
@@ -152,7 +157,8 @@ STRATA_API int strata_settle(strata_repo *r, const char *const *globs, size_t n,
 			     const strata_settle_options *o, uint64_t *settled, uint64_t *open,
 			     strata_error *err);
 
-/* Ends the merge with a version. STRATA_ENO: conflicts are left. Of o message and accept count. */
+/* Ends it with a version. STRATA_ENO: conflicts are left, or nothing is of a cherry-pick or revert.
+ * Of o message and accept count. */
 STRATA_API int strata_merge_continue(strata_repo *r, const strata_merge_options *o,
 				     strata_commit_result *result, strata_error *err);
 /* Index, files and refs become what they were. */

@@ -113,8 +113,9 @@ typedef struct strata_renew_options {
 	const strata_head_info *expect; /* as in strata_commit_options; may be NULL */
 	/* A tensor that changed here as well is joined: of the version here and the one it is to
 	 * become, against what rev says it was. "task-arithmetic" adds the difference. NULL: it is
-	 * refused. Not of a rollback. */
+	 * a conflict. Not of a rollback. */
 	const char *method;
+	bool nonfinite; /* which may read values that are no number */
 } strata_renew_options;
 
 typedef struct strata_renew_result {
@@ -123,18 +124,23 @@ typedef struct strata_renew_result {
 	strata_file_counts files;
 	strata_tensor_counts tensors; /* of all models, against the version before */
 	strata_checkout_result written;
-	strata_bump bump; /* STRATA_BUMP_DERIVED where numbers have no steps */
-	const char *why;  /* "values changed": why that step; static, or NULL */
+	strata_bump bump;   /* STRATA_BUMP_DERIVED where numbers have no steps */
+	const char *why;    /* "values changed": why that step; static, or NULL */
+	uint64_t conflicts; /* then no version was made: commit and version are "" */
 } strata_renew_result;
 
 /*
- * A new version on top of HEAD; index and working tree follow. A file goes whole where only one
- * side changed it; else, and where tensors are chosen, it is HEAD's file with rev's bytes in those
- * tensors, and its checksums made right. STRATA_EREFUSED, and nothing changed, when something else
- * is staged, when files that it must write have changes, when what rev changed has changed here as
- * well and no method joins it, when tensors came, went or have another type or shape, when one is
- * compressed, and when another that shares its memory would change too. STRATA_ENO when there is
- * nothing to change.
+ * A new version on top of HEAD; index and working tree follow. A rollback takes files whole; where
+ * tensors are chosen, it is HEAD's file with rev's bytes in those tensors, and its checksums made
+ * right. A cherry-pick or revert merges what rev changed, as strata_merge does it, but that
+ * settings name no method: what changed here as well is a conflict. With conflicts no version is
+ * made and a merge is under way: strata_merge_conflicts lists them, strata_settle decides,
+ * strata_merge_continue and strata_merge_abort end it.
+ *
+ * STRATA_EREFUSED, and nothing changed, when something else is staged, when files that it must
+ * write have changes, when rev is a merge; and where tensors are chosen when they came, went or
+ * have another type or shape, when one is compressed, and when another that shares its memory would
+ * change too. STRATA_ENO when there is nothing to change.
  */
 STRATA_API int strata_renew(strata_repo *r, strata_renewal what, const char *rev,
 			    const strata_renew_options *o, strata_renew_result *result,

@@ -2,6 +2,7 @@
 #include "cli/accept.h"
 #include "cli/commands.h"
 #include "cli/conflicts.h"
+#include "cli/merge_end.h"
 #include "cli/merge_files.h"
 #include "cli/versions.h"
 #include "cli/went.h"
@@ -219,62 +220,7 @@ static int merge(struct cli *c, const struct cli_args *a, const struct values *v
 	else if (!c->g.quiet)
 		rc = show(c, &result, err);
 	if (rc == STRATA_OK && result.conflicts)
-		rc = cli_fail(
-			err, STRATA_ENO,
-			"%s conflict%s: 'strata resolve' decides, 'strata merge --abort' takes "
-			"the merge back",
-			human_number(result.conflicts).s, plural(result.conflicts));
-	return rc;
-}
-
-static int keep_accept(void *arg, const strata_merge_state *s)
-{
-	*(char **)arg = s->accept_text ? strdup(s->accept_text) : NULL;
-	return 0;
-}
-
-static int carry_on(struct cli *c, const struct values *v, strata_error *err)
-{
-	char *asked = NULL;
-	int rc = strata_merge_conflicts(c->repo, keep_accept, NULL, &asked, err);
-	struct accept accept = { .c = c, .command = v->accept ? v->accept : asked };
-	strata_merge_options o = { .message = v->message, .arg = &accept };
-	strata_commit_result r;
-	strata_json *j = c->json;
-
-	if (accept.command)
-		o.accept = accept_run;
-	if (rc == STRATA_OK)
-		rc = strata_merge_continue(c->repo, &o, &r, err);
-	free(asked);
-	if (rc != STRATA_OK)
-		return rc;
-	if (v->json) {
-		strata_json_object(j);
-		jk_text(j, "kind", "summary");
-		jk_text(j, "result", "merged");
-		jk_text(j, "branch", *r.branch ? r.branch : NULL);
-		jk_text(j, "commit", r.commit);
-		jk_text(j, "version", *r.version ? r.version : NULL);
-		strata_json_end_object(j);
-		cli_emit(c);
-	} else if (!c->g.quiet) {
-		printf("%s %s  merged\n", r.version, human_id(r.commit).s);
-	}
-	return STRATA_OK;
-}
-
-static int take_back(struct cli *c, const struct values *v, strata_error *err)
-{
-	strata_checkout_result r;
-	int rc = strata_merge_abort(c->repo, &r, err);
-
-	if (rc == STRATA_OK && v->json)
-		return went_emit(c, &r, NULL, err);
-	if (rc == STRATA_OK && !c->g.quiet) {
-		puts("the merge is taken back");
-		return went_head(c, &r, err);
-	}
+		rc = merge_begun(c, result.conflicts, err);
 	return rc;
 }
 
@@ -397,9 +343,9 @@ int cmd_merge(struct cli *c, int argc, char **argv, strata_error *err)
 	if (v.replay)
 		return replay(c, &v, err);
 	if (v.carry_on)
-		return carry_on(c, &v, err);
+		return merge_end(c, v.message, v.accept, v.json, err);
 	if (v.abort)
-		return take_back(c, &v, err);
+		return merge_take_back(c, v.json, err);
 	o.forward_only = v.forward_only;
 	o.no_forward = v.no_forward;
 	o.unrelated = v.unrelated;

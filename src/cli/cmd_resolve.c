@@ -97,6 +97,14 @@ static int choose(const struct values *v, strata_settle_options *o, char side[32
 	return STRATA_OK;
 }
 
+static int show_end(void *arg, const strata_merge_state *s)
+{
+	(void)arg;
+	if (s->under_way)
+		printf(": 'strata %s --continue' ends the %s", s->verb, s->verb);
+	return 0;
+}
+
 int cmd_resolve(struct cli *c, int argc, char **argv, strata_error *err)
 {
 	struct values v = { 0 };
@@ -123,8 +131,10 @@ int cmd_resolve(struct cli *c, int argc, char **argv, strata_error *err)
 		strata_json_end_object(c->json);
 		cli_emit(c);
 	} else if (!c->g.quiet) {
-		printf("%s decided, %s left%s\n", human_number(settled).s, human_number(open).s,
-		       open ? "" : ": 'strata merge --continue' ends the merge");
+		printf("%s decided, %s left", human_number(settled).s, human_number(open).s);
+		if (!open)
+			rc = strata_merge_conflicts(c->repo, show_end, NULL, NULL, err);
+		putchar('\n');
 	}
-	return STRATA_OK;
+	return rc;
 }

@@ -6,7 +6,10 @@ static const struct cli_option options[] = {
 	RENEW_MESSAGE("'Revert v5: ...'"),
 	RENEW_TENSOR,
 	RENEW_METHOD,
+	RENEW_NONFINITE,
 	RENEW_BUMP,
+	RENEW_CONTINUE,
+	RENEW_ABORT,
 	RENEW_JSON,
 	{ 0 },
 };
@@ -15,17 +18,20 @@ const struct cli_doc doc_revert = {
 	.args = "REV",
 	.options = options,
 	.text = "Makes a new version that takes back what REV changed against its parent, and\n"
-		"brings the working tree there. Where a model file changed again since, only the\n"
-		"tensors that REV changed go back. With --tensor only those that it names or\n"
-		"globs do.\n"
+		"brings the working tree there. Files, tensors of models, keys and lines go back as\n"
+		"'strata merge' would take them: what changed elsewhere stays. With --tensor only\n"
+		"the tensors that it names or globs go back.\n"
 		"\n"
-		"What changed again since REV, files and tensors, is refused by name (exit status\n"
-		"7); with --method task-arithmetic the difference that REV made is subtracted from\n"
-		"such a tensor. Refused are also merges, staged changes, changes of files that\n"
-		"must be written, and tensors that REV added, removed or gave another type or\n"
-		"shape.\n"
+		"What changed again since REV is a conflict (exit status 1), with 'theirs' as it\n"
+		"was before REV: 'strata status' lists them, 'strata resolve' decides, --continue\n"
+		"makes the version, --abort takes it all back. With --method task-arithmetic the\n"
+		"difference that REV made is subtracted from such a tensor; other methods of\n"
+		"'strata merge' join it likewise. The settings merge.rules and merge.method do not\n"
+		"count.\n"
 		"\n"
-		"Exit status 1: there was nothing to take back.",
+		"Refused are merges, staged changes, changes of files that must be written (exit\n"
+		"status 7), and with --tensor tensors that REV added, removed or gave another type\n"
+		"or shape. Exit status 1 also: there was nothing to take back.",
 	.examples = "strata revert v5\n"
 		    "a version without the changes of v5\n"
 		    "strata revert v5 --tensor 'model.safetensors::head.*'\n"

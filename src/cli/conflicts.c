@@ -15,6 +15,20 @@ struct showing {
 	bool tokens; /* one that is not decided is of a vocabulary, whose tokenizer is there */
 };
 
+static void show_left(const strata_merge_state *s)
+{
+	const bool pick = s->of && strcmp(s->verb, "cherry-pick") == 0;
+
+	printf(pick ? "Cherry-picking" : s->of ? "Reverting" : "Merging");
+	if (s->of)
+		printf(" %s", s->of_version ? s->of_version : human_id(s->of).s);
+	if (s->open)
+		printf(": %s of %s conflict%s left\n", human_number(s->open).s,
+		       human_number(s->conflicts).s, plural(s->conflicts));
+	else
+		printf(": all conflicts are decided; 'strata %s --continue' ends it\n", s->verb);
+}
+
 static int show_state(void *arg, const strata_merge_state *s)
 {
 	struct showing *k = arg;
@@ -23,19 +37,18 @@ static int show_state(void *arg, const strata_merge_state *s)
 	if (!s->under_way)
 		return 0;
 	if (s->aborting)
-		puts("A merge was being taken back: 'strata merge --abort' ends that.");
+		printf("A %s was being taken back: 'strata %s --abort' ends that.\n", s->verb,
+		       s->verb);
 	else if (s->cut)
-		puts("A merge was interrupted: 'strata merge --continue' goes on with it, 'strata "
-		     "merge --abort' takes it back.");
-	else if (s->open)
-		printf("Merging: %s of %s conflict%s left\n", human_number(s->open).s,
-		       human_number(s->conflicts).s, plural(s->conflicts));
+		printf("A %s was interrupted: 'strata %s --continue' goes on with it, 'strata %s "
+		       "--abort' takes it back.\n",
+		       s->verb, s->verb, s->verb);
 	else
-		puts("Merging: all conflicts are decided; 'strata merge --continue' ends it");
+		show_left(s);
 	if (s->open && !k->c->g.quiet)
-		printf("  %s(strata resolve GLOB --ours|--theirs|--method M decides, strata merge "
+		printf("  %s(strata resolve GLOB --ours|--theirs|--method M decides, strata %s "
 		       "--abort takes back)%s\n",
-		       color_on(k->c, COLOR_DIM), color_off(k->c, COLOR_DIM));
+		       color_on(k->c, COLOR_DIM), s->verb, color_off(k->c, COLOR_DIM));
 	return 0;
 }
 

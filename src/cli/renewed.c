@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/renewed.h"
 
+#include "cli/conflicts.h"
+#include "cli/merge_end.h"
 #include "cli/versions.h"
 #include "cli/went.h"
 
@@ -16,12 +18,12 @@ static void show_text(struct cli *c, const strata_renew_result *r)
 		went_hint(c);
 }
 
-static void show_json(struct cli *c, const strata_renew_result *r)
+static void show_json(struct cli *c, strata_renewal what, const strata_renew_result *r)
 {
 	strata_json *j = c->json;
 
 	strata_json_object(j);
-	jk_text(j, "commit", r->commit);
+	jk_text(j, "commit", *r->commit ? r->commit : NULL);
 	jk_text(j, "version", *r->version ? r->version : NULL);
 	jk_text(j, "bump", version_bump_name(r->bump));
 	jk_text(j, "why", r->why);
@@ -29,8 +31,26 @@ static void show_json(struct cli *c, const strata_renew_result *r)
 	jk_text(j, "message", r->message);
 	jk_files(j, "files", &r->files);
 	jk_counts(j, "tensors", &r->tensors);
+	if (what != STRATA_ROLLBACK)
+		jk_u64(j, "conflicts", r->conflicts);
 	strata_json_end_object(j);
 	cli_emit(c);
+}
+
+static int tell(struct cli *c, strata_renewal what, const strata_renew_result *r, bool json,
+		strata_error *err)
+{
+	int rc = STRATA_OK;
+
+	if (json && r->conflicts)
+		rc = conflicts_json(c, err);
+	if (json)
+		show_json(c, what, r);
+	else if (!c->g.quiet && r->conflicts)
+		rc = conflicts_show(c, NULL, err);
+	else if (!c->g.quiet)
+		show_text(c, r);
+	return rc;
 }
 
 struct blocked { /* the error says the first */
@@ -114,7 +134,8 @@ static int run(struct cli *c, strata_renewal what, const char *rev, const struct
 				   .npaths = v->paths.n,
 				   .tensors = v->tensors.v,
 				   .ntensors = v->tensors.n,
-				   .method = v->method };
+				   .method = v->method,
+				   .nonfinite = v->nonfinite };
 	strata_renew_result r;
 	strata_head_info head;
 	char *text = NULL, commit[STRATA_HEX];
@@ -136,13 +157,24 @@ static int run(struct cli *c, strata_renewal what, const char *rev, const struct
 	if (rc != STRATA_OK && text)
 		cli_edit_kept(c, err);
 	free(text);
-	if (rc != STRATA_OK)
-		return rc;
-	if (v->json)
-		show_json(c, &r);
-	else if (!c->g.quiet)
-		show_text(c, &r);
-	return STRATA_OK;
+	if (rc == STRATA_OK)
+		rc = tell(c, what, &r, v->json, err);
+	return rc == STRATA_OK && r.conflicts ? merge_begun(c, r.conflicts, err) : rc;
+}
+
+/* --continue and --abort know all else already. */
+static int end(struct cli *c, const struct renew_values *v, strata_error *err)
+{
+	const char *verb = v->abort ? "abort" : "continue";
+
+	if (v->carry_on && v->abort)
+		return cli_fail(err, STRATA_EUSAGE, "--continue and --abort exclude each other");
+	if (v->method || v->bump || v->tensors.n || v->edit || v->nonfinite ||
+	    (v->abort && v->message))
+		return cli_fail(err, STRATA_EUSAGE, "--%s goes with %s--json alone", verb,
+				v->abort ? "" : "-m and ");
+	return v->abort ? merge_take_back(c, v->json, err) :
+			  merge_end(c, v->message, NULL, v->json, err);
 }
 
 int renew_command(struct cli *c, strata_renewal what, int argc, char **argv, strata_error *err)
@@ -150,8 +182,11 @@ int renew_command(struct cli *c, strata_renewal what, int argc, char **argv, str
 	struct renew_values v = { 0 };
 	struct cli_args a;
 	int rc = cli_begin(c, &a, &v, argc, argv, err);
+	const bool ends = v.carry_on || v.abort;
 
 	if (rc == STRATA_OK)
-		rc = cli_count(c, &a, 1, 1, err);
-	return rc == STRATA_OK ? run(c, what, a.v[0], &v, err) : rc;
+		rc = cli_count(c, &a, ends ? 0 : 1, ends ? 0 : 1, err);
+	if (rc != STRATA_OK)
+		return rc;
+	return ends ? end(c, &v, err) : run(c, what, a.v[0], &v, err);
 }

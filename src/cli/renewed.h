@@ -8,7 +8,7 @@
 struct renew_values {
 	const char *message, *method, *bump;
 	struct cli_list tensors, paths;
-	bool edit, json;
+	bool edit, nonfinite, carry_on, abort, json;
 };
 
 /* Rows of their option tables; default_message: what -m replaces. */
@@ -34,6 +34,22 @@ struct renew_values {
 	{                                                                                   \
 		0, "method", OPT_TEXT, offsetof(struct renew_values, method), "M",          \
 			"joins what changed here too; task-arithmetic adds or subtracts it" \
+	}
+/* of those that may have conflicts */
+#define RENEW_NONFINITE                                                                         \
+	{                                                                                       \
+		0, "allow-nonfinite", OPT_FLAG, offsetof(struct renew_values, nonfinite), NULL, \
+			"the method may read NaN and infinity"                                  \
+	}
+#define RENEW_CONTINUE                                                                  \
+	{                                                                               \
+		0, "continue", OPT_FLAG, offsetof(struct renew_values, carry_on), NULL, \
+			"end the one under way with a version, once all is decided"     \
+	}
+#define RENEW_ABORT                                                               \
+	{                                                                         \
+		0, "abort", OPT_FLAG, offsetof(struct renew_values, abort), NULL, \
+			"take the one under way back"                             \
 	}
 #define RENEW_JSON                                                              \
 	{                                                                       \

@@ -544,8 +544,18 @@ void st_merging_release(struct st_merging *m)
 	*m = (struct st_merging){ 0 };
 }
 
+static const char *const kinds[] = { "merge", "cherry-pick", "revert" };
+
+const char *st_merging_kind_name(enum st_merging_kind kind)
+{
+	return kinds[kind];
+}
+
 static int check_state(const struct st_merging *m, enum st_code code, struct st_err *e)
 {
+	if ((m->kind == ST_MERGING_MERGE) != st_oid_is_zero(&m->of) ||
+	    (m->kind != ST_MERGING_MERGE && (m->d.nparents != 2 || m->d.nbases > 1)))
+		return st_fail(e, code, "a %s that is none", kinds[m->kind]);
 	if (!is_text(m->message) || (m->accept && !is_text(m->accept)))
 		return st_fail(e, code, "a merge under way without a message");
 	for (size_t i = 0; i < m->nstaged; i++)
@@ -603,12 +613,20 @@ int st_merging_encode(struct st_buf *out, const struct st_merging *m, struct st_
 	st_jw_key(&w, "message");
 	st_jw_string(&w, m->message);
 	put_flag(&w, "nonfinite", m->d.nonfinite);
+	if (!st_oid_is_zero(&m->of)) {
+		st_jw_key(&w, "of");
+		st_jw_oid(&w, &m->of);
+	}
 	st_jw_oids(&w, "parents", m->d.parents, m->d.nparents);
 	st_jw_key(&w, "seed");
 	st_jw_u64(&w, m->d.seed);
 	put_staged(&w, m);
 	st_jw_key(&w, "type");
 	st_jw_string(&w, STATE);
+	if (m->kind != ST_MERGING_MERGE) {
+		st_jw_key(&w, "verb");
+		st_jw_string(&w, kinds[m->kind]);
+	}
 	st_jw_close_object(&w);
 	return e->code;
 }
@@ -647,6 +665,18 @@ static void get_staged(struct st_canon *c, struct st_merging *m)
 	}
 }
 
+static enum st_merging_kind get_kind(struct st_canon *c)
+{
+	const char *s = st_canon_key(c, "verb") ? st_canon_text(c) : NULL;
+
+	for (size_t i = ST_MERGING_CHERRY_PICK; s && i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strcmp(s, kinds[i]) == 0)
+			return (enum st_merging_kind)i;
+	if (s)
+		st_canon_fail(c, "no verb before");
+	return ST_MERGING_MERGE;
+}
+
 static void get_state(struct st_canon *c, struct st_merging *m)
 {
 	struct st_merge_desc *d = &m->d;
@@ -665,11 +695,14 @@ static void get_state(struct st_canon *c, struct st_merging *m)
 	st_canon_need(c, "message");
 	m->message = st_canon_text(c);
 	d->nonfinite = get_flag(c, "nonfinite");
+	if (st_canon_key(c, "of"))
+		st_canon_oid(c, &m->of);
 	st_canon_oids(c, "parents", &d->parents, &d->nparents);
 	st_canon_need(c, "seed");
 	d->seed = st_canon_u64(c);
 	get_staged(c, m);
 	st_canon_type(c, STATE);
+	m->kind = get_kind(c);
 	st_canon_close(c);
 	st_canon_end(c);
 }

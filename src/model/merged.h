@@ -109,8 +109,18 @@ struct st_merge_staged { /* a file of which something is open, as it was staged 
 	bool hand;     /* somebody staged it, be it as it was */
 };
 
+enum st_merging_kind {
+	ST_MERGING_MERGE,
+	ST_MERGING_CHERRY_PICK,
+	ST_MERGING_REVERT
+};
+
 struct st_merging {
 	struct st_merge_desc d; /* its arena owns all */
+	enum st_merging_kind kind;
+	/* Of the others the version whose change comes over or goes; then only the first parent is
+	 * one of the version to come. */
+	struct st_oid of;
 	/* The index before the merge began, and as its last step leaves it: until the index is
 	 * `after`, that step is not done. Taking back leaves `after` as it is. */
 	struct st_oid before, after;
@@ -122,6 +132,8 @@ struct st_merging {
 	size_t nstaged, staged_cap;
 };
 
+/* "merge", "cherry-pick", "revert" */
+const char *st_merging_kind_name(enum st_merging_kind kind);
 void st_merging_init(struct st_merging *m);
 void st_merging_release(struct st_merging *m);
 ST_MUST int st_merging_encode(struct st_buf *out, const struct st_merging *m, struct st_err *e);

@@ -17,9 +17,9 @@ struct committing {
 	strata_commit_result *res;
 	struct st_txn t;
 	struct st_head head;
-	struct st_commit old; /* the one amended */
+	struct st_commit old; /* the one amended, or cherry-picked */
 	struct st_merging merging;
-	bool merge;			 /* it ends the merge that is under way */
+	bool merge;			 /* it ends what is under way, which merging is */
 	const strata_merge_options *ask; /* merge --continue; NULL: commit */
 	struct st_oid parent_tree, id;
 	char *name, *email;
@@ -64,6 +64,17 @@ static int count(struct committing *k, struct st_err *e)
 	return rc;
 }
 
+static bool picks(const struct committing *k)
+{
+	return k->merge && k->merging.kind == ST_MERGING_CHERRY_PICK;
+}
+
+/* What is not said is as the old one has it. */
+static bool inherits(const struct committing *k)
+{
+	return k->o->amend || picks(k);
+}
+
 static int by_key(const void *a, const void *b)
 {
 	return strcmp(((const struct st_kv *)a)->key, ((const struct st_kv *)b)->key);
@@ -74,7 +85,7 @@ static int take_params(struct committing *k, struct st_commit *c, struct st_err 
 	const strata_commit_options *o = k->o;
 	size_t i;
 
-	if (o->amend && o->nparams == 0) {
+	if (inherits(k) && o->nparams == 0) {
 		c->params = k->old.params;
 		c->nparams = k->old.nparams;
 		return ST_OK;
@@ -120,7 +131,7 @@ static int take_config(struct committing *k, struct st_commit *c, struct st_err 
 	struct st_buf b;
 	int rc;
 
-	if (k->o->amend && !k->o->config) {
+	if (inherits(k) && !k->o->config) {
 		c->config_name = k->old.config_name;
 		c->config = k->old.config;
 	}
@@ -145,7 +156,7 @@ static int take_author(struct committing *k, struct st_commit *c, struct st_err 
 	const char *a = k->o->author, *lt, *gt;
 	int rc;
 
-	if (k->o->amend && !a) {
+	if (inherits(k) && !a) {
 		c->author_name = k->old.author_name;
 		c->author_email = k->old.author_email;
 		return ST_OK;
@@ -212,7 +223,7 @@ static int fill(struct committing *k, struct st_commit *c, struct st_err *e)
 	c->message = k->o->message ? k->o->message : k->merge ? k->merging.message : k->old.message;
 	if (check_message(c->message, e) != ST_OK)
 		return e->code;
-	rc = k->merge ? st_merge_describe(k->t.w, &k->merging.d, c, e) : ST_OK;
+	rc = k->merge ? st_merging_fill(k->t.w, &k->merging, c, e) : ST_OK;
 	if (rc == ST_OK)
 		rc = take_author(k, c, e);
 	if (rc == ST_OK)
@@ -269,15 +280,21 @@ static int check_anything(struct committing *k, struct st_err *e)
 	struct st_oid head_tree = { { 0 } };
 	int rc = ST_OK;
 
-	if (k->o->allow_empty || k->o->amend || k->merge)
+	const bool change = k->merge && k->merging.kind != ST_MERGING_MERGE;
+
+	if (k->o->allow_empty || k->o->amend || (k->merge && !change))
 		return ST_OK;
 	if (!k->head.unborn)
 		rc = st_repo_commit_tree(k->r, &k->head.commit, &head_tree, e);
 	if (rc == ST_OK &&
 	    (k->head.unborn ? k->t.index.nrows == 0 : st_oid_eq(&head_tree, &k->t.index.tree)))
-		rc = st_fail(e, ST_ENO,
-			     "nothing to commit: 'strata add' stages changes, 'strata status' "
-			     "shows them");
+		rc = change ? st_fail(e, ST_ENO,
+				      "nothing is left of the %s: 'strata %s --abort' ends it",
+				      st_merging_kind_name(k->merging.kind),
+				      st_merging_kind_name(k->merging.kind)) :
+			      st_fail(e, ST_ENO,
+				      "nothing to commit: 'strata add' stages changes, 'strata "
+				      "status' shows them");
 	return rc;
 }
 
@@ -304,15 +321,18 @@ static const char *what_of(const strata_commit_options *o)
 static int check_end(const struct st_merging *m, const strata_commit_options *o,
 		     const strata_merge_options *ask, size_t open, struct st_err *e)
 {
+	const char *verb = st_merging_kind_name(m->kind);
+
 	if (o->amend)
 		return st_fail(e, ST_EREFUSED,
-			       "a merge is under way: its version is a new one; 'strata merge "
-			       "--abort' takes it back");
+			       "a %s is under way: its version is a new one; 'strata %s --abort' "
+			       "takes it back",
+			       verb, verb);
 	if (open)
 		return st_fail(e, ask ? ST_ENO : ST_EREFUSED,
-			       "%zu conflict%s left: 'strata status' lists them, "
-			       "'strata resolve' decides, 'strata merge --abort' takes it back",
-			       open, open == 1 ? " of the merge is" : "s of the merge are");
+			       "%zu conflict%s of the %s %s left: 'strata status' lists them, "
+			       "'strata resolve' decides, 'strata %s --abort' takes it back",
+			       open, open == 1 ? "" : "s", verb, open == 1 ? "is" : "are", verb);
 	if (m->accept && !(ask && ask->accept))
 		return st_fail(e, ST_EREFUSED,
 			       "this merge is to be accepted by '%.200s': 'strata merge "
@@ -328,13 +348,14 @@ static int load_merge(struct committing *k, struct st_err *e)
 	int rc = st_merging_load(k->r, m, &k->merge, e);
 
 	if (rc != ST_OK || !k->merge)
-		return rc == ST_OK && k->ask ? st_fail(e, ST_EREFUSED, "no merge is under way") :
-					       rc;
+		return rc == ST_OK && k->ask ? st_merging_none(e) : rc;
 	rc = check_end(m, k->o, k->ask, st_merging_open(m, &k->t.index), e);
 	if (rc != ST_OK)
 		return rc;
 	st_merging_take_hands(m, &k->t.index);
 	rc = st_merging_take_staged(k->r, m, &k->t.index, e);
+	if (rc == ST_OK && picks(k))
+		rc = st_repo_commit_load(k->r, &m->of, &k->old, e);
 	if (rc == ST_OK && k->ask && k->ask->accept)
 		rc = st_merge_ask(k->r, &k->t.index, k->ask->accept, k->ask->arg, e);
 	return rc;
@@ -344,7 +365,7 @@ static int run(struct committing *k, struct st_err *e)
 {
 	const char *message = k->o->message;
 	struct st_err later = { 0 };
-	char why[200];
+	char what[40], why[200];
 	int rc = st_txn_begin(&k->t, k->r, k->ask ? "merge" : "commit", e);
 
 	if (rc == ST_OK)
@@ -364,8 +385,12 @@ static int run(struct committing *k, struct st_err *e)
 		rc = count(k, e);
 	if (rc == ST_OK) {
 		message = message ? message : k->merge ? k->merging.message : k->old.message;
-		say_why(why, sizeof(why), k->merge ? ST_MERGE_CONTINUE : what_of(k->o), message);
-		k->t.op.verb = k->merge ? "merge" : k->t.op.verb;
+		snprintf(what, sizeof(what), "%s", what_of(k->o));
+		if (k->merge) {
+			k->t.op.verb = st_merging_kind_name(k->merging.kind);
+			st_merging_why(&k->merging, ST_MERGE_CONTINUE, NULL, what, sizeof(what));
+		}
+		say_why(why, sizeof(why), what, message);
 		k->t.op.why = why;
 		rc = publish(k, e);
 		k->t.op.why = k->t.op.verb;

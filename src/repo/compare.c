@@ -270,6 +270,17 @@ static char status_of(const struct st_stage_row *a, const struct st_stage_row *b
 	return st_oid_eq(&a->id, &b->id) && a->mode == b->mode ? 0 : 'M';
 }
 
+bool st_indexes_same(const struct st_index *xa, const struct st_index *xb)
+{
+	if (xa->nrows != xb->nrows)
+		return false;
+	for (size_t i = 0; i < xa->nrows; i++)
+		if (strcmp(xa->rows[i].path, xb->rows[i].path) != 0 ||
+		    status_of(&xa->rows[i], &xb->rows[i]))
+			return false;
+	return true;
+}
+
 int st_compare_indexes(const struct st_index *xa, const struct st_index *xb,
 		       int (*cb)(void *arg, const struct st_tree_change *c, struct st_err *e),
 		       void *arg, struct st_err *e)

@@ -48,6 +48,10 @@ int st_mark_merge(struct st_mark *m, struct st_err *e)
 		return rc;
 	for (size_t i = 0; rc == ST_OK && i < g.d.nparents; i++)
 		rc = st_mark_push(m, &g.d.parents[i], ST_ROLE_COMMIT, e);
+	for (size_t i = 0; rc == ST_OK && i < g.d.nbases; i++)
+		rc = st_mark_push(m, &g.d.bases[i], ST_ROLE_COMMIT, e);
+	if (rc == ST_OK && !st_oid_is_zero(&g.of))
+		rc = st_mark_push(m, &g.of, ST_ROLE_COMMIT, e);
 	for (size_t i = 0; rc == ST_OK && i < g.d.nitems; i++) {
 		const char *how = g.d.items[i].how;
 

@@ -238,11 +238,7 @@ static int check_none(struct st_repo *r, struct st_err *e)
 
 	if (rc != ST_OK || !there)
 		return rc;
-	rc = st_fail(e, ST_EREFUSED,
-		     m.aborting ?
-			     "a merge was being taken back: 'strata merge --abort' ends that" :
-			     "a merge is under way: 'strata merge --continue' ends it, 'strata "
-			     "merge --abort' takes it back");
+	rc = m.aborting ? st_merging_whole(&m, NULL, e) : st_merging_refuse(&m, e);
 	st_merging_release(&m);
 	return rc;
 }

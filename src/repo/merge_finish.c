@@ -5,11 +5,6 @@
 
 #include "base/file.h"
 
-static int none(struct st_err *e)
-{
-	return st_fail(e, ST_EREFUSED, "no merge is under way");
-}
-
 /* ---- going on ---- */
 
 struct remarking {
@@ -72,8 +67,10 @@ static int go_on(struct st_txn *t, struct st_merging *m, struct st_err *e)
 	strata_checkout_result res = { 0 };
 	struct st_index target;
 	struct st_map looked;
+	char why[40];
 	int rc;
 
+	st_merging_why(m, ST_MERGE_BEGUN, NULL, why, sizeof(why));
 	st_arena_init(&k.arena);
 	st_index_init(&target);
 	st_map_init(&looked);
@@ -87,7 +84,7 @@ static int go_on(struct st_txn *t, struct st_merging *m, struct st_err *e)
 	f.marked = k.v;
 	f.nmarked = k.n;
 	if (rc == ST_OK)
-		rc = st_merge_step(t, m, &target, &f, first ? ST_MERGE_BEGUN : "resolve", &res, e);
+		rc = st_merge_step(t, m, &target, &f, first ? why : "resolve", &res, e);
 	for (size_t i = 0; i < k.n; i++)
 		st_buf_release(&k.v[i].text);
 	free(k.v);
@@ -113,7 +110,11 @@ static int open_merge(struct ending *x, struct st_repo *r, struct st_err *e)
 		rc = st_txn_index(&x->t, e);
 	if (rc == ST_OK)
 		rc = st_merging_load(r, &x->m, &x->there, e);
-	return rc == ST_OK && !x->there ? none(e) : rc;
+	if (rc == ST_OK && !x->there)
+		rc = st_merging_none(e);
+	if (rc == ST_OK)
+		x->t.op.verb = x->t.op.why = st_merging_kind_name(x->m.kind);
+	return rc;
 }
 
 static void close_merge(struct ending *x)
@@ -178,6 +179,7 @@ static int take_back(struct st_txn *t, struct st_merging *m, strata_checkout_res
 {
 	struct st_step_files f = { .force = true, .last = true };
 	struct st_index target, cut;
+	char why[40];
 	int rc = name_files(&f, m, e);
 
 	st_index_init(&target);
@@ -193,8 +195,9 @@ static int take_back(struct st_txn *t, struct st_merging *m, strata_checkout_res
 	else
 		f.made = &cut;
 	m->aborting = true;
+	st_merging_why(m, ST_MERGE_ABORT, NULL, why, sizeof(why));
 	if (rc == ST_OK)
-		rc = st_merge_step(t, m, &target, &f, ST_MERGE_ABORT, res, e);
+		rc = st_merge_step(t, m, &target, &f, why, res, e);
 	if (rc == ST_OK)
 		rc = st_merging_drop(t->r, e);
 	st_index_release(&cut);
@@ -295,13 +298,16 @@ static int tell_item(const struct st_merging *m, const struct st_merge_item *it,
 	return cb(arg, &c) ? ST_ENO : ST_OK;
 }
 
-static int tell_state(const struct st_merging *m, const struct st_index *x,
+static int tell_state(struct st_repo *r, const struct st_merging *m, const struct st_index *x,
 		      int (*state)(void *arg, const strata_merge_state *s), void *arg,
 		      struct st_err *e)
 {
 	char(*hex)[ST_OID_HEX + 1] = st_calloc(m->d.nparents, sizeof(*hex), e);
 	const char **parents = st_calloc(m->d.nparents, sizeof(*parents), e);
+	char of[ST_OID_HEX + 1], label[32] = "";
 	strata_merge_state s = { .under_way = true,
+				 .verb = st_merging_kind_name(m->kind),
+				 .of = hex_of(&m->of, of),
 				 .cut = m->aborting || st_merging_cut(m, x),
 				 .aborting = m->aborting,
 				 .open = st_merging_open(m, x),
@@ -309,9 +315,12 @@ static int tell_state(const struct st_merging *m, const struct st_index *x,
 				 .message = m->message,
 				 .accept_text = m->accept,
 				 .parents = parents,
-				 .nparents = m->d.nparents };
+				 .nparents = m->kind == ST_MERGING_MERGE ? m->d.nparents : 1 };
 	int rc = hex && parents ? ST_OK : (int)e->code;
 
+	if (rc == ST_OK && s.of)
+		rc = st_catalog_version_of(r->cat, &m->of, label, e);
+	s.of_version = *label ? label : NULL;
 	for (size_t i = 0; rc == ST_OK && i < m->d.nparents; i++) {
 		st_oid_hex(&m->d.parents[i], hex[i]);
 		parents[i] = hex[i];
@@ -340,7 +349,7 @@ int st_verb_conflicts(struct st_repo *r, int (*state)(void *arg, const strata_me
 		return state && state(arg, &no) ? ST_ENO : ST_OK;
 	rc = st_staged_load(r, &x, e);
 	if (rc == ST_OK && state)
-		rc = tell_state(&m, &x, state, arg, e);
+		rc = tell_state(r, &m, &x, state, arg, e);
 	for (size_t i = 0; rc == ST_OK && cb && i < m.d.nitems; i++)
 		rc = tell_item(&m, &m.d.items[i], &x, cb, arg);
 	st_index_release(&x);

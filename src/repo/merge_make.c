@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "repo/merge_state.h"
+#include "repo/change.h"
 
 #include "base/canon.h"
 #include "base/file.h"
@@ -73,6 +73,14 @@ int st_merge_rules_used(const struct st_rules *rules, const char *const *given, 
 	return ST_OK;
 }
 
+/* Settings are for merges: what one version changed is not to be averaged unasked. */
+static int change_rules(const strata_merge_options *o, struct st_rules *out, struct st_err *e)
+{
+	int rc = o->method ? st_rules_default(out, o->method, e) : ST_OK;
+
+	return rc == ST_OK && o->method ? st_spec_check_choice(&out->dflt, 2, e) : rc;
+}
+
 /* ---- messages ---- */
 
 int st_merge_title(const struct st_head *head, const char *const *revs, size_t n,
@@ -139,11 +147,43 @@ static int take_parents(struct making *k, struct st_err *e)
 	return find_base(k, e);
 }
 
+static int take_change(struct making *k, struct st_err *e)
+{
+	struct st_change *x = k->j->change;
+	struct st_merge_desc *d = &k->m.d;
+	int rc = st_change_load(x, &k->t, e);
+
+	if (rc != ST_OK)
+		return rc;
+	d->parents = st_arena_alloc(&d->arena, 2 * sizeof(*d->parents), e);
+	d->bases = st_arena_alloc(&d->arena, sizeof(*d->bases), e);
+	if (!d->parents || !d->bases)
+		return e->code;
+	d->parents[0] = k->j->head.commit;
+	d->parents[1] = x->theirs;
+	d->nparents = 2;
+	d->bases[0] = x->base;
+	d->nbases = !st_oid_is_zero(&x->base);
+	d->nonfinite = k->j->o->nonfinite;
+	k->m.kind = x->z.what == STRATA_REVERT ? ST_MERGING_REVERT : ST_MERGING_CHERRY_PICK;
+	k->m.of = x->z.rev;
+	return ST_OK;
+}
+
+static int say(struct making *k, struct st_err *e)
+{
+	struct st_merge_job *j = k->j;
+
+	if (j->change)
+		return st_renew_say(&j->change->z, &k->message, e);
+	return j->o->message ? st_buf_addstr(&k->message, j->o->message, e) :
+			       st_merge_title(&j->head, j->revs, j->n, &k->message, e);
+}
+
 static int take_message(struct making *k, struct st_err *e)
 {
 	struct st_merge_job *j = k->j;
-	int rc = j->o->message ? st_buf_addstr(&k->message, j->o->message, e) :
-				 st_merge_title(&j->head, j->revs, j->n, &k->message, e);
+	int rc = say(k, e);
 	const char *text = rc == ST_OK ? st_buf_cstr(&k->message, e) : NULL;
 
 	if (!text)
@@ -177,7 +217,9 @@ static int keep_marked(void *arg, const char *path, const struct st_buf *text, s
 static int weave(struct making *k, struct st_err *e)
 {
 	const strata_merge_options *o = k->j->o;
-	int rc = st_merge_rules(k->j->r, o->method, o->rules, o->nrules, &k->rules, e);
+	int rc = k->j->change ?
+			 change_rules(o, &k->rules, e) :
+			 st_merge_rules(k->j->r, o->method, o->rules, o->nrules, &k->rules, e);
 
 	k->w = (struct st_weave){ .r = k->j->r,
 				  .t = &k->t,
@@ -203,11 +245,13 @@ static int load(struct making *k, struct st_err *e)
 	int rc = st_repo_head(j->r, &j->head, e);
 
 	/* What is to be merged was told from what HEAD had then. */
-	if (rc == ST_OK && !st_oid_eq(&j->head.commit, &seen))
+	if (rc == ST_OK && !j->change && !st_oid_eq(&j->head.commit, &seen))
 		rc = st_fail(e, ST_EBUSY, "%s moved meanwhile: merge again",
 			     j->head.detached ? "HEAD" : j->head.branch);
 	if (rc == ST_OK)
 		rc = st_head_expect(j->r, &j->head, j->o->expect, e);
+	if (rc == ST_OK && j->change)
+		rc = st_change_find(j->change, &j->head, e);
 	if (rc == ST_OK)
 		rc = st_repo_commit_tree(j->r, &j->head.commit, &tree, e);
 	if (rc == ST_OK)
@@ -218,7 +262,7 @@ static int load(struct making *k, struct st_err *e)
 			     "unstages them");
 	k->m.before = tree;
 	if (rc == ST_OK)
-		rc = take_parents(k, e);
+		rc = j->change ? take_change(k, e) : take_parents(k, e);
 	return rc == ST_OK ? take_message(k, e) : rc;
 }
 
@@ -302,27 +346,42 @@ static int begin_merge(struct making *k, struct st_err *e)
 	j->res->conflicts = k->w.open;
 	j->res->taken = k->w.tensors_taken;
 	j->res->blended = k->w.tensors_blended;
-	snprintf(why, sizeof(why), ST_MERGE_BEGUN ": %.120s", j->revs[0]);
+	st_merging_why(&k->m, ST_MERGE_BEGUN, j->change ? j->change->z.label : j->revs[0], why,
+		       sizeof(why));
 	return rc == ST_OK ? st_merge_step(&k->t, &k->m, &k->w.target, &f, why, &j->res->files, e) :
 			     rc;
 }
 
 /* ---- without ---- */
 
-int st_merge_describe(struct st_writer *w, const struct st_merge_desc *d, struct st_commit *c,
-		      struct st_err *e)
+int st_merging_fill(struct st_writer *w, const struct st_merging *m, struct st_commit *c,
+		    struct st_err *e)
 {
+	const struct st_merge_desc *d = &m->d;
 	struct st_buf b;
 	int rc;
 
 	c->parents = d->parents;
-	c->nparents = d->nparents;
+	c->nparents = m->kind == ST_MERGING_MERGE ? d->nparents : 1;
+	if (m->kind != ST_MERGING_MERGE)
+		return ST_OK;
 	st_buf_init(&b, ST_MERGED_MAX);
 	rc = st_merge_desc_encode(&b, d, e);
 	if (rc == ST_OK)
 		rc = st_writer_put_big(w, b.p, b.len, &c->merge, e);
 	st_buf_release(&b);
 	return rc;
+}
+
+/* A version that is cherry-picked was made by whom, and how, it was there. */
+static void take_author(struct st_commit *c, const struct st_commit *of)
+{
+	c->author_name = of->author_name;
+	c->author_email = of->author_email;
+	c->params = of->params;
+	c->nparams = of->nparams;
+	c->config_name = of->config_name;
+	c->config = of->config;
 }
 
 static int write_commit(struct making *k, struct st_err *e)
@@ -332,8 +391,10 @@ static int write_commit(struct making *k, struct st_err *e)
 			       .author_name = k->name,
 			       .author_email = k->email,
 			       .message = k->m.message };
-	int rc = st_merge_describe(k->t.w, &k->m.d, &c, e);
+	int rc = st_merging_fill(k->t.w, &k->m, &c, e);
 
+	if (rc == ST_OK && k->m.kind == ST_MERGING_CHERRY_PICK)
+		take_author(&c, &k->j->change->z.commit);
 	return rc == ST_OK ? st_txn_store(&k->t, &c, &k->id, e) : rc;
 }
 
@@ -343,7 +404,8 @@ static int publish(struct making *k, struct st_err *e)
 	char why[200];
 	int rc;
 
-	snprintf(why, sizeof(why), "merge %.150s", j->revs[0]);
+	snprintf(why, sizeof(why), "%s %.150s", st_merging_kind_name(k->m.kind),
+		 j->change ? j->change->z.label : j->revs[0]);
 	k->t.op.why = why;
 	rc = st_txn_commit(&k->t, &j->head, true, &k->id, e);
 	k->t.op.why = k->t.op.verb;
@@ -387,6 +449,24 @@ int st_merge_ask(struct st_repo *r, struct st_index *x, int (*accept)(void *arg,
 	return rc;
 }
 
+static strata_bump asked(const struct making *k)
+{
+	return k->j->change ? k->j->change->z.o->bump : STRATA_BUMP_DERIVED;
+}
+
+static void take_step(struct making *k, const struct st_totals *n)
+{
+	const strata_file_counts *f = &n->files;
+	struct st_bumped step;
+
+	if (k->policy != STRATA_SEMVER)
+		return;
+	step = st_bump_choose(asked(k), false, &n->differing, f->added + f->changed + f->removed);
+	k->t.number.bump = step.bump;
+	if (k->j->change)
+		k->j->change->step = step;
+}
+
 /* Nothing stands in the way: what was made can be read from here on. */
 static int ready(void *arg, struct st_err *e)
 {
@@ -406,10 +486,7 @@ static int ready(void *arg, struct st_err *e)
 		return rc;
 	res->counts = n.files;
 	res->tensors = n.tensors;
-	if (k->policy == STRATA_SEMVER)
-		k->t.number.bump = st_bump_choose(STRATA_BUMP_DERIVED, false, &n.differing,
-						  n.files.added + n.files.changed + n.files.removed)
-					   .bump;
+	take_step(k, &n);
 	return ST_OK;
 }
 
@@ -445,19 +522,31 @@ static int make_version(struct making *k, struct st_err *e)
 	return ST_OK;
 }
 
+/* A merge says at least that it was one. */
+static int check_any(struct making *k, struct st_err *e)
+{
+	const struct st_change *x = k->j->change;
+
+	if (!x || !st_indexes_same(&k->head, &k->w.target))
+		return ST_OK;
+	return st_change_none(x, e);
+}
+
 static int make(struct making *k, struct st_err *e)
 {
 	struct st_merge_job *j = k->j;
-	int rc = st_txn_begin(&k->t, j->r, "merge", e);
+	int rc = st_txn_begin(&k->t, j->r, j->change ? st_renewals[j->change->z.what] : "merge", e);
 
 	if (rc == ST_OK)
-		rc = st_bump_check(&j->r->config, STRATA_BUMP_DERIVED, &k->policy, e);
+		rc = st_bump_check(&j->r->config, asked(k), &k->policy, e);
 	if (rc == ST_OK)
 		rc = st_txn_index(&k->t, e);
 	if (rc == ST_OK)
 		rc = load(k, e);
 	if (rc == ST_OK)
 		rc = weave(k, e);
+	if (rc == ST_OK && !k->w.open)
+		rc = check_any(k, e);
 	if (rc != ST_OK)
 		return rc;
 	return k->w.open ? begin_merge(k, e) : make_version(k, e);

@@ -451,7 +451,7 @@ static int settle(struct st_settling *s, struct st_err *e)
 	if (rc == ST_OK)
 		rc = st_merging_load(s->r, &s->m, &s->there, e);
 	if (rc == ST_OK && !s->there)
-		rc = st_fail(e, ST_EREFUSED, "no merge is under way");
+		rc = st_merging_none(e);
 	if (rc == ST_OK)
 		rc = st_merging_whole(&s->m, &s->t.index, e);
 	if (rc == ST_OK)

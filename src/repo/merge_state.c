@@ -8,6 +8,30 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* ---- what operations say ---- */
+
+void st_merging_why(const struct st_merging *m, const char *event, const char *what, char *out,
+		    size_t room)
+{
+	snprintf(out, room, "%s %s%s%s", st_merging_kind_name(m->kind), event, what ? ": " : "",
+		 what ? what : "");
+}
+
+bool st_merging_said(const struct st_op *op, const char *event)
+{
+	for (size_t i = ST_MERGING_MERGE; i <= ST_MERGING_REVERT; i++) {
+		const char *verb = st_merging_kind_name((enum st_merging_kind)i);
+		size_t n = strlen(verb);
+
+		if (strcmp(op->verb, verb) == 0 && strncmp(op->why, verb, n) == 0 &&
+		    op->why[n] == ' ' && strncmp(op->why + n + 1, event, strlen(event)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- the file ---- */
+
 #define SUM (ST_OID_HEX + 2) /* at the file's end: "\n", the BLAKE3 of what is before, "\n" */
 
 static int put_sum(struct st_buf *b, struct st_err *e)
@@ -143,14 +167,33 @@ bool st_merging_cut(const struct st_merging *m, const struct st_index *x)
 
 int st_merging_whole(const struct st_merging *m, const struct st_index *x, struct st_err *e)
 {
+	const char *verb = st_merging_kind_name(m->kind);
+
 	if (m->aborting)
 		return st_fail(e, ST_EREFUSED,
-			       "the merge was being taken back: 'strata merge --abort' ends that");
+			       "a %s was being taken back: 'strata %s --abort' ends that", verb,
+			       verb);
 	if (st_merging_cut(m, x))
 		return st_fail(e, ST_EREFUSED,
-			       "a merge was interrupted: 'strata merge --continue' goes on with "
-			       "it, 'strata merge --abort' takes it back");
+			       "a %s was interrupted: 'strata %s --continue' goes on with it, "
+			       "'strata %s --abort' takes it back",
+			       verb, verb, verb);
 	return ST_OK;
+}
+
+int st_merging_none(struct st_err *e)
+{
+	return st_fail(e, ST_EREFUSED, "no merge is under way, and no cherry-pick or revert");
+}
+
+int st_merging_refuse(const struct st_merging *m, struct st_err *e)
+{
+	const char *verb = st_merging_kind_name(m->kind);
+
+	return st_fail(e, ST_EREFUSED,
+		       "a %s is under way: 'strata %s --continue' ends it, 'strata %s --abort' "
+		       "takes it back",
+		       verb, verb, verb);
 }
 
 static bool is_one_of(const char *verb, const char *const *v, size_t n)
@@ -177,9 +220,7 @@ int st_merging_gate(struct st_repo *r, const char *verb, const struct st_index *
 	if (!is_one_of(verb, own, sizeof(own) / sizeof(*own)))
 		rc = st_merging_whole(&m, x, e);
 	if (rc == ST_OK && is_one_of(verb, history, sizeof(history) / sizeof(*history)))
-		rc = st_fail(e, ST_EREFUSED,
-			     "a merge is under way: 'strata merge --continue' ends it, 'strata "
-			     "merge --abort' takes it back");
+		rc = st_merging_refuse(&m, e);
 	st_merging_release(&m);
 	return rc;
 }

@@ -17,9 +17,16 @@
 #include "repo/weave.h"
 
 #define ST_MERGE_FILE "merge"
-#define ST_MERGE_BEGUN "merge begun"	/* begins what the operation that begins one says */
-#define ST_MERGE_CONTINUE "merge ended" /* ends one with a version */
-#define ST_MERGE_ABORT "merge taken back"
+/* What its operations say, behind the verb: */
+#define ST_MERGE_BEGUN "begun"
+#define ST_MERGE_CONTINUE "ended" /* with a version */
+#define ST_MERGE_ABORT "taken back"
+
+/* "merge begun", and behind a colon what, unless it is NULL: of an operation. Cut to room. */
+void st_merging_why(const struct st_merging *m, const char *event, const char *what, char *out,
+		    size_t room);
+/* Does the operation say so? */
+bool st_merging_said(const struct st_op *op, const char *event);
 
 /* *there false: none is under way, and m needs no release. */
 ST_MUST int st_merging_load(struct st_repo *r, struct st_merging *m, bool *there, struct st_err *e);
@@ -60,6 +67,9 @@ bool st_merging_cut(const struct st_merging *m, const struct st_index *x);
 /* ST_EREFUSED, saying what to do, when it was, or when the merge was being taken back. */
 ST_MUST int st_merging_whole(const struct st_merging *m, const struct st_index *x,
 			     struct st_err *e);
+int st_merging_none(struct st_err *e); /* ST_EREFUSED: there is none */
+/* ST_EREFUSED, saying that it is under way, and what ends it. */
+int st_merging_refuse(const struct st_merging *m, struct st_err *e);
 /* Is the item decided, by a choice or by what is staged? */
 bool st_merging_settled(const struct st_merging *m, const struct st_merge_item *it,
 			const struct st_index *x);
@@ -137,7 +147,9 @@ ST_MUST int st_marked_own(struct st_repo *r, const struct st_merging *m, const s
 			  const char *const *was, struct st_map *looked, struct st_step_file **own,
 			  size_t *nown, struct st_err *e);
 
-/* merge_make.c: both sides have versions that the other has not, or a version is wanted anyway */
+/* merge_make.c: both sides have versions that the other has not, or a version is wanted anyway; or
+ * the change of one version comes over */
+struct st_change;
 struct st_merge_job {
 	struct st_repo *r;
 	const char *const *revs;
@@ -146,6 +158,7 @@ struct st_merge_job {
 	struct st_head head;
 	struct st_oid *ids; /* of revs, n of them */
 	size_t n;
+	struct st_change *change; /* NULL: a merge; else revs, ids and n are not asked */
 };
 ST_MUST int st_merge_make(struct st_merge_job *j, struct st_err *e);
 /* "Merge wider into main" */
@@ -156,13 +169,13 @@ ST_MUST int st_merge_rules(struct st_repo *r, const char *method, const char *co
 			   size_t nrules, struct st_rules *out, struct st_err *e);
 ST_MUST int st_merge_rules_used(const struct st_rules *rules, const char *const *given, size_t n,
 				struct st_err *e);
-/* Writes the description of a merge, and sets c's parents and merge. */
-ST_MUST int st_merge_describe(struct st_writer *w, const struct st_merge_desc *d,
-			      struct st_commit *c, struct st_err *e);
+/* Sets c's parents, and of a merge its description, which is written. */
+ST_MUST int st_merging_fill(struct st_writer *w, const struct st_merging *m, struct st_commit *c,
+			    struct st_err *e);
 /* merge_fit.c: where nothing of a merge under way is open any more, indices are made that fit what
  * is staged of their shards, as a step of the merge. */
 ST_MUST int st_merge_fit(struct st_repo *r, struct st_err *e);
-/* commit.c: the version that ends a merge. ST_ENO: something is open. */
+/* commit.c: the version that ends it. ST_ENO: something is open, or nothing is left of a change. */
 ST_MUST int st_merge_commit(struct st_repo *r, const strata_merge_options *ask,
 			    strata_commit_result *res, struct st_err *e);
 /* The files of a version in a folder of their own below .strata, given to accept. ST_ENO: it said

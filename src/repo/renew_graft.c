@@ -2,9 +2,6 @@
 #include "repo/renew.h"
 
 #include "base/file.h"
-#include "merge/blend.h"
-#include "tensor/quote.h"
-
 #include <stdio.h>
 #include <unistd.h>
 
@@ -14,60 +11,7 @@ struct grafting {
 	struct st_tensor_table table; /* of g->from */
 	struct st_tensor_reader reader;
 	struct st_ingest *ingest;
-	bool joining; /* an edit is joined: these are open */
-	struct st_tensor_table old_table, base_table;
-	struct st_tensor_reader old_reader, base_reader;
-	struct st_spool joined;
-	bool spooled;
 };
-
-static int spool(void *arg, const void *p, size_t n, struct st_err *e)
-{
-	return st_spool_add(arg, p, n, e);
-}
-
-/* What is here and what it is to become, against what it was. */
-static int join(struct grafting *x, const struct st_edit *edit, struct st_source *src,
-		struct st_err *e)
-{
-	const struct st_stored_tensor *t[3] = {
-		st_tensor_table_find(&x->base_table, edit->name, edit->name_len),
-		st_tensor_table_find(&x->table, edit->name, edit->name_len),
-		st_tensor_table_find(&x->old_table, edit->name, edit->name_len),
-	};
-	struct st_tensor_reader *readers[3] = { &x->base_reader, &x->reader, &x->old_reader };
-	static const char *const labels[3] = { "this version", "the other version",
-					       "the version before that" };
-	struct st_source in[3];
-	struct st_blend_input inputs[3];
-	struct st_blend b = { .name = edit->name, .name_len = edit->name_len };
-	size_t n = 0;
-	int rc = ST_OK;
-
-	for (; rc == ST_OK && n < 3; n += rc == ST_OK) {
-		ST_BUG_ON(!t[n]);
-		rc = st_tensor_reader_open(readers[n], t[n], &in[n], e);
-		inputs[n] = (struct st_blend_input){ &in[n], t[n]->t.dtype, labels[n] };
-	}
-	st_spool_init(&x->joined, (size_t)(x->z->r->ctx.memory / 8), x->z->r->dir);
-	x->spooled = true;
-	if (rc == ST_OK) {
-		b.dtype = t[0]->t.dtype;
-		b.ndim = t[0]->t.ndim;
-		b.shape = t[0]->t.shape;
-		b.base = inputs[2];
-		b.models = inputs;
-		b.nmodels = 2;
-		b.spec = &x->z->method;
-		rc = st_blend_run(&b, &x->z->r->ctx, spool, &x->joined, e);
-	}
-	while (n > 0) {
-		n--;
-		st_tensor_reader_close(readers[n], &in[n]);
-	}
-	st_spool_source(&x->joined, src, x->g->base.path);
-	return rc;
-}
 
 static int open_bytes(void *arg, size_t i, struct st_source *src, struct st_oid *id,
 		      struct st_err *e)
@@ -78,8 +22,6 @@ static int open_bytes(void *arg, size_t i, struct st_source *src, struct st_oid 
 		st_tensor_table_find(&x->table, edit->name, edit->name_len);
 
 	ST_BUG_ON(!t);
-	if (x->g->joined[i])
-		return join(x, edit, src, e);
 	*id = t->id;
 	return st_tensor_reader_open(&x->reader, t, src, e);
 }
@@ -88,43 +30,7 @@ static void close_bytes(void *arg, struct st_source *src)
 {
 	struct grafting *x = arg;
 
-	if (x->spooled)
-		st_spool_release(&x->joined);
-	else
-		st_tensor_reader_close(&x->reader, src);
-	x->spooled = false;
-}
-
-/* What joining reads besides the new tensors' file. */
-static int open_joined(struct grafting *x, struct st_err *e)
-{
-	struct st_repo *r = x->z->r;
-	int rc;
-
-	for (size_t i = 0; i < x->g->n; i++)
-		x->joining = x->joining || x->g->joined[i];
-	if (!x->joining)
-		return ST_OK;
-	rc = st_tensor_table_load(&x->old_table, r, &x->g->old, e);
-	if (rc == ST_OK)
-		rc = st_tensor_table_load(&x->base_table, r, &x->g->base, e);
-	if (rc == ST_OK)
-		rc = st_tensor_reader_init(&x->old_reader, r, &x->g->old, e);
-	return rc == ST_OK ? st_tensor_reader_init(&x->base_reader, r, &x->g->base, e) : rc;
-}
-
-static void close_joined(struct grafting *x)
-{
-	if (x->spooled) /* joining failed */
-		st_spool_release(&x->joined);
-	x->spooled = false;
-	if (!x->joining)
-		return;
-	st_tensor_table_release(&x->old_table);
-	st_tensor_table_release(&x->base_table);
-	st_tensor_reader_release(&x->old_reader);
-	st_tensor_reader_release(&x->base_reader);
-	x->joining = false;
+	st_tensor_reader_close(&x->reader, src);
 }
 
 struct writing {
@@ -139,7 +45,7 @@ static int write_piece(void *arg, const void *p, size_t n, uint64_t off, struct 
 	return st_pwrite_full(w->fd, p, n, off, w->path, e);
 }
 
-/* HEAD's file as it is stored, and what its parser says of it. */
+/* The file as it is stored, and what its parser says of it. */
 static int write_base(struct grafting *x, int fd, struct st_plainfile *in, struct st_err *e)
 {
 	const struct st_ctx *ctx = &x->z->r->ctx;
@@ -183,8 +89,6 @@ static int build(struct grafting *x, int fd, struct st_err *e)
 
 	st_layout_init(&in.layout);
 	if (rc == ST_OK)
-		rc = open_joined(x, e);
-	if (rc == ST_OK)
 		rc = st_tensor_reader_init(&x->reader, x->z->r, &x->g->from, e);
 	if (rc == ST_OK) {
 		rc = write_base(x, fd, &in, e);
@@ -192,7 +96,6 @@ static int build(struct grafting *x, int fd, struct st_err *e)
 			rc = patch_base(x, fd, &in, e);
 		st_tensor_reader_release(&x->reader);
 	}
-	close_joined(x);
 	st_tensor_table_release(&x->table);
 	st_plainfile_close(&in);
 	return rc;
@@ -259,7 +162,7 @@ int st_renew_graft(struct st_renew *z, struct st_err *e)
 		return ST_OK;
 	rc = check_space(z, e);
 	if (rc == ST_OK)
-		rc = st_ingest_new(&x.ingest, z->r, z->t.w, &o, e);
+		rc = st_ingest_new(&x.ingest, z->r, z->t->w, &o, e);
 	if (rc != ST_OK)
 		return rc;
 	for (size_t i = 0; i < z->ngrafts; i++)

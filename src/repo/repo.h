@@ -411,6 +411,7 @@ ST_MUST int st_compare_indexes(const struct st_index *xa, const struct st_index 
 			       int (*cb)(void *arg, const struct st_tree_change *c,
 					 struct st_err *e),
 			       void *arg, struct st_err *e);
+bool st_indexes_same(const struct st_index *xa, const struct st_index *xb);
 ST_MUST int st_compare_trees(struct st_repo *r, const struct st_oid *a, const struct st_oid *b,
 			     int (*cb)(void *arg, const struct st_tree_change *c, struct st_err *e),
 			     void *arg, struct st_err *e);

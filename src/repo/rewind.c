@@ -12,11 +12,29 @@ int st_rewind_index(struct st_repo *r, const struct st_oid *tree, struct st_inde
 	return rc;
 }
 
+/* One that only a merge under way names is in no catalogue. */
+static int find_tree(struct st_repo *r, const struct st_oid *commit, struct st_oid *tree,
+		     struct st_err *e)
+{
+	struct st_commit c;
+	int rc = st_repo_commit_tree(r, commit, tree, e);
+
+	if (rc != ST_ENOTFOUND)
+		return rc;
+	st_err_clear(e);
+	rc = st_repo_commit_load(r, commit, &c, e);
+	if (rc != ST_OK)
+		return rc;
+	*tree = c.tree;
+	st_commit_release(&c);
+	return ST_OK;
+}
+
 int st_rewind_commit(struct st_repo *r, const struct st_oid *commit, struct st_index *x,
 		     struct st_err *e)
 {
 	struct st_oid tree;
-	int rc = st_repo_commit_tree(r, commit, &tree, e);
+	int rc = find_tree(r, commit, &tree, e);
 
 	return rc == ST_OK ? st_rewind_index(r, &tree, x, e) : rc;
 }

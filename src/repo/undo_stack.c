@@ -149,10 +149,10 @@ static int begin_of(const struct look *outer, uint64_t seq, uint64_t *first, str
 	st_arena_init(&l.arena);
 	while (rc == ST_OK && --at > 0) {
 		rc = load(&l, at, e);
-		if (rc != ST_OK || is(&l.op, "merge", ST_MERGE_ABORT) ||
-		    is(&l.op, "merge", ST_MERGE_CONTINUE))
+		if (rc != ST_OK || st_merging_said(&l.op, ST_MERGE_ABORT) ||
+		    st_merging_said(&l.op, ST_MERGE_CONTINUE))
 			break;
-		if (is(&l.op, "merge", ST_MERGE_BEGUN)) {
+		if (st_merging_said(&l.op, ST_MERGE_BEGUN)) {
 			*first = at;
 			break;
 		}
@@ -180,7 +180,7 @@ static int first_of(const struct look *outer, uint64_t seq, uint64_t *first, str
 		}
 	if (rc == ST_OK && hit && is(&l.op, "add", "commit -a"))
 		*first = seq;
-	else if (rc == ST_OK && is(&l.op, "merge", ST_MERGE_CONTINUE))
+	else if (rc == ST_OK && st_merging_said(&l.op, ST_MERGE_CONTINUE))
 		rc = begin_of(outer, seq, first, e);
 	st_arena_release(&l.arena);
 	return rc;
@@ -205,7 +205,7 @@ static int top_done(struct look *l, uint64_t at, uint64_t *step, struct st_err *
 			rc = first_of(l, k, &at, e);
 			continue;
 		}
-		if (is(&l->op, "merge", ST_MERGE_ABORT)) { /* all is as it was before */
+		if (st_merging_said(&l->op, ST_MERGE_ABORT)) { /* all is as it was before */
 			rc = begin_of(l, at, &at, e);
 			continue;
 		}

@@ -44,6 +44,7 @@ struct st_weaving { /* one model */
 	struct st_fabric f;
 	struct st_weaving_bases *bases; /* NULL: there is one answer */
 	bool no_metadata;		/* what the bases say besides tensors has none */
+	struct st_oid base_rest, rest[ST_THREE_SIDES]; /* weave_pattern.c: st_members_id */
 	struct st_parts base, parts[ST_THREE_SIDES];
 	struct st_weaving_fisher fisher[ST_THREE_SIDES]; /* those that were asked for */
 	bool *tied[ST_THREE_SIDES], *base_tied;

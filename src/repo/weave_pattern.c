@@ -2,6 +2,8 @@
 /* What the file of a merged model is made like, and whether there can be such a file. */
 #include "repo/weave_model.h"
 
+#include "repo/members.h"
+
 #define METADATA "(metadata)" /* the name of what a file says besides tensors */
 
 static bool same_text(const char *a, size_t na, const char *b, size_t nb)
@@ -17,6 +19,31 @@ static bool same_metadata(const struct st_dfile *a, const struct st_dfile *b)
 	const char *ta = st_dfile_metadata(a, &na), *tb = st_dfile_metadata(b, &nb);
 
 	return same_text(ta, na, tb, nb);
+}
+
+/* Do they say the same besides tensors? */
+static bool alike(const struct st_weaving *k, size_t i, size_t j)
+{
+	return same_metadata(&k->parts[i].v[0], &k->parts[j].v[0]) &&
+	       st_oid_eq(&k->rest[i], &k->rest[j]);
+}
+
+static bool as_base(const struct st_weaving *k, size_t i)
+{
+	return k->f.base && !k->no_metadata && same_metadata(&k->parts[i].v[0], k->base.v) &&
+	       st_oid_eq(&k->rest[i], &k->base_rest);
+}
+
+static int find_rest(struct st_weaving *k, struct st_err *e)
+{
+	struct st_repo *r = k->f.w->r;
+	int rc = k->f.base && !k->no_metadata ? st_members_id(&k->base_rest, r, k->base.v, e) :
+						ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < k->f.w->n; i++)
+		if (k->f.side[i])
+			rc = st_members_id(&k->rest[i], r, &k->parts[i].v[0], e);
+	return rc;
 }
 
 static bool shares_memory(const struct st_weaving *k, size_t i)
@@ -121,15 +148,19 @@ static int obey_metadata(struct st_weaving *k, const struct st_choice *c, size_t
 	}
 }
 
-static int note_metadata(struct st_weave *w, const struct st_dfile *v, struct st_oid *id,
-			 struct st_merge_held *held, struct st_err *e)
+static int note_metadata(struct st_weave *w, const struct st_dfile *v, const struct st_oid *rest,
+			 struct st_oid *id, struct st_merge_held *held, struct st_err *e)
 {
 	struct st_keys_text text = { NULL, 0 };
+	struct st_oid both[2] = { { { 0 } }, *rest };
 
 	if (v)
 		text.p = st_dfile_metadata(v, &text.len);
 	if (text.p)
 		st_oid_of(id, text.p, text.len);
+	both[0] = *id;
+	if (v && !st_oid_is_zero(rest))
+		st_oid_of(id, both, sizeof(both));
 	return st_held_text(w, &text, held, e);
 }
 
@@ -147,11 +178,12 @@ static int settle_metadata(struct st_weaving *k, size_t *want, struct st_err *e)
 				    .held = held };
 	const bool based = k->base.v && !k->no_metadata;
 	struct st_choice c;
-	int rc = note_metadata(k->f.w, based ? k->base.v : NULL, &it.base, &held[0], e);
+	int rc = note_metadata(k->f.w, based ? k->base.v : NULL, &k->base_rest, &it.base, &held[0],
+			       e);
 
 	for (size_t i = 0; rc == ST_OK && i < k->f.w->n; i++)
-		rc = note_metadata(k->f.w, k->f.side[i] ? k->parts[i].v : NULL, &ids[i],
-				   &held[i + 1], e);
+		rc = note_metadata(k->f.w, k->f.side[i] ? k->parts[i].v : NULL, &k->rest[i],
+				   &ids[i], &held[i + 1], e);
 	if (rc == ST_OK)
 		rc = st_weave_item(k->f.w, &it, ST_RULED_NOT, &c, e);
 	return rc == ST_OK ? obey_metadata(k, &c, want, e) : rc;
@@ -214,8 +246,7 @@ static int is_torn(const struct st_weaving *k, size_t want, bool *torn, struct s
 
 	*torn = false;
 	for (size_t i = 0; rc == ST_OK && !*torn && i < k->f.w->n; i++)
-		if (k->f.side[i] && i != want && (i == k->memory || k->said) &&
-		    !same_metadata(&k->parts[i].v[0], &k->parts[want].v[0]))
+		if (k->f.side[i] && i != want && (i == k->memory || k->said) && !alike(k, i, want))
 			rc = other_memory(k, i, want, torn, e);
 	return rc;
 }
@@ -231,18 +262,20 @@ int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 {
 	size_t first = 0, want;
 	bool any = false, all = true, differ = false, torn = false;
-	int rc;
+	int rc = find_rest(k, e);
 
+	if (rc != ST_OK)
+		return rc;
 	while (!k->f.side[first])
 		first++;
 	want = first;
 	for (size_t i = first; i < k->f.w->n; i++) {
 		if (!k->f.side[i])
 			continue;
-		all = all && same_metadata(&k->parts[i].v[0], &k->parts[first].v[0]);
-		if (k->f.base && !k->no_metadata && same_metadata(&k->parts[i].v[0], k->base.v))
+		all = all && alike(k, i, first);
+		if (as_base(k, i))
 			continue;
-		differ = differ || (any && !same_metadata(&k->parts[i].v[0], &k->parts[want].v[0]));
+		differ = differ || (any && !alike(k, i, want));
 		want = any ? want : i;
 		any = true;
 	}
@@ -251,7 +284,7 @@ int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 	if (rc != ST_OK || differ || torn)
 		return rc == ST_OK ? settle_metadata(k, &k->f.pattern, e) : rc;
 	if (k->memory && k->f.side[k->memory] && fits(k, k->memory, false) &&
-	    same_metadata(&k->parts[k->memory].v[0], &k->parts[want].v[0])) {
+	    alike(k, k->memory, want)) {
 		k->f.pattern = k->memory;
 		return ST_OK;
 	}

@@ -45,6 +45,10 @@ def put(files, path, what):
     files[path] = what
 
 
+def is_model(what):
+    return what is not None and what[0] != "link" and what[1][8:9] == b"{"
+
+
 def kind(what):
     return "link" if what[0] == "link" else "file"
 
@@ -178,18 +182,28 @@ class Repo:
                    shlex.join(args), done.err)
         walk.check(done.status != 0 or must is not False, "what would be lost is not overwritten",
                    shlex.join(args))
+        begun = done.status == 1 and self.under_way()
+        if begun:
+            walk.strata(args[0], "--abort")
         new = walk.tree()
+        if begun: # what a conflict was about is there again
+            old.update({p: f for p, f in self.index.items() if p not in old and new.get(p) == f})
         if done.status:
-            walk.same(new, old, "a refused command changes nothing")
+            walk.same(new, old, "a command that is refused, or taken back, changes nothing")
             refused()
         else:
             after(done)
             self.check_files(old, new, allowed or {}, discards)
-        if args not in QUIET:
+        if begun: # which undo passes over
+            self.forth.clear()
+        elif args not in QUIET:
             self.note(known, before)
         self.check_refs(tags=args[0] == "tag")
         self.check_status(new)
         return done
+
+    def under_way(self):
+        return os.path.exists(os.path.join(self.walk.repo, ".strata", "merge"))
 
     def note_stored(self):
         self.stored.update(self.index.values())
@@ -416,13 +430,13 @@ class Repo:
 
     def bring(self, args, want, loose=(), must=None):
         """A command that makes a version with the files of `want` on top of HEAD. Paths in `loose`
-        are models that come out somehow, their tensors are held against `want` by the caller."""
+        come out somehow, what may be said of that is said by the caller."""
         head, tree, allowed = self.files(), self.walk.tree(), {}
         for path in differing(want, head) + list(loose):
             w, h, t = tree.get(path), head.get(path), want.get(path)
             allowed[path] = (t,) if w == h else (t, w)
             if w not in (h, t, None):
-                must = False
+                must = None if path in loose else False
             elif must and w != h or any(tangled(path, [p]) for p in tree if p not in head):
                 must = must and None
         if self.index != head:
@@ -433,7 +447,10 @@ class Repo:
             made.update(self.walk.version("HEAD"))
             for path in loose:
                 want[path] = made.get(path)
-                allowed[path] = (want[path],)
+                if want[path] is None:
+                    del want[path]
+                allowed[path] = (made.get(path),) if tree.get(path) == head.get(path) else \
+                    (made.get(path), tree.get(path))
             self.walk.same(made, want, "%s makes the version that it should" % args[0])
             self.index = dict(want)
             self.adopt(want, self.at())
@@ -466,9 +483,10 @@ class Repo:
         done = self.bring([verb, "-q", name], want, loose, must)
         if done.status == 0:
             for path in loose:
-                self.tensors_ok(path, head[path], source[path], target[path], want[path])
+                if all(is_model(x.get(path)) for x in (head, source, target, want)):
+                    self.tensors_ok(path, head[path], source[path], target[path], want[path])
         elif done.status == 1:
-            self.walk.check(want == head, "%s finds what there is to do" % verb)
+            self.walk.check(loose or want == head, "%s finds what there is to do" % verb)
 
     def change(self, version, back):
         """What a version changed, from what to what, what that makes of HEAD's files, models of
@@ -482,14 +500,18 @@ class Repo:
             if h == s:
                 want.pop(path, None)
                 want.update({path: t} if t else {})
-            elif h != t and path in MODELS and h and s and t:
+            elif h != t: # for tensors and lines to tell
                 loose.append(path)
                 must = must and None
-            elif h != t:
-                must = False
-        if any(tangled(p, want) for p in want):
-            must = False
+        if self.renamed(source, target, head) or any(tangled(p, want) for p in want):
+            return source, target, dict(head), sorted({**head, **source, **target}), None
         return source, target, want, loose, None if must and want == head else must
+
+    @staticmethod
+    def renamed(source, target, head):
+        """Might a file of one be one of another name in another?"""
+        gone = [source[p] for p in source if p not in head or p not in target]
+        return any(f in gone for x in (head, target) for p, f in x.items() if p not in source)
 
     def rollback(self, rng):
         if not self.at():

@@ -34,12 +34,24 @@ refuses() {
 	setup
 	echo mine >b
 	strata commit -q -a -m mine
+	echo dirty >c
 	rc 7 strata cherry-pick v3
-	err "'b'" strata cherry-pick v3
-	[ "$(cat b)" = mine ] && [ ! -e c ]
+	err "'c'" strata cherry-pick v3
+	[ "$(cat b)" = mine ] && [ "$(cat c)" = dirty ]
+	rm c
 	out '' strata status -s
 	rc 2 strata cherry-pick nonsense
 	rc 2 strata cherry-pick
+	rc 2 strata cherry-pick v3 --method nonsense
+	rc 2 strata cherry-pick v3 --continue
+	err '\-\-continue and --abort exclude each other' strata cherry-pick --continue --abort
+	err '\-\-continue goes with -m and --json alone' strata cherry-pick --continue --method ours
+	err '\-\-abort goes with --json alone' strata revert --abort -m x
+	for t_verb in cherry-pick revert merge; do
+		rc 7 strata $t_verb --continue
+		err 'no merge is under way, and no cherry-pick or revert' strata $t_verb --abort
+	done
+	out '' strata status -s
 }
 
 # v1; v2 changes a and b of it; side changes c.
@@ -89,8 +101,6 @@ adds_the_difference() {
 	strata switch -q -c side v1
 	exact m.safetensors a=3 b=2
 	strata commit -q -a -m three
-	rc 7 strata cherry-pick v2
-	err '\-\-method task-arithmetic adds the difference' strata cherry-pick v2
 	rc 2 strata cherry-pick v2 --method nonsense
 	strata cherry-pick -q v2 --method task-arithmetic
 	exact ../want a=3.5 b=2
@@ -119,21 +129,6 @@ chosen_tensors() {
 	strata fsck
 }
 
-same_tensor() {
-	model_setup
-	model m.safetensors a:F32:64:7 b:F32:64:8 c:F32:64:3
-	strata commit -q -a -m four
-	cp m.safetensors ../mine
-	rc 7 strata cherry-pick v2
-	err 'm.safetensors::b  .changed here as well' strata cherry-pick v2
-	err 'm.safetensors::a  .changed here as well' strata cherry-pick v2
-	err '1 change cannot be made: tensor "b" of .m.safetensors. .changed here' \
-		strata cherry-pick v2 --tensor b
-	cmp m.safetensors ../mine
-	out '' strata status -s
-	out v4 sh -c "strata log --oneline -1 | cut -d' ' -f1"
-}
-
 layout() {
 	model_setup
 	strata switch -q main
@@ -144,16 +139,22 @@ layout() {
 	model m.safetensors a:F32:64:6 b:F32:32:2 c:F32:64:1 --meta k=v
 	strata commit -q -a -m meta
 	strata switch -q side
-	rc 7 strata cherry-pick v4
-	err 'tensor "d" of .m.safetensors. .v4 added it' strata cherry-pick v4 --tensor d
-	err 'm.safetensors::d  .v5 removed it' strata revert v5
-	err 'm.safetensors  .v6 changed its metadata as well' strata cherry-pick v6
-	rc 7 strata cherry-pick v5
-	rc 7 strata revert v6 --tensor a
+	rc 7 strata cherry-pick v4 --tensor d
+	err 'tensor "d" of .m.safetensors. .v4 added it.; without --tensor, all that it changed' \
+		strata cherry-pick v4 --tensor d
+	err 'm.safetensors::d  .v5 removed it' strata revert v5 --tensor '[bd]'
+	err 'm.safetensors::b  .would go from f32 .32. to f32 .64.' strata revert v5 --tensor '[bd]'
 	out '' strata status -s
 	strata cherry-pick -q v2
-	strata cherry-pick -q v4 --tensor a
-	model ../want.safetensors a:F32:64:5 b:F32:64:2 c:F32:64:3
+	strata cherry-pick -q v4
+	model ../want.safetensors a:F32:64:5 b:F32:64:2 c:F32:64:3 d:F32:64
+	cmp m.safetensors ../want.safetensors
+	strata cherry-pick -q v5
+	strata cherry-pick -q v6
+	model ../want.safetensors a:F32:64:6 b:F32:32:2 c:F32:64:3 --meta k=v
+	cmp m.safetensors ../want.safetensors
+	strata revert -q v5
+	model ../want.safetensors a:F32:64:6 b:F32:64:2 c:F32:64:3 d:F32:64 --meta k=v
 	cmp m.safetensors ../want.safetensors
 }
 
@@ -189,18 +190,17 @@ merges() { # which of its sides' changes would it be?
 	out '' strata status -s
 	for t_verb in cherry-pick revert; do
 		strata help $t_verb | tr '\n' ' ' >../help
-		grep -q 'Refused are also merges, ' ../help
+		grep -q 'Refused are merges, ' ../help
 	done
 }
 
 it 'refuses merges' merges
 it 'takes what a version changed, and no more' picks_some
 it 'onto its parent gives the version' onto_its_parent
-it 'refuses a file that changed here too, and leaves all as it was' refuses
+it 'refuses what would lose work, and what is said wrongly' refuses
 it 'takes tensors into a model that changed elsewhere' disjoint_tensors
 it '--tensor takes what it names' chosen_tensors
-it 'refuses tensors that changed here too, by name' same_tensor
-it 'refuses another layout, by name' layout
+it 'takes shapes, new tensors and metadata, but for --tensor' layout
 it '--tensor takes a whole new model' new_model
 it 'adds the difference to a tensor that changed here too' adds_the_difference
 finish

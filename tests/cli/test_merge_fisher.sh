@@ -282,12 +282,17 @@ unmoved_file() { # the same of files
 
 elsewhere() { # where there is no second version that has one
 	two
-	why="^strata: method 'fisher' needs the diagonal Fisher of each model, which only 'strata merge', 'strata resolve' and 'strata merge-file --fisher FILE' read\$"
-	unmoved 2 "$why" strata cherry-pick side --method fisher
-	unmoved 2 "$why" strata revert HEAD --method fisher
+	strata merge -q side --method fisher --rule 'fisher.safetensors::*=ours'
+	cp model.safetensors ../merged
+	strata undo -q
+	rc 1 strata cherry-pick side --method fisher
+	strata resolve -q fisher.safetensors --ours
+	strata cherry-pick -q --continue
+	cmp model.safetensors ../merged
+	strata undo -q
 	why="method 'lora' adds adapters to one model, which 'strata merge-file MODEL --method lora --adapter DIR' does"
 	unmoved 2 "^strata: tensor 'a': $why" strata merge side --method lora
-	unmoved 2 "^strata: $why" strata cherry-pick side --method lora
+	unmoved 2 "^strata: tensor 'a': $why" strata cherry-pick side --method lora
 }
 
 # Three lines; ours renames a, the others change it, and it has no diagonal.

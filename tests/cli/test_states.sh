@@ -105,7 +105,7 @@ cherry-pick v2 --tensor none                   | 2  2  2  2  2  2  7  2
 rollback v1 --bump minor                       | 2  2  2  2  2  2  2  2
 cherry-pick none                               | 2  2  2  2  2  2  2  2
 revert v2                                      | 2  2  0! 0! 0! 7  7  0!
-revert v1                                      | 2  2  7  7  7  7  7  7
+revert v1                                      | 2  2  1! 1! 7  7  7  1!
 revert v4                                      | 2  2  1  1  1  1  7  1
 revert v2 --tensor w                           | 2  2  0! 0! 0! 7  7  0!
 revert none                                    | 2  2  2  2  2  2  2  2

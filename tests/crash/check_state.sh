@@ -218,6 +218,29 @@ ends_merge() {
 	next v5
 }
 
+# picks BETWEEN END WORD...: a cherry-pick with a conflict; in between, and when theirs is chosen
+picks() {
+	pick_between=$1 pick_end=$2
+	shift 2
+	run 0 -- fsck --full
+	find_side
+	[ -z "${CRASH_VARIANT%%kill*}" ] && whole clash "$pick_between"
+	run 0 7 -- cherry-pick --abort
+	[ "$rc" -eq 0 ] || grep -q 'no merge is under way' "$OUT/stderr" || fail "$(cat "$OUT/stderr")"
+	[ -z "${CRASH_VARIANT%%kill*}" ] || settle clash
+	find "$S" -maxdepth 1 -name '.strata-tmp-*' -delete # the next command that writes does so
+	same "$S" clash
+	find_content before
+	run 1 -- "$@"
+	same "$S" "$pick_between"
+	run 0 -- gc --prune=now
+	run 0 -- resolve layer1.weight --theirs
+	run 0 -- cherry-pick --continue
+	same "$S" "$pick_end"
+	keeps v1=v1 v2=v2a v3=clash v4="$pick_end"
+	next v5
+}
+
 # Branches and tags: the working tree stays v2.
 names_only() {
 	completes v2 v2 "$1"
@@ -439,6 +462,14 @@ rollback-tensor)
 cherry-pick)
 	completes side picked 1
 	keeps v1=v1 v2=v2a v3=side v4=picked
+	next v5
+	;;
+pick-conflict) picks taken half cherry-pick v2 ;;
+pick-tensor) picks clash one_taken cherry-pick v2 --tensor layer1.weight ;;
+pick-continue)
+	completes half half 7
+	[ ! -e "$S/.strata/merge" ] || fail "the cherry-pick that ended is kept"
+	keeps v1=v1 v2=v2a v3=clash v4=half
 	next v5
 	;;
 branch-make)

@@ -77,13 +77,17 @@ def main():
     clash = dict(one, **apart, **{"model.safetensors": model((3, 11))})
     half = dict(picked, **apart)
     clashed = dict(only, **apart, **{"model.safetensors": model((3, 11))})
+    # v2a taken over by clash: before that is decided, and one of its tensors alone.
+    taken = dict(clash, **{"a.txt": only["a.txt"]})
+    one_taken = dict(clash, **{"model.safetensors": model((1, 3))})
     # tokens that two sides added; test_crash.sh makes `united` of them
     few, more, most = (dict(one, **vocabulary(i, *new)) for i, new in enumerate(
         ((), ("A",), ("B", "C"))))
     rolled = dict(three, **{"model.safetensors": model((2,))})
     for name, files in (("v1", one), ("v2", two), ("v2a", only), ("v3", three), ("side", side),
                         ("picked", picked), ("rolled", rolled), ("clash", clash), ("half", half),
-                        ("clashed", clashed), ("few", few), ("more", more), ("most", most)):
+                        ("clashed", clashed), ("taken", taken), ("one_taken", one_taken),
+                        ("few", few), ("more", more), ("most", most)):
         write(os.path.join(sys.argv[1], name), files)
 
 

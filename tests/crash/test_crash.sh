@@ -82,6 +82,11 @@ prepare() {
 	# One tensor changed on both sides.
 	merge-conflict) st init && version v1 && version v2a && st switch -c side v1 && version clash &&
 		st switch main ;;
+	# The same, one version's change being taken over; and one of its tensors alone.
+	pick-conflict | pick-tensor) st init && version v1 && version v2a && st switch -c side v1 &&
+		version clash ;;
+	pick-continue) prepare pick-conflict && { st cherry-pick v2 || :; } &&
+		st resolve layer1.weight --theirs ;;
 	merge-resolve | merge-abort) prepare merge-conflict && conflict ;;
 	merge-continue) prepare merge-resolve && st resolve layer1.weight --theirs ;;
 	# Two vocabularies grew. What a union makes of them is what it makes where nothing is cut.
@@ -117,6 +122,9 @@ command_of() {
 	redo) echo undo --redo ;;
 	rollback-tensor) echo rollback v1 --tensor model.safetensors::layer1.weight ;;
 	cherry-pick) echo cherry-pick v2 ;;
+	pick-conflict) echo cherry-pick v2 ;;
+	pick-tensor) echo cherry-pick v2 --tensor layer1.weight ;;
+	pick-continue) echo cherry-pick --continue ;;
 	branch-make) echo branch new v1 ;;
 	branch-delete) echo branch -D old ;;
 	tag-make) echo tag -m noted new v1 ;;
@@ -149,7 +157,7 @@ scenario() {
 	# Fails where there is no repository yet, and then nobody looks at it.
 	snapshot "$ROOT" >"$KNOWN/$1.before" 2>/dev/null
 	expect=0
-	[ "$1" != merge-conflict ] || expect=1
+	case $1 in merge-conflict | pick-conflict | pick-tensor) expect=1 ;; esac
 	# shellcheck disable=SC2086 # the words of the command
 	replay record --expect $expect --recorder "$REC" --root "$ROOT" --work "$work" -- \
 		"$STRATA" -C "$ROOT" $CRASH_COMMAND >"$TMP/out" 2>&1 ||
@@ -168,7 +176,8 @@ scenario() {
 
 [ $# -gt 0 ] || set -- init add-first commit-first add add-changed commit commit-all checkout gc \
 	repack switch reset undo redo rollback-tensor cherry-pick branch-make branch-delete tag-make \
-	tag-delete merge merge-true merge-conflict merge-resolve merge-union merge-rename merge-continue merge-abort commit-semver
+	tag-delete merge merge-true merge-conflict merge-resolve merge-union merge-rename merge-continue merge-abort \
+	pick-conflict pick-tensor pick-continue commit-semver
 for s; do
 	scenario "$s"
 done

@@ -3,6 +3,7 @@
 """Files that rollback and cherry-pick made of the tensors of two versions are files to the frameworks
 that wrote them: they load, and every tensor is what it should be."""
 import os
+import subprocess
 import sys
 import warnings
 
@@ -132,11 +133,49 @@ def other_members_count():
                 z.writestr("notes.txt", "said so")
         strata(where, "add", ".")
         strata(where, "commit", "-m", step)
-    got = run(where, "cherry-pick", "v2")
-    assert got.returncode == 7 and b"notes.txt" in got.stderr, got.stderr
     strata(where, "cherry-pick", "v2", "--tensor", "a")
     with numpy.load(path) as z:
         assert (z["a"] == 2).all() and (z["b"] == 3).all() and "notes.txt" not in z.files
+    for verb, rev in (("cherry-pick", "v2"), ("merge", "v2")):
+        strata(where, "reset", "--hard", "v3")
+        strata(where, verb, rev)
+        with numpy.load(path) as z:
+            assert (z["a"] == 2).all() and (z["b"] == 3).all() and z["notes.txt"] == b"said so"
+    strata(where, "reset", "--hard", "v3")
+    with oracle.zipfile.ZipFile(path, "a") as z:
+        z.writestr("notes.txt", "otherwise")
+    strata(where, "commit", "-a", "-m", "notes")
+    for verb in "cherry-pick", "merge":
+        got = run(where, verb, "v2")
+        assert got.returncode == 1 and b"m.npz::(metadata)" in got.stdout, got
+        strata(where, "resolve", "*", "--theirs")
+        strata(where, verb, "--continue")
+        with numpy.load(path) as z:
+            assert (z["a"] == 2).all() and (z["b"] == 3).all() and z["notes.txt"] == b"said so"
+        strata(where, "undo")
+    strata(where, "fsck", "--full")
+
+
+def code_counts():
+    """What another branch made of a scripted module's code comes with its tensors."""
+    where = repo("code")
+    path = os.path.join(where, "m.pt")
+    source = ("import torch\nclass M(torch.nn.Module):\n  def __init__(s):\n    super().__init__()\n"
+              "    s.a = torch.nn.Parameter(torch.full((64,), %g))\n"
+              "    s.b = torch.nn.Parameter(torch.full((64,), %g))\n"
+              "  def forward(s, x):\n    return x * s.a %s s.b\n"
+              "torch.jit.save(torch.jit.script(M()), %r)\n")
+    for step, a, b, op in (("v1", 1, 1, "+"), ("v2", 2, 1, "-"), ("v3", 1, 3, "+")):
+        if step == "v3":
+            strata(where, "switch", "-c", "side", "v1")
+        with open(os.path.join(where, "..", "jit.py"), "w", encoding="utf-8") as f:
+            f.write(source % (a, b, op, os.path.abspath(path)))
+        subprocess.run([sys.executable, f.name], check=True, stderr=subprocess.DEVNULL)
+        strata(where, "add", ".")
+        strata(where, "commit", "-m", step)
+    strata(where, "merge", "v2")
+    m = torch.jit.load(path)
+    assert float(m(torch.ones(64))[0]) == 2 - 3, m.code
 
 
 def tied():
@@ -203,8 +242,8 @@ def compressed():
     oracle.archive_agrees(path)
 
 
-TESTS = [rolls_back, picks_beside_other_changes, other_members_count, tied, views_and_types,
-         compressed]
+TESTS = [rolls_back, picks_beside_other_changes, other_members_count, code_counts, tied,
+         views_and_types, compressed]
 
 
 def main():

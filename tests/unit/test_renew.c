@@ -17,14 +17,18 @@
 #define BYTES 4096
 
 static struct trepo t;
+static uint64_t conflicts; /* of the last */
 
 static int renew(strata_renewal what, const char *rev, const char *tensor, struct st_err *e)
 {
 	const strata_renew_options o = { .tensors = &tensor, .ntensors = tensor ? 1 : 0 };
 	strata_renew_result res;
+	int rc;
 
 	*e = (struct st_err){ 0 };
-	return st_verb_renew(t.r, what, rev, &o, &res, e);
+	rc = st_verb_renew(t.r, what, rev, &o, &res, e);
+	conflicts = res.conflicts;
+	return rc;
 }
 
 static void renewed(strata_renewal what, const char *rev, const char *tensor)
@@ -75,6 +79,30 @@ static uint64_t next_random(uint64_t *x)
 	return *x >> 33;
 }
 
+static void taken_back(void)
+{
+	strata_checkout_result res;
+	struct st_err e = { 0 };
+
+	assert_int_equal(st_verb_merge_abort(t.r, &res, &e), ST_OK);
+}
+
+/* All conflicts are decided for what comes. */
+static void taken_over(void)
+{
+	const strata_settle_options o = { .how = "theirs" };
+	const strata_merge_options how = { 0 };
+	const char *all = "*";
+	strata_commit_result res;
+	uint64_t settled, open;
+	struct st_err e = { 0 };
+
+	assert_int_equal(st_verb_settle(t.r, &all, 1, &o, &settled, &open, &e), ST_OK);
+	assert_int_equal(settled, conflicts);
+	assert_int_equal(open, 0);
+	assert_int_equal(st_verb_merge_continue(t.r, &how, &res, &e), ST_OK);
+}
+
 #define VERSIONS 12
 
 /* What each tensor should be, by a model of three-way changes over seeds. */
@@ -88,7 +116,8 @@ static void one_law(uint64_t seeds[VERSIONS + 1][TENSORS], uint64_t *rng)
 			       what == STRATA_ROLLBACK ? seeds[head] :
 							 seeds[rev - 1];
 	char name[16], head_rev[16], rev_text[16];
-	bool clash = false, any = false;
+	bool any = false;
+	size_t clashes = 0;
 	struct st_err e;
 	int rc;
 
@@ -100,17 +129,26 @@ static void one_law(uint64_t seeds[VERSIONS + 1][TENSORS], uint64_t *rng)
 		want[i] = seeds[head][i];
 		if ((k < TENSORS && i != k) || from[i] == to[i] || want[i] == to[i])
 			continue;
-		clash |= want[i] != from[i];
+		clashes += want[i] != from[i];
 		any = true;
 		want[i] = to[i];
 	}
 	rc = renew(what, rev_text, name, &e);
-	assert_int_equal(rc, clash ? ST_EREFUSED : any ? ST_OK : ST_ENO);
-	holds(clash ? seeds[head] : want);
-	if (rc == ST_OK) { /* and without a choice, where that is the same question */
+	assert_int_equal(rc, any ? ST_OK : ST_ENO);
+	assert_int_equal(conflicts, clashes);
+	if (clashes && next_random(rng) % 2 == 0) {
+		taken_back();
+		holds(seeds[head]);
+		return;
+	}
+	if (clashes)
+		taken_over();
+	holds(want);
+	if (rc == ST_OK && !clashes) { /* and without a choice, where that is the same question */
 		reset(head_rev);
 		rc = k == TENSORS ? renew(what, rev_text, NULL, &e) : ST_ENO;
 		assert_true(rc == ST_OK || rc == ST_ENO);
+		assert_true(rc == ST_ENO || !conflicts);
 		holds(rc == ST_OK ? want : seeds[head]);
 	}
 }
@@ -174,33 +212,30 @@ static int note(void *arg, const char *path, const char *tensor, const char *why
 
 static void every_block_is_told(void **state)
 {
-	const uint64_t one[] = { 1, 1, 1, 1, 1, 1 }, two[] = { 2, 2, 2, 1, 1, 1 },
-		       mine[] = { 7, 1, 7, 1, 1, 7 };
+	const uint64_t one[] = { 1, 1, 1, 1, 1, 1 }, two[] = { 2, 2, 2, 1, 1, 1, 1, 1 };
+	const char *all = "*";
 	struct blocks b = { 0 };
-	const strata_renew_options o = { .blocked = note, .arg = &b };
+	const strata_renew_options o = {
+		.blocked = note, .arg = &b, .tensors = &all, .ntensors = 1
+	};
 	strata_renew_result res;
 	struct st_err e = { 0 };
 	size_t packs;
 
 	(void)state;
 	version(one);
-	tr_text(&t, "x", "1");
-	version(two);
+	tr_model(&t, "m.safetensors", two, TENSORS + 2, BYTES, 0);
+	tr_version(&t);
 	reset("v1");
-	tr_text(&t, "x", "mine");
-	version(mine);
 	packs = tr_packs(&t);
 	assert_int_equal(st_verb_renew(t.r, STRATA_CHERRY_PICK, "v2", &o, &res, &e), ST_EREFUSED);
-	assert_int_equal(b.n, 3);
-	assert_string_equal(b.text, "m.safetensors t0 changed here as well\n"
-				    "m.safetensors t2 changed here as well\n"
-				    "x - changed here as well\n");
-	assert_string_equal(e.msg, "3 changes cannot be made: tensor \"t0\" of 'm.safetensors' "
-				   "(changed here as well) and more; for tensors that changed here "
-				   "too, --method task-arithmetic adds the difference; 'strata "
-				   "merge' takes all of a branch");
-	holds(mine);
-	tr_holds(&t, "x", "mine");
+	assert_int_equal(b.n, 2);
+	assert_string_equal(b.text, "m.safetensors t6 v2 added it\n"
+				    "m.safetensors t7 v2 added it\n");
+	assert_string_equal(e.msg, "2 changes cannot be made: tensor \"t6\" of 'm.safetensors' (v2 "
+				   "added it) and more; without --tensor, all that it changed is "
+				   "taken");
+	holds(one);
 	assert_int_equal(tr_packs(&t), packs);
 }
 
