@@ -4,7 +4,8 @@
 
 mergekit asks for a newer torch than Debian has, of which it needs only names of types that these merges
 have not. They are given here. It also asks transformers which weights are tied, which takes a newer
-torch; none of those that are merged here are. Everything that computes is as published.
+torch; none of those that are merged here are. Its slerp makes float32 of tensors, but takes arrays as they
+are: tensors of float64 go to it as arrays. Everything that computes is as published.
 """
 import os
 import sys
@@ -20,12 +21,24 @@ for name in ("uint16", "uint32", "uint64"):
         setattr(torch, name, torch.int64)
 
 import mergekit.architecture.auto
+import mergekit.merge_methods.slerp
 import yaml
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
 
 mergekit.architecture.auto.get_transformers_info = lambda *_: (set(), [], set())
+
+published = mergekit.merge_methods.slerp.slerp
+
+
+def slerp(t, a, b):
+    if a.dtype != torch.float64:
+        return published(t, a, b)
+    return torch.from_numpy(published(t, a.numpy(), b.numpy()))
+
+
+mergekit.merge_methods.slerp.slerp = slerp
 
 
 def main():

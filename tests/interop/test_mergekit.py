@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""`strata merge --recipe` beside PyPI's mergekit: one recipe, real fine-tunes of a real model in bf16,
-each element within one unit in the last place. Elements whose difference lies exactly at a selection's
-cut, where either may be right, are counted apart."""
+"""`strata merge --recipe` beside PyPI's mergekit: one recipe, real fine-tunes of a real model, each element
+within one unit in the last place of the result's type. In bf16 mergekit computes in float32. In float32 it
+has the same numbers as F64, and computes in double as strata does; what it makes of them in float32, rounding
+at each step, is compared, too. Elements whose difference lies exactly at a selection's cut, where either may
+be right, are counted apart, and tensors of which mergekit limits a divisor."""
 # timeout 900
 import glob
 import json
@@ -19,18 +21,20 @@ from oracle import Skip, strata
 sys.dont_write_bytecode = True
 PYTHON = "/usr/bin/python3"  # Debian's, which has PyTorch
 SHARE = 0.9999
+SHARE32 = 0.99  # of mergekit's own float32
+TYPES = {"BF16": ("bfloat16", "<u2"), "F32": ("float32", "<f4"), "F64": ("float64", "<f8")}  # of bf16 the codes
 ONE = "dtype: float32\nout_dtype: bfloat16\n"
 
 
 # --- the models ---------------------------------------------------------------------------------
 
-def write(folder, tensors, config, wide=False):
+def write(folder, tensors, config, dtype):
     os.makedirs(folder)
     header, blobs, at = {}, [], 0
     for name in sorted(tensors):
-        t = tensors[name].detach().to(torch.float32 if wide else torch.bfloat16).contiguous()
-        raw = (t if wide else t.view(torch.int16)).numpy().tobytes()
-        header[name] = {"dtype": "F32" if wide else "BF16", "shape": list(t.shape), "data_offsets": [at, at + len(raw)]}
+        t = tensors[name].detach().to(getattr(torch, TYPES[dtype][0])).contiguous()
+        raw = (t.view(torch.int16) if dtype == "BF16" else t).numpy().tobytes()
+        header[name] = {"dtype": dtype, "shape": list(t.shape), "data_offsets": [at, at + len(raw)]}
         at += len(raw)
         blobs.append(raw)
     text = json.dumps(header).encode()
@@ -40,8 +44,14 @@ def write(folder, tensors, config, wide=False):
         json.dump(config, f)
 
 
+def write_all(name, tensors, config):
+    for suffix, dtype in ("", "BF16"), ("32", "F32"), ("64", "F64"):
+        write(name + suffix, tensors, config, dtype)
+
+
 def make_models():
-    """base, and a, b, c that were trained from it on different text; base32 ... before they were rounded."""
+    """base, and a, b, c that were trained from it on different text; base32 ... before they were rounded
+    to bf16, and base64 ... the same numbers as those."""
     sys.path.insert(0, os.path.join(oracle.SRC, "bench"))
     import make_data
 
@@ -51,14 +61,12 @@ def make_models():
     config["architectures"] = ["SentenceEncoder"]  # mergekit then goes by the names of tensors
     start = {k: v.to(torch.bfloat16).float() for k, v in make_data.load_model(model).items()}
     text = make_data.Text(model)
-    write("base", start, config)
-    write("base32", start, config, True)
+    write_all("base", start, config)
     for i, name in enumerate("abc"):
         got = {}
         make_data.train(start, text, 3, 5e-5, 0.01, 31 + i,
                         lambda _, w, __: got.update({k: v.detach().clone() for k, v in w.items()}))
-        write(name, got, config)
-        write(name + "32", got, config, True)
+        write_all(name, got, config)
     llama("one", 0.0)
     llama("two", 1.0)
 
@@ -87,18 +95,20 @@ def load(folder):
         if name == "__metadata__":
             continue
         begin, end = entry["data_offsets"]
-        width = {"BF16": 2, "F32": 4}[entry["dtype"]]
-        out[name] = np.frombuffer(data, {2: "<u2", 4: "<f4"}[width], (end - begin) // width, 8 + n + begin)
+        dtype = np.dtype(TYPES[entry["dtype"]][1])
+        out[name] = np.frombuffer(data, dtype, (end - begin) // dtype.itemsize, 8 + n + begin)
     return out
 
 
-def ordered(codes):
-    c = codes.astype("i4")
-    return np.where(c & 0x8000, -(c & 0x7FFF), c)
+def ordered(t):
+    """The place of each number among all of its type."""
+    bits = t.view("<u%d" % t.itemsize).astype("i8")
+    sign = 1 << (8 * t.itemsize - 1)
+    return np.where(bits & sign, sign - bits, bits)
 
 
 def values(t):
-    return t.astype("f8") if t.dtype == "<f4" else (t.astype("<u4") << 16).view("<f4").astype("f8")
+    return (t if t.dtype != "<u2" else (t.astype("<u4") << 16).view("<f4")).astype("f8")
 
 
 def theirs_of_all():
@@ -111,52 +121,69 @@ def theirs_of_all():
     got = mergekit(*args)
     if got.returncode:
         raise AssertionError("mergekit: " + got.stdout.decode(errors="replace")[-1500:])
+    for folder in glob.glob("*64"):
+        shutil.rmtree(folder)
 
 
-def both(name):
+def both(name, other=None):
+    """other: mergekit's recipe, if not the same."""
+    other = other or name
     strata(".", "merge", "--recipe", name + ".yml", "-o", name + ".ours")
-    ours, theirs = load(name + ".ours"), load(name + ".theirs")
+    ours, theirs = load(name + ".ours"), load(other + ".theirs")
     shutil.rmtree(name + ".ours")
-    shutil.rmtree(name + ".theirs")
+    shutil.rmtree(other + ".theirs")
     assert ours.keys() == theirs.keys(), ours.keys() ^ theirs.keys()
     return ours, theirs
 
 
-def compare(name, at_cut=None):
-    ours, theirs = both(name)
-    total = far = apart = same = 0
+def compare(name, apart=None, other=None, share=SHARE):
+    """apart: which elements of a tensor are counted apart."""
+    ours, theirs = both(name, other)
+    total = far = rest = same = 0
     for key in ours:
         d = np.abs(ordered(ours[key]) - ordered(theirs[key]))
-        skip = at_cut(key) if at_cut else np.zeros(d.shape, bool)
+        skip = apart(key) if apart else np.zeros(d.shape, bool)
         total += d.size
-        apart += int(skip.sum())
+        rest += int(skip.sum())
         same += int((d == 0).sum())
         far += int((d[~skip] > 1).sum())
-    print("# %s: %d elements, %.4f %% equal, %d more than one place apart, %d at a cut" % (
-        name, total, 100.0 * same / total, far, apart))
+    print("# %s, mergekit's %s: %d elements, %.4f %% equal, %d counted apart, of the rest %d more than one place "
+          "apart: %.4f %%" % (name, other or name, total, 100.0 * same / total, rest, far, 100.0 * far / (total - rest)))
     assert total > 20e6, "so few elements: %d" % total
-    assert far <= (1 - SHARE) * (total - apart), "%d of %d are more than one place apart" % (
-        far, total - apart)
+    assert far <= (1 - share) * (total - rest), "%d of %d are more than one place apart" % (
+        far, total - rest)
     assert same > 0.5 * total, "only %d of %d are equal" % (same, total)
 
 
+def compare_f32(name, apart=None):
+    """With what mergekit computes in double, and in float32."""
+    compare(name + "32", apart, name + "64")
+    compare(name + "32", apart, share=SHARE32)
+
+
+def of(suffix, recipe):
+    return recipe.replace("@", suffix)
+
+
 MODELS = "models:\n" + "".join("  - {model: %s, parameters: {weight: %s}}\n" % p for p in (
-    ("a", 0.5), ("b", 0.3), ("c", 0.4)))
+    ("a@", 0.5), ("b@", 0.3), ("c@", 0.4)))
 
 
-CRUMBS = "merge_method: breadcrumbs\nbase_model: base%s\n%sparameters: {density: %g, gamma: %g}\n"
 DENSITY, GAMMA = 0.6, 0.02
+METHODS = {
+    "linear": "merge_method: linear\n" + MODELS,
+    "slerp": "merge_method: slerp\nbase_model: a@\nmodels: [{model: a@}, {model: b@}]\n"
+             "parameters:\n  t:\n    - {filter: attention, value: [0, 0.5, 0.3, 1]}\n    - value: 0.4\n",
+    "task": "merge_method: task_arithmetic\nbase_model: base@\n" + MODELS +
+            "parameters: {normalize: false, lambda: 0.8}\n",
+    "stock": "merge_method: model_stock\nbase_model: base@\n"
+             "models: [{model: a@}, {model: b@}, {model: c@}]\n",
+    "crumbs": "merge_method: breadcrumbs\nbase_model: base@\n" + MODELS +
+              "parameters: {density: %g, gamma: %g}\n" % (DENSITY, GAMMA),
+}
 RECIPES = {
-    "linear": "merge_method: linear\n" + MODELS + ONE,
-    "linear16": "merge_method: linear\nparameters: {normalize: false}\n" + MODELS,
-    "slerp": "merge_method: slerp\nbase_model: a\nmodels: [{model: a}, {model: b}]\n"
-             "parameters:\n  t:\n    - {filter: attention, value: [0, 0.5, 0.3, 1]}\n    - value: 0.4\n" + ONE,
-    "task": "merge_method: task_arithmetic\nbase_model: base\n" + MODELS +
-            "parameters: {normalize: false, lambda: 0.8}\n" + ONE,
-    "stock": "merge_method: model_stock\nbase_model: base\n"
-             "models: [{model: a}, {model: b}, {model: c}]\n" + ONE,
-    "crumbs": CRUMBS % ("", MODELS, DENSITY, GAMMA) + ONE,
-    "crumbs32": CRUMBS % ("32", re.sub("model: ([abc]),", r"model: \g<1>32,", MODELS), DENSITY, GAMMA) + ONE,
+    "linear16": "merge_method: linear\nparameters: {normalize: false}\n" + of("", MODELS),
+    "crumbs_of_f32": of("32", METHODS["crumbs"]) + ONE,
     "points": "merge_method: linear\nmodels:\n"
               "  - {model: one, parameters: {weight: 1}}\n"
               "  - {model: two, parameters: {weight: [0, 1, 3]}}\ndtype: float32\n",
@@ -171,6 +198,9 @@ RECIPES = {
               "  - sources: [{model: a, layer_range: [0, 4]}]\n"
               "  - sources: [{model: b, layer_range: [2, 6]}]\n",
 }
+for method, text in METHODS.items():
+    RECIPES[method] = of("", text) + ONE
+    RECIPES.update((method + bits, of(bits, text) + "out_dtype: float32\n") for bits in ("32", "64"))
 
 
 def linear():
@@ -181,44 +211,73 @@ def linear_in_their_type():
     compare("linear16")
 
 
+def linear_to_f32():
+    compare_f32("linear")
+
+
 def slerp():
     compare("slerp")
+
+
+def slerp_to_f32():
+    compare_f32("slerp")
 
 
 def task_arithmetic():
     compare("task")
 
 
+def task_arithmetic_to_f32():
+    compare_f32("task")
+
+
 def model_stock():
     compare("stock")
 
 
-def crumbs(suffix):
+def model_stock_to_f32():
+    """mergekit takes the product of two differences' norms for 1e-6 where it is less: then its cosine is
+    too small, and the result too near the base."""
+    models = {m: load(m + "32") for m in ("base", "a", "b", "c")}
+
+    def limited(name):
+        base = values(models["base"][name])
+        norms = sorted(np.linalg.norm(values(models[m][name]) - base) for m in "abc")
+        return np.full(base.shape, norms[0] * norms[1] < 1e-6)
+
+    compare_f32("stock", limited)
+
+
+def at_cut(suffix):
     models = {m: load(m + suffix) for m in ("base", "a", "b", "c")}
 
-    def at_cut(name):
+    def is_at_cut(name):
         base = values(models["base"][name])
         skip = np.zeros(base.shape, bool)
         for m in "abc":
             d = np.abs(values(models[m][name]) - base)
-            order, n = np.sort(d), d.size
+            n = d.size
             keep, top = int(DENSITY * n), int(GAMMA * n)
             low = max(0, n - keep - top)
-            for cut in (low - 1, low, low + keep - 1, low + keep):
-                if 0 <= cut < n:
-                    skip |= d == order[cut]
+            cuts = [c for c in (low - 1, low, low + keep - 1, low + keep) if 0 <= c < n]
+            for cut in np.partition(d, cuts)[cuts]:
+                skip |= d == cut
         return skip
 
-    compare("crumbs" + suffix, at_cut)
+    return is_at_cut
 
 
 def breadcrumbs():
     """Differences of bf16 are coarse: most elements of these short fine-tunes lie at a cut."""
-    crumbs("")
+    compare("crumbs", at_cut(""))
 
 
 def breadcrumbs_of_f32():
-    crumbs("32")
+    compare("crumbs_of_f32", at_cut("32"))
+
+
+def breadcrumbs_to_f32():
+    compare_f32("crumbs", at_cut("32"))
 
 
 def slices():
@@ -244,7 +303,7 @@ def llama(name, fill):
     write(name, {n: torch.full(shape, fill) for n, shape in tensors.items()}, {
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4, "intermediate_size": 6,
         "num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": 8,
-        "tie_word_embeddings": False}, True)
+        "tie_word_embeddings": False}, "F32")
 
 
 def base_too():
@@ -265,8 +324,8 @@ def points():
         assert ours["lm_head.weight"][0] == 0 and ours["model.layers.3.mlp.up_proj.weight"][0] == 0.75
 
 
-TESTS = [points, base_too, linear, linear_in_their_type, slerp, task_arithmetic, model_stock, breadcrumbs, breadcrumbs_of_f32,
-         slices]
+TESTS = [points, base_too, linear, linear_in_their_type, linear_to_f32, slerp, slerp_to_f32, task_arithmetic,
+         task_arithmetic_to_f32, model_stock, model_stock_to_f32, breadcrumbs, breadcrumbs_of_f32, breadcrumbs_to_f32, slices]
 
 
 def main():
