@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/show_figures.h"
+#include "cli/show_merge.h"
 #include "cli/versions.h"
 
 struct values {
@@ -19,7 +20,8 @@ const struct cli_doc doc_show = {
 	.text = "Shows one version (HEAD if not said): who made it, when, why and with what\n"
 		"parameters, and each file that it changed against the version before it. Of a\n"
 		"changed model it says how many tensors changed. What an annotated tag says comes\n"
-		"before its version.\n"
+		"before its version. Of a merge it shows the description: what was merged, with the\n"
+		"ids of all that several sides changed, and how that was settled.\n"
 		"\n"
 		"Of tensors (REV:PATH::TENSOR, REV::TENSOR in any model of the version, or\n"
 		"FILE::TENSOR, also where there is no repository; TENSOR may be a glob) it shows\n"
@@ -227,94 +229,6 @@ static int json_change(void *arg, const strata_change *ch)
 	return cli_emit(s->c);
 }
 
-/* ---- how a merge was made ---- */
-
-#define MERGE_MOST 50 /* lines */
-
-struct merged {
-	struct show *s;
-	uint64_t n;
-};
-
-static int text_merge(void *arg, const strata_merge_info *i)
-{
-	fputs("\nMerged against ", stdout);
-	for (size_t k = 0; k < i->nbases; k++)
-		printf("%s%s", k ? " and " : "", human_id(i->bases[k]).s);
-	printf("%s, seed %" PRIu64 "; %s settled\n", i->nbases ? "" : "nothing", i->seed,
-	       i->items ? human_number(i->items).s : "nothing had to be");
-	(void)arg;
-	return 0;
-}
-
-static int text_item(void *arg, const strata_merge_input *i)
-{
-	struct merged *m = arg;
-
-	if (m->n++ >= MERGE_MOST)
-		return cli_stop(m->s->c);
-	fputs("  ", stdout);
-	name_put(stdout, i->path);
-	if (*i->name) {
-		fputs("::", stdout);
-		name_put(stdout, i->name);
-	}
-	printf("  %s  ", i->kind);
-	safe_line(i->how);
-	return cli_stop(m->s->c);
-}
-
-static int json_item(void *arg, const strata_merge_input *i)
-{
-	struct merged *m = arg;
-	strata_json *j = m->s->c->json;
-
-	strata_json_object(j);
-	jk_text(j, "kind", "merge");
-	jk_name(j, "path", i->path);
-	jk_name(j, "name", i->name);
-	jk_text(j, "type", i->kind);
-	jk_text(j, "how", i->how);
-	jk_text(j, "base", i->base);
-	jk_strings(j, "sides", i->sides, i->nsides);
-	strata_json_end_object(j);
-	return cli_emit(m->s->c);
-}
-
-static int json_merge(void *arg, const strata_merge_info *i)
-{
-	struct merged *m = arg;
-	strata_json *j = m->s->c->json;
-
-	strata_json_object(j);
-	jk_text(j, "kind", "merge-description");
-	jk_text(j, "id", i->id);
-	jk_strings(j, "parents", i->parents, i->nparents);
-	jk_text(j, "base", i->nbases ? i->bases[0] : NULL);
-	jk_strings(j, "bases", i->bases, i->nbases);
-	jk_u64(j, "seed", i->seed);
-	jk_u64(j, "settled", i->items);
-	strata_json_end_object(j);
-	return cli_emit(m->s->c);
-}
-
-/* Versions that are no merge, and merges of other programs, have none. */
-static int show_merge(struct show *s, const char *rev, bool json, strata_error *err)
-{
-	struct merged m = { .s = s };
-	strata_error none = { 0 };
-	int rc = strata_merge_show(s->c->repo, rev ? rev : "HEAD", json ? json_merge : text_merge,
-				   json ? json_item : text_item, &m, &none);
-
-	if (rc == STRATA_ENOTFOUND)
-		return STRATA_OK;
-	if (rc != STRATA_OK)
-		*err = none;
-	if (rc == STRATA_OK && m.n > MERGE_MOST && !json)
-		printf("  and %s more; --json lists them\n", human_number(m.n - MERGE_MOST).s);
-	return rc;
-}
-
 static const struct column columns[] = {
 	{ NULL, false, COLOR_NONE },
 	{ NULL, false, COLOR_NAME },
@@ -361,7 +275,7 @@ static int show_version(struct cli *c, const char *rev, bool json, strata_error 
 		rc = table_print(&s.t, c, err);
 	}
 	table_release(&s.t);
-	return rc == STRATA_OK ? show_merge(&s, rev, json, err) : rc;
+	return rc == STRATA_OK ? show_merge(c, rev, json, err) : rc;
 }
 
 int cmd_show(struct cli *c, int argc, char **argv, strata_error *err)

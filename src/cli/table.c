@@ -60,11 +60,16 @@ static void pad(size_t n)
 		fputc(' ', stdout);
 }
 
+static bool is_hidden(const struct table *t, size_t k)
+{
+	return k < TABLE_HIDES && t->hidden >> k & 1;
+}
+
 static const char *cell(const struct table *t, char *const *cells, size_t k)
 {
 	const char *title = t->columns[k].title;
 
-	if (t->hidden >> k & 1)
+	if (is_hidden(t, k))
 		return "";
 	return cells ? cells[k] : title ? title : "";
 }
@@ -82,7 +87,7 @@ static void print_row(const struct table *t, const struct cli *c, char *const *c
 		const char *s = cell(t, cells, k);
 		enum color paint = cells ? col->color : COLOR_DIM;
 
-		if (t->hidden >> k & 1)
+		if (is_hidden(t, k))
 			continue;
 		w = cell_width(s);
 		pad(gap + (col->right ? width[k] - w : 0));
@@ -93,21 +98,20 @@ static void print_row(const struct table *t, const struct cli *c, char *const *c
 	fputc('\n', stdout);
 }
 
-#define MAX_COLUMNS 12
-
 int table_print(struct table *t, struct cli *c, strata_error *err)
 {
-	size_t width[MAX_COLUMNS], i;
+	size_t *width = t->failed ? NULL : calloc(t->ncolumns, sizeof(*width));
 	bool titles = false;
 
-	if (t->failed || t->ncolumns > MAX_COLUMNS)
+	if (!width)
 		return cli_fail(err, STRATA_ENOMEM, "out of memory for the listing");
 	measure(t, width);
-	for (i = 0; i < t->ncolumns; i++)
+	for (size_t i = 0; i < t->ncolumns; i++)
 		titles = titles || t->columns[i].title;
 	if (titles && t->ncells)
 		print_row(t, c, NULL, width);
-	for (i = 0; i + t->ncolumns <= t->ncells && !cli_stop(c); i += t->ncolumns)
+	for (size_t i = 0; i + t->ncolumns <= t->ncells && !cli_stop(c); i += t->ncolumns)
 		print_row(t, c, t->cells + i, width);
+	free(width);
 	return STRATA_OK;
 }

@@ -60,12 +60,14 @@ struct column {
 	enum color color;
 };
 
+#define TABLE_HIDES 32
+
 struct table {
 	const struct column *columns;
 	size_t ncolumns;
 	char **cells;
 	size_t ncells, cap;
-	unsigned hidden; /* bit i: column i is not shown */
+	unsigned hidden; /* bit i: column i, of the first TABLE_HIDES, is not shown */
 	bool failed;	 /* out of memory: shown by table_print */
 };
 

@@ -468,7 +468,7 @@ clashes() {
 	strata merge -q --continue
 	[ "$theirs" = file ] && [ -f d ] || [ -f d/sub/h ]
 	out '' strata status -s
-	match '^  d  file/directory  theirs$' strata show
+	match '^file/directory +d .*  theirs$' strata show
 	strata merge -q --replay HEAD
 	strata fsck --full
 	strata undo -q
@@ -927,8 +927,8 @@ replays() {
 	err 'is no merge' strata merge --replay v2
 	strata merge -q side --rule b=linear
 	out 'the same, bit for bit: 2 files' strata merge --replay HEAD
-	match '^Merged against [0-9a-f]{12}, seed 0; 1 settled$' strata show
-	match '^  m.safetensors::b  values  linear:' strata show
+	match '^Settled: 1$' strata show
+	match '^values +m.safetensors::b .*  linear:' strata show
 	match '"kind":"merge","path":"m.safetensors","name":"b","type":"values","how":"linear:' strata show --json
 	strata undo -q
 	rc 1 strata merge -q side
@@ -993,10 +993,10 @@ by_the_way() {
 	strata resolve -q b --theirs # a step: what was staged before it is still known
 	echo late >late && strata add late
 	strata merge -q --continue
-	match '^  extra  staged  by hand$' strata show
+	match '^staged +extra .*  by hand$' strata show
 	match '"kind":"merge","path":"y","name":"","type":"staged","how":"by hand","base":null,"sides":\["[0-9a-f]{64}",null\]' \
 		strata show --json
-	match '^Merged against .*; 7 settled$' strata show
+	match '^Settled: 7$' strata show
 	match '^the same, bit for bit: [0-9]+ files, of which 5 ' strata merge --replay HEAD
 	match '"same":true,.*"by_hand":5,"differing":0' strata merge --replay HEAD --json
 	strata fsck --full
@@ -1011,7 +1011,7 @@ by_the_way() {
 	rc 7 strata resolve -q b --theirs
 	strata resolve -q m.safetensors --theirs
 	strata merge -q --continue
-	match '^Merged against .*; 1 settled$' strata show
+	match '^Settled: 1$' strata show
 	strata merge -q --replay HEAD
 	# a decided one by hand
 	strata undo -q && strata restore -q .
@@ -1019,8 +1019,8 @@ by_the_way() {
 	strata resolve -q b --ours
 	model m.safetensors a:F32:64:9 b:F32:64:9 c:F32:64:9 d:F32:64:9
 	strata commit -q -a -m 'by hand'
-	match '^  m.safetensors  staged  by hand$' strata show
-	match '^  m.safetensors::b  values  ours$' strata show
+	match '^staged +m.safetensors .*  by hand$' strata show
+	match '^values +m.safetensors::b .*  ours$' strata show
 	match 'of which one was settled by hand' strata merge --replay HEAD
 }
 
@@ -1244,9 +1244,10 @@ ours" ]
 	strata resolve -q --method linear m.safetensors
 	strata merge -q --continue
 	[ "$(cat f)" = 1 ]
-	match '^Merged against nothing, seed 0; 2 settled$' strata show
-	match '^  f  add/add  theirs$' strata show
-	match '^  m.safetensors::a  add/add  linear' strata show
+	match '^Base:    none$' strata show
+	match '^Settled: 2$' strata show
+	match '^add/add +f .*  theirs$' strata show
+	match '^add/add +m.safetensors::a .*  linear' strata show
 	match '"bases":\[\]' strata show --json
 	strata ls --tensors --name-only m.safetensors >../got
 	printf 'a\nb\nc\nd\n' | cmp - ../got

@@ -38,7 +38,7 @@ put_back() {
 	match '^several versions are the newest that all come from, [0-9a-f]{12} one of them: where they$' \
 		strata merge side
 	out A cat t
-	match '^Merged against [0-9a-f]{12} and [0-9a-f]{12}, seed 0' strata show
+	match '^Bases:   [0-9a-f]{12}, [0-9a-f]{12}$' strata show
 	match '"base":"[0-9a-f]{64}","bases":\["[0-9a-f]{64}","[0-9a-f]{64}"\]' strata show --json
 	replays
 	strata undo -q # and from the other side

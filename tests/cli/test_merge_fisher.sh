@@ -141,8 +141,8 @@ joins() {
 	strata merge-file -q ../ours/fisher.safetensors ../theirs/fisher.safetensors --method linear:normalize=0 \
 		-o ../want.fisher
 	cmp fisher.safetensors ../want.fisher
-	match '^  model.safetensors::d  values  fisher:floor=0,weight=1$' strata show
-	match '^  fisher.safetensors::d  add/add  linear:normalize=0,weight=1$' strata show
+	match '^values +model.safetensors::d .*  fisher:floor=0,weight=1$' strata show
+	match '^add/add +fisher.safetensors::d .*  linear:normalize=0,weight=1$' strata show
 	out '' strata status -s
 	replays
 	strata fsck --full
@@ -166,7 +166,7 @@ parameters() {
 	strata config merge.rules '*/fisher.safetensors::?=ours'
 	strata merge -q side --rule 'some/folder/x*::[ab]=fisher'
 	cmp some/folder/fisher.safetensors $o/fisher.safetensors
-	match '^  some/folder/x.safetensors::d  values  fisher:floor=0,weight=1$' strata show
+	match '^values +some/folder/x.safetensors::d .*  fisher:floor=0,weight=1$' strata show
 	replays
 	strata undo -q
 	# a rule that only the diagonals match decides about no tensor
@@ -438,7 +438,7 @@ crosswise() { # several bases, which differ about a
 	means model.safetensors a 0 ../ours/model.safetensors ../ours/fisher.safetensors 1 '' \
 		../theirs/model.safetensors ../theirs/fisher.safetensors 1 ''
 	cmp fisher.safetensors ../theirs/fisher.safetensors # which only one side changed
-	match '^Merged against [0-9a-f]{12} and [0-9a-f]{12}, seed 0' strata show
+	match '^Bases:   [0-9a-f]{12}, [0-9a-f]{12}$' strata show
 	replays
 }
 
@@ -510,8 +510,8 @@ united() { # rows of t0 .. t5, which both changed; ours adds x, theirs y and x
 	strata resolve -q 'fisher.safetensors::w' --ours
 	out '' sh -c 'strata status | grep left || :'
 	strata merge -q --continue
-	match '^  model.safetensors::e  vocabulary  union fisher:floor=0,weight=1$' strata show
-	match '^  fisher.safetensors::e  vocabulary  union linear:' strata show
+	match '^vocabulary +model.safetensors::e .*  union fisher:floor=0,weight=1$' strata show
+	match '^vocabulary +fisher.safetensors::e .*  union linear:' strata show
 	replays
 	means model.safetensors w 0 ../ours/model.safetensors ../ours/fisher.safetensors 1 '' \
 		../theirs/model.safetensors ../theirs/fisher.safetensors 1 ''

@@ -60,7 +60,7 @@ both_added() {
 	strata resolve -q m.npz --from side
 	strata merge -q --continue
 	cmp m.npz ../theirs
-	match '^  m.npz  layout  from [0-9a-f]{12}' strata show
+	match '^layout +m.npz .*  from [0-9a-f]{12}' strata show
 	strata merge -q --replay HEAD
 	strata fsck --full
 	strata undo -q
@@ -84,7 +84,7 @@ ruled() {
 	strata resolve -q '*' --ours
 	strata merge -q --continue
 	cmp m.npz ../ours
-	[ "$(strata show | grep -c '^  m.npz')" = 1 ]
+	[ "$(strata show | grep -c ' m\.npz')" = 1 ]
 	strata merge -q --replay HEAD
 }
 
@@ -126,7 +126,7 @@ by_method() {
 		strata undo -q
 	done
 	strata merge -q side --method theirs
-	match '^  m.npz::a  values  theirs:model=1$' strata show
+	match '^values +m.npz::a .*  theirs:model=1$' strata show
 	match '"blended":1' sh -c 'strata undo -q && strata merge side --method theirs --json'
 	cd .. && branches 'a=1,2' 'a=5,2' 'a=6,2'
 	strata merge -q side --method theirs

@@ -183,7 +183,7 @@ by_hand() {
 	strata resolve -q '*' --ours
 	echo >>model.safetensors.index.json && strata add model.safetensors.index.json
 	strata merge -q --continue
-	match '^  model.safetensors.index.json  staged  by hand$' strata show
+	match '^staged +model.safetensors.index.json .*  by hand$' strata show
 	match '"same":true,.*"by_hand":1,' strata merge --replay HEAD --json
 }
 
@@ -609,7 +609,7 @@ others_by_hand() {
 	strata merge -q --continue
 	cmp ../hand "$(part 3 3)"
 	out '' strata status -s
-	match '^  model-00003-of-00003.safetensors  staged  by hand$' strata show
+	match '^staged +model-00003-of-00003.safetensors .*  by hand$' strata show
 	strata merge -q --replay HEAD
 	# staged when all is decided
 	strata undo -q
@@ -800,7 +800,7 @@ layout_by_hand() {
 	strata add -A .
 	strata merge -q --continue
 	same_model ../mine
-	match '^  pytorch_model.bin.index.json  layout  by hand$' strata show
+	match '^layout +pytorch_model.bin.index.json .*  by hand$' strata show
 	strata merge -q --replay HEAD
 }
 

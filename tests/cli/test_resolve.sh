@@ -195,8 +195,8 @@ new' cat k n
 3' cat t u
 	strata merge -q --continue
 	out '' strata status -s
-	match '^  t  text  by hand$' strata show
-	match '^  k  staged  by hand$' strata show
+	match '^text +t .*  by hand$' strata show
+	match '^staged +k .*  by hand$' strata show
 	strata merge -q --replay HEAD
 	strata fsck --full
 }
@@ -221,7 +221,7 @@ as_ours() {
 	cmp m.safetensors ../ours
 	rc 7 strata resolve a --theirs
 	strata merge -q --continue
-	match '^  t  text  by hand$' strata show
+	match '^text +t .*  by hand$' strata show
 	strata merge -q --replay HEAD
 	cmp m.safetensors ../ours
 	# staged otherwise, and as it was again
@@ -436,7 +436,7 @@ c 7" numbers m.safetensors
 	done
 	strata merge -q --continue
 	strata merge -q --replay HEAD
-	match 'm.safetensors::\(metadata\)  configuration  base$' strata show
+	match '^configuration +m.safetensors::\(metadata\) .*  base$' strata show
 	# which the base has none of
 	cd .. && three 'a=1' 'a=1 --meta 2' 'a=1 --meta 3'
 	all_versions
@@ -474,7 +474,7 @@ not_finite() {
 	strata resolve -q a --method linear --allow-nonfinite
 	match '^Merging: all conflicts are decided' strata status
 	strata merge -q --continue
-	match 'm.safetensors::a  values  linear' strata show
+	match '^values +m.safetensors::a .*  linear' strata show
 	strata merge -q --replay HEAD
 	strata fsck --full
 }

@@ -71,6 +71,124 @@ version v1 " sh -c 'cut -c 1-11 got'
 	strata show plain | fails grep '^Tagger'
 }
 
+# As its --json says, which has the ids in full.
+merge_ids() {
+	strata show --json >../said
+	python3 -c 'if True:
+	import json
+	lines = [json.loads(s) for s in open("../said")]
+	about = next(x for x in lines if x["kind"] == "merge-description")
+	short = lambda v: v[:12] if v else "-"
+	sides = ["ours", "theirs", "theirs 2", "theirs 3"]
+	named = zip(map(short, about["parents"]), sides)
+	print("merge description " + short(about["id"]))
+	print("Parents: " + ", ".join("%s (%s)" % x for x in named))
+	print("Bases:   " if about["bases"][1:] else "Base:    ", end="")
+	print(", ".join(map(short, about["bases"])) or "none")
+	print("Seed:    %d\nSettled: %s" % (about["seed"], about["settled"] or "nothing"))
+	rows = [["type", "tensor, key or file", "base"] + sides[:len(about["parents"])] + ["how"]]
+	for x in lines:
+		if x["kind"] == "merge":
+			what = x["path"] + ("::" + x["name"] if x["name"] else "")
+			rows.append([x["type"], what, *map(short, [x["base"]] + x["sides"]), x["how"]])
+	width = [max(map(len, column)) for column in zip(*rows)]
+	if rows[1:]:
+		print()
+	for row in rows[:51] if rows[1:] else []:
+		print("  ".join(s.ljust(n) for s, n in zip(row, width)).rstrip())
+	if rows[51:]:
+		print("and %d more; --json lists them" % len(rows[51:]))
+	' >../want
+	strata show | sed -n '/^merge description /,$p' | diff -u ../want -
+}
+
+layers() { # seed
+	model m.safetensors $(seq "$count" | sed "s/.*/layers.&:F32:64:$1&/")
+}
+
+branches() { # how many tensors that all of them change
+	count=$1
+	repo
+	layers 0 && echo '{"n": 0}' >c.json && echo 0 >t && strata add . && strata commit -q -m one
+	for s in 2 3; do
+		strata switch -q -c side$s v1
+		layers $s && echo "{\"n\": $s}" >c.json
+		[ $s = 3 ] || strata rm -q t
+		strata commit -q -a -m "side $s"
+	done
+	strata switch -q main
+	layers 1 && echo '{"n": 1}' >c.json && echo 1 >t && strata commit -q -a -m ours
+}
+
+merged() {
+	branches 2
+	rc 1 strata merge -q side2 --rule 'layers.*=ties:density=0.5' --seed 5
+	strata resolve -q c.json::n --ours
+	strata resolve -q t --theirs
+	strata merge -q --continue
+	merge_ids
+	match '^Parents: [0-9a-f]{12} \(ours\), [0-9a-f]{12} \(theirs\)$' strata show
+	match '^type +tensor, key or file +base +ours +theirs +how$' strata show
+	match '^delete/modify  t +[0-9a-f]{12}  [0-9a-f]{12}  - +theirs$' strata show
+	match '^values +m.safetensors::layers.1( +[0-9a-f]{12}){3}  ties:density=0.5' strata show
+	# three at once, and what another one has of it
+	strata undo -q
+	rc 1 strata merge -q side2 side3 --method theirs:model=2
+	strata resolve -q c.json::n --side 2
+	strata resolve -q t --ours
+	strata merge -q --continue
+	merge_ids
+	match ' \(theirs\), [0-9a-f]{12} \(theirs 2\)$' strata show
+	match '^configuration  c.json::n( +[0-9a-f]{12}){4}  theirs 2$' strata show
+	# a name that a terminal would obey, and nothing to settle
+	strata undo -q && strata restore -q .
+	strata switch -q -c apart v1
+	echo 1 >new && strata add new && strata commit -q -m new
+	strata merge -q side2
+	merge_ids
+	match '^Settled: nothing$' strata show
+	[ -z "$(strata show | sed '1,/^Settled/d')" ]
+	strata switch -q side2
+	name=$(printf 'a\033b') && echo 2 >"$name" && strata add . && strata commit -q -m odd
+	strata switch -q apart
+	echo 1 >"$name" && strata add . && strata commit -q -m odd
+	rc 1 strata merge -q side2
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	match '^add/add  "a\\033b" +- +[0-9a-f]{12}  [0-9a-f]{12}  ours$' strata show
+}
+
+merged_of_many() {
+	repo
+	echo 0 >t && strata add t && strata commit -q -m one
+	for s in 1 2 3 4 5 6 7 8 9; do
+		strata switch -q -c s$s v1
+		echo $s >t && strata commit -q -a -m $s
+	done
+	strata switch -q main
+	rc 1 strata merge -q s1 s2 s3 s4 s5 s6 s7 s8 s9
+	strata resolve -q t --side 9
+	strata merge -q --continue
+	match '^type +tensor, key or file +base +ours +theirs( +theirs [2-9]){8} +how$' strata show
+	match '^text +t( +[0-9a-f]{12}){11}  theirs 9$' strata show
+}
+
+merged_many() {
+	branches 49
+	rc 1 strata merge -q side3 --method linear
+	strata resolve -q c.json::n --ours
+	strata merge -q --continue
+	merge_ids
+	[ "$(strata show | grep -c '^values  ')" -eq 49 ]
+	strata show | fails grep 'more;'
+	cd .. && rm -r repo && branches 52
+	rc 1 strata merge -q side3 --method linear
+	strata resolve -q c.json::n --ours
+	strata merge -q --continue
+	merge_ids
+	match '^and 3 more; --json lists them$' strata show
+}
+
 # x.safetensors: w, f32 0 to 99 of which 10 are zero; s, a scalar; e, empty; n, nothing finite; i, few
 # whole numbers; c, complex; o, of a type that is no numbers
 tensors() {
@@ -237,6 +355,9 @@ it 'a version and what it changed' text
 it 'any revision' older
 it '--json: the version, then files' json
 it 'what an annotated tag says, first' tagged
+it 'how a merge was made, with all ids' merged
+it 'of many versions' merged_of_many
+it 'of many tensors some' merged_many
 it 'the numbers of a tensor' numbers
 it 'whole numbers have a bin each' whole
 it 'tensors without numbers, or with few' odd

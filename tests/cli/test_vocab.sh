@@ -63,7 +63,7 @@ both_changed() {
 	rows ../got 10
 	cmp ../got.old ../side.old
 	cmp ../got.new ../main.new
-	match '^  m.safetensors::emb  values  linear:' strata show
+	match '^values +m.safetensors::emb .*  linear:' strata show
 	strata merge -q --replay HEAD
 	strata fsck --full
 }
@@ -154,8 +154,8 @@ union() {
 	print(json.dumps(load("config.json")))
 	print(json.dumps([x for t in load("tokenizer.json")["added_tokens"] for x in (t["content"], t["id"])]))
 	print(json.dumps(list(load("tokenizer_config.json")["added_tokens_decoder"])))'
-	match '^  m.safetensors::head  vocabulary  union linear:' strata show
-	match '^  tokenizer.json::added_tokens  vocabulary  union$' strata show
+	match '^vocabulary +m.safetensors::head .*  union linear:' strata show
+	match '^vocabulary +tokenizer.json::added_tokens .*  union$' strata show
 	strata merge -q --replay HEAD
 	strata fsck --full
 }
@@ -268,7 +268,7 @@ padding() {
 			same $t 12 HEAD^2 10 # C
 			same $t 13 HEAD^1 13
 		done
-		match '^  m.safetensors::head  vocabulary  union$' strata show
+		match '^vocabulary +m.safetensors::head .*  union$' strata show
 		strata merge -q --replay HEAD
 		strata undo -q
 	done
@@ -279,7 +279,7 @@ padding() {
 padding_of_one() { # ours theirs, the side with tokens and the other one
 	padded "$1" "$2" config
 	strata merge -q side --method "linear:weight=0/1"
-	match '^  m.safetensors::emb  values  linear:' strata show
+	match '^values +m.safetensors::emb .*  linear:' strata show
 	for i in 0 9; do
 		same emb $i HEAD^2 $i
 		same v $i HEAD^2 $i
@@ -383,7 +383,7 @@ staged() {
 	cmp config.json ../config
 	same emb 12 HEAD^2 11
 	out '' strata status -s
-	match '^  config.json  staged  by hand$' strata show
+	match '^staged +config.json .*  by hand$' strata show
 	strata merge -q --replay HEAD
 	strata undo -q
 	# a model with conflicts
