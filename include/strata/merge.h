@@ -80,8 +80,9 @@ typedef struct strata_conflict_side { /* what a version has there */
 	 * STRATA_CONFLICT_VALUE at most; NULL: it is none. */
 	const char *value;
 	size_t value_len;
-	bool more;     /* of the text follows */
-	uint64_t size; /* bytes: of the tensor, of all of the key's text, or of the file */
+	bool more;	/* of the text follows */
+	uint64_t size;	/* bytes: of the tensor, of all of the key's text, of the file or files */
+	uint64_t files; /* of a directory, where others have a file; 0: it is none */
 } strata_conflict_side;
 
 typedef struct strata_conflict {
@@ -91,7 +92,8 @@ typedef struct strata_conflict {
 			   * "delete/modify" "add/add" "tied" "vocabulary" "configuration" "text"
 			   * "binary" "file/directory" "layout" */
 	const char *how;  /* how it was decided; NULL: it is not */
-	/* ids of the tensor or file in the base, in ours and in theirs; NULL: absent */
+	/* ids of the tensor or file in the base, in ours and in theirs; NULL: absent, or a
+	 * directory, which base_has, our_has and their_has tell apart */
 	const char *base, *ours, *theirs;
 	/* Which of the versions that are merged `theirs` is, here and below, from 1: of several the
 	 * first that has it otherwise than the base. */

@@ -100,7 +100,9 @@ static void show_side(const strata_conflict_side *s)
 {
 	char shape[512];
 
-	if (s->dtype) {
+	if (s->files) {
+		printf("a directory of %s file%s", human_number(s->files).s, plural(s->files));
+	} else if (s->dtype) {
 		const strata_tensor t = { .ndim = s->ndim, .shape = s->shape };
 
 		tensor_shape(shape, sizeof(shape), &t);
@@ -142,6 +144,18 @@ static bool is_one_content(const strata_conflict *x, const strata_conflict_side 
 	return true;
 }
 
+/* Of a state that an older program wrote it is not known. */
+static bool is_directory_known(const strata_conflict *x, const strata_conflict_side *const v[3])
+{
+	bool known = false;
+
+	for (size_t i = 0; i < 3; i++)
+		known = known || (v[i] && v[i]->files);
+	for (size_t i = 0; i < x->nmore; i++)
+		known = known || (x->more_have[i] && x->more_have[i]->files);
+	return known;
+}
+
 static void show_whose(const char *whose, size_t side, const strata_conflict_side *s,
 		       const char **before)
 {
@@ -159,9 +173,10 @@ static void show_held(const strata_conflict *x)
 {
 	static const char *const whose[] = { "base", "ours", "theirs" };
 	const strata_conflict_side *const v[] = { x->base_has, x->our_has, x->their_has };
-	const bool brief = x->places || is_one_type(v) || is_one_content(x, v);
-	/* where there is a directory nobody removed the file alone */
-	const bool removed = v[0] && strcmp(x->kind, "file/directory") != 0;
+	const bool directory = is_directory_known(x, v);
+	const bool brief = !directory && (x->places || is_one_type(v) || is_one_content(x, v));
+	/* who has a directory there did not remove the file alone */
+	const bool removed = v[0] && (directory || strcmp(x->kind, "file/directory") != 0);
 	const char *before = "  ";
 
 	if (x->places)
@@ -300,6 +315,10 @@ static void put_side(strata_json *j, const char *key, const strata_conflict_side
 	}
 	jk_text(j, "value", s->value);
 	jk_u64(j, "size", s->size);
+	if (s->files)
+		jk_u64(j, "files", s->files);
+	else
+		jk_text(j, "files", NULL);
 	strata_json_end_object(j);
 }
 

@@ -123,17 +123,17 @@ static bool same_name(const struct st_merge_name *a, const struct st_merge_name 
 	return a->len == b->len && (!a->len || memcmp(a->text, b->text, a->len) == 0);
 }
 
-/* Tensors of nothing have one id, whatever their shapes. */
-static bool same_shape(const struct st_merge_held *a, const struct st_merge_held *b)
+/* Tensors of nothing have one id, whatever their shapes, and directories have none. */
+static bool same_form(const struct st_merge_held *a, const struct st_merge_held *b)
 {
-	return a->ndim == b->ndim &&
+	return !a->files == !b->files && a->ndim == b->ndim &&
 	       (!a->ndim || memcmp(a->shape, b->shape, a->ndim * sizeof(*a->shape)) == 0);
 }
 
 bool st_merge_item_changed(const struct st_merge_item *it, size_t side)
 {
 	return !st_oid_eq(&it->sides[side], &it->base) ||
-	       (it->held && !same_shape(&it->held[side + 1], &it->held[0])) ||
+	       (it->held && !same_form(&it->held[side + 1], &it->held[0])) ||
 	       (it->names && !same_name(&it->names[side + 1], &it->names[0]));
 }
 
@@ -249,6 +249,10 @@ static void put_one_held(struct st_jw *w, const struct st_merge_held *h)
 	if (h->dtype) {
 		st_jw_key(w, "dtype");
 		st_jw_string(w, h->dtype);
+	}
+	if (h->files) {
+		st_jw_key(w, "files");
+		st_jw_u64(w, h->files);
 	}
 	put_flag(w, "more", h->more);
 	if (h->ndim) {
@@ -430,6 +434,19 @@ static bool get_flag(struct st_canon *c, const char *key)
 	return true;
 }
 
+/* 0 where it is left out, as none are. */
+static uint64_t get_some(struct st_canon *c, const char *key)
+{
+	uint64_t n;
+
+	if (!st_canon_key(c, key))
+		return 0;
+	n = st_canon_u64(c);
+	if (!n)
+		st_canon_fail(c, "none of that before");
+	return n;
+}
+
 static void get_one_held(struct st_canon *c, void *elem)
 {
 	struct st_merge_held *h = elem;
@@ -438,6 +455,7 @@ static void get_one_held(struct st_canon *c, void *elem)
 	st_canon_object(c);
 	if (st_canon_key(c, "dtype"))
 		h->dtype = st_canon_text(c);
+	h->files = get_some(c, "files");
 	h->more = get_flag(c, "more");
 	h->shape = st_canon_list(c, "shape", sizeof(*h->shape), get_dim, &h->ndim);
 	h->there = st_canon_key(c, "size");
@@ -445,8 +463,8 @@ static void get_one_held(struct st_canon *c, void *elem)
 		h->size = st_canon_u64(c);
 	if (st_canon_key(c, "value"))
 		h->value = st_canon_string(c, &h->value_len);
-	if ((!h->there && (h->dtype || h->value)) || (h->ndim && !h->dtype) ||
-	    (h->more && !h->value))
+	if ((!h->there && (h->dtype || h->value || h->files)) || (h->ndim && !h->dtype) ||
+	    (h->more && !h->value) || (h->files && (h->dtype || h->value)))
 		st_canon_fail(c, "nothing of that kind before");
 	if (h->value_len > ST_MERGE_VALUE)
 		st_canon_fail(c, "too long a value before");
@@ -456,15 +474,6 @@ static void get_one_held(struct st_canon *c, void *elem)
 static void get_held(struct st_canon *c, struct st_merge_item *x, size_t *n)
 {
 	x->held = st_canon_list(c, "held", sizeof(*x->held), get_one_held, n);
-}
-
-static void get_places(struct st_canon *c, struct st_merge_item *x)
-{
-	if (!st_canon_key(c, "places"))
-		return;
-	x->places = st_canon_u64(c);
-	if (!x->places)
-		st_canon_fail(c, "no place before");
 }
 
 static void get_item(struct st_canon *c, struct st_merge_item *x, bool open)
@@ -490,7 +499,7 @@ static void get_item(struct st_canon *c, struct st_merge_item *x, bool open)
 		get_names(c, x, &nnames);
 	x->path = st_canon_name(c, "path", &x->path_len);
 	if (open)
-		get_places(c, x);
+		x->places = get_some(c, "places");
 	get_sides(c, x);
 	if ((x->names && nnames != x->nsides + 1) || (x->held && nheld != x->nsides + 1))
 		st_canon_fail(c, "not of all sides before");

@@ -27,7 +27,8 @@ struct st_merge_held {
 	const char *value; /* of a key: how its text begins; NULL: it is none, or not UTF-8 */
 	size_t value_len;  /* at most ST_MERGE_VALUE */
 	bool more;	   /* of the text follows */
-	uint64_t size;	   /* bytes: of the tensor, of all of the text, of the file */
+	uint64_t size;	   /* bytes: of the tensor, of all of the text, of the file or files */
+	uint64_t files;	   /* of a directory where others have a file; 0: it is none */
 };
 
 /* What more than one side changed: a tensor, a key of a configuration, a file. */

@@ -249,7 +249,8 @@ static const strata_conflict_side *side_of(const struct st_merge_item *it, size_
 				       .value = h->value,
 				       .value_len = h->value_len,
 				       .more = h->more,
-				       .size = h->size };
+				       .size = h->size,
+				       .files = h->files };
 	return out;
 }
 

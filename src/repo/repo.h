@@ -130,6 +130,8 @@ ST_MUST int st_staged_write_trees(struct st_repo *r, struct st_index *x, struct 
 ST_MUST int st_staged_mark_models(struct st_repo *r, struct st_index *x, struct st_err *e);
 /* Does any row lie below directory dir? */
 bool st_index_below(const struct st_index *x, const char *dir);
+/* The first that does, the others follow it; NULL: none. */
+const struct st_stage_row *st_index_first_below(const struct st_index *x, const char *dir);
 /*
  * Does x hold a path that cannot be beside this one: a file where it needs a directory, or the
  * reverse?

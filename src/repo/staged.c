@@ -232,7 +232,7 @@ void st_staged_check(struct st_repo *r)
 	free(path);
 }
 
-bool st_index_below(const struct st_index *x, const char *dir)
+const struct st_stage_row *st_index_first_below(const struct st_index *x, const char *dir)
 {
 	size_t at, n = strlen(dir);
 
@@ -241,11 +241,16 @@ bool st_index_below(const struct st_index *x, const char *dir)
 	/* "dir.x" sorts between "dir" and "dir/": at most its like are passed over. */
 	for (; at < x->nrows && strncmp(x->rows[at].path, dir, n) == 0; at++) {
 		if (x->rows[at].path[n] == '/')
-			return true;
+			return &x->rows[at];
 		if ((unsigned char)x->rows[at].path[n] > '/')
-			return false;
+			return NULL;
 	}
-	return false;
+	return NULL;
+}
+
+bool st_index_below(const struct st_index *x, const char *dir)
+{
+	return st_index_first_below(x, dir) != NULL;
 }
 
 bool st_index_excludes(const struct st_index *x, const struct st_stage_row *row)

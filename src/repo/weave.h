@@ -187,6 +187,8 @@ struct st_merge_held st_held_file(const struct st_stage_row *row);
 struct st_merge_held st_held_tensor(const struct st_operand *op);
 ST_MUST int st_held_text(struct st_weave *w, const struct st_keys_text *text,
 			 struct st_merge_held *out, struct st_err *e);
+/* Of held, which is of that path, what is absent may be a directory. */
+void st_held_directories(const struct st_weave *w, const char *path, struct st_merge_held *held);
 /* weave_pairs.c: all files but those of units */
 ST_MUST int st_weave_pairs(struct st_weave *w, struct st_err *e);
 /* The mode of a file of the result. */

@@ -53,6 +53,8 @@ static int choose(struct st_weave *w, const char *path, struct st_choice *c, str
 	*c = (struct st_choice){ .how = ST_HOW_OPEN };
 	if (was) {
 		was->kind = it.kind;
+		if (was->held)
+			st_held_directories(w, path, was->held);
 		return was->how ? st_choice_parse(c, &w->arena, was->how, w->n, e) : ST_OK;
 	}
 	if (row)
@@ -63,6 +65,7 @@ static int choose(struct st_weave *w, const char *path, struct st_choice *c, str
 			ids[i] = row->id;
 		held[i + 1] = st_held_file(row);
 	}
+	st_held_directories(w, path, held);
 	rc = st_weave_item(w, &it, ST_RULED_NOT, c, e);
 	if (rc != ST_OK || c->how < ST_HOW_UNION)
 		return rc;

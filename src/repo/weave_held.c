@@ -15,6 +15,35 @@ struct st_merge_held st_held_file(const struct st_stage_row *row)
 	return row ? held(row->size) : (struct st_merge_held){ 0 };
 }
 
+static struct st_merge_held directory(const struct st_index *x, const char *path)
+{
+	const struct st_stage_row *row = st_index_first_below(x, path);
+	const size_t n = strlen(path);
+	uint64_t files = 0, size = 0;
+	struct st_merge_held h;
+
+	for (; row && row < x->rows + x->nrows && strncmp(row->path, path, n) == 0 &&
+	       row->path[n] == '/';
+	     row++) {
+		files++;
+		size += row->size < UINT64_MAX - size ? row->size : UINT64_MAX - size;
+	}
+	if (!files)
+		return (struct st_merge_held){ 0 };
+	h = held(size);
+	h.files = files;
+	return h;
+}
+
+void st_held_directories(const struct st_weave *w, const char *path, struct st_merge_held *held)
+{
+	if (!held[0].there)
+		held[0] = directory(&w->base, path);
+	for (size_t i = 0; i < w->n; i++)
+		if (!held[i + 1].there)
+			held[i + 1] = directory(&w->sides[i], path);
+}
+
 struct st_merge_held st_held_tensor(const struct st_operand *op)
 {
 	struct st_merge_held h;

@@ -111,6 +111,8 @@ static int find_item(struct st_weave *w, const struct st_strand *s, enum st_conf
 			ids[i] = s->side[i]->id;
 		names[i + 1] = name_of(came ? s->was[i] : s->side[i]);
 	}
+	if (kind == ST_CONFLICT_FILE_DIRECTORY)
+		st_held_directories(w, s->path, held);
 	return st_weave_item(w, &it, ST_RULED_NOT, c, e);
 }
 

@@ -429,7 +429,7 @@ on branch main, at v6 '"$(strata log --oneline -1 x | cut -d' ' -f2)"': 2 files 
 	strata switch -q y
 	mkdir d && echo f >d/f && strata add d && strata commit -q -m d/f
 	rc 1 strata merge main
-	match '^  file/directory  d(  base 7 B, (ours|theirs) 5 B)?$' strata status
+	match '^  file/directory  d  ours a directory of 1 file, theirs 2 B$' strata status
 	strata merge -q --abort
 	out '' strata status -s
 }
@@ -455,7 +455,13 @@ clash() { # which side made the directory of a file
 
 clashes() {
 	clash "$1"
-	match '^  file/directory  d(  base 7 B, (ours|theirs) 5 B)?$' strata status
+	file='5 B' directory='a directory of 3 files'
+	has() { [ "$1" = file ] && echo "$file" || echo "$directory"; }
+	match "^  file/directory  d  base 7 B, ours $(has $mine), theirs $(has $theirs)\$" strata status
+	file='"size":5,"files":null' directory='"size":6,"files":3'
+	none='"dtype":null,"shape":null,"value":null'
+	match "\"has\":\{\"base\":\{$none,\"size\":7,\"files\":null\},\"ours\":\{$none,$(has $mine)\},\"theirs\":\{$none,$(has $theirs)\}\}" \
+		strata status --json
 	match '"kind":"conflict","path":"d","name":"","type":"file/directory","how":null' strata status --json
 	[ "$(strata status --json | grep -c '"kind":"conflict"')" = 1 ]
 	[ "$mine" = file ] && [ -f d ] || [ -d d ]
@@ -511,7 +517,7 @@ clash_inside() {
 	match '^  delete/modify +d/f( |$)' strata status
 	[ -f d ]
 	strata resolve d/f --theirs
-	match '^  file/directory  d(  base 7 B, (ours|theirs) 5 B)?$' strata status
+	match '^  file/directory  d  base a directory of 2 files, ours 5 B, theirs a directory of 2 files$' strata status
 	[ -f d ]
 	strata resolve -q d --theirs
 	out 2 cat d/f
@@ -531,10 +537,48 @@ clash_inside() {
 	strata switch -q main
 	rc 1 strata merge side
 	out 'file/directory d' sh -c "strata status | sed -n 's/^  \([a-z/]*\)  *\(d[^ ]*\).*/\1 \2/p'"
+	match '^  file/directory  d  base 2 B, ours 2 B, theirs a directory of 1 file$' strata status
 	strata resolve -q d --theirs
 	out f cat d/f
 	strata merge -q --continue
 	strata merge -q --replay HEAD
+}
+
+# Who has nothing there is told from who has a directory; "d.x" sorts between "d" and what is in it.
+clash_of_three() {
+	clash side
+	strata merge -q --abort
+	strata switch -q side && echo x >d.x && strata add . && strata commit -q -m beside
+	strata switch -q -c gone v1
+	strata rm -q d && strata commit -q -m gone
+	strata switch -q main
+	rc 1 strata merge side gone
+	match '^  file/directory  d  base 7 B, ours 5 B, theirs a directory of 3 files, theirs 2: removed it$' strata status
+	strata merge -q --abort
+	rc 1 strata merge gone side
+	match '^  file/directory  d  base 7 B, ours 5 B, theirs removed it, theirs 2: a directory of 3 files$' strata status
+	strata resolve -q d --side 2
+	[ -f d/sub/h ]
+	strata merge -q --continue
+	match '^file/directory +d +[0-9a-f]{12}  [0-9a-f]{12}  - +- +theirs 2$' strata show
+	strata merge -q --replay HEAD
+	# one that is the only one to have a directory is shown, whichever it is
+	cd .. && rm -r repo && repo
+	echo a >a && strata add . && strata commit -q -m one
+	strata switch -q -c side v1
+	mkdir d && echo 1 >d/f && strata add d && strata commit -q -m directory
+	strata switch -q -c file v1
+	echo 12 >d && strata add d && strata commit -q -m file
+	strata switch -q main
+	echo b >b && strata add b && strata commit -q -m other
+	rc 1 strata merge file side
+	match '^  file/directory  d  theirs 3 B, theirs 2: a directory of 1 file$' strata status
+	strata merge -q --abort
+	rc 1 strata merge side file
+	match '^  file/directory  d  theirs a directory of 1 file, theirs 2: 3 B$' strata status
+	match '"side":1,.*"has":\{"base":null,"ours":null,"theirs":\{.*"files":1\}\}' strata status --json
+	strata merge -q --abort
+	out '' strata status -s
 }
 
 # ours, theirs and base settle what no method joins, by flag and by rule.
@@ -1293,6 +1337,7 @@ it 'a file here, a directory there' clashes side
 it 'a directory here, a file there' clashes main
 it 'neither, by hand' clash_by_hand
 it 'with changes inside' clash_inside
+it 'of a file and a directory, of three versions' clash_of_three
 it 'sides and the base, by method' sides
 it 'which of several others' of_several
 it 'who has a say among several' say

@@ -288,6 +288,7 @@ moved_to_clash() {
 	forked 'write a=1 b=2' 'write a=1 b=2 c=9' 'mkdir c; mv a c/y'
 	rc 1 strata merge -q side
 	out '["file/directory", "c"]' conflicts
+	match '^  file/directory  c  ours [0-9]+ B, theirs a directory of 1 file$' strata status
 	is a=1 b=2 c=9
 	out '' strata status -s
 	for t_i in 1 2; do

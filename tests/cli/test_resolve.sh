@@ -519,14 +519,14 @@ each_has() {
 	    lines = [json.loads(line) for line in f]
 	has = {c["name"] or c["path"]: c for c in lines if c["kind"] == "conflict"}
 	def key(value, size=None):
-	    return {"dtype": None, "shape": None, "value": value, "size": size or len(value)}
+	    return {"dtype": None, "shape": None, "value": value, "size": size or len(value), "files": None}
 	assert has["n"]["has"] == {"base": key("768"), "ours": key("1024"), "theirs": key("null")}
 	assert has["long"]["has"]["theirs"] == key('"' + "0" * 118, 122), has["long"]
 	assert has["gone"]["has"]["theirs"] is None and has["gone"]["figures"]["numel"] == 8
 	assert has["t"]["places"] == 2 and has["b"]["places"] is None
 	shape = has["shape"]
 	assert shape["figures"] is None
-	assert shape["has"]["ours"] == {"dtype": "f32", "shape": [5, 8], "value": None, "size": 160}
+	assert shape["has"]["ours"] == {"dtype": "f32", "shape": [5, 8], "value": None, "size": 160, "files": None}
 	END
 	# and what became of it after a decision
 	strata resolve -q 'm.safetensors::shape' --ours

@@ -111,6 +111,38 @@ static void refuses_what_is_not_so(void **state)
 	st_buf_release(&b);
 }
 
+static void refused(const struct st_buf *b)
+{
+	struct st_merging got;
+	struct st_err e = { 0 };
+
+	assert_int_equal(st_merging_parse(&got, b->p, b->len, &e), ST_ECORRUPT);
+}
+
+/* A directory of no files, or that is something else besides. */
+static void clash_is_refused(const struct st_merging *m, struct st_merge_held *directory)
+{
+	const struct st_merge_held wrong[] = {
+		{ .there = false, .files = 3 },
+		{ .there = true, .files = 3, .dtype = "f32" },
+		{ .there = true, .files = 3, .value = "x", .value_len = 1 },
+	};
+	struct st_err e = { 0 };
+	struct st_buf b;
+
+	st_buf_init(&b, 1 << 16);
+	assert_int_equal(st_merging_encode(&b, m, &e), ST_OK);
+	*(char *)memmem(b.p, b.len, "3,\"size\":6", 10) = '0';
+	refused(&b);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		*directory = wrong[i];
+		st_buf_clear(&b);
+		assert_int_equal(st_merging_encode(&b, m, &e), ST_OK);
+		refused(&b);
+	}
+	st_buf_release(&b);
+}
+
 static void state_round_trip(void **state)
 {
 	struct st_merging m = { 0 }, got;
@@ -120,6 +152,11 @@ static void state_round_trip(void **state)
 		{ .there = true, .dtype = "bf16", .shape = shape, .ndim = 2, .size = 9 },
 		{ .there = true, .value = "\"\xc3\xa4\n", .value_len = 4 },
 		{ .there = false },
+	};
+	struct st_merge_held clash[] = {
+		{ .there = true, .size = 7 },
+		{ .there = true, .size = 5 },
+		{ .there = true, .size = 6, .files = 3 },
 	};
 	struct st_merge_staged staged = { .path = "m.st", .path_len = 4, .id = { { 5 } } };
 	struct st_err e = { 0 };
@@ -136,6 +173,7 @@ static void state_round_trip(void **state)
 	m.d.items[1].nonfinite = 3;
 	m.d.items[1].names = names;
 	m.d.items[1].held = held;
+	m.d.items[2].held = clash;
 	m.d.items[0].places = 3;
 	m.d.items[0].marked = (struct st_oid){ { 8 } };
 	memset(&m.before, 6, sizeof(m.before));
@@ -180,6 +218,9 @@ static void state_round_trip(void **state)
 		assert_int_equal(got.d.items[1].held[1].value_len, 4);
 		assert_memory_equal(got.d.items[1].held[1].value, held[1].value, 4);
 		assert_false(got.d.items[1].held[2].there);
+		assert_int_equal(got.d.items[2].held[1].files, 0);
+		assert_int_equal(got.d.items[2].held[2].files, 3);
+		assert_int_equal(got.d.items[2].held[2].size, 6);
 		assert_string_equal(got.accept, "true");
 		assert_int_equal(st_merging_encode(&again, &got, &e), ST_OK);
 		assert_int_equal(b.len, again.len);
@@ -191,6 +232,8 @@ static void state_round_trip(void **state)
 	assert_int_equal(st_merging_encode(&b, &m, &e), ST_OK);
 	assert_int_equal(st_merging_parse(&got, b.p, b.len, &e), ST_ECORRUPT);
 	st_err_clear(&e);
+	staged.mode = 0;
+	clash_is_refused(&m, &clash[2]);
 	/* a description has nothing open */
 	assert_int_equal(st_merge_desc_encode(&again, &m.d, &e), ST_EUSAGE);
 	st_buf_release(&b);
