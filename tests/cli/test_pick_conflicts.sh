@@ -79,7 +79,7 @@ ends() {
 	grep -q '^Author: Bob <bob@example.org>$' ../out
 	grep -q '^Param:  lr = 0.1$' ../out
 	grep -q '^    two$' ../out
-	! grep -q '^Merged ' ../out
+	! grep -q '^Description' ../out
 	[ "$(strata log --json -1 | grep -o '"parents":\[[^]]*\]' | grep -o '[0-9a-f]\{64\}' | wc -l)" = 1 ]
 	rc 2 strata merge --replay HEAD
 	out '' strata status -s
