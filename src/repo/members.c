@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/members.h"
 
+#include "codec/codec.h"
 #include "format/zip.h"
+#include "model/manifest.h"
 #include "repo/lookinto.h"
+#include "store/odb.h"
+
+struct glue { /* of the file; at: where it begins in the object of all */
+	uint64_t off, size, at;
+};
 
 struct archive {
 	struct st_repo *r;
 	const struct st_dfile *f;
 	struct st_source src;
+	struct glue *glue; /* in the file's order */
+	size_t nglue, glue_cap;
+	uint64_t glue_size;
+	struct st_obj *blob;
+	struct st_codec_state *codec;
 	struct st_zip dir;
 	struct st_layout layout;
 	uint64_t *at; /* where tensors lie, sorted; nat of them */
@@ -19,34 +31,91 @@ struct archive {
 
 /* ---- the stored file, at random ---- */
 
-struct piece {
-	uint8_t *p;
-	size_t n;
-};
-
-static int take(void *arg, const void *p, size_t n, uint64_t off, struct st_err *e)
+/*
+ * What is no tensor's lies in one object, so that what says where members are is read from there,
+ * in microseconds instead of by a walk over the manifest. Whoever looks for a member's head reads a
+ * little of what follows, and does not look at it: of a tensor that is zeros here.
+ */
+static int take_glue(void *arg, const struct st_segment *seg, uint64_t off, struct st_err *e)
 {
-	struct piece *x = arg;
+	struct archive *a = arg;
 
-	(void)off;
-	ST_BUG_ON(n > x->n);
-	(void)e;
-	memcpy(x->p, p, n);
-	x->p += n;
-	x->n -= n;
+	if (!seg->glue || !seg->size)
+		return ST_OK;
+	if (st_grow(&a->glue, &a->glue_cap, a->nglue + 1, e) != ST_OK)
+		return e->code;
+	a->glue[a->nglue++] = (struct glue){ off, seg->size, a->glue_size };
+	a->glue_size += seg->size;
 	return ST_OK;
 }
 
-static int stored_pread(const struct st_source *s, void *buf, size_t n, uint64_t off,
-			struct st_err *e)
+static int open_glue(struct archive *a, struct st_err *e)
 {
-	const struct archive *a = s->mem;
-	struct piece x = { buf, n };
+	const struct st_manifest *m = st_vfile_manifest(a->f->v);
+	int rc = st_vfile_segments(a->f->v, take_glue, a, e);
 
-	return st_vfile_stream(a->f->v, off, n, take, &x, e);
+	if (rc == ST_OK && a->nglue)
+		rc = st_obj_open(&a->blob, a->r->odb, &m->glue, e);
+	if (rc == ST_OK && a->blob && st_obj_size(a->blob) != a->glue_size)
+		rc = st_fail(e, ST_ECORRUPT, "the glue object has another size");
+	return rc == ST_OK ? st_codec_state_new(&a->codec, e) : rc;
 }
 
-static const struct st_source_ops stored_ops = { .pread = stored_pread };
+/* The first that ends behind the byte; NULL: none. */
+static const struct glue *glue_at(const struct archive *a, uint64_t off)
+{
+	size_t lo = 0, hi = a->nglue;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (a->glue[mid].off + a->glue[mid].size <= off)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < a->nglue ? &a->glue[lo] : NULL;
+}
+
+static size_t at_most(uint64_t n, size_t most)
+{
+	return n < most ? (size_t)n : most;
+}
+
+static int glue_pread(const struct st_source *s, void *buf, size_t n, uint64_t off,
+		      struct st_err *e)
+{
+	const struct archive *a = s->mem;
+	uint8_t *p = buf;
+	int rc = ST_OK;
+
+	for (size_t k; rc == ST_OK && n; p += k, off += k, n -= k) {
+		const struct glue *g = glue_at(a, off);
+
+		if (!g || g->off > off) {
+			k = g ? at_most(g->off - off, n) : n;
+			memset(p, 0, k);
+			continue;
+		}
+		k = at_most(g->off + g->size - off, n);
+		rc = st_obj_pread(a->blob, a->codec, p, k, g->at + (off - g->off), e);
+	}
+	return rc;
+}
+
+static bool is_glue(const struct archive *a, uint64_t off, uint64_t n)
+{
+	for (uint64_t k; n; off += k, n -= k) {
+		const struct glue *g = glue_at(a, off);
+
+		if (!g || g->off > off)
+			return false;
+		k = g->off + g->size - off < n ? g->off + g->size - off : n;
+	}
+	return true;
+}
+
+static const struct st_source_ops glue_ops = { .pread = glue_pread };
 
 /* ---- members ---- */
 
@@ -104,7 +173,7 @@ static bool counts(const struct archive *a, const struct st_zip_member *m)
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
 		if (is_called(a, m, own[i]))
 			return false;
-	return !has_tensor(a, m);
+	return !has_tensor(a, m) && is_glue(a, m->data, m->csize);
 }
 
 /* PyTorch's archives have all members in a directory that is named after the first file name. */
@@ -176,7 +245,9 @@ static int look(struct archive *a, struct st_oid *out, struct st_err *e)
 
 	if (!fmt || a->src.size < sizeof(head))
 		return ST_OK;
-	rc = st_source_read(&a->src, head, sizeof(head), 0, e);
+	rc = open_glue(a, e);
+	if (rc == ST_OK)
+		rc = st_source_read(&a->src, head, sizeof(head), 0, e);
 	if (rc != ST_OK || memcmp(head, "PK\3\4", sizeof(head)) != 0)
 		return rc;
 	rc = st_zip_open(&a->dir, &a->src, limit, e);
@@ -194,7 +265,7 @@ int st_members_id(struct st_oid *out, struct st_repo *r, const struct st_dfile *
 	const char *format = st_dfile_format(f);
 	struct archive a = { .r = r,
 			     .f = f,
-			     .src = { .ops = &stored_ops,
+			     .src = { .ops = &glue_ops,
 				      .size = f->size,
 				      .name = f->path,
 				      .fd = -1,
@@ -209,6 +280,9 @@ int st_members_id(struct st_oid *out, struct st_repo *r, const struct st_dfile *
 	rc = look(&a, out, e);
 	free(a.rest);
 	free(a.at);
+	free(a.glue);
+	st_codec_state_free(a.codec);
+	st_obj_close(a.blob);
 	st_layout_release(&a.layout);
 	st_zip_release(&a.dir);
 	return rc;

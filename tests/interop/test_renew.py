@@ -161,8 +161,8 @@ def code_counts():
     where = repo("code")
     path = os.path.join(where, "m.pt")
     source = ("import torch\nclass M(torch.nn.Module):\n  def __init__(s):\n    super().__init__()\n"
-              "    s.a = torch.nn.Parameter(torch.full((64,), %g))\n"
-              "    s.b = torch.nn.Parameter(torch.full((64,), %g))\n"
+              "    s.a = torch.nn.Parameter(torch.full((64,), %.1f))\n"
+              "    s.b = torch.nn.Parameter(torch.full((64,), %.1f))\n"
               "  def forward(s, x):\n    return x * s.a %s s.b\n"
               "torch.jit.save(torch.jit.script(M()), %r)\n")
     for step, a, b, op in (("v1", 1, 1, "+"), ("v2", 2, 1, "-"), ("v3", 1, 3, "+")):
