@@ -236,7 +236,20 @@ static int hash_rest(struct archive *a, struct st_oid *out, struct st_err *e)
 	return rc;
 }
 
-static int look(struct archive *a, struct st_oid *out, struct st_err *e)
+static int hash_pickle(const struct archive *a, struct st_oid *out, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && a->prefix && i < a->dir.n; i++) {
+		const struct st_zip_member *m = &a->dir.members[i];
+
+		if (is_called(a, m, "data.pkl") && is_glue(a, m->data, m->csize))
+			rc = st_hash_range(&a->r->ctx, &a->src, m->data, m->csize, out, e);
+	}
+	return rc;
+}
+
+static int look(struct archive *a, struct st_members *out, struct st_err *e)
 {
 	const struct st_format *fmt = st_format_get(st_dfile_format(a->f));
 	const uint64_t limit = a->r->ctx.memory / 4;
@@ -257,10 +270,13 @@ static int look(struct archive *a, struct st_oid *out, struct st_err *e)
 		rc = find_tensors(a, e);
 	if (rc == ST_OK)
 		rc = find_rest(a, e);
-	return rc == ST_OK ? hash_rest(a, out, e) : rc;
+	if (rc == ST_OK)
+		rc = hash_rest(a, &out->rest, e);
+	return rc == ST_OK ? hash_pickle(a, &out->pickle, e) : rc;
 }
 
-int st_members_id(struct st_oid *out, struct st_repo *r, const struct st_dfile *f, struct st_err *e)
+int st_members_look(struct st_members *out, struct st_repo *r, const struct st_dfile *f,
+		    struct st_err *e)
 {
 	const char *format = st_dfile_format(f);
 	struct archive a = { .r = r,
@@ -272,7 +288,7 @@ int st_members_id(struct st_oid *out, struct st_repo *r, const struct st_dfile *
 				      .costly = true } };
 	int rc = ST_OK;
 
-	*out = (struct st_oid){ { 0 } };
+	*out = (struct st_members){ 0 };
 	if (!f->v || (strcmp(format, "torch") != 0 && strcmp(format, "npz") != 0))
 		return ST_OK;
 	a.src.mem = &a;

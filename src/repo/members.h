@@ -5,9 +5,14 @@
 
 #include "repo/diff_side.h"
 
-/* The hash of all such members of a stored model; zero: it has none. Their order counts for
- * nothing, and how they are compressed does. */
-ST_MUST int st_members_id(struct st_oid *out, struct st_repo *r, const struct st_dfile *f,
-			  struct st_err *e);
+struct st_members {	    /* of a stored model; all zero: it has none */
+	struct st_oid rest; /* of all such members; their order counts for nothing, and how they are
+			     * compressed does */
+	/* Of PyTorch's data.pkl: it has what the metadata says, where tensors lie, and little else,
+	 * as which parameters want gradients, which nothing else here knows. */
+	struct st_oid pickle;
+};
+ST_MUST int st_members_look(struct st_members *out, struct st_repo *r, const struct st_dfile *f,
+			    struct st_err *e);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef ST_REPO_WEAVE_MODEL_H
 #define ST_REPO_WEAVE_MODEL_H
 
+#include "repo/members.h"
 #include "repo/weave.h"
 
 struct st_parts { /* the files of a model in one version, open */
@@ -44,7 +45,7 @@ struct st_weaving { /* one model */
 	struct st_fabric f;
 	struct st_weaving_bases *bases; /* NULL: there is one answer */
 	bool no_metadata;		/* what the bases say besides tensors has none */
-	struct st_oid base_rest, rest[ST_THREE_SIDES]; /* weave_pattern.c: st_members_id */
+	struct st_members base_has, has[ST_THREE_SIDES]; /* weave_pattern.c */
 	struct st_parts base, parts[ST_THREE_SIDES];
 	struct st_weaving_fisher fisher[ST_THREE_SIDES]; /* those that were asked for */
 	bool *tied[ST_THREE_SIDES], *base_tied;

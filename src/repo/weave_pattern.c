@@ -2,8 +2,6 @@
 /* What the file of a merged model is made like, and whether there can be such a file. */
 #include "repo/weave_model.h"
 
-#include "repo/members.h"
-
 #define METADATA "(metadata)" /* the name of what a file says besides tensors */
 
 static bool same_text(const char *a, size_t na, const char *b, size_t nb)
@@ -25,24 +23,25 @@ static bool same_metadata(const struct st_dfile *a, const struct st_dfile *b)
 static bool alike(const struct st_weaving *k, size_t i, size_t j)
 {
 	return same_metadata(&k->parts[i].v[0], &k->parts[j].v[0]) &&
-	       st_oid_eq(&k->rest[i], &k->rest[j]);
+	       st_oid_eq(&k->has[i].rest, &k->has[j].rest);
 }
 
 static bool as_base(const struct st_weaving *k, size_t i)
 {
 	return k->f.base && !k->no_metadata && same_metadata(&k->parts[i].v[0], k->base.v) &&
-	       st_oid_eq(&k->rest[i], &k->base_rest);
+	       st_oid_eq(&k->has[i].rest, &k->base_has.rest);
 }
 
-static int find_rest(struct st_weaving *k, struct st_err *e)
+static int look_at_members(struct st_weaving *k, struct st_err *e)
 {
 	struct st_repo *r = k->f.w->r;
-	int rc = k->f.base && !k->no_metadata ? st_members_id(&k->base_rest, r, k->base.v, e) :
-						ST_OK;
+	int rc = ST_OK;
 
+	if (k->f.base && !k->no_metadata)
+		rc = st_members_look(&k->base_has, r, k->base.v, e);
 	for (size_t i = 0; rc == ST_OK && i < k->f.w->n; i++)
 		if (k->f.side[i])
-			rc = st_members_id(&k->rest[i], r, &k->parts[i].v[0], e);
+			rc = st_members_look(&k->has[i], r, &k->parts[i].v[0], e);
 	return rc;
 }
 
@@ -52,6 +51,15 @@ static bool shares_memory(const struct st_weaving *k, size_t i)
 
 	for (size_t j = 0; !any && k->f.side[i] && j < st_weaving_side(k, i)->n; j++)
 		any = k->tied[i][j];
+	return any;
+}
+
+static bool shares_any_memory(const struct st_weaving *k)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < k->f.w->n; i++)
+		any = any || shares_memory(k, i);
 	return any;
 }
 
@@ -69,9 +77,7 @@ static bool base_shares(const struct st_weaving *k)
 static int make_like(struct st_weaving *k, const struct st_stage_row *row,
 		     const struct st_side *side, bool shares, struct st_err *e)
 {
-	for (size_t i = 0; i < k->f.w->n; i++)
-		shares = shares || shares_memory(k, i);
-	if (shares)
+	if (shares || shares_any_memory(k))
 		return st_fail(e, ST_EREFUSED,
 			       "tensors of '%s' share memory: its metadata can only be one side's, "
 			       "--ours or --theirs",
@@ -178,11 +184,11 @@ static int settle_metadata(struct st_weaving *k, size_t *want, struct st_err *e)
 				    .held = held };
 	const bool based = k->base.v && !k->no_metadata;
 	struct st_choice c;
-	int rc = note_metadata(k->f.w, based ? k->base.v : NULL, &k->base_rest, &it.base, &held[0],
-			       e);
+	int rc = note_metadata(k->f.w, based ? k->base.v : NULL, &k->base_has.rest, &it.base,
+			       &held[0], e);
 
 	for (size_t i = 0; rc == ST_OK && i < k->f.w->n; i++)
-		rc = note_metadata(k->f.w, k->f.side[i] ? k->parts[i].v : NULL, &k->rest[i],
+		rc = note_metadata(k->f.w, k->f.side[i] ? k->parts[i].v : NULL, &k->has[i].rest,
 				   &ids[i], &held[i + 1], e);
 	if (rc == ST_OK)
 		rc = st_weave_item(k->f.w, &it, ST_RULED_NOT, &c, e);
@@ -213,6 +219,67 @@ static bool fits(const struct st_weaving *k, size_t i, bool same)
 	}
 	st_map_release(&names);
 	return yes;
+}
+
+/* Have they the same tensors, whatever their values? */
+static int same_form(const struct st_side *a, const struct st_side *b, bool *same, struct st_err *e)
+{
+	struct st_map names;
+	uint64_t at;
+	int rc = ST_OK;
+
+	*same = a->n == b->n;
+	st_map_init(&names);
+	for (size_t j = 0; rc == ST_OK && *same && j < a->n; j++)
+		rc = st_map_put(&names, a->t[j].name, a->t[j].name_len, j, NULL, NULL, e);
+	for (size_t j = 0; rc == ST_OK && *same && j < b->n; j++) {
+		const struct st_operand *x = &b->t[j];
+
+		*same = st_map_get(&names, x->name, x->name_len, &at) &&
+			x->dtype == a->t[at].dtype && st_operand_same_shape(x, &a->t[at]);
+	}
+	st_map_release(&names);
+	return rc;
+}
+
+/* Did the side change something that its pickle alone says? */
+static int is_pickled_anew(const struct st_weaving *k, size_t i, bool *yes, struct st_err *e)
+{
+	*yes = false;
+	if (!k->f.side[i] || !k->f.base || st_oid_is_zero(&k->base_has.pickle) ||
+	    st_oid_is_zero(&k->has[i].pickle) || st_oid_eq(&k->has[i].pickle, &k->base_has.pickle))
+		return ST_OK;
+	return same_form(st_weaving_side(k, i), st_diff_side_get(k->f.base), yes, e);
+}
+
+/*
+ * Where nothing else speaks for a side's file, that does: no conflict, as a pickle may differ for
+ * reasons that nobody would be asked about. What is left behind is said.
+ */
+static int prefer_pickled(struct st_weaving *k, bool *found, struct st_err *e)
+{
+	char side[ST_SIDE_TEXT];
+	int rc = ST_OK;
+
+	*found = false;
+	for (size_t i = 0; rc == ST_OK && i < k->f.w->n; i++) {
+		bool anew;
+
+		rc = is_pickled_anew(k, i, &anew, e);
+		if (rc != ST_OK || !anew)
+			continue;
+		if (!*found && fits(k, i, false)) {
+			k->f.pattern = i;
+			*found = true;
+		} else if (i && k->f.w->t &&
+			   !st_oid_eq(&k->has[i].pickle, &k->has[k->f.pattern].pickle)) {
+			st_warn(&k->f.w->r->ctx,
+				"'%s': what %s changed in its pickle besides tensors and metadata "
+				"(which parameters want gradients, devices, classes) is left",
+				k->f.s->path, st_weave_side_text(i, side));
+		}
+	}
+	return rc;
 }
 
 /* Is a tensor of both sides in memory of its own on one of them only? */
@@ -262,7 +329,7 @@ int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 {
 	size_t first = 0, want;
 	bool any = false, all = true, differ = false, torn = false;
-	int rc = find_rest(k, e);
+	int rc = look_at_members(k, e);
 
 	if (rc != ST_OK)
 		return rc;
@@ -283,6 +350,11 @@ int st_weaving_pattern(struct st_weaving *k, struct st_err *e)
 	rc = differ ? ST_OK : is_torn(k, want, &torn, e);
 	if (rc != ST_OK || differ || torn)
 		return rc == ST_OK ? settle_metadata(k, &k->f.pattern, e) : rc;
+	if (!any && !shares_any_memory(k)) {
+		rc = prefer_pickled(k, &any, e);
+		if (rc != ST_OK || any)
+			return rc;
+	}
 	if (k->memory && k->f.side[k->memory] && fits(k, k->memory, false) &&
 	    alike(k, k->memory, want)) {
 		k->f.pattern = k->memory;

@@ -178,6 +178,34 @@ def code_counts():
     assert float(m(torch.ones(64))[0]) == 2 - 3, m.code
 
 
+def pickles_count():
+    """What only a pickle says, which parameters are frozen for one, is not dropped in silence."""
+    where = repo("pickle")
+    path = os.path.join(where, "m.pt")
+
+    def save(a, b, frozen, message):
+        torch.save({"a": torch.nn.Parameter(torch.full((64,), a), requires_grad="a" not in frozen),
+                    "b": torch.nn.Parameter(torch.full((64,), b), requires_grad="b" not in frozen)}, path)
+        strata(where, "add", ".")
+        strata(where, "commit", "-m", message)
+
+    save(1.0, 1.0, "", "v1")
+    save(1.0, 1.0, "a", "v2")
+    strata(where, "switch", "-c", "side", "v1")
+    save(1.0, 3.0, "", "v3")
+    for verb in "cherry-pick", "merge":
+        strata(where, verb, "v2")
+        now = torch.load(path, weights_only=True)
+        assert not now["a"].requires_grad and now["b"].requires_grad
+        assert (now["a"] == 1).all() and (now["b"] == 3).all()
+        strata(where, "reset", "--hard", "v3")
+    save(1.0, 3.0, "b", "v4")
+    got = run(where, "merge", "v2")
+    assert got.returncode == 0 and b"what theirs changed in its pickle" in got.stderr, got
+    now = torch.load(path, weights_only=True)
+    assert now["a"].requires_grad and not now["b"].requires_grad
+
+
 def tied():
     """Tensors that share memory change together or not at all."""
     where = repo("tied")
@@ -242,8 +270,8 @@ def compressed():
     oracle.archive_agrees(path)
 
 
-TESTS = [rolls_back, picks_beside_other_changes, other_members_count, code_counts, tied,
-         views_and_types, compressed]
+TESTS = [rolls_back, picks_beside_other_changes, other_members_count, code_counts,
+         pickles_count, tied, views_and_types, compressed]
 
 
 def main():
