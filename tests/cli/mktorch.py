@@ -56,7 +56,7 @@ for name, what in (a.split("=") for a in sys.argv[2:]):
 out = io.BytesIO()
 Pickler(out, 2).dump(made)
 with zipfile.ZipFile(sys.argv[1], "w") as z:
-    z.writestr("m/data.pkl", out.getvalue())
+    z.writestr(zipfile.ZipInfo("m/data.pkl"), out.getvalue())  # of one time, as PyTorch writes it
     for key, value in data.items():
-        z.writestr("m/data/" + key, value)
-    z.writestr("m/version", "3\n")
+        z.writestr(zipfile.ZipInfo("m/data/" + key), value)
+    z.writestr(zipfile.ZipInfo("m/version"), "3\n")
