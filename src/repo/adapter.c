@@ -2,79 +2,20 @@
 /* Which tensor of an adapter belongs to which of the model. */
 #include "repo/adapter.h"
 
-#include "base/file.h"
-#include "repo/lookinto.h"
 #include "tensor/quote.h"
 
 #define BEHIND "base_model.model."
 
-/* ---- its files ---- */
-
-static int find_tensors(struct st_adapter *a, const char *text, struct st_err *e)
+void st_adapter_init(struct st_adapter *a)
 {
-	static const char *const names[] = { "adapter_model.safetensors", "adapter_model.bin" };
-	struct stat st;
-
-	if (stat(text, &st) != 0)
-		return errno == ENOENT || errno == ENOTDIR ?
-			       st_fail(e, ST_ENOTFOUND, "%s: no such file", text) :
-			       st_fail_os(e, "%s", text);
-	if (!S_ISDIR(st.st_mode)) {
-		a->path = st_strdup(text, e);
-		return a->path ? ST_OK : (int)e->code;
-	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		free(a->path);
-		a->path = st_path_join(text, names[i], e);
-		if (!a->path)
-			return e->code;
-		if (stat(a->path, &st) == 0)
-			return ST_OK;
-	}
-	return st_fail(e, ST_ENOTFOUND, "%s has no adapter_model.safetensors and no %s", text,
-		       names[1]);
-}
-
-static int load_config(struct st_adapter *a, struct st_err *e)
-{
-	char *path = st_path_beside(a->path, "adapter_config.json", e);
-	struct stat st;
-	int rc;
-
-	if (!path)
-		return e->code;
-	if (stat(path, &st) != 0 && errno == ENOENT)
-		rc = st_fail(
-			e, ST_ENOTFOUND,
-			"%s has no adapter_config.json beside it, which says how much of it to "
-			"add (lora_alpha)",
-			a->path);
-	else
-		rc = st_adapter_config_load(&a->config, path, e);
-	free(path);
-	return rc;
-}
-
-int st_adapter_open(struct st_adapter *a, const struct st_ctx *ctx, const char *text,
-		    struct st_err *e)
-{
-	int rc;
-
 	*a = (struct st_adapter){ 0 };
 	st_arena_init(&a->arena);
-	rc = find_tensors(a, text, e);
-	if (rc == ST_OK)
-		rc = load_config(a, e);
-	return rc == ST_OK ? st_mf_open(&a->model, ctx, a->path, e) : rc;
 }
 
-void st_adapter_close(struct st_adapter *a)
+void st_adapter_release(struct st_adapter *a)
 {
-	if (a->model.text)
-		st_mf_close(&a->model);
 	st_adapter_config_release(&a->config);
 	st_arena_release(&a->arena);
-	free(a->path);
 }
 
 /* ---- names ---- */
@@ -99,7 +40,8 @@ struct item { /* a tensor of the adapter */
 
 struct fitting {
 	struct st_adapter *a;
-	const struct st_mf_model *m;
+	const struct st_side *m; /* the model's tensors */
+	const struct st_map *names;
 	struct item *v; /* of each tensor of the adapter */
 	size_t n;
 	bool straight, turned; /* there are matrices of which only that can be */
@@ -110,7 +52,7 @@ static int refuse(const struct fitting *f, const char *name, size_t len, const c
 {
 	struct st_quote q;
 
-	return st_fail(e, ST_EREFUSED, "%s: %s %s", f->a->path, st_quote(&q, name, len), why);
+	return st_fail(e, ST_EREFUSED, "%s: %s %s", f->a->name, st_quote(&q, name, len), why);
 }
 
 static bool ends(const char *name, size_t len, const char *with, size_t *left)
@@ -203,11 +145,14 @@ struct wrap { /* the model's names are the adapter's without `drop` at the front
 
 static size_t find(const struct fitting *f, const struct item *it, const struct wrap *w, char *work)
 {
+	uint64_t at;
+
 	if (w->ndrop >= it->len || (w->ndrop && memcmp(it->target, w->drop, w->ndrop) != 0))
 		return ST_MF_NONE;
 	memcpy(work, w->add, w->nadd);
 	memcpy(work + w->nadd, it->target + w->ndrop, it->len - w->ndrop);
-	return st_mf_find(f->m, work, w->nadd + it->len - w->ndrop);
+	return st_map_get(f->names, work, w->nadd + it->len - w->ndrop, &at) ? (size_t)at :
+									       ST_MF_NONE;
 }
 
 /* Does the model have all of them so? The first that it has not is left in *missing. */
@@ -247,8 +192,8 @@ static size_t longer(struct fitting *f, struct wrap *best, char *work)
 	const struct item *first = &f->v[0];
 	size_t n = 0, missing;
 
-	for (size_t i = 0; i < f->m->side->n; i++) {
-		const struct st_operand *t = &f->m->side->t[i];
+	for (size_t i = 0; i < f->m->n; i++) {
+		const struct st_operand *t = &f->m->t[i];
 		struct wrap w = { "", t->name, 0, t->name_len - first->len };
 
 		if (t->name_len > first->len && t->name[w.nadd - 1] == '.' &&
@@ -268,8 +213,8 @@ static size_t longest_name(const struct fitting *f)
 
 	for (size_t i = 0; i < f->n; i++)
 		own = f->v[i].len > own ? f->v[i].len : own;
-	for (size_t i = 0; i < f->m->side->n; i++)
-		theirs = f->m->side->t[i].name_len > theirs ? f->m->side->t[i].name_len : theirs;
+	for (size_t i = 0; i < f->m->n; i++)
+		theirs = f->m->t[i].name_len > theirs ? f->m->t[i].name_len : theirs;
 	return own + theirs;
 }
 
@@ -324,7 +269,7 @@ static int place(struct fitting *f, size_t i, struct st_err *e)
 
 static const struct st_operand *own(const struct fitting *f, size_t i)
 {
-	return &f->a->model.side->t[i];
+	return &f->a->side->t[i];
 }
 
 /* out x in of the model's: B is out x r, A is r x in */
@@ -361,7 +306,7 @@ static int check_rank(const struct fitting *f, const struct st_operand *w, const
 	return st_fail(e, ST_EREFUSED,
 		       "%s: %s has factors of rank %" PRIu64
 		       ", but adapter_config.json says %" PRIu64 "%s%s",
-		       f->a->path, st_quote(&qw, w->name, w->name_len), rank, said.rank,
+		       f->a->name, st_quote(&qw, w->name, w->name_len), rank, said.rank,
 		       said.pattern ? " in rank_pattern, " : "",
 		       said.pattern ? st_quote(&qp, said.pattern, strlen(said.pattern)) : "");
 }
@@ -431,7 +376,7 @@ static int check_whole(const struct fitting *f, const struct st_operand *w, size
 
 static int check_part(struct fitting *f, size_t t, struct st_err *e)
 {
-	const struct st_operand *w = &f->m->side->t[t];
+	const struct st_operand *w = &f->m->t[t];
 	struct st_adapter_part *p = &f->a->part[t];
 	const bool factors = p->a != ST_MF_NONE;
 	int rc = ST_OK;
@@ -461,7 +406,7 @@ static int check_spare(const struct fitting *f, const struct item *it, struct st
 
 static int fit(struct fitting *f, struct st_err *e)
 {
-	const struct st_mf_model *m = f->m;
+	const struct st_side *m = f->m;
 	int rc = ST_OK;
 
 	for (size_t i = 0; rc == ST_OK && i < f->n; i++)
@@ -472,26 +417,26 @@ static int fit(struct fitting *f, struct st_err *e)
 		rc = place(f, i, e);
 	for (size_t i = 0; rc == ST_OK && i < f->n; i++)
 		rc = check_spare(f, &f->v[i], e);
-	for (size_t t = 0; rc == ST_OK && t < m->side->n; t++)
+	for (size_t t = 0; rc == ST_OK && t < m->n; t++)
 		rc = check_part(f, t, e);
-	for (size_t t = 0; rc == ST_OK && t < m->side->n; t++)
-		rc = f->a->part[t].a == ST_MF_NONE ?
-			     ST_OK :
-			     check_square(f, &m->side->t[t], &f->a->part[t], e);
+	for (size_t t = 0; rc == ST_OK && t < m->n; t++)
+		rc = f->a->part[t].a == ST_MF_NONE ? ST_OK :
+						     check_square(f, &m->t[t], &f->a->part[t], e);
 	return rc;
 }
 
-int st_adapter_fit(struct st_adapter *a, const struct st_mf_model *m, struct st_err *e)
+int st_adapter_fit(struct st_adapter *a, const struct st_side *m, const struct st_map *names,
+		   struct st_err *e)
 {
-	struct fitting f = { .a = a, .m = m, .n = a->model.side->n };
+	struct fitting f = { .a = a, .m = m, .names = names, .n = a->side->n };
 	int rc;
 
 	if (f.n == 0)
-		return st_fail(e, ST_EREFUSED, "%s: the adapter has no tensors", a->path);
-	a->part = st_arena_alloc(&a->arena, m->side->n * sizeof(*a->part), e);
+		return st_fail(e, ST_EREFUSED, "%s: the adapter has no tensors", a->name);
+	a->part = st_arena_alloc(&a->arena, m->n * sizeof(*a->part), e);
 	f.v = st_calloc(f.n, sizeof(*f.v), e);
 	rc = e->code;
-	for (size_t t = 0; rc == ST_OK && t < m->side->n; t++)
+	for (size_t t = 0; rc == ST_OK && t < m->n; t++)
 		a->part[t] = (struct st_adapter_part){ ST_MF_NONE, ST_MF_NONE, ST_MF_NONE,
 						       ST_MF_NONE, false,      { 0, false } };
 	if (rc == ST_OK)

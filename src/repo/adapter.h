@@ -63,18 +63,17 @@ struct st_adapter_part { /* tensors of the adapter for one of the model; ST_MF_N
 };
 
 struct st_adapter {
-	char *path;
-	struct st_mf_model model;
-	struct st_adapter_config config;
+	const char *name;		 /* for people; */
+	const struct st_side *side;	 /* its tensors, */
+	struct st_adapter_config config; /* which the caller fills in */
 	struct st_arena arena;
 	struct st_adapter_part *part; /* of each tensor of the model it fits */
 };
-/* text: a folder, or the tensors' file with its configuration beside it. Closed after a failure,
- * too. text is borrowed. */
-ST_MUST int st_adapter_open(struct st_adapter *a, const struct st_ctx *ctx, const char *text,
-			    struct st_err *e);
-/* Which tensors of m it changes, and how; once. ST_EREFUSED: not all of it can be applied. */
-ST_MUST int st_adapter_fit(struct st_adapter *a, const struct st_mf_model *m, struct st_err *e);
-void st_adapter_close(struct st_adapter *a);
+void st_adapter_init(struct st_adapter *a);
+void st_adapter_release(struct st_adapter *a);
+/* Which tensors of the model, whose numbers are in names, it changes, and how; once. ST_EREFUSED:
+ * not all of it can be applied. */
+ST_MUST int st_adapter_fit(struct st_adapter *a, const struct st_side *model,
+			   const struct st_map *names, struct st_err *e);
 
 #endif

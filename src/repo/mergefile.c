@@ -6,7 +6,7 @@ struct run {
 	const struct st_ctx *ctx;
 	const strata_merge_files_options *o;
 	struct st_mf_model *models, *fisher, base;
-	struct st_adapter *adapters;
+	struct st_mf_adapter *adapters;
 	size_t nmodels, nfisher, nadapters; /* opened */
 	const struct st_mf_model **all;
 	struct st_rules rules;
@@ -135,9 +135,10 @@ static int open_adapters(struct run *x, struct st_err *e)
 
 	for (size_t i = 0; rc == ST_OK && i < x->o->nadapters; i++) {
 		x->nadapters++;
-		rc = st_adapter_open(&x->adapters[i], x->ctx, x->o->adapters[i], e);
+		rc = st_mf_adapter_open(&x->adapters[i], x->ctx, x->o->adapters[i], e);
 		if (rc == ST_OK)
-			rc = st_adapter_fit(&x->adapters[i], &x->models[0], e);
+			rc = st_adapter_fit(&x->adapters[i].of, x->models[0].side,
+					    &x->models[0].names, e);
 	}
 	return rc;
 }
@@ -168,7 +169,7 @@ static void close_models(struct run *x)
 	for (size_t i = 0; i < x->nfisher; i++)
 		st_mf_close(&x->fisher[i]);
 	for (size_t i = 0; i < x->nadapters; i++)
-		st_adapter_close(&x->adapters[i]);
+		st_mf_adapter_close(&x->adapters[i]);
 	if (x->base.text)
 		st_mf_close(&x->base);
 	free(x->models);

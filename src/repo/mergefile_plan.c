@@ -171,8 +171,8 @@ static int add_factors(struct planning *g, struct st_mf_out *t, struct st_mf_ref
 	if (!r || !how)
 		return e->code;
 	for (size_t k = 0; k < n; k++) {
-		const struct st_adapter *a = &g->m->adapters[k];
-		const struct st_adapter_part *p = &a->part[g->at[0]];
+		const struct st_mf_adapter *a = &g->m->adapters[k];
+		const struct st_adapter_part *p = &a->of.part[g->at[0]];
 
 		r[2 * k] = (struct st_mf_ref){ &a->model, p->a };
 		r[2 * k + 1] = (struct st_mf_ref){ &a->model, p->b };
@@ -243,8 +243,8 @@ static int choose(struct planning *g, bool *chosen, struct st_err *e)
 /* As adapter k has the whole of it, in the model's type. */
 static int take_whole(struct planning *g, size_t k, struct st_err *e)
 {
-	const struct st_adapter *a = &g->m->adapters[k];
-	const size_t i = a->part[g->at[0]].whole;
+	const struct st_mf_adapter *a = &g->m->adapters[k];
+	const size_t i = a->of.part[g->at[0]].whole;
 	struct st_mf_out *t = add(g, operand(g, 0), e);
 
 	if (!t || copy_of(g, &a->model, i, t, e) != ST_OK)
@@ -261,7 +261,7 @@ static int adapt(struct planning *g, struct st_err *e)
 	struct st_quote q;
 
 	for (size_t k = 0; k < g->m->nadapters; k++) {
-		const struct st_adapter_part *p = &g->m->adapters[k].part[g->at[0]];
+		const struct st_adapter_part *p = &g->m->adapters[k].of.part[g->at[0]];
 
 		has += p->a != ST_MF_NONE || p->whole != ST_MF_NONE;
 		replaced += p->start != ST_MF_NONE || p->whole != ST_MF_NONE;

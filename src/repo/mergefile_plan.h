@@ -22,13 +22,25 @@ struct st_mf_told { /* of one tensor */
 	const struct st_spec *spec; /* of a blend */
 };
 
+struct st_mf_adapter { /* an operand, too */
+	struct st_adapter of;
+	char *path; /* of its tensors */
+	struct st_mf_model model;
+};
+/* mergefile_adapter.c */
+/* text: a folder, or the tensors' file with its configuration beside it. Closed after a failure,
+ * too. text is borrowed. */
+ST_MUST int st_mf_adapter_open(struct st_mf_adapter *a, const struct st_ctx *ctx, const char *text,
+			       struct st_err *e);
+void st_mf_adapter_close(struct st_mf_adapter *a);
+
 struct st_mf_merge {
 	struct st_mf_model *models; /* ours first */
 	size_t nmodels;
 	struct st_mf_model *base; /* NULL: none */
 	struct st_mf_model *fisher;
 	size_t nfisher;
-	const struct st_adapter *adapters; /* that fit the first model */
+	const struct st_mf_adapter *adapters; /* that fit the first model */
 	size_t nadapters;
 	const struct st_spec *cast; /* of a whole tensor of theirs to the model's type */
 	struct st_rules *rules;	    /* NULL: none */
