@@ -479,6 +479,11 @@ struct st_weave_told {
 ST_MUST int st_weave_told(struct st_weave *w, const struct st_weave_told *k, struct st_err *e);
 
 /* weave_write.c */
+struct st_thread_extra { /* a tensor of a file beside the model */
+	const struct st_side *side;
+	const struct st_operand *op;
+	const char *label; /* of the file, for people */
+};
 struct st_thread { /* a tensor of the result */
 	const char *name;
 	size_t name_len;
@@ -495,24 +500,19 @@ struct st_thread { /* a tensor of the result */
 	const uint64_t *head_shape;
 	/* METHOD, UNION: what the inputs are; one of each side, NULL: absent */
 	const struct st_operand *base, **in;
-	/* NULL, or what method fisher weighs each of `in` by, of the fabric's fisher */
-	const struct st_operand **info;
+	const struct st_thread_extra *extra; /* as st_blend.extra */
+	size_t nextra;
 	const struct st_weave_vocab *vocab; /* UNION */
 	struct st_row_bases *row_bases;	    /* UNION: where several bases differ; or NULL */
 	bool open;			    /* what it will be is not decided yet */
 	const char *seed_name; /* what keys random numbers: one name for tensors of one memory */
 	size_t seed_len;
 };
-struct st_fabric_fisher { /* a Fisher diagonal; NULL: it was not asked for */
-	const struct st_side *side;
-	const char *label; /* for people */
-};
 struct st_fabric {
 	struct st_weave *w;
 	const struct st_strand *s;
 	const struct st_weave_unit *unit;		  /* NULL: the model is one file */
 	struct st_diff_side *base, *side[ST_THREE_SIDES]; /* NULL: absent */
-	struct st_fabric_fisher fisher[ST_THREE_SIDES];	  /* of each side */
 	struct st_thread *v;
 	size_t n, cap;
 	size_t pattern; /* the side whose layout and metadata it has; */

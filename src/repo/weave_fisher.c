@@ -26,7 +26,7 @@ static int label(struct st_weaving *k, size_t i, const char *path, struct st_err
 	st_buf_init(&b, 1 << 16);
 	rc = st_buf_addf(&b, e, "'%s' of %s", path, st_weave_side_text(i, side));
 	if (rc == ST_OK)
-		k->f.fisher[i].label = st_arena_dup(&k->f.w->arena, b.p, b.len, e);
+		k->fisher[i].label = st_arena_dup(&k->f.w->arena, b.p, b.len, e);
 	st_buf_release(&b);
 	return e->code;
 }
@@ -50,7 +50,7 @@ static void say_old(const struct st_weaving *k, size_t i, const struct st_stage_
 		st_warn(&w->r->ctx,
 			"%s is the base's, while the model changed since: see that it is of the "
 			"weights that it is used for",
-			k->f.fisher[i].label);
+			k->fisher[i].label);
 }
 
 static int open_side(struct st_weaving *k, size_t i, struct st_err *e)
@@ -74,43 +74,45 @@ static int open_side(struct st_weaving *k, size_t i, struct st_err *e)
 		rc = st_parts_open(k->f.w->r, &row, 1, &x->parts, e);
 	if (rc == ST_OK && !x->parts.v[0].model)
 		rc = st_fail(e, ST_EUSAGE, "%s, which method fisher reads, has no tensors",
-			     k->f.fisher[i].label);
+			     k->fisher[i].label);
 	if (rc == ST_OK)
 		rc = find_names(x, e);
-	if (rc == ST_OK)
-		k->f.fisher[i].side = st_diff_side_get(x->parts.side);
 	if (rc == ST_OK)
 		say_old(k, i, row);
 	return rc;
 }
 
 static int find(struct st_weaving *k, size_t i, const struct st_operand *of,
-		const struct st_operand **out, struct st_err *e)
+		struct st_thread_extra *out, struct st_err *e)
 {
-	const struct st_fabric_fisher *f = &k->f.fisher[i];
-	int rc = f->side ? ST_OK : open_side(k, i, e);
+	struct st_weaving_fisher *x = &k->fisher[i];
+	int rc = x->label ? ST_OK : open_side(k, i, e);
 	uint64_t at;
 
 	if (rc != ST_OK)
 		return rc;
-	*out = st_map_get(&k->fisher[i].names, of->name, of->name_len, &at) ? &f->side->t[at] :
-									      NULL;
-	return st_fisher_fits(f->label, *out, of->name, of->name_len, of, e);
+	*out = (struct st_thread_extra){ .side = st_diff_side_get(x->parts.side),
+					 .label = x->label };
+	if (st_map_get(&x->names, of->name, of->name_len, &at))
+		out->op = &out->side->t[at];
+	return st_fisher_fits(x->label, out->op, of->name, of->name_len, of, e);
 }
 
 int st_weaving_weigh(struct st_weaving *k, struct st_thread *t, struct st_err *e)
 {
 	const size_t n = k->f.w->n;
+	struct st_thread_extra *x;
 	int rc = ST_OK;
 
 	if (!is_fisher(&t->from))
 		return ST_OK;
-	t->info = st_arena_alloc(&k->f.w->arena, n * sizeof(*t->info), e);
-	if (!t->info)
+	x = st_arena_alloc(&k->f.w->arena, n * sizeof(*x), e);
+	if (!x)
 		return e->code;
+	t->extra = x;
 	for (size_t i = 0; rc == ST_OK && i < n; i++)
 		if (t->in[i])
-			rc = find(k, i, t->in[i], &t->info[i], e);
+			rc = find(k, i, t->in[i], &x[t->nextra++], e);
 	return rc;
 }
 

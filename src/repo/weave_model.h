@@ -29,6 +29,7 @@ struct st_weaving_pair { /* tensors of an item that is not decided */
 };
 
 struct st_weaving_fisher { /* of a side */
+	const char *label; /* for people; NULL: it was not asked for */
 	struct st_parts parts;
 	struct st_map names; /* tensor -> its number */
 };
@@ -72,7 +73,7 @@ void st_weaving_close(struct st_weaving *k);
 ST_MUST int st_weaving_other(struct st_weaving *k, const struct st_oid *commit,
 			     struct st_weaving_other *out, struct st_err *e);
 
-/* weave_fisher.c: t->info, if its method takes one. ST_EUSAGE says what a side does not have. */
+/* weave_fisher.c: t->extra, if its method takes one. ST_EUSAGE says what a side does not have. */
 ST_MUST int st_weaving_weigh(struct st_weaving *k, struct st_thread *t, struct st_err *e);
 void st_weaving_fisher_close(struct st_weaving *k);
 

@@ -94,13 +94,13 @@ static int open_of(const struct st_side *side, const struct st_operand *op,
 }
 
 /* What weighs that. */
-static int open_info(const struct st_side *side, const struct st_operand *op,
-		     const struct st_thread *t, struct st_source *src, struct st_err *e)
+static int open_extra(const struct st_thread_extra *x, const struct st_thread *t,
+		      struct st_source *src, struct st_err *e)
 {
-	int rc = side->open(side->arg, (size_t)(op - side->t), src, e);
+	int rc = x->side->open(x->side->arg, (size_t)(x->op - x->side->t), src, e);
 
-	if (rc == ST_OK && t->tail && op->shape[0])
-		src->size = src->size / op->shape[0] * t->head_shape[0];
+	if (rc == ST_OK && t->tail && x->op->shape[0])
+		src->size = src->size / x->op->shape[0] * t->head_shape[0];
 	return rc;
 }
 
@@ -114,10 +114,9 @@ const char *st_weave_side_text(size_t side, char text[ST_SIDE_TEXT])
 
 struct inputs {
 	struct st_source src[2 * ST_THREE_SIDES + 1];
-	struct st_blend_input in[ST_THREE_SIDES], base, info[ST_THREE_SIDES];
+	struct st_blend_input in[ST_THREE_SIDES], base, extra[ST_THREE_SIDES];
 	char label[ST_THREE_SIDES][ST_SIDE_TEXT];
 	size_t n;     /* models */
-	size_t ninfo; /* none, or as many */
 	size_t nopen; /* sources */
 };
 
@@ -139,12 +138,10 @@ static int open_inputs(struct st_fabric *f, const struct st_thread *t, struct in
 							 st_weave_side_text(i, x->label[i]) };
 		x->nopen += rc == ST_OK;
 	}
-	for (size_t i = 0; rc == ST_OK && t->info && i < f->w->n; i++) {
-		if (!t->in[i])
-			continue;
-		rc = open_info(f->fisher[i].side, t->info[i], t, &x->src[x->nopen], e);
-		x->info[x->ninfo++] = (struct st_blend_input){ &x->src[x->nopen], t->info[i]->dtype,
-							       f->fisher[i].label };
+	for (size_t i = 0; rc == ST_OK && i < t->nextra; i++) {
+		rc = open_extra(&t->extra[i], t, &x->src[x->nopen], e);
+		x->extra[i] = (struct st_blend_input){ &x->src[x->nopen], t->extra[i].op->dtype,
+						       t->extra[i].label };
 		x->nopen += rc == ST_OK;
 	}
 	return rc;
@@ -160,7 +157,8 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 			      .ndim = t->op->ndim,
 			      .shape = t->tail ? t->head_shape : t->op->shape,
 			      .models = x.in,
-			      .extra = x.info,
+			      .extra = x.extra,
+			      .nextra = t->nextra,
 			      .spec = &t->from.spec,
 			      .layer = layer_of(f, t),
 			      .seed = f->w->d->seed,
@@ -169,7 +167,6 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 
 	b.base = x.base;
 	b.nmodels = x.n;
-	b.nextra = x.ninfo;
 	if (rc == ST_OK && t->from.how == ST_HOW_UNION) {
 		const struct st_rows r = { .how = &t->from,
 					   .u = &t->vocab->u,
