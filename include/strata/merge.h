@@ -20,7 +20,10 @@ typedef struct strata_merge_options {
 	 * tried in order; then those of the settings merge.rules (separated by blanks) and
 	 * merge.method. Without one they are conflicts. "fisher" reads fisher.safetensors beside
 	 * the model in each side's version (STRATA_EUSAGE: one has none), and joins no tensors of
-	 * such a file: the next rule counts for them. */
+	 * such a file: the next rule counts for them. "lora" adds the adapter that is beside the
+	 * model in each other side's version (STRATA_EUSAGE: one has none; STRATA_EREFUSED: it
+	 * cannot be applied, or is not what that side did), where it has factors: the next rule
+	 * counts where not. */
 	const char *method;
 	const char *const *rules;
 	size_t nrules;

@@ -90,7 +90,7 @@ static bool applies(struct st_rules *r, const struct st_spec *s, const char *pat
 	const bool yes = !path || st_spec_applies(s, path);
 
 	r->passed += !yes;
-	return yes;
+	return yes && (!path || !r->takes || r->takes(r->takes_arg, s));
 }
 
 const struct st_spec *st_rules_find(struct st_rules *r, const char *path, const char *name,

@@ -317,11 +317,20 @@ bool st_spec_reads_fisher(const struct st_spec *s)
 	return s->method->flags & ST_METHOD_FISHER;
 }
 
+bool st_spec_reads_adapters(const struct st_spec *s)
+{
+	return s->method->flags & ST_METHOD_LORA;
+}
+
 bool st_spec_applies(const struct st_spec *s, const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+	const bool fisher = strcmp(file, ST_FISHER_FILE) == 0;
 
-	return !st_spec_reads_fisher(s) || strcmp(slash ? slash + 1 : path, ST_FISHER_FILE) != 0;
+	if (st_spec_reads_adapters(s))
+		return !fisher && strcmp(file, ST_ADAPTER_FILE) != 0 &&
+		       strcmp(file, ST_ADAPTER_PICKLED) != 0;
+	return !st_spec_reads_fisher(s) || !fisher;
 }
 
 int st_spec_check_extra(const struct st_spec *s, size_t nmodels, size_t nextra, struct st_err *e)
@@ -330,9 +339,9 @@ int st_spec_check_extra(const struct st_spec *s, size_t nmodels, size_t nextra, 
 
 	if (s->method->flags & ST_METHOD_LORA && (nextra == 0 || nextra % 2))
 		return st_fail(e, ST_EUSAGE,
-			       "method '%s' adds adapters to one model, which 'strata merge-file "
-			       "MODEL --method %s --adapter DIR' does",
-			       name, name);
+			       "method '%s' adds adapters, which only 'strata merge', 'strata "
+			       "resolve' and 'strata merge-file --adapter DIR' read",
+			       name);
 	if (s->method->flags & ST_METHOD_FISHER && nextra != nmodels)
 		return st_fail(e, ST_EUSAGE,
 			       "method '%s' needs the diagonal Fisher of each model, which only "

@@ -77,7 +77,15 @@ bool st_spec_is_mean(const struct st_spec *s);
 #define ST_FISHER_FILE "fisher.safetensors"
 /* Does the method read those? */
 bool st_spec_reads_fisher(const struct st_spec *s);
-/* Is it one for tensors of the file at path? What weighs others is nothing to be weighed by. */
+/* The files beside it that have an adapter as PEFT writes it: the first of the first two that is
+ * there, with its configuration. */
+#define ST_ADAPTER_FILE "adapter_model.safetensors"
+#define ST_ADAPTER_PICKLED "adapter_model.bin"
+#define ST_ADAPTER_CONFIG "adapter_config.json"
+/* Does the method add adapters to one model? */
+bool st_spec_reads_adapters(const struct st_spec *s);
+/* Is it one for tensors of the file at path? What weighs others, or is added to them, is nothing to
+ * be weighed by, or added to. */
 bool st_spec_applies(const struct st_spec *s, const char *path);
 /* Does the method compute with tensors of that type, if there is a base (or none)? ours, theirs and
  * base compute nothing, and take any. */
@@ -103,6 +111,10 @@ struct st_rules {
 	bool has_default;
 	struct st_spec dflt;
 	uint64_t passed; /* times that one matched whose method does not apply to the file */
+	/* MAY be NULL. Is the method one for the tensor that is asked about, of which the caller
+	 * knows more than its path and name? Where path is given. */
+	bool (*takes)(void *arg, const struct st_spec *s);
+	void *takes_arg;
 };
 void st_rules_init(struct st_rules *r);
 void st_rules_release(struct st_rules *r);
@@ -110,8 +122,8 @@ ST_MUST int st_rules_default(struct st_rules *r, const char *spec, struct st_err
 /* "GLOB=SPEC", split at the first '=' that a method's name follows */
 ST_MUST int st_rules_add(struct st_rules *r, const char *rule, struct st_err *e);
 /* A rule whose glob is the name itself, byte for byte, matches too. path: of the tensor's file;
- * NULL: it does not matter. A rule is passed over whose method does not apply to that. NULL: none,
- * the tensor is a conflict. */
+ * NULL: it does not matter. A rule is passed over whose method does not apply to that, or does not
+ * take the tensor. NULL: none, the tensor is a conflict. */
 const struct st_spec *st_rules_find(struct st_rules *r, const char *path, const char *name,
 				    size_t len);
 

@@ -16,6 +16,8 @@
 
 #include "repo/mergefile.h"
 
+#define ST_ADAPTER_CONFIG_MAX ((size_t)16 << 20) /* bytes */
+
 struct st_adapter_alpha { /* of modules whose name the pattern matches */
 	const char *pattern;
 	double alpha;

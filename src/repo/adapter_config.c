@@ -9,8 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#define CONFIG_MAX ((size_t)16 << 20)
-
 /* These say how it was trained, or what the names of its tensors say as well. */
 static const char *const harmless[] = {
 	"auto_mapping",	 "base_model_name_or_path", "bias",	      "corda_config",
@@ -270,7 +268,7 @@ int st_adapter_config_load(struct st_adapter_config *c, const char *path, struct
 
 	*c = (struct st_adapter_config){ 0 };
 	st_arena_init(&c->arena);
-	st_buf_init(&text, CONFIG_MAX);
+	st_buf_init(&text, ST_ADAPTER_CONFIG_MAX);
 	rc = st_file_slurp(&text, path, e);
 	if (rc == ST_OK && st_adapter_config_parse(c, text.p, text.len, e) != ST_OK)
 		rc = st_wrap(e, "%s", path);

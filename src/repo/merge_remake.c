@@ -274,6 +274,11 @@ static int weave(struct st_settling *s, struct st_err *e)
 	size_t before = count_clashes(s);
 	int rc = st_weave_run(&s->w, e);
 
+	if (rc == ST_OK && s->passed && s->passed == s->settled)
+		return st_fail(e, ST_EREFUSED,
+			       "'%s' matches no tensor that method lora can join: a side's adapter "
+			       "has no factors for it, or the whole of it",
+			       s->globs[0]);
 	if (rc == ST_OK && s->names.count && count_clashes(s) > before)
 		return st_fail(e, ST_EREFUSED,
 			       "what '%s' is to be called is a directory here, or lies below a "
@@ -297,7 +302,9 @@ int st_settling_make(struct st_settling *s, struct st_err *e)
 				  .hand = &s->t.index,
 				  .hands = &s->kept,
 				  .wanted = is_wanted,
-				  .wanted_arg = s };
+				  .wanted_arg = s,
+				  .passed = st_settling_passes,
+				  .passed_arg = s };
 	rc = st_weave_init(&s->w, e);
 	if (rc == ST_OK)
 		rc = find_kept(s, e);

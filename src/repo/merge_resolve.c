@@ -85,8 +85,10 @@ static int settle_one(struct st_settling *s, struct st_merge_item *it, const cha
 {
 	int rc = st_map_put(&s->paths, it->path, it->path_len, 1, NULL, NULL, e);
 
-	s->settled += it->how != how; /* else another glob matched it, too */
-	it->how = how;
+	if (it->how != s->said && it->how != s->wide) /* else another glob matched it, too */
+		s->settled++;
+	if (it->how != s->said) /* by its name, whatever a pattern says */
+		it->how = how;
 	for (size_t i = 0; rc == ST_OK && has_names(it) && i <= it->nsides; i++)
 		if (it->names[i].len)
 			rc = st_map_put(&s->names, it->names[i].text, it->names[i].len, 1, NULL,
@@ -126,6 +128,17 @@ static bool applies(const struct st_settling *s, const struct st_merge_item *it,
 	if (s->choice.how != ST_HOW_METHOD || exact)
 		return true;
 	return it->name_len && st_conflict_blends(kind) && computes(s, it);
+}
+
+bool st_settling_passes(void *arg, struct st_merge_item *it)
+{
+	struct st_settling *s = arg;
+
+	if (it->how != s->wide || s->wide == s->said)
+		return false;
+	it->how = s->was[it - s->m.d.items];
+	s->passed++;
+	return true;
 }
 
 /* ---- what was staged by hand ---- */
@@ -243,7 +256,7 @@ static int match_items(struct st_settling *s, const char *glob, bool exact, stru
 		if (!applies(s, it, exact && !names_file_of(glob, it)))
 			continue;
 		m->done++;
-		rc = settle_one(s, it, s->said, e);
+		rc = settle_one(s, it, exact && !names_file_of(glob, it) ? s->said : s->wide, e);
 	}
 	return rc;
 }
@@ -276,8 +289,11 @@ static int choose(struct st_settling *s, struct st_err *e)
 	int rc;
 
 	s->said = st_arena_dup(&s->m.d.arena, s->how.p, s->how.len, e);
+	s->wide = s->said;
+	if (s->choice.how == ST_HOW_METHOD && st_spec_reads_adapters(&s->choice.spec))
+		s->wide = st_arena_dup(&s->m.d.arena, s->how.p, s->how.len, e);
 	s->was = st_calloc(s->m.d.nitems, sizeof(*s->was), e);
-	rc = s->said && s->was ? ST_OK : (int)e->code;
+	rc = s->said && s->wide && s->was ? ST_OK : (int)e->code;
 	for (size_t i = 0; rc == ST_OK && i < s->m.d.nitems; i++)
 		s->was[i] = s->m.d.items[i].how;
 	for (size_t g = 0; rc == ST_OK && g < s->nglobs; g++)
@@ -488,7 +504,7 @@ int st_verb_settle(struct st_repo *r, const char *const *globs, size_t n,
 	st_map_init(&s.spared);
 	st_map_init(&s.kept);
 	rc = settle(&s, e);
-	*settled = s.settled;
+	*settled = s.settled - s.passed;
 	*open = 0;
 	for (size_t i = 0; s.there && i < s.m.d.nitems; i++)
 		*open += !s.m.d.items[i].how;

@@ -18,7 +18,8 @@ struct st_settling {
 	bool there;
 	struct st_weave w;
 	struct st_buf how;
-	const char *said; /* that, kept */
+	const char *said; /* that, kept, */
+	const char *wide; /* and of what is decided so where the method has something for it */
 	struct st_choice choice;
 	struct st_map paths;	  /* of files to make */
 	struct st_map names;	  /* of those: what versions call them, or did */
@@ -31,7 +32,7 @@ struct st_settling {
 	const char **was;	  /* of each item: how it was decided before */
 	struct st_step_file *own; /* files that hold the merge's markers, and nothing else */
 	size_t nown;
-	uint64_t settled;
+	uint64_t settled, passed; /* passed: of those, what was left as it was */
 };
 
 /* merge_resolve.c */
@@ -41,6 +42,8 @@ bool st_settling_named(const struct st_settling *s, const char *path);
 bool st_settling_staged(const struct st_settling *s, const char *path);
 /* Does it belong to a vocabulary that is decided? s->w is there. */
 bool st_settling_in_vocab(const struct st_settling *s, const char *path);
+/* For st_weave.passed. */
+bool st_settling_passes(void *arg, struct st_merge_item *it);
 /* What belongs to the vocabulary of something that was decided is decided with it. */
 ST_MUST int st_settling_vocabs(struct st_settling *s, struct st_err *e);
 

@@ -6,7 +6,7 @@
 
 static int find_tensors(struct st_mf_adapter *a, const char *text, struct st_err *e)
 {
-	static const char *const names[] = { "adapter_model.safetensors", "adapter_model.bin" };
+	static const char *const names[] = { ST_ADAPTER_FILE, ST_ADAPTER_PICKLED };
 	struct stat st;
 
 	if (stat(text, &st) != 0)
@@ -31,7 +31,7 @@ static int find_tensors(struct st_mf_adapter *a, const char *text, struct st_err
 
 static int load_config(struct st_mf_adapter *a, struct st_err *e)
 {
-	char *path = st_path_beside(a->path, "adapter_config.json", e);
+	char *path = st_path_beside(a->path, ST_ADAPTER_CONFIG, e);
 	struct stat st;
 	int rc;
 

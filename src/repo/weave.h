@@ -14,6 +14,7 @@
  *	weave_pattern.c	what its file in the result is made like
  *	weave_write.c	and a file that this takes
  *	weave_fisher.c	what method fisher weighs its tensors by
+ *	weave_lora.c	what method lora adds to them
  *	weave_unit.c	models in shards
  *	weave_index.c	and their indices
  *	weave_clash.c	a file against a directory
@@ -56,6 +57,10 @@ struct st_weave {
 	struct st_merge_desc *d; /* parents, bases, seed; items that decide, and those found */
 	size_t nknown;		 /* items that decide: the first, sorted */
 	struct st_rules *rules;	 /* for what nothing decides yet; NULL: none */
+	/* MAY be NULL. An item that decides, by a method that has nothing for the tensor: does it
+	 * decide otherwise then? It says so itself now, or is open. */
+	bool (*passed)(void *arg, struct st_merge_item *it);
+	void *passed_arg;
 	/* Only these files are made; NULL: all. */
 	bool (*wanted)(void *arg, const char *path);
 	void *wanted_arg;
@@ -173,6 +178,9 @@ enum st_ruled { /* which rules count */
  * where d has none. */
 ST_MUST int st_weave_item(struct st_weave *w, const struct st_merge_item *it, enum st_ruled ruled,
 			  struct st_choice *out, struct st_err *e);
+/* *out is a method that has nothing for the item, as d says: what w->passed makes of that. */
+ST_MUST int st_weave_pass(struct st_weave *w, const struct st_merge_item *it, struct st_choice *out,
+			  struct st_err *e);
 /* What d says about an item; ST_HOW_OPEN: nothing. */
 ST_MUST int st_weave_known(struct st_weave *w, const char *path, const char *name, size_t len,
 			   struct st_choice *out, struct st_err *e);
@@ -502,9 +510,10 @@ struct st_thread { /* a tensor of the result */
 	const struct st_operand *base, **in;
 	const struct st_thread_extra *extra; /* as st_blend.extra */
 	size_t nextra;
-	const struct st_weave_vocab *vocab; /* UNION */
-	struct st_row_bases *row_bases;	    /* UNION: where several bases differ; or NULL */
-	bool open;			    /* what it will be is not decided yet */
+	const struct st_blend_factors *factors; /* as in st_blend */
+	const struct st_weave_vocab *vocab;	/* UNION */
+	struct st_row_bases *row_bases;		/* UNION: where several bases differ; or NULL */
+	bool open;				/* what it will be is not decided yet */
 	const char *seed_name; /* what keys random numbers: one name for tensors of one memory */
 	size_t seed_len;
 };

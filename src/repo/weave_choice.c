@@ -28,6 +28,10 @@ static int parse_union(struct st_choice *out, struct st_arena *arena, const char
 	if (rc == ST_OK && rows.how != ST_HOW_SIDE && rows.how != ST_HOW_METHOD)
 		rc = st_fail(e, ST_EUSAGE, "'%.60s': a union goes with ours, theirs or a method",
 			     how);
+	if (rc == ST_OK && rows.how == ST_HOW_METHOD && st_spec_reads_adapters(&rows.spec))
+		rc = st_fail(e, ST_EUSAGE,
+			     "method lora adds factors to tensors, not to rows of tokens: a union "
+			     "goes with ours, theirs or another method");
 	*out = rows;
 	out->rows = rows.how;
 	out->how = ST_HOW_UNION;
@@ -67,11 +71,23 @@ bool st_choice_applies(const struct st_choice *c, const char *path)
 	return how != ST_HOW_METHOD || st_spec_applies(&c->spec, path);
 }
 
-static const struct st_merge_item *known(const struct st_weave *w, const struct st_merge_item *it)
+static struct st_merge_item *known(const struct st_weave *w, const struct st_merge_item *it)
 {
 	struct st_merge_desc d = { .items = w->d->items, .nitems = w->nknown };
 
 	return st_merge_desc_find(&d, it->path, it->path_len, it->name, it->name_len);
+}
+
+int st_weave_pass(struct st_weave *w, const struct st_merge_item *it, struct st_choice *out,
+		  struct st_err *e)
+{
+	struct st_merge_item *was = known(w, it);
+
+	if (!was || !w->passed || !w->passed(w->passed_arg, was))
+		return ST_OK;
+	*out = (struct st_choice){ .how = ST_HOW_OPEN };
+	w->open += !was->how;
+	return was->how ? st_choice_parse(out, &w->arena, was->how, w->n, e) : ST_OK;
 }
 
 int st_weave_known(struct st_weave *w, const char *path, const char *name, size_t len,

@@ -31,16 +31,6 @@ static int label(struct st_weaving *k, size_t i, const char *path, struct st_err
 	return e->code;
 }
 
-static int find_names(struct st_weaving_fisher *x, struct st_err *e)
-{
-	const struct st_side *side = st_diff_side_get(x->parts.side);
-	int rc = ST_OK;
-
-	for (size_t i = 0; rc == ST_OK && i < side->n; i++)
-		rc = st_map_put(&x->names, side->t[i].name, side->t[i].name_len, i, NULL, NULL, e);
-	return rc;
-}
-
 /* The side changed the model, or it would have no say: its diagonal may be of other weights. */
 static void say_old(const struct st_weaving *k, size_t i, const struct st_stage_row *row)
 {
@@ -76,7 +66,7 @@ static int open_side(struct st_weaving *k, size_t i, struct st_err *e)
 		rc = st_fail(e, ST_EUSAGE, "%s, which method fisher reads, has no tensors",
 			     k->fisher[i].label);
 	if (rc == ST_OK)
-		rc = find_names(x, e);
+		rc = st_side_names(&x->names, st_diff_side_get(x->parts.side), e);
 	if (rc == ST_OK)
 		say_old(k, i, row);
 	return rc;

@@ -152,10 +152,17 @@ static bool can_join(const struct st_weaving *k, const struct st_fate *f)
 	return true;
 }
 
-static bool unchanged(const struct st_operand *base, const struct st_operand *x)
+bool st_weaving_unchanged(const struct st_operand *base, const struct st_operand *x)
 {
 	return base && x && st_oid_eq(&base->id, &x->id) && base->dtype == x->dtype &&
 	       st_operand_same_shape(base, x);
+}
+
+/* The first side that a method has a parameter for: what lora adds to is ours's, whoever changed
+ * it. */
+static size_t first_side(const struct st_spec *s)
+{
+	return st_spec_reads_adapters(s) ? 1 : 0;
 }
 
 /* Of values for each of all sides, those of the sides that have a say. */
@@ -163,7 +170,7 @@ static int narrow(struct st_weaving *k, struct st_thread *t, struct st_err *e)
 {
 	struct st_spec *s = &t->from.spec;
 	const struct st_param *all = s->params;
-	size_t n = k->f.w->n;
+	const size_t first = first_side(s), n = k->f.w->n - first;
 
 	s->params = st_arena_alloc(&k->f.w->arena, s->nparams * sizeof(*s->params), e);
 	for (size_t i = 0; s->params && i < s->nparams; i++) {
@@ -177,10 +184,15 @@ static int narrow(struct st_weaving *k, struct st_thread *t, struct st_err *e)
 			return e->code;
 		p->n = 0;
 		for (size_t o = 0; o < n; o++)
-			if (t->in[o])
+			if (t->in[first + o])
 				p->v[p->n++] = all[i].v[o];
 	}
 	return e->code;
+}
+
+static bool is_idle(const struct st_fate *f, const struct st_thread *t, size_t i)
+{
+	return f->rows ? f->idle[i] : st_weaving_unchanged(t->base, t->in[i]);
 }
 
 /*
@@ -191,15 +203,16 @@ static int leave_out(struct st_weaving *k, const struct st_fate *f, struct st_th
 		     struct st_err *e)
 {
 	struct st_method_info info;
-	size_t left = k->f.w->n;
+	size_t first, left = k->f.w->n;
 
 	if (t->from.how != ST_HOW_METHOD)
 		return ST_OK;
 	st_method_of(&t->from.spec, &info);
 	if (strcmp(info.name, "theirs") == 0) /* theirs:model=2 counts sides */
 		return ST_OK;
-	for (size_t i = 0; i < k->f.w->n; i++)
-		if (!t->in[i] || (f->rows ? f->idle[i] : unchanged(t->base, t->in[i]))) {
+	first = first_side(&t->from.spec);
+	for (size_t i = first; i < k->f.w->n; i++)
+		if (first ? !st_weaving_adds(f, i) : !t->in[i] || is_idle(f, t, i)) {
 			t->in[i] = NULL;
 			left--;
 		}
@@ -222,7 +235,8 @@ static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct 
 	int rc = in ? add_thread(k, f->name, f->len, like, NULL, e) : (int)e->code;
 
 	if (rc == ST_OK && (c->how == ST_HOW_METHOD || c->rows == ST_HOW_METHOD))
-		rc = st_spec_check_models(&c->spec, k->f.w->n, e); /* not only who changed it */
+		rc = st_spec_check_models(&c->spec, k->f.w->n - first_side(&c->spec),
+					  e); /* not only who changed it */
 	if (rc != ST_OK)
 		return rc;
 	for (size_t i = 0; i < k->f.w->n; i++)
@@ -236,7 +250,9 @@ static int blend_of(struct st_weaving *k, const struct st_fate *f, const struct 
 	t->seed_len = one == f->sides[who] ? f->len : one->name_len;
 	k->f.w->tensors_blended++;
 	rc = leave_out(k, f, t, e);
-	return rc == ST_OK ? st_weaving_weigh(k, t, e) : rc;
+	if (rc == ST_OK)
+		rc = st_weaving_weigh(k, t, e);
+	return rc == ST_OK ? st_weaving_adapt(k, f, t, e) : rc;
 }
 
 /* The file of the result that a tensor of any side is in. */
@@ -249,7 +265,7 @@ static const char *home_of(const struct st_weaving *k, const struct st_fate *f)
 	return k->f.unit ? st_weave_home(k->f.unit, f->name, f->len, like) : k->f.s->path;
 }
 
-/* What other tensors are weighed by is joined otherwise. */
+/* What other tensors are weighed by, or is added to them, is joined otherwise. */
 static int check_applies(const struct st_weaving *k, const struct st_fate *f,
 			 const struct st_choice *c, struct st_err *e)
 {
@@ -258,10 +274,32 @@ static int check_applies(const struct st_weaving *k, const struct st_fate *f,
 
 	if (st_choice_applies(c, path))
 		return ST_OK;
-	return st_fail(e, ST_EREFUSED,
-		       "tensor %s of '%s': method fisher weighs others by it, and cannot join it: "
-		       "--ours, --theirs, or another method (linear:normalize=0 adds up)",
-		       st_quote(&q, f->name, f->len), path);
+	return st_fail(e, ST_EREFUSED, "tensor %s of '%s': %s", st_quote(&q, f->name, f->len), path,
+		       st_spec_reads_adapters(&c->spec) ?
+			       "method lora adds adapters to others, and cannot join it: --ours, "
+			       "--theirs, or another method" :
+			       "method fisher weighs others by it, and cannot join it: --ours, "
+			       "--theirs, or another method (linear:normalize=0 adds up)");
+}
+
+static bool adds_adapters(const struct st_choice *c)
+{
+	return c->how == ST_HOW_METHOD && st_spec_reads_adapters(&c->spec);
+}
+
+static int check_adapts(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
+			struct st_err *e)
+{
+	const char *why = NULL;
+	struct st_quote q;
+
+	if (adds_adapters(c) && st_weaving_adapts(k, f, &why, e) != ST_OK)
+		return e->code;
+	return !why ? ST_OK :
+		      st_fail(e, ST_EREFUSED,
+			      "tensor %s of '%s': method lora has nothing for it, as %s: --ours, "
+			      "--theirs, or another method",
+			      st_quote(&q, f->name, f->len), home_of(k, f), why);
 }
 
 /* A method that takes theirs's tensor as it is: of its file nothing needs to be laid out anew. */
@@ -299,6 +337,9 @@ static int blend(struct st_weaving *k, const struct st_fate *f, const struct st_
 			f->conflict == ST_CONFLICT_TIED ?
 				"who shares whose memory is one side's: --ours, --theirs or --base" :
 				"a method joins values of one shape only");
+	rc = check_adapts(k, f, c, e);
+	if (rc != ST_OK)
+		return rc;
 	if (is_side(k, f, c, &side)) {
 		k->f.w->tensors_blended++;
 		return add_fate(k, f, f->sides[side], st_weaving_side(k, side), e);
@@ -434,12 +475,33 @@ static int by_hand(struct st_weaving *k, const struct st_fate *f, struct st_err 
 	return i < k->f.w->n ? add_fate(k, f, f->sides[i], st_weaving_side(k, i), e) : ST_OK;
 }
 
+/* For rules: a side that has no adapter, or one that cannot be read, is told when it is needed. */
+static bool takes(void *arg, const struct st_spec *s)
+{
+	struct st_weaving *k = arg;
+	struct st_err why = { 0 };
+
+	if (!st_spec_reads_adapters(s))
+		return true;
+	if (st_weaving_adapts(k, k->asked, &k->why, &why) != ST_OK)
+		k->why = NULL;
+	return !k->why;
+}
+
+static const struct st_spec *find_rule(struct st_weaving *k, const struct st_fate *f)
+{
+	if (!k->f.w->rules)
+		return NULL;
+	k->asked = f;
+	k->why = NULL;
+	return st_rules_find(k->f.w->rules, home_of(k, f), f->name, f->len);
+}
+
 /* What a rule's method cannot compute with, as it wants a base or another type, is left to be
  * decided. */
-static enum st_ruled ruled(const struct st_weaving *k, const struct st_fate *f)
+static enum st_ruled ruled(struct st_weaving *k, const struct st_fate *f)
 {
-	const struct st_spec *spec =
-		k->f.w->rules ? st_rules_find(k->f.w->rules, home_of(k, f), f->name, f->len) : NULL;
+	const struct st_spec *spec = find_rule(k, f);
 	struct st_method_info info = { .needs_base = false };
 
 	if (spec)
@@ -545,6 +607,29 @@ static int note_open(struct st_weaving *k, const struct st_fate *f, const struct
 									  ST_OK;
 }
 
+/* What a pattern says only of tensors that the method has something for. */
+static int pass(struct st_weaving *k, const struct st_fate *f, const struct st_merge_item *it,
+		struct st_choice *c, struct st_err *e)
+{
+	const char *why = NULL;
+
+	if (k->f.w->passed && adds_adapters(c) && can_join(k, f) &&
+	    st_weaving_adapts(k, f, &why, e) != ST_OK)
+		return e->code;
+	return why ? st_weave_pass(k->f.w, it, c, e) : ST_OK;
+}
+
+static void note_left(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c)
+{
+	if (!k->why || c->how != ST_HOW_OPEN || !can_join(k, f))
+		return;
+	if (!k->left.n++) {
+		k->left.name = f->name;
+		k->left.len = f->len;
+		k->left.why = k->why;
+	}
+}
+
 static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *e)
 {
 	struct st_oid ids[ST_THREE_SIDES] = { { { 0 } } };
@@ -577,7 +662,11 @@ static int decide(struct st_weaving *k, const struct st_fate *f, struct st_err *
 	note_names(k, f, names, &it);
 	rc = st_weave_item(k->f.w, &it, ruled(k, f), &c, e);
 	if (rc == ST_OK)
+		rc = pass(k, f, &it, &c, e);
+	if (rc == ST_OK)
 		rc = note_open(k, f, &c, item, e);
+	if (rc == ST_OK)
+		note_left(k, f, &c);
 	if (rc == ST_OK)
 		note_memory(k, f, &c);
 	if (rc == ST_OK)
@@ -610,9 +699,7 @@ static int on_fate(void *arg, const struct st_fate *f, struct st_err *e)
 
 static bool has_rule(void *arg, const struct st_fate *f)
 {
-	const struct st_weaving *k = arg;
-
-	return k->f.w->rules && st_rules_find(k->f.w->rules, home_of(k, f), f->name, f->len);
+	return find_rule(arg, f) != NULL;
 }
 
 static int head_id(void *arg, size_t side, const struct st_operand *x, uint64_t bytes,
@@ -729,12 +816,15 @@ static int write_all(struct st_weaving *k, const struct st_weaving_counts *befor
 static void say_passed(const struct st_weave *w, const struct st_strand *s, uint64_t passed,
 		       uint64_t open)
 {
+	const bool fisher = strcmp(st_weave_file_name(s->path), ST_FISHER_FILE) == 0;
+
 	if (w->rules && w->rules->passed > passed && w->open > open)
 		st_warn(&w->r->ctx,
-			"'%s': method fisher weighs by these tensors and does not join them: say "
-			"how with --rule '%s::*=M' or 'strata resolve' (linear:normalize=0 adds "
-			"them up)",
-			s->path, s->path);
+			"'%s': method %s these tensors and does not join them: say how with --rule "
+			"'%s::*=M' or 'strata resolve' (%s)",
+			s->path, fisher ? "fisher weighs by" : "lora adds", s->path,
+			fisher ? "linear:normalize=0 adds them up" :
+				 "ours or theirs takes one side's");
 }
 
 /* The file was found to be one conflict before. */
@@ -761,6 +851,10 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 	bool whole = (u && u->torn) || was_whole(w, u ? st_weave_unit_path(u) : s->path);
 	int rc = ST_OK;
 
+	if (w->rules) {
+		w->rules->takes = takes;
+		w->rules->takes_arg = &k;
+	}
 	if (!whole)
 		rc = weave_inside(&k, e);
 	if (rc == ST_OK && !whole)
@@ -771,6 +865,10 @@ int st_weave_model(struct st_weave *w, const struct st_strand *s, const struct s
 		rc = u ? st_weave_unit_whole(w, u, e) : st_weave_whole(w, s, ST_CONFLICT_LAYOUT, e);
 	if (rc == ST_OK && !whole)
 		say_passed(w, s, passed, before.open);
+	if (rc == ST_OK && !whole)
+		st_weaving_say_left(&k, s->path);
+	if (w->rules)
+		w->rules->takes = NULL;
 	st_weaving_close(&k);
 	return rc;
 }

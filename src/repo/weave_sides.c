@@ -84,6 +84,15 @@ void st_parts_close(struct st_parts *p)
 	free(p->v);
 }
 
+int st_side_names(struct st_map *names, const struct st_side *side, struct st_err *e)
+{
+	int rc = ST_OK;
+
+	for (size_t i = 0; rc == ST_OK && i < side->n; i++)
+		rc = st_map_put(names, side->t[i].name, side->t[i].name_len, i, NULL, NULL, e);
+	return rc;
+}
+
 static int open_version(struct st_weaving *k, const struct st_stage_row *row,
 			const struct st_unit_version *u, struct st_parts *p, struct st_err *e)
 {
@@ -201,18 +210,13 @@ static int open_base(struct st_weaving *k, size_t i, struct st_err *e)
 {
 	struct st_weaving_bases *b = k->bases;
 	const struct st_stage_row *row = st_weave_base_row(k->f.w, i, k->f.s->base->path);
-	const struct st_side *side;
 	size_t *first = NULL;
 	int rc = st_parts_open(k->f.w->r, &row, row ? 1 : 0, &b->v[i], e);
 
 	if (rc == ST_OK)
 		rc = find_ties(&b->v[i], &b->tied[i], &first, e);
 	free(first);
-	side = rc == ST_OK ? st_diff_side_get(b->v[i].side) : NULL;
-	for (size_t j = 0; rc == ST_OK && j < side->n; j++)
-		rc = st_map_put(&b->names[i], side->t[j].name, side->t[j].name_len, j, NULL, NULL,
-				e);
-	return rc;
+	return rc == ST_OK ? st_side_names(&b->names[i], st_diff_side_get(b->v[i].side), e) : rc;
 }
 
 static int open_bases(struct st_weaving *k, struct st_err *e)
@@ -293,6 +297,7 @@ void st_weaving_close(struct st_weaving *k)
 		free(k->first[i]);
 	}
 	st_weaving_fisher_close(k);
+	st_weaving_lora_close(k);
 	close_bases(k);
 	st_parts_close(&k->base);
 	free(k->base_tied);

@@ -113,8 +113,8 @@ const char *st_weave_side_text(size_t side, char text[ST_SIDE_TEXT])
 }
 
 struct inputs {
-	struct st_source src[2 * ST_THREE_SIDES + 1];
-	struct st_blend_input in[ST_THREE_SIDES], base, extra[ST_THREE_SIDES];
+	struct st_source src[3 * ST_THREE_SIDES + 1];
+	struct st_blend_input in[ST_THREE_SIDES], base, extra[2 * ST_THREE_SIDES];
 	char label[ST_THREE_SIDES][ST_SIDE_TEXT];
 	size_t n;     /* models */
 	size_t nopen; /* sources */
@@ -159,6 +159,7 @@ static int fill_blend(struct st_fabric *f, const struct st_thread *t, st_bytes_f
 			      .models = x.in,
 			      .extra = x.extra,
 			      .nextra = t->nextra,
+			      .factors = t->factors,
 			      .spec = &t->from.spec,
 			      .layer = layer_of(f, t),
 			      .seed = f->w->d->seed,

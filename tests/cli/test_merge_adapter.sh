@@ -275,7 +275,7 @@ wrong_use() {
 	[ ! -e no.safetensors ]
 }
 
-# A history has no adapters: it says where they are
+# tests/cli/test_merge_lora.sh has what a history is merged by
 in_history() {
 	repo
 	model m.safetensors w:F32:4,4:1
@@ -287,10 +287,11 @@ in_history() {
 	strata switch -q b
 	model m.safetensors w:F32:4,4:3
 	strata commit -q -a -m 3
-	why="method 'lora' adds adapters to one model, which 'strata merge-file MODEL --method lora --adapter DIR' does"
+	why="theirs has no 'adapter_model.safetensors', which method lora adds: commit it there beside the model"
 	err "$why" strata merge main --method lora
 	err "$why" strata merge main --rule w=lora
-	err "$why" strata cherry-pick main --method lora
+	err "method 'lora' adds adapters, which only 'strata merge', 'strata resolve' and 'strata merge-file --adapter DIR' read" \
+		strata cherry-pick main --method lora
 	rc 1 strata merge main
 	err "$why" strata resolve w --method lora
 	strata merge --abort
@@ -326,7 +327,7 @@ it 'finds the tensors of a model that was wrapped otherwise' names
 it 'refuses what cannot be applied as it is' wrong_tensors
 it 'refuses configurations that it cannot follow' wrong_config
 it 'refuses what does not go together' wrong_use
-it 'a history has no adapters' in_history
+it 'a history without adapters' in_history
 it 'one result, however it is computed and written' one_result
 
 finish

@@ -290,9 +290,6 @@ elsewhere() { # where there is no second version that has one
 	strata cherry-pick -q --continue
 	cmp model.safetensors ../merged
 	strata undo -q
-	why="method 'lora' adds adapters to one model, which 'strata merge-file MODEL --method lora --adapter DIR' does"
-	unmoved 2 "^strata: tensor 'a': $why" strata merge side --method lora
-	unmoved 2 "^strata: tensor 'a': $why" strata cherry-pick side --method lora
 }
 
 # Three lines; ours renames a, the others change it, and it has no diagonal.

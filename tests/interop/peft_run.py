@@ -3,7 +3,8 @@
 """PyPI's PEFT on Debian's PyTorch: peft_run.py FOLDER makes models, adapters as PEFT saves them, and
 what PEFT merges of both in double precision. Everything that computes is as published.
 
-Of each case FOLDER/NAME/base.TYPE.safetensors, the adapters, and merged.safetensors in f64.
+Of each case FOLDER/NAME/base.TYPE.safetensors, the adapters, and merged.safetensors in f64. With one
+adapter merged.TYPE.safetensors, too: what PEFT makes of base.TYPE in that type.
 """
 import json
 import os
@@ -14,6 +15,7 @@ import numpy
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
 from transformers.pytorch_utils import Conv1D
 
 PeftModel.create_or_update_model_card = lambda *_: None  # which takes Jinja
@@ -76,6 +78,10 @@ CASES = {
 }
 
 
+IN_TYPE = ("linear", "all", "conv1d", "conv2d", "pickle")
+TYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+
+
 def contradict(adapter, base):
     """The configuration then says another rank than the factors have, which PEFT does not load."""
     path = os.path.join(adapter, "adapter_config.json")
@@ -112,6 +118,13 @@ def make(folder, name, configs):
             again = PeftModel.from_pretrained(merged, to).double()
             merged = again.merge_and_unload()
     save_file(arrays(merged, "f8"), os.path.join(path, "merged.safetensors"))
+    for kind, dtype in TYPES.items() if name in IN_TYPE else ():
+        again = Model().to(dtype)
+        again.load_state_dict(base.state_dict())
+        save_tensors(again.state_dict(), os.path.join(path, "base.%s.safetensors" % kind))
+        again = PeftModel.from_pretrained(again, os.path.join(path, "adapter0")).merge_and_unload()
+        save_tensors({k: v.contiguous() for k, v in again.state_dict().items()},
+                     os.path.join(path, "merged.%s.safetensors" % kind))
 
 
 def main():

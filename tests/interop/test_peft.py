@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`strata merge-file --method lora` beside PyPI's PEFT: adapters as PEFT saves them, of linear layers,
 embeddings, Conv1D and Conv2d, with patterns, biases and whole modules. What PEFT merges in double
-precision is what strata writes: rounded once to the model's type."""
+precision is what strata writes: rounded once to the model's type. And `strata merge --method lora`
+where theirs has what PEFT merged in the model's type."""
 # timeout 300
 import glob
 import os
+import shutil
 import subprocess
 import sys
 
@@ -15,6 +17,7 @@ from oracle import run, strata
 sys.dont_write_bytecode = True
 PYTHON = "/usr/bin/python3"  # Debian's, which has PyTorch
 MERGED = ["linear", "all", "conv1d", "conv1d-unsaid", "conv2d", "pickle", "two", "patterns"]
+IN_TYPE = ["linear", "all", "conv1d", "conv2d", "pickle"]
 REFUSED = {"dora": "\"use_dora\" is set", "pissa": "init_lora_weights is \"pissa\"",
            "lora-bias": "\"lora_bias\" is set", "contradicts": "\"layers.1.q_proj.weight\" has factors of rank 4, but adapter_config.json says 3 in rank_pattern, "
                           "\"layers.1.q_proj\"", "mixed": "is square, and whether it is transposed cannot be told"}
@@ -66,6 +69,38 @@ def compare(name, kind):
     assert changed and same >= (0.5 if kind == "f8" else 0.999) * total
 
 
+def history(name, kind):
+    """Ours trained all weights; theirs merged the adapter with PEFT, and has it beside them."""
+    folder = os.path.join("history", "%s.%s" % (name, kind))
+    os.makedirs(folder)
+    made, model = os.path.join("made", name), os.path.join(folder, "model.safetensors")
+    strata(folder, "init")
+    shutil.copy("%s/base.%s.safetensors" % (made, kind), model)
+    strata(folder, "add", ".")
+    strata(folder, "commit", "-q", "-m", "base")
+    strata(folder, "switch", "-q", "-c", "side")
+    shutil.copy("%s/merged.%s.safetensors" % (made, kind), model)
+    for file in os.listdir(made + "/adapter0"):
+        shutil.copy(os.path.join(made, "adapter0", file), folder)
+    strata(folder, "add", ".")
+    strata(folder, "commit", "-q", "-m", "theirs")
+    strata(folder, "switch", "-q", "main")
+    strata(".", "merge-file", "-q", "%s/base.%s.safetensors" % (made, kind), "made/two/base.f4.safetensors", "--method",
+           "linear:weight=0.9/0.1", "-o", model)
+    shutil.copy(model, "ours.safetensors")
+    strata(folder, "commit", "-q", "-a", "-m", "ours")
+    strata(folder, "merge", "-q", "side", "--rule", "*=lora", "--method", "theirs")
+    strata(".", "merge-file", "-q", "ours.safetensors", "--method", "lora", *adapters(name), "-o", "want.safetensors")
+    added = [x.split()[0].split("::")[1] for x in strata(folder, "show").decode().splitlines()
+             if x.endswith("lora:scale=1")]
+    assert len(added) >= 2, added
+    for tensor in added:
+        got = strata(folder, "cat", "model.safetensors::" + tensor)
+        assert got == strata(".", "cat", "want.safetensors::" + tensor), tensor
+    assert b"bit for bit" in strata(folder, "merge", "--replay", "HEAD")
+    print("# %s %s: %d tensors" % (name, kind, len(added)))
+
+
 def refused(name, why):
     got = run(".", "merge-file", "made/%s/base.f4.safetensors" % name, "--method", "lora", "-o", "no.safetensors",
               *adapters(name))
@@ -93,6 +128,7 @@ def wrapped():
 def main():
     global np, load_file, save_file
     names = ["PEFT saves adapters"] + ["%s in %s" % (n, k) for n in MERGED for k in ("f8", "f4", "f2")] + \
+            ["versions with %s in %s" % (n, k) for n in IN_TYPE for k in ("f32", "f16", "bf16")] + \
             ["%s is refused" % n for n in REFUSED] + ["the model wrapped otherwise"]
     if not oracle.needs("safetensors", oracle.VENV):
         oracle.skip_all(names, "no safetensors for Python")
@@ -106,6 +142,7 @@ def main():
     return oracle.run_cases(
         [(names[0], make)] +
         [("%s in %s" % (n, k), compare, n, k) for n in MERGED for k in ("f8", "f4", "f2")] +
+        [("versions with %s in %s" % (n, k), history, n, k) for n in IN_TYPE for k in ("f32", "f16", "bf16")] +
         [("%s is refused" % n, refused, n, why) for n, why in REFUSED.items()] + [(names[-1], wrapped)])
 
 

@@ -605,9 +605,10 @@ static void bad_inputs(void **state)
 		"which only 'strata merge', 'strata resolve' and 'strata merge-file --fisher FILE' "
 		"read");
 	x.spec = "lora";
-	blend_refused(&x, ST_EUSAGE,
-		      "tensor 'layers.3.w': method 'lora' adds adapters to one model, which "
-		      "'strata merge-file MODEL --method lora --adapter DIR' does");
+	blend_refused(
+		&x, ST_EUSAGE,
+		"tensor 'layers.3.w': method 'lora' adds adapters, which only "
+		"'strata merge', 'strata resolve' and 'strata merge-file --adapter DIR' read");
 	x.spec = "slerp";
 	x.model[1] = NULL;
 	blend_refused(&x, ST_EUSAGE, "tensor 'layers.3.w': method 'slerp' takes 2 models, not 1");

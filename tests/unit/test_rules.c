@@ -102,6 +102,59 @@ static void of_fisher(void **state)
 	st_rules_release(&r);
 }
 
+/* Nothing is added to what says what is added, nor to Fisher diagonals. */
+static void of_adapters(void **state)
+{
+	static const char *const files[] = { "adapter_model.safetensors", "d/adapter_model.bin",
+					     "d/fisher.safetensors" };
+	struct st_err err = { 0 };
+	struct st_rules r;
+
+	(void)state;
+	st_rules_init(&r);
+	assert_int_equal(st_rules_add(&r, "w*=lora", &err), ST_OK);
+	assert_int_equal(st_rules_default(&r, "linear", &err), ST_OK);
+	assert_string_equal(found_in(&r, "adapter_config.safetensors", "w"), "lora");
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		assert_string_equal(found_in(&r, files[i], "w"), "linear");
+	assert_int_equal(r.passed, 3);
+	st_rules_release(&r);
+}
+
+static bool takes_no_mean(void *arg, const struct st_spec *s)
+{
+	struct st_method_info m;
+
+	++*(size_t *)arg;
+	st_method_of(s, &m);
+	return strcmp(m.name, "linear") != 0;
+}
+
+/* What the caller's tensor is nothing for is passed over, and did not decide. */
+static void not_taken(void **state)
+{
+	struct st_err err = { 0 };
+	struct st_rules r;
+	size_t asked = 0;
+
+	(void)state;
+	st_rules_init(&r);
+	r.takes = takes_no_mean;
+	r.takes_arg = &asked;
+	assert_int_equal(st_rules_add(&r, "w*=linear", &err), ST_OK);
+	assert_int_equal(st_rules_add(&r, "x*=linear", &err), ST_OK);
+	assert_int_equal(st_rules_add(&r, "*=ties", &err), ST_OK);
+	assert_string_equal(found_in(&r, "m", "w"), "ties");
+	assert_int_equal(asked, 2);
+	assert_int_equal(r.v[0].used, 0);
+	assert_int_equal(r.passed, 0);
+	assert_string_equal(found(&r, "w"), "linear");
+	r.n = 1;
+	assert_int_equal(st_rules_default(&r, "linear", &err), ST_OK);
+	assert_null(found_in(&r, "m", "w"));
+	st_rules_release(&r);
+}
+
 static void refused(void **state)
 {
 	static const struct {
@@ -160,7 +213,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_match), cmocka_unit_test(of_a_file),
-		cmocka_unit_test(of_fisher),   cmocka_unit_test(refused),
+		cmocka_unit_test(of_fisher),   cmocka_unit_test(of_adapters),
+		cmocka_unit_test(not_taken),   cmocka_unit_test(refused),
 		cmocka_unit_test(layers),
 	};
 
