@@ -290,8 +290,7 @@ in_history() {
 	why="theirs has no 'adapter_model.safetensors', which method lora adds: commit it there beside the model"
 	err "$why" strata merge main --method lora
 	err "$why" strata merge main --rule w=lora
-	err "method 'lora' adds adapters, which only 'strata merge', 'strata resolve' and 'strata merge-file --adapter DIR' read" \
-		strata cherry-pick main --method lora
+	err "$why" strata cherry-pick main --method lora
 	rc 1 strata merge main
 	err "$why" strata resolve w --method lora
 	strata merge --abort

@@ -167,7 +167,7 @@ joins() {
 	strata merge -q side --method lora
 	numbers same model.safetensors ../ours/model.safetensors $W,n ../theirs 1 ''
 	cmp adapter_model.safetensors ../theirs/adapter_model.safetensors
-	match '^  model.safetensors::q.weight  values  lora:scale=1$' strata show
+	match '^values  model.safetensors::q.weight .*  lora:scale=1$' strata show
 	out '' strata status -s
 	replays
 	strata fsck --full
@@ -225,8 +225,8 @@ passes() {
 	theirs_has adapter . 7
 	strata merge -q side --rule '*=lora' --method linear
 	[ ! -s "$t_tmp/err" ]
-	match '^  model.safetensors::n  values  linear' strata show
-	match '^  model.safetensors::q.weight  values  lora' strata show
+	match '^values  model.safetensors::n .*  linear' strata show
+	match '^values  model.safetensors::q.weight .*  lora' strata show
 	replays
 	strata undo -q
 	unmoved 2 "rule 'n=lora' decides about no tensor" strata merge side --method linear --rule n=lora
