@@ -334,7 +334,9 @@ int st_weave_tokens_mixed(struct st_weave *w, const char *path, bool changed, bo
 	struct st_weave_tokens *k;
 	int rc = find_changed(w, path, &k, e);
 
-	*mixed = rc == ST_OK && k && k->what.mixed && (changed || k->clash);
+	/* or too few for the tokens that another side added */
+	*mixed = rc == ST_OK && k &&
+		 ((k->what.mixed && (changed || k->clash)) || (k->what.kept && changed));
 	return rc;
 }
 
@@ -401,14 +403,49 @@ int st_weave_token_size(struct st_weave *w, const char *path, uint64_t rows, boo
 	return rc;
 }
 
+static bool same(const struct st_operand *a, const struct st_operand *b)
+{
+	return a && b && st_oid_eq(&a->id, &b->id) && a->dtype == b->dtype &&
+	       st_operand_same_shape(a, b);
+}
+
 static bool is_untouched(size_t n, const struct st_operand *base,
 			 const struct st_operand *const *sides)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!sides[i] || !st_oid_eq(&sides[i]->id, &base->id) ||
-		    sides[i]->dtype != base->dtype || !st_operand_same_shape(sides[i], base))
+		if (!same(sides[i], base))
 			return false;
 	return true;
+}
+
+/* Did only those that changed the tokens change it, too, and all alike? Then it goes with the
+ * tokenizer, whatever became of that. */
+static bool goes_along(const struct st_weave_tokens *k, size_t n, const struct st_operand *base,
+		       const struct st_operand *const *sides)
+{
+	const struct st_operand *one = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!k->other[i] && !same(sides[i], base))
+			return false;
+		if (!k->other[i])
+			continue;
+		if (one && !same(one, sides[i]))
+			return false;
+		one = sides[i];
+	}
+	return one && !k->clash;
+}
+
+/* Did a side take rows away that another one's new tokens have? */
+static bool is_short(const struct st_weave_tokens *k, size_t n, const struct st_operand *base,
+		     const struct st_operand *const *sides)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!k->other[i] && sides[i] && sides[i]->shape[0] < base->shape[0] &&
+		    sides[i]->shape[0] < k->end[k->what.side])
+			return true;
+	return false;
 }
 
 /*
@@ -453,7 +490,10 @@ int st_weave_tokens(struct st_weave *w, const char *path, const struct st_side *
 	/* What nobody touched is not asked about in doubt: that may be all of the model. */
 	if (is_untouched(w->n, base, sides) && (!k->clash || !is_size(k, base->shape[0])))
 		return ST_OK;
+	if (goes_along(k, w->n, base, sides))
+		return ST_OK;
 	*out = k->what;
+	out->mixed = out->mixed || is_short(k, w->n, base, sides);
 	if (is_size(k, base->shape[0]))
 		return ST_OK;
 	for (size_t i = 0; model && !said && i < model->n; i++)

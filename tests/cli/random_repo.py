@@ -28,8 +28,8 @@ TARGETS = ("notes", "d", "nowhere")
 QUIET = (["gc"], ["gc", "--prune=now"], ["repack"], ["repack", "--max"], ["fsck"],
          ["fsck", "--rebuild"], ["stats"], ["log"], ["reflog"], ["diff"], ["status"])
 MET = [("add", 0), ("rm", 0), ("rm", 7), ("mv", 0), ("commit", 0), ("commit", 1), ("switch", 0),
-       ("switch", 7), ("checkout", 0), ("restore", 0), ("reset", 0), ("revert", 0), ("revert", 7),
-       ("cherry-pick", 0), ("cherry-pick", 7), ("rollback", 0), ("tag", 0), ("branch", 0),
+       ("switch", 7), ("checkout", 0), ("restore", 0), ("reset", 0), ("revert", 0), ("revert", 1),
+       ("cherry-pick", 0), ("cherry-pick", 1), ("rollback", 0), ("tag", 0), ("branch", 0),
        ("undo", 0), ("undo", 1), ("gc", 0)]
 
 

@@ -785,6 +785,46 @@ it 'rows of one side, the old ones of the other' one_side 12,4:1 10,4:2 side mai
 it 'and the other way round' one_side 10,4:2 12,4:1 main side
 it 'old rows that both changed' both_changed
 it 'rows on both sides are no matter of methods' both_grew
+# A side's tokenizer.json and a model with so many rows, of that seed for what else it has.
+with_rows() { # tokens rows
+	"${ST_PYTHON:-python3}" -c 'import json, sys
+toks = sys.argv[1].split()
+json.dump({"model": {"type": "WordLevel", "vocab": {t: i for i, t in enumerate(toks)}, "unk_token": toks[0]}},
+          open("tokenizer.json", "w"), indent=1)' "$1"
+	echo "{\"vocab_size\": $2}" >config.json
+	model m.safetensors emb:F32:"$2",4:1 w:F32:8:"${3:-1}"
+}
+
+# Ours adds a token within the padding, and theirs takes that away: the token would have no row.
+padding_trimmed() {
+	forked "with_rows 'a b c' 6" "with_rows 'a b c d' 6" "with_rows 'a b c' 3"
+	rc 1 strata merge side
+	match '^  vocabulary +m.safetensors::emb ' strata status
+	rc 7 strata resolve emb --theirs
+	grep -q 'tokenizer.json has "d" as 3' "$t_tmp/err"
+	strata resolve -q emb --ours
+	strata merge -q --continue
+	strata merge -q --replay HEAD
+	# the tokens' own file, and not the model's, has what changed here
+	forked "with_rows 'a b c' 6" "with_rows 'a b c d' 6" "with_rows 'a b c' 6 2"
+	strata merge -q side
+	strata cat side:m.safetensors | cmp - m.safetensors
+}
+
+# A version that added a token is taken back, whether other things changed since or not.
+token_reverted() {
+	repo
+	with_rows 'a b c' 3 && strata add . && strata commit -q -m one
+	with_rows 'a b c d' 4 && strata commit -q -a -m two
+	strata revert -q HEAD
+	out '' strata diff v1 HEAD
+	strata undo -q
+	with_rows 'a b c d' 4 2 && strata commit -q -a -m four
+	strata revert -q v2
+	with_rows 'a b c' 3 2
+	out '' strata status -s
+}
+
 it 'both vocabularies' union
 it 'tokens in common, and rows of none' common
 it 'all of a vocabulary, whatever was decided before' decided_anew
@@ -794,6 +834,8 @@ it 'tokens of both sides within the padding' padding
 it 'tokens that the padding has no room for' padding_overflows
 it 'tokens of ours within the padding' padding_of_one 'A B' '' HEAD^1
 it 'tokens of theirs within the padding' padding_of_one '' 'A B' HEAD^2
+it 'a token that is taken back' token_reverted
+it 'rows that are taken away while another side gives them tokens' padding_trimmed
 it 'rows that may be of tokens' padding_in_doubt
 it 'rows that only one side trained' padding_untrained
 it 'a token a line' lines

@@ -174,7 +174,7 @@ decoder_left() {
 	strata resolve -q '*' --ours
 	strata merge -q --continue
 	match '"1"' cat tokenizer_config.json
-	forked "version '$old'; decodes t1=1" "version 't0 I t1 t2 t3'" "seed=2; version '$old'; decodes t1=1; sed -i '1s/{/{\"q\": 1,/' tokenizer_config.json"
+	forked "seed=1; version '$old'; decodes t1=1" "version 't0 I t1 t2 t3'" "seed=2; version '$old'; decodes t1=1; sed -i '1s/{/{\"q\": 1,/' tokenizer_config.json"
 	rc 1 strata merge -q side
 	strata resolve -q '*' --ours
 	strata merge -q --continue

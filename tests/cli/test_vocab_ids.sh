@@ -52,6 +52,18 @@ moved='t1 t0 t3 t2' # the same tokens, by other numbers
 
 # ---- one side gives the tokens other numbers, and the other one means another token ----
 
+# Theirs gave tokens other ids, and their rows with them, which ours has left alone: all of it comes.
+comes_along() {
+	forked "version '$old' config=t0 pad=t0 post=t0,t1 end=t0" \
+		"version '$old' config=t2 pad=t2 post=t2,t1 end=t2,t1" \
+		"seed=2; version '$moved' config=t0 pad=t0 post=t0,t1 end=t0"
+	strata cat side:m.safetensors >../theirs
+	strata merge -q side
+	cmp m.safetensors ../theirs
+	means config=t2 pad=t2 post=t2,t1 end=t2,t1
+	strata merge -q --replay HEAD
+}
+
 follows() { # ours theirs
 	forked "version '$old' config=t0 pad=t0 post=t0,t1 end=t0" "$1" "seed=2; $2"
 	rc 1 strata merge -q side
@@ -433,10 +445,11 @@ added() { # how, what is there then
 	esac
 }
 
-it 'ids of ours, by the numbers of theirs' follows "version '$old' config=t2 pad=t2 post=t2,t1 end=t2,t1" \
+it 'ids of ours, by the numbers of theirs' follows "seed=3; version '$old' config=t2 pad=t2 post=t2,t1 end=t2,t1" \
 	"version '$moved' config=t0 pad=t0 post=t0,t1 end=t0"
 it 'ids of theirs, by the numbers of ours' follows "version '$moved' config=t0 pad=t0 post=t0,t1 end=t0" \
 	"version '$old' config=t2 pad=t2 post=t2,t1 end=t2,t1" --ours
+it 'rows that go along with their tokens' comes_along
 it 'a text that nobody changed' unchanged
 it 'ids that both changed' both_mean
 it 'an id decided for ours' decided ours t1 A theirs t2 B
