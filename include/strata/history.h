@@ -30,7 +30,8 @@ typedef enum strata_bump {
 } strata_bump;
 
 typedef struct strata_commit_options {
-	const char *message;	    /* required; with amend NULL keeps the old one */
+	/* Required; NULL keeps the old one with amend, and that of a merge that is ended. */
+	const char *message;
 	bool all;		    /* stage changed and removed tracked files first */
 	bool amend;		    /* replace HEAD's version */
 	bool allow_empty;	    /* also when nothing changed */

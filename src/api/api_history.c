@@ -8,8 +8,7 @@ int strata_commit(strata_repo *r, const strata_commit_options *o, strata_commit_
 	struct st_err e = { 0 };
 	int rc;
 
-	if (!r || !o || (o->nparams && !o->params) || (o->nlineage && !o->lineage) ||
-	    (!o->message && !o->amend))
+	if (!r || !o || (o->nparams && !o->params) || (o->nlineage && !o->lineage))
 		return st_api_null(err, __func__);
 	if (!result)
 		result = &own;

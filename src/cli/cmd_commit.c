@@ -45,8 +45,9 @@ const struct cli_doc doc_commit = {
 		"many bytes storing the change took.\n"
 		"\n"
 		"Without -m an editor asks for the message: $STRATA_EDITOR, $VISUAL, $EDITOR, or\n"
-		"vi on a terminal. Who you are comes from $STRATA_AUTHOR, the settings user.name\n"
-		"and user.email, or Git's settings of that name.\n"
+		"vi on a terminal; a merge, cherry-pick or revert that it ends has one. Who you are\n"
+		"comes from $STRATA_AUTHOR, the settings user.name and user.email, or Git's settings\n"
+		"of that name.\n"
 		"\n"
 		"--lineage declares an ancestor; 'log', 'log --graph' and 'show' say so, and 'gc'\n"
 		"keeps it. KIND is one of fine-tuned-from, distilled-from, quantised-from,\n"
@@ -131,6 +132,15 @@ static int take_message(void *arg, const strata_show_info *i)
 	return 0;
 }
 
+static int take_begun(void *arg, const strata_merge_state *s)
+{
+	struct draft *d = arg;
+
+	if (s->under_way)
+		d->old = strdup(s->message);
+	return 0;
+}
+
 static int list_change(void *arg, const strata_status_entry *en)
 {
 	struct draft *d = arg;
@@ -162,7 +172,7 @@ static int list_changes(struct cli *c, const struct values *v, struct draft *d, 
 	return rc;
 }
 
-/* *text stays NULL where the old message is to stay. */
+/* *text stays NULL where the old message is to stay, or that of the merge under way. */
 static int edit(struct cli *c, const struct values *v, char **text, strata_error *err)
 {
 	struct draft d = { .all = v->all };
@@ -173,11 +183,19 @@ static int edit(struct cli *c, const struct values *v, char **text, strata_error
 	*text = NULL;
 	if (v->amend && (v->no_edit || !cli_can_edit()))
 		return STRATA_OK;
+	if (!v->amend && !cli_can_edit())
+		rc = strata_merge_conflicts(c->repo, take_begun, NULL, &d, err);
+	if (rc != STRATA_OK || d.old) {
+		free(d.old);
+		return rc;
+	}
 	d.f = open_memstream(&comment, &len);
 	if (!d.f)
 		return cli_fail(err, STRATA_ENOMEM, "out of memory");
 	if (v->amend)
 		rc = strata_show(c->repo, "HEAD", take_message, NULL, &d, err);
+	else
+		rc = strata_merge_conflicts(c->repo, take_begun, NULL, &d, err);
 	if (rc == STRATA_OK)
 		rc = list_changes(c, v, &d, err);
 	fclose(d.f);

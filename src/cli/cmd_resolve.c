@@ -31,11 +31,12 @@ static const struct cli_option options[] = {
 const struct cli_doc doc_resolve = {
 	.args = "GLOB...",
 	.options = options,
-	.text = "Decides conflicts of the merge that is under way: those whose tensor, key or file\n"
-		"a glob matches, or whose PATH::NAME. 'strata status' lists them. The files are\n"
-		"made anew, in the index and in the working tree, so that they can be tried before\n"
-		"'strata merge --continue' makes the version. What was decided can be decided\n"
-		"otherwise until then.\n"
+	.text = "Decides conflicts of the merge, cherry-pick or revert that is under way: those\n"
+		"whose tensor, key or file a glob matches, or whose PATH::NAME. 'strata status'\n"
+		"lists them. The files are made anew, in the index and in the working tree, so that\n"
+		"they can be tried before --continue makes the version. What was decided can be\n"
+		"decided otherwise until then. Theirs is the version that is merged or\n"
+		"cherry-picked, or of a revert the one before that is taken back.\n"
 		"\n"
 		"--method goes for conflicts that a method can join, and leaves others that a glob\n"
 		"matches. --vocab union joins vocabularies that grew on both sides, by token: the\n"

@@ -9,6 +9,7 @@
 
 #define DESC "strata.merge/1"
 #define STATE "strata.merging/1"
+#define MOST_BUMP 3
 
 void st_merge_desc_init(struct st_merge_desc *d)
 {
@@ -563,7 +564,8 @@ const char *st_merging_kind_name(enum st_merging_kind kind)
 static int check_state(const struct st_merging *m, enum st_code code, struct st_err *e)
 {
 	if ((m->kind == ST_MERGING_MERGE) != st_oid_is_zero(&m->of) ||
-	    (m->kind != ST_MERGING_MERGE && (m->d.nparents != 2 || m->d.nbases > 1)))
+	    (m->kind != ST_MERGING_MERGE && (m->d.nparents != 2 || m->d.nbases > 1)) ||
+	    m->bump > MOST_BUMP)
 		return st_fail(e, code, "a %s that is none", kinds[m->kind]);
 	if (!is_text(m->message) || (m->accept && !is_text(m->accept)))
 		return st_fail(e, code, "a merge under way without a message");
@@ -618,6 +620,10 @@ int st_merging_encode(struct st_buf *out, const struct st_merging *m, struct st_
 	st_jw_key(&w, "before");
 	st_jw_oid(&w, &m->before);
 	put_flag(&w, "begun", m->begun);
+	if (m->bump) {
+		st_jw_key(&w, "bump");
+		st_jw_u64(&w, m->bump);
+	}
 	put_items(&w, &m->d, true);
 	st_jw_key(&w, "message");
 	st_jw_string(&w, m->message);
@@ -674,6 +680,18 @@ static void get_staged(struct st_canon *c, struct st_merging *m)
 	}
 }
 
+static unsigned get_bump(struct st_canon *c)
+{
+	uint64_t bump = 0;
+
+	if (!st_canon_key(c, "bump"))
+		return 0;
+	bump = st_canon_u64(c);
+	if (bump < 1 || bump > MOST_BUMP)
+		st_canon_fail(c, "no step before");
+	return (unsigned)bump;
+}
+
 static enum st_merging_kind get_kind(struct st_canon *c)
 {
 	const char *s = st_canon_key(c, "verb") ? st_canon_text(c) : NULL;
@@ -700,6 +718,7 @@ static void get_state(struct st_canon *c, struct st_merging *m)
 	st_canon_need(c, "before");
 	st_canon_oid(c, &m->before);
 	m->begun = get_flag(c, "begun");
+	m->bump = get_bump(c);
 	get_items(c, d, true);
 	st_canon_need(c, "message");
 	m->message = st_canon_text(c);

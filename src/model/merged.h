@@ -126,7 +126,8 @@ struct st_merging {
 	 * `after`, that step is not done. Taking back leaves `after` as it is. */
 	struct st_oid before, after;
 	bool begun;
-	bool aborting;			/* it is being taken back */
+	bool aborting; /* it is being taken back */
+	unsigned bump; /* of the version's number, as strata_bump has it: 0 follows from the rest */
 	const char *message;		/* of the version to come */
 	const char *accept;		/* a command that decides, or NULL */
 	struct st_merge_staged *staged; /* sorted by path */

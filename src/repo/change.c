@@ -112,16 +112,8 @@ static int make_theirs(struct st_change *x, struct st_err *e)
 
 int st_change_find(struct st_change *x, const struct st_head *head, struct st_err *e)
 {
-	struct st_renew *z = &x->z;
-	int rc;
-
-	z->head = *head;
-	rc = st_renew_load(z, x->rev, e);
-	if (rc == ST_OK && z->commit.nparents > 1)
-		rc = st_fail(e, ST_EREFUSED,
-			     "%s is a merge: which of its sides counts cannot be said yet",
-			     z->label);
-	return rc;
+	x->z.head = *head;
+	return st_renew_load(&x->z, x->rev, e);
 }
 
 int st_change_load(struct st_change *x, struct st_txn *t, struct st_err *e)

@@ -31,11 +31,12 @@ struct committing {
 static void take_step(struct committing *k, const struct st_counts *total)
 {
 	const strata_file_counts *f = &k->res->files;
+	const strata_bump asked = k->o->bump || !k->merge ? k->o->bump : k->merging.bump;
 	struct st_bumped step;
 
 	if (k->policy != STRATA_SEMVER)
 		return;
-	step = st_bump_choose(k->o->bump, st_oid_is_zero(&k->t.number.parent), total,
+	step = st_bump_choose(asked, st_oid_is_zero(&k->t.number.parent), total,
 			      f->added + f->changed + f->removed);
 	k->t.number.bump = k->res->bump = step.bump;
 	k->res->why = step.why;
@@ -429,6 +430,18 @@ static int check_all(struct st_repo *r, const strata_commit_options *o, struct s
 	return rc;
 }
 
+/* That of a merge that is ended. Who expects a HEAD asks somebody for one next. */
+static int check_has_message(struct st_repo *r, struct st_err *e)
+{
+	struct st_merging m;
+	bool there;
+	int rc = st_merging_load(r, &m, &there, e);
+
+	if (rc == ST_OK && there)
+		st_merging_release(&m);
+	return rc == ST_OK && !there ? check_message(NULL, e) : rc;
+}
+
 /* Before -a stages anything: a slip in a revision or a message, a HEAD that moved, or a merge that
  * would not end changes nothing. */
 int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o, struct st_err *e)
@@ -437,11 +450,13 @@ int st_verb_commit_check(struct st_repo *r, const strata_commit_options *o, stru
 	struct st_head head;
 	int rc;
 
-	if (!o->nlineage && !o->expect && !o->all)
+	if (!o->nlineage && !o->expect && !o->all && o->message)
 		return ST_OK;
 	rc = st_repo_refresh_to_read(r, e);
 	if (rc == ST_OK && o->all && o->message)
 		rc = check_message(o->message, e);
+	if (rc == ST_OK && !o->message && !o->amend && !o->expect)
+		rc = check_has_message(r, e);
 	if (rc == ST_OK && o->all)
 		rc = check_all(r, o, e);
 	if (rc == ST_OK)

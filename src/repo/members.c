@@ -170,7 +170,7 @@ static bool counts(const struct archive *a, const struct st_zip_member *m)
 					   "byteorder",		 ".format_version",
 					   ".storage_alignment", ".data/serialization_id" };
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+	for (size_t i = 0; a->prefix && i < sizeof(own) / sizeof(*own); i++)
 		if (is_called(a, m, own[i]))
 			return false;
 	return !has_tensor(a, m) && is_glue(a, m->data, m->csize);

@@ -167,6 +167,7 @@ static int take_change(struct making *k, struct st_err *e)
 	d->nonfinite = k->j->o->nonfinite;
 	k->m.kind = x->z.what == STRATA_REVERT ? ST_MERGING_REVERT : ST_MERGING_CHERRY_PICK;
 	k->m.of = x->z.rev;
+	k->m.bump = x->z.o->bump;
 	return ST_OK;
 }
 

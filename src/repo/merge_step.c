@@ -166,16 +166,16 @@ static int write_text(struct st_repo *r, struct st_marked *x, const struct st_st
 	return e->code;
 }
 
-static int tell_left(const struct st_step_files *f, struct st_err *e)
+static int tell_left(const struct st_merging *m, const struct st_step_files *f, struct st_err *e)
 {
 	for (size_t i = 0; i < f->nmarked; i++)
 		if (f->marked[i].left)
 			return st_fail(e, ST_EREFUSED,
-				       "a merge is under way, but '%s' changed meanwhile, and is "
-				       "left as it is, without the lines of both sides: 'strata "
-				       "add' takes it so, 'strata restore' brings back what this "
-				       "branch has",
-				       f->marked[i].path);
+				       "a %s is under way, but '%s' changed meanwhile, and is left "
+				       "as it is, without the lines of both sides: 'strata add' "
+				       "takes it so, 'strata restore' brings back what this branch "
+				       "has",
+				       st_merging_kind_name(m->kind), f->marked[i].path);
 	return ST_OK;
 }
 
@@ -263,7 +263,7 @@ static int run(struct step *s, struct st_index *target, const struct st_step_fil
 	s->m->begun = true;
 	if (rc == ST_OK && !f->last)
 		rc = st_merging_save(t->r, s->m, e);
-	return rc == ST_OK ? tell_left(f, e) : rc;
+	return rc == ST_OK ? tell_left(s->m, f, e) : rc;
 }
 
 int st_merge_step(struct st_txn *t, struct st_merging *m, struct st_index *target,

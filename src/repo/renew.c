@@ -145,6 +145,10 @@ int st_renew_load(struct st_renew *z, const char *rev, struct st_err *e)
 		st_oid_hex(&z->rev, hex);
 		snprintf(z->label, sizeof(z->label), "%.12s", hex);
 	}
+	if (rc == ST_OK && z->what != STRATA_ROLLBACK && z->commit.nparents > 1)
+		rc = st_fail(e, ST_EREFUSED,
+			     "%s is a merge: which of its sides counts cannot be said yet",
+			     z->label);
 	return rc;
 }
 

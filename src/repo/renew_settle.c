@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repo/renew.h"
 
+#include "repo/diff_units.h"
+
 #include <stdio.h>
 
 struct settling {
@@ -102,11 +104,20 @@ static bool all_chosen(const struct settling *s, const struct st_tensor_table *x
 static int whole_file(struct settling *s, bool *done, struct st_err *e)
 {
 	struct st_renew *z = s->z;
+	const bool comes = !s->now && s->to && all_chosen(s, &s->t);
+	const bool goes = z->what != STRATA_ROLLBACK && !s->to && s->now && all_chosen(s, &s->f);
+	const char *unit = comes || goes ? st_unit_of(&z->arena, s->path, e) : s->path;
 
 	*done = true;
-	if (!s->now && s->to && all_chosen(s, &s->t))
+	if (!unit)
+		return e->code;
+	if (strcmp(unit, s->path) != 0) {
+		st_renew_block(z, s->path, NULL, "is a shard, whose index would not fit");
+		return ST_OK;
+	}
+	if (comes)
 		return st_index_add(&z->target, s->to, e);
-	if (z->what != STRATA_ROLLBACK && !s->to && s->now && all_chosen(s, &s->f))
+	if (goes)
 		return st_index_add(&z->gone, s->now, e);
 	*done = false;
 	return ST_OK;

@@ -207,6 +207,58 @@ renamed() { # a model that is called otherwise here gets the change
 	[ ! -e m.safetensors ]
 }
 
+bumped() { # the step that was asked for waits
+	strata init --versions=semver r >/dev/null
+	cd r
+	model m.safetensors a:F32:64:1
+	strata add . && strata commit -q -m one
+	model m.safetensors a:F32:64:2
+	strata commit -q -a -m two
+	strata switch -q -c side v1.0.0
+	model m.safetensors a:F32:64:3
+	strata commit -q -a -m three
+	rc 1 strata cherry-pick v1.1.0 --bump major
+	strata resolve -q a --theirs
+	match '^v2.0.0 .*  cherry-picked$' strata cherry-pick --continue
+	strata undo -q
+	rc 1 strata cherry-pick v1.1.0 --bump major
+	strata resolve -q a --theirs
+	strata commit -q -m four --bump patch
+	match '^version v1.[0-9.]*[1-9] ' strata show
+}
+
+shard() { # a whole new one would come without its index
+	repo
+	index='{"metadata": {}, "weight_map": {"a": "m-00001-of-00002.safetensors"'
+	model m-00001-of-00002.safetensors a:F32:8:1
+	echo "$index}}" >m.safetensors.index.json
+	strata add . && strata commit -q -m one
+	model m-00002-of-00002.safetensors n:F32:8:2
+	echo "$index, \"n\": \"m-00002-of-00002.safetensors\"}}" >m.safetensors.index.json
+	strata add . && strata commit -q -m two
+	strata switch -q -c side v1
+	rc 7 strata cherry-pick v2 --tensor n
+	grep -q "is a shard, whose index would not fit.; without --tensor, all" "$t_tmp/err"
+	rc 7 strata rollback v2 --tensor n
+	strata cherry-pick -q v2
+	out '' strata diff v2 HEAD
+	rc 7 strata revert HEAD --tensor '*'
+	out '' strata status -s
+}
+
+message() {
+	setup
+	rc 1 strata cherry-pick v2
+	strata resolve -q '*' --theirs
+	STRATA_EDITOR=true strata commit -q
+	match '^    two$' strata log -1
+	strata undo -q
+	rc 1 strata cherry-pick v2 -m 'said here'
+	strata resolve -q '*' --theirs
+	env -u STRATA_EDITOR -u VISUAL -u EDITOR strata commit -q
+	match '^    said here$' strata log -1
+}
+
 removed() { # a file that was taken away here
 	setup
 	strata rm -q c.json
@@ -254,6 +306,9 @@ it '--tensor has conflicts of those tensors alone' chosen
 it 'commit ends it with what is there' by_hand
 it 'finds the file under the name that it has here' renamed
 it 'a file that is gone here is a conflict' removed
+it 'the step of the number that was asked for' bumped
+it 'a shard whose index would not fit' shard
+it 'commit has its message' message
 it 'JSON' json
 it 'refuses a method values that are no number, unless allowed' not_finite
 finish

@@ -130,20 +130,20 @@ def other_members_count():
         numpy.savez(path, a=numpy.full(64, names.get("a", 1.0)), b=numpy.full(64, names.get("b", 1.0)))
         if step == "v2":
             with oracle.zipfile.ZipFile(path, "a") as z:
-                z.writestr("notes.txt", "said so")
+                z.writestr("version", "said so")
         strata(where, "add", ".")
         strata(where, "commit", "-m", step)
     strata(where, "cherry-pick", "v2", "--tensor", "a")
     with numpy.load(path) as z:
-        assert (z["a"] == 2).all() and (z["b"] == 3).all() and "notes.txt" not in z.files
+        assert (z["a"] == 2).all() and (z["b"] == 3).all() and "version" not in z.files
     for verb, rev in (("cherry-pick", "v2"), ("merge", "v2")):
         strata(where, "reset", "--hard", "v3")
         strata(where, verb, rev)
         with numpy.load(path) as z:
-            assert (z["a"] == 2).all() and (z["b"] == 3).all() and z["notes.txt"] == b"said so"
+            assert (z["a"] == 2).all() and (z["b"] == 3).all() and z["version"] == b"said so"
     strata(where, "reset", "--hard", "v3")
     with oracle.zipfile.ZipFile(path, "a") as z:
-        z.writestr("notes.txt", "otherwise")
+        z.writestr("version", "otherwise")
     strata(where, "commit", "-a", "-m", "notes")
     for verb in "cherry-pick", "merge":
         got = run(where, verb, "v2")
@@ -151,7 +151,7 @@ def other_members_count():
         strata(where, "resolve", "*", "--theirs")
         strata(where, verb, "--continue")
         with numpy.load(path) as z:
-            assert (z["a"] == 2).all() and (z["b"] == 3).all() and z["notes.txt"] == b"said so"
+            assert (z["a"] == 2).all() and (z["b"] == 3).all() and z["version"] == b"said so"
         strata(where, "undo")
     strata(where, "fsck", "--full")
 
