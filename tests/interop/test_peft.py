@@ -6,6 +6,7 @@ precision is what strata writes: rounded once to the model's type. And `strata m
 where theirs has what PEFT merged in the model's type."""
 # timeout 300
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -91,8 +92,8 @@ def history(name, kind):
     strata(folder, "commit", "-q", "-a", "-m", "ours")
     strata(folder, "merge", "-q", "side", "--rule", "*=lora", "--method", "theirs")
     strata(".", "merge-file", "-q", "ours.safetensors", "--method", "lora", *adapters(name), "-o", "want.safetensors")
-    added = [x.split()[0].split("::")[1] for x in strata(folder, "show").decode().splitlines()
-             if x.endswith("lora:scale=1")]
+    added = [x["name"] for x in map(json.loads, strata(folder, "show", "--json").splitlines())
+             if x["kind"] == "merge" and x["how"] == "lora:scale=1"]
     assert len(added) >= 2, added
     for tensor in added:
         got = strata(folder, "cat", "model.safetensors::" + tensor)
