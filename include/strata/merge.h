@@ -114,8 +114,8 @@ typedef struct strata_conflict {
 	 * is not known. */
 	const strata_conflict_side *base_has, *our_has, *their_has;
 	uint64_t places; /* of a text: where its lines do not go together; 0: it is none */
-	/* Of ours against theirs; where one of them has removed it, of the base against the other
-	 * one: */
+	/* Of ours against theirs, or of the first two others where ours has no part in it; where
+	 * one has removed it, of the base against the other one: */
 	bool has_figures;
 	uint64_t numel, changed, nonfinite;
 	double mad, l2, max_abs, cosine;

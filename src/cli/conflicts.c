@@ -174,7 +174,9 @@ static void show_held(const strata_conflict *x)
 	static const char *const whose[] = { "base", "ours", "theirs" };
 	const strata_conflict_side *const v[] = { x->base_has, x->our_has, x->their_has };
 	const bool directory = is_directory_known(x, v);
-	const bool brief = !directory && (x->places || is_one_type(v) || is_one_content(x, v));
+	const bool several = (v[0] != NULL) + (v[1] != NULL) + (v[2] != NULL) > 1;
+	const bool brief = !directory &&
+			   (x->places || (several && (is_one_type(v) || is_one_content(x, v))));
 	/* who has a directory there did not remove the file alone */
 	const bool removed = v[0] && (directory || strcmp(x->kind, "file/directory") != 0);
 	const char *before = "  ";
@@ -322,6 +324,20 @@ static void put_side(strata_json *j, const char *key, const strata_conflict_side
 	strata_json_end_object(j);
 }
 
+/* Of several versions what others have that are not `theirs`. */
+static void put_more(strata_json *j, const strata_conflict *x)
+{
+	strata_json_key(j, "more");
+	strata_json_array(j);
+	for (size_t i = 0; i < x->nmore; i++) {
+		strata_json_object(j);
+		jk_u64(j, "side", x->more_sides[i]);
+		put_side(j, "has", x->more_have[i]);
+		strata_json_end_object(j);
+	}
+	strata_json_end_array(j);
+}
+
 static void put_held(strata_json *j, const strata_conflict *x)
 {
 	strata_json_key(j, "has");
@@ -353,6 +369,7 @@ static int emit_one(void *arg, const strata_conflict *x)
 	jk_u64(j, "side", x->side);
 	put_names(j, x);
 	put_held(j, x);
+	put_more(j, x);
 	if (x->places)
 		jk_u64(j, "places", x->places);
 	else

@@ -14,7 +14,8 @@
 #include "tensor/source.h"
 
 /* Behind what refuses an input that is not finite. */
-#define ST_NONFINITE_HINT "--allow-nonfinite (average, merge, merge-file, resolve) lets it through"
+#define ST_NONFINITE_HINT \
+	"--allow-nonfinite (average, merge, merge-file, resolve, cherry-pick, revert) lets it through"
 
 struct st_blend_input { /* a tensor's row-major little-endian bytes; src NULL: absent */
 	const struct st_source *src;

@@ -155,3 +155,42 @@ int st_weaving_measure(struct st_weaving *k, struct st_err *e)
 	free(g.b.t);
 	return rc;
 }
+
+/* ---- which ---- */
+
+/* Where ours has no part in it the next one that differs from the first that does; 0: none. */
+static size_t find_apart(const struct st_merge_item *it, const struct st_fate *f, size_t first)
+{
+	if (!f->sides[first] || st_merge_item_changed(it, 0))
+		return 0;
+	for (size_t i = first + 1; i < it->nsides; i++)
+		if (f->sides[i] && st_merge_item_changed(it, i))
+			return i;
+	return 0;
+}
+
+/* Ours against theirs, or of two others where ours has no part in it; where one of them has not got
+ * it, the base against the other. */
+int st_weaving_note_pair(struct st_weaving *k, const struct st_fate *f,
+			 const struct st_operand *base, size_t item, struct st_err *e)
+{
+	const struct st_merge_item *it = &k->f.w->d->items[item];
+	const size_t other = st_merge_item_other(it), apart = find_apart(it, f, other);
+	const size_t first = apart ? other : 0;
+	const size_t last = apart ? apart : f->sides[other] ? other : 0; /* which has it */
+	const bool both = f->sides[first] && f->sides[last] && first != last;
+	int rc;
+
+	if (!f->sides[last] || (!both && !base))
+		return ST_OK;
+	rc = st_grow(&k->pairs, &k->pairs_cap, k->npairs + 1, e);
+	if (rc == ST_OK)
+		k->pairs[k->npairs++] = (struct st_weaving_pair){
+			.item = item,
+			.v = { both ? f->sides[first] : base, f->sides[last] },
+			.of = { both ? st_weaving_side(k, first) : st_diff_side_get(k->f.base),
+				st_weaving_side(k, last) },
+			.base = base,
+		};
+	return rc;
+}

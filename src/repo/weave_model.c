@@ -574,37 +574,15 @@ static int go_along(struct st_weaving *k, const struct st_fate *f, struct st_err
 	return rc;
 }
 
-/* Ours against theirs; where one of them has not got it, the base against the other. */
-static int note_pair(struct st_weaving *k, const struct st_fate *f, size_t item, struct st_err *e)
-{
-	const struct st_operand *base = is_baseless(f) ? NULL : f->base;
-	const size_t other = st_merge_item_other(&k->f.w->d->items[item]);
-	const size_t last = f->sides[other] ? other : 0; /* which has it */
-	const bool both = f->sides[0] && f->sides[other];
-	int rc;
-
-	if (!f->sides[last] || (!both && !base))
-		return ST_OK;
-	rc = st_grow(&k->pairs, &k->pairs_cap, k->npairs + 1, e);
-	if (rc == ST_OK)
-		k->pairs[k->npairs++] = (struct st_weaving_pair){
-			.item = item,
-			.v = { both ? f->sides[0] : base, f->sides[last] },
-			.of = { both ? st_weaving_side(k, 0) : st_diff_side_get(k->f.base),
-				st_weaving_side(k, last) },
-			.base = base,
-		};
-	return rc;
-}
-
 /* item: where it comes to be, if nothing was known about it */
 static int note_open(struct st_weaving *k, const struct st_fate *f, const struct st_choice *c,
 		     size_t item, struct st_err *e)
 {
 	const struct st_weave *w = k->f.w;
 
-	return w->rules && c->how == ST_HOW_OPEN && w->d->nitems > item ? note_pair(k, f, item, e) :
-									  ST_OK;
+	return w->rules && c->how == ST_HOW_OPEN && w->d->nitems > item ?
+		       st_weaving_note_pair(k, f, is_baseless(f) ? NULL : f->base, item, e) :
+		       ST_OK;
 }
 
 /* What a pattern says only of tensors that the method has something for. */
@@ -793,6 +771,17 @@ static int weave_inside(struct st_weaving *k, struct st_err *e)
 	return rc;
 }
 
+/* Nothing came into a file that this branch does not have: it has none of it. */
+static bool is_nothing(const struct st_weaving *k)
+{
+	const struct st_strand *s = k->f.s;
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->f.w->n; i++)
+		n += k->f.side[i] ? st_weaving_side(k, i)->n : 0;
+	return !k->f.unit && !k->f.n && n && !s->base && !s->side[0];
+}
+
 /* *whole: it cannot be, as is found when tensors that share memory are written. */
 static int write_all(struct st_weaving *k, const struct st_weaving_counts *before, bool *whole,
 		     struct st_err *e)
@@ -803,6 +792,8 @@ static int write_all(struct st_weaving *k, const struct st_weaving_counts *befor
 
 	if (rc != ST_OK)
 		return rc;
+	if (is_nothing(k))
+		return st_weave_take(k->f.w, k->f.s, NULL, e);
 	k->f.shared = &shared;
 	rc = k->f.unit ? st_weave_unit_write(&k->f, &why) : st_fabric_write(&k->f, &why);
 	if (rc != ST_OK && shared)

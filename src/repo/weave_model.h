@@ -148,7 +148,11 @@ ST_MUST int st_weaving_check(struct st_weaving *k, const struct st_weaving_count
 ST_MUST int st_weaving_refused(struct st_weaving *k, const struct st_weaving_counts *before,
 			       const struct st_err *why, bool *whole, struct st_err *e);
 
-/* weave_figures.c: the figures of k->pairs, the first against the second, for their items. Of
+/* weave_figures.c: the figures of that item, about a tensor with this fate, are wanted. base: NULL
+ * where there is none. */
+ST_MUST int st_weaving_note_pair(struct st_weaving *k, const struct st_fate *f,
+				 const struct st_operand *base, size_t item, struct st_err *e);
+/* The figures of k->pairs, the first against the second, for their items. Of
  * tensors with other numbers of rows those rows count that both, and the base, have. */
 ST_MUST int st_weaving_measure(struct st_weaving *k, struct st_err *e);
 /* The id of a tensor's first bytes. */

@@ -47,9 +47,11 @@ documented() {
 	strata branch -q -D apart
 	for t_side in here there; do
 		strata switch -q -c $t_side v1
-		strata mv c.json $t_side.json && strata commit -q -m $t_side
+		strata mv c.json $t_side.json
+		model m.safetensors a:F32:64,64:$(echo $t_side | wc -c) b:F32:64:1
+		strata commit -q -a -m $t_side
 	done
-	strata merge --json here >>../merge || [ $? -eq 1 ]
+	strata merge --json here main >>../merge || [ $? -eq 1 ]
 	strata merge -q --abort
 	strata switch -q main
 	strata branch -q -D here

@@ -1309,6 +1309,44 @@ ours" ]
 	[ "$(cat t)" = more ]
 }
 
+# Of several versions two others differ about a model that this branch does not have, and about a
+# tensor that it left alone: what each has, and the figures of those two.
+no_part() {
+	repo
+	model m.safetensors a:F32:8:1
+	strata add . && strata commit -q -m base
+	strata branch t && strata branch u
+	for t_x in t:2:6:one u:3:7:twoo; do
+		strata switch -q "${t_x%%:*}"
+		t_x=${t_x#*:}
+		model n.safetensors n:F32:8:"${t_x%%:*}"
+		t_x=${t_x#*:}
+		model m.safetensors a:F32:8:"${t_x%%:*}"
+		printf '\0%s' "${t_x#*:}" >nb
+		strata add . && strata commit -q -m more
+	done
+	strata switch -q main
+	rc 1 strata merge t u
+	match '^  values         m.safetensors::a  D .*8 of 8 changed$' strata status
+	match '^  add/add        n.safetensors::n  theirs f32 \[8\], theirs 2: f32 \[8\]  D ' strata status
+	match '^  add/add        nb  theirs 4 B, theirs 2: 5 B$' strata status
+	match '"path":"nb",.*"more":\[\{"side":2,"has":\{"dtype":null,.*"size":5' strata status --json
+	[ ! -e n.safetensors ]
+	strata diff t u --json -- m.safetensors | grep -o '"mad":[0-9.e-]*' | head -n 1 >../mad
+	grep -q "$(cat ../mad)" "$t_tmp/out"
+	strata resolve -q '*' --ours
+	strata merge -q --continue
+	[ ! -e n.safetensors ] && [ ! -e nb ]
+	out 'm.safetensors' sh -c "strata ls HEAD | sed 's/.* //'"
+	strata merge -q --replay HEAD
+	strata undo -q
+	rc 1 strata merge t u
+	strata resolve -q '*' --side 2
+	strata merge -q --continue
+	out '' strata diff u HEAD
+	strata merge -q --replay HEAD
+}
+
 it 'goes forward' forward
 it 'what has no version in common' unrelated
 it 'one that was killed when it had ended' ended
@@ -1355,4 +1393,5 @@ it 'layout and comments' laid_out
 it 'done over, byte for byte' replays
 it 'commit --amend keeps how a merge was made' amends
 it 'and what was staged besides' by_the_way
+it 'what this branch has no part in' no_part
 finish

@@ -469,7 +469,7 @@ not_finite() {
 	match '^  values +m.safetensors::a  D 0, cosine 1.0000, 1 of 2 changed, 1 not finite$' strata status
 	match '"figures":\{"numel":1,"changed":1,"mad":0,.*"nonfinite":1\}' strata status --json
 	rc 7 strata resolve a --method linear
-	err 'element 0 of ours is nan: --allow-nonfinite \(average, merge, merge-file, resolve\) lets it' strata resolve a --method linear
+	err 'element 0 of ours is nan: --allow-nonfinite \(average, merge, merge-file, resolve, cherry-pick, revert\) lets it' strata resolve a --method linear
 	cmp m.safetensors ../ours
 	strata resolve -q a --method linear --allow-nonfinite
 	match '^Merging: all conflicts are decided' strata status
