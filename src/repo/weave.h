@@ -536,6 +536,8 @@ struct st_fabric {
 /* What messages call a side: "ours", "theirs", "theirs 2". */
 #define ST_SIDE_TEXT 32
 const char *st_weave_side_text(size_t side, char text[ST_SIDE_TEXT]);
+/* "'m/fisher.safetensors' of theirs", from w->arena; NULL: it failed. */
+const char *st_weave_label(struct st_weave *w, size_t side, const char *path, struct st_err *e);
 /* Its values are those of one tensor. */
 bool st_fabric_copies(const struct st_thread *t);
 /* f->s: a file of which f->v are all tensors. ST_EREFUSED: no file can be laid out for them,

@@ -17,20 +17,6 @@ static bool is_fisher(const struct st_choice *c)
 	return how == ST_HOW_METHOD && st_spec_reads_fisher(&c->spec);
 }
 
-static int label(struct st_weaving *k, size_t i, const char *path, struct st_err *e)
-{
-	char side[ST_SIDE_TEXT];
-	struct st_buf b;
-	int rc;
-
-	st_buf_init(&b, 1 << 16);
-	rc = st_buf_addf(&b, e, "'%s' of %s", path, st_weave_side_text(i, side));
-	if (rc == ST_OK)
-		k->fisher[i].label = st_arena_dup(&k->f.w->arena, b.p, b.len, e);
-	st_buf_release(&b);
-	return e->code;
-}
-
 /* The side changed the model, or it would have no say: its diagonal may be of other weights. */
 static void say_old(const struct st_weaving *k, size_t i, const struct st_stage_row *row)
 {
@@ -59,7 +45,8 @@ static int open_side(struct st_weaving *k, size_t i, struct st_err *e)
 			       "commit it there beside the model, or use 'strata merge-file "
 			       "--fisher'",
 			       st_weave_side_text(i, side), (int)len, model);
-	rc = label(k, i, row->path, e);
+	k->fisher[i].label = st_weave_label(k->f.w, i, row->path, e);
+	rc = e->code;
 	if (rc == ST_OK)
 		rc = st_parts_open(k->f.w->r, &row, 1, &x->parts, e);
 	if (rc == ST_OK && !x->parts.v[0].model)

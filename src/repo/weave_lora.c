@@ -26,20 +26,6 @@ static const struct st_stage_row *beside(const struct st_weaving *k, size_t i, c
 			       (size_t)(st_weave_file_name(model) - model), file);
 }
 
-static int label(struct st_weaving *k, size_t i, const char *path, struct st_err *e)
-{
-	char side[ST_SIDE_TEXT];
-	struct st_buf b;
-	int rc;
-
-	st_buf_init(&b, 1 << 16);
-	rc = st_buf_addf(&b, e, "'%s' of %s", path, st_weave_side_text(i, side));
-	if (rc == ST_OK)
-		k->adapter[i].of.name = st_arena_dup(&k->f.w->arena, b.p, b.len, e);
-	st_buf_release(&b);
-	return e->code;
-}
-
 static int read_config(struct st_weaving *k, size_t i, struct st_err *e)
 {
 	const struct st_stage_row *row = beside(k, i, ST_ADAPTER_CONFIG);
@@ -79,7 +65,8 @@ static int open_files(struct st_weaving *k, size_t i, struct st_err *e)
 			       ", or use 'strata merge-file --adapter'",
 			       st_weave_side_text(i, side),
 			       (int)(st_weave_file_name(model) - model), model);
-	rc = label(k, i, row->path, e);
+	x->of.name = st_weave_label(k->f.w, i, row->path, e);
+	rc = e->code;
 	if (rc == ST_OK)
 		rc = st_parts_open(k->f.w->r, &row, 1, &x->parts, e);
 	if (rc == ST_OK && !x->parts.v[0].model)

@@ -112,6 +112,19 @@ const char *st_weave_side_text(size_t side, char text[ST_SIDE_TEXT])
 	return text;
 }
 
+const char *st_weave_label(struct st_weave *w, size_t side, const char *path, struct st_err *e)
+{
+	char text[ST_SIDE_TEXT];
+	const char *label = NULL;
+	struct st_buf b;
+
+	st_buf_init(&b, 1 << 16);
+	if (st_buf_addf(&b, e, "'%s' of %s", path, st_weave_side_text(side, text)) == ST_OK)
+		label = st_arena_dup(&w->arena, b.p, b.len, e);
+	st_buf_release(&b);
+	return label;
+}
+
 struct inputs {
 	struct st_source src[3 * ST_THREE_SIDES + 1];
 	struct st_blend_input in[ST_THREE_SIDES], base, extra[2 * ST_THREE_SIDES];
